@@ -1,0 +1,37 @@
+"""Time as a dependency, so that tests can own it.
+
+Must not know: event loops. Deadlines and expiries are seconds on the monotonic clock; wall time is
+only for what leaves the process (logs, sealed tokens).
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Two readings of now."""
+
+    def monotonic(self) -> float:
+        """Seconds on a clock that never goes back; only differences mean anything."""
+        ...
+
+    def wall(self) -> float:
+        """Seconds since the Unix epoch."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clocks."""
+
+    def monotonic(self) -> float:
+        """See `Clock.monotonic`."""
+        return time.monotonic()
+
+    def wall(self) -> float:
+        """See `Clock.wall`."""
+        return time.time()
+
+
+SYSTEM = SystemClock()

@@ -1,0 +1,157 @@
+"""A JSON object that stays as the bytes it arrived in until somebody looks.
+
+Must not know: what any key means.
+
+`Raw` keeps three faces of one object: the bytes received, the top-level members split but not
+decoded, and the members somebody has decoded. Encoding prefers the least processed face that is
+still truthful: an object nobody opened goes out as the bytes that came in; an opened one is written
+again from its members, and a member somebody decoded is written from the decoded value. So what was
+inspected is what is forwarded, and what nobody understands passes unchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import msgspec
+
+_MISSING: Final = object()
+_split = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+
+
+class Raw(Mapping[str, Any]):
+    """An immutable JSON object, decoded member by member on demand.
+
+    Reading a member (`raw["name"]`, `raw.get("name")`) decodes it once and pins that value as what
+    `encode` will write. Decoded values are shared, so treat them as read-only; change an object
+    with `replace` and `without`, which return new ones.
+
+    A key that appears twice has one meaning everywhere: the last one wins (RFC 8259 section 4
+    leaves it open).
+    """
+
+    __slots__ = ("_bytes", "_members", "_seen")
+
+    def __init__(self, data: bytes | None = None, members: dict[str, bytes] | None = None) -> None:
+        """Wrap `data`, the bytes of one JSON object, or `members`: keys with raw JSON values."""
+        self._bytes = data
+        self._members: dict[str, bytes] | None = members if data is None else None
+        self._seen: dict[str, Any] = {}
+        if data is None and members is None:
+            self._bytes, self._members = b"{}", {}
+
+    @classmethod
+    def of(cls, value: Mapping[str, Any]) -> Raw:
+        """Build from a mapping of plain values (anything `msgspec.json.encode` takes)."""
+        if isinstance(value, Raw):
+            return value
+        return cls(members={key: _encode(item) for key, item in value.items()})
+
+    def _split(self) -> dict[str, bytes]:
+        members = self._members
+        if members is None:
+            members = {
+                key: bytes(item)
+                for key, item in _split(b"{}" if self._bytes is None else self._bytes).items()
+            }
+            self._members = members
+        return members
+
+    def check(self) -> Raw:
+        """Split now; raises `msgspec.DecodeError` when the bytes are not one JSON object."""
+        self._split()
+        return self
+
+    def __getitem__(self, key: str) -> Any:
+        value = self._seen.get(key, _MISSING)
+        if value is _MISSING:
+            value = _decode(self._split()[key])
+            self._seen[key] = value
+        return value
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The decoded member, or `default` when it is absent."""
+        return self[key] if key in self._split() else default
+
+    def member(self, key: str) -> bytes | None:
+        """The member as JSON bytes, or None; what `encode` would write for it."""
+        if key in self._seen:
+            return _encode(self._seen[key])
+        return self._split().get(key)
+
+    def object(self, key: str) -> Raw:
+        """The member as a `Raw` of its own; empty when it is absent, null or not an object."""
+        data = self.member(key)
+        if data is None or not data.lstrip().startswith(b"{"):
+            return EMPTY
+        return Raw(data)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._split())
+
+    def __len__(self) -> int:
+        return len(self._split())
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._split()
+
+    def replace(self, **members: Any) -> Raw:
+        """A new object with these members set to plain values (or `Raw`, or `msgspec.Raw`)."""
+        return self.with_members({key: encode(value) for key, value in members.items()})
+
+    def with_members(self, members: Mapping[str, bytes]) -> Raw:
+        """A new object with these members set to ready JSON bytes."""
+        return Raw(members={**self._written(), **members})
+
+    def without(self, *keys: str) -> Raw:
+        """A new object without these members; itself when it has none of them."""
+        current = self._split()
+        if not any(key in current for key in keys):
+            return self
+        return Raw(members={k: v for k, v in self._written().items() if k not in keys})
+
+    def _written(self) -> dict[str, bytes]:
+        members = self._split()
+        if not self._seen:
+            return members
+        return {k: _encode(self._seen[k]) if k in self._seen else v for k, v in members.items()}
+
+    def encode(self) -> bytes:
+        """The object as JSON bytes."""
+        if self._members is None:
+            return b"{}" if self._bytes is None else self._bytes
+        return b"{" + b",".join([_key(k) + v for k, v in self._written().items()]) + b"}"
+
+    def __repr__(self) -> str:
+        """Names the members, never their values: params may hold secrets."""
+        try:
+            return f"Raw({', '.join(self._split())})"
+        except msgspec.MsgspecError:
+            return f"Raw(<{len(self._bytes or b'')} bytes, not a JSON object>)"
+
+
+_keys: dict[str, bytes] = {}
+
+
+def _key(key: str) -> bytes:
+    written = _keys.get(key)
+    if written is None:
+        written = _encode(key) + b":"
+        if len(_keys) < 1024 and len(key) <= 64:
+            _keys[key] = written
+    return written
+
+
+def encode(value: Any) -> bytes:
+    """JSON bytes of a plain value, a `Raw` or a `msgspec.Raw`."""
+    if isinstance(value, Raw):
+        return value.encode()
+    if isinstance(value, msgspec.Raw):
+        return bytes(value)
+    return _encode(value)
+
+
+EMPTY: Final = Raw(b"{}")

@@ -1,0 +1,345 @@
+"""What every server lists, fetched once, kept while it holds, and merged into faces.
+
+Must not know: fronts, config files, how a server is reached.
+
+Lists are never fetched per request. A section is asked for when a view first needs it; after that
+a notification, a server coming or going, or its age makes it stale:
+
+    | what the server said              | then                                             |
+    |-----------------------------------|--------------------------------------------------|
+    | list_changed                      | asked again before the next answer               |
+    | `ttlMs` above zero, now over      | asked again before the next answer               |
+    | no `ttlMs`, older than `refresh`  | answered as it is, asked again in the background |
+    | it failed                         | left out; asked again after `retry`              |
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from typing import Any, Final, NamedTuple, Protocol
+
+import msgspec
+
+from lockgate.core.clock import Clock
+from lockgate.core.message import Call, Era, Failure, Reply
+from lockgate.core.names import Naming
+from lockgate.core.raw import Raw
+from lockgate.gateway.face import Face, extras_of, merge
+from lockgate.gateway.listing import LISTS, BadList, Item, ListMethod, Section, read_page
+
+UPSTREAM_INVALID: Final = -32603
+METHOD_NOT_FOUND: Final = -32601
+MOST_VIEWS: Final = 1024
+
+
+class View(NamedTuple):
+    """Callers with equal views see equal lists.
+
+    `capabilities` and `session` matter to servers of the handshake era only, which may list what
+    suits the client they were introduced to; `session` is set once such a server has changed its
+    lists for that one session.
+    """
+
+    principal: str
+    era: Era
+    capabilities: str = ""
+    session: str | None = None
+
+
+class Source(Protocol):
+    """A server, as far as the catalog needs one."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the configuration."""
+        ...
+
+    async def send(self, call: Call, /) -> Reply:
+        """Ask it."""
+        ...
+
+
+class CatalogSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Bounds and ages. Times in seconds."""
+
+    naming: Naming = "prefix"
+    page_size: int = 1000
+    most_items: int = 10_000
+    most_pages: int = 200
+    wait: float = 5.0
+    refresh: float = 30.0
+    retry: float = 5.0
+    longest_ttl: float = 3600.0
+
+
+class _Kept(msgspec.Struct):
+    section: Section
+    expires: float
+    hard: bool
+    stale: bool = False
+
+
+_Key = tuple[str, str, View]
+
+
+class Catalog:
+    """Sections and faces of all servers behind one endpoint."""
+
+    def __init__(
+        self,
+        sources: Iterable[Source],
+        settings: CatalogSettings,
+        clock: Clock,
+        on_change: Callable[[str, str], None] = lambda _method, _server: None,
+    ) -> None:
+        """`on_change` is told (notification method, server) when a list has changed."""
+        self._sources = {source.name: source for source in sources}
+        self._settings = settings
+        self._clock = clock
+        self._on_change = on_change
+        self._kept: OrderedDict[_Key, _Kept] = OrderedDict()
+        self._fetching: dict[_Key, asyncio.Task[Section]] = {}
+        self._faces: OrderedDict[tuple[str, View], tuple[float, Face]] = OrderedDict()
+        self._overtaken: set[_Key] = set()
+        self._own_lists: OrderedDict[str, None] = OrderedDict()
+        self._grace_until = 0.0
+
+    def wait_for_start(self, seconds: float) -> None:
+        """Until this many seconds from now, lists wait for servers that are still starting."""
+        self._grace_until = self._clock.monotonic() + seconds
+
+    def view(self, call: Call) -> View:
+        """The view a call's client has."""
+        if call.client.era == "modern":
+            return View(call.principal.id, "modern")
+        own = call.affinity if call.affinity in self._own_lists else None
+        return View(call.principal.id, "handshake", call.client.capabilities_key, own)
+
+    def peek(self, method: str, view: View) -> Face | None:
+        """The face as it was last made, however old; None when there was none yet."""
+        made = self._faces.get((method, view))
+        return made[1] if made else None
+
+    async def face(self, method: str, call: Call) -> Face:
+        """The list `method` as `call`'s client sees it."""
+        view = self.view(call)
+        made = self._faces.get((method, view))
+        if made is not None and self._clock.monotonic() < made[0]:
+            return made[1]
+        return await self._make(LISTS[method], view, call)
+
+    async def _make(self, entry: ListMethod, view: View, call: Call) -> Face:
+        keys = {name: (entry.method, name, view) for name in self._sources}
+        needed = [key for key in keys.values() if self._needs_fetch(key)]
+        tasks = [self._fetch(key, call) for key in needed]
+        if tasks:
+            grace = self._grace_until - self._clock.monotonic()
+            await asyncio.wait(tasks, timeout=max(self._settings.wait, grace))
+            self._stop_waiting_for(key for key in needed if key in self._fetching)
+        for key in keys.values():
+            self._refresh_in_background(key, call)
+        kept = [self._kept[key] for key in keys.values() if key in self._kept]
+        sections = [one.section for one in kept]
+        face = merge(
+            entry,
+            [section for section in sections if section.problem is None],
+            self._settings.naming,
+            modern=view.era == "modern",
+            page_size=self._settings.page_size,
+        )
+        face = msgspec.structs.replace(face, parts=tuple(sections))
+        settled = len(kept) == len(self._sources) and not any(one.stale for one in kept)
+        expires = min((one.expires for one in kept), default=0.0) if settled else 0.0
+        self._remember(entry.method, view, face, expires)
+        return face
+
+    def _stop_waiting_for(self, keys: Iterable[_Key]) -> None:
+        """What is still being fetched counts as absent, so that it delays nobody else."""
+        expires = self._clock.monotonic() + self._settings.retry
+        for key in keys:
+            self._kept[key] = _Kept(_slow(key[1], key[0]), expires, hard=False)
+
+    def _remember(self, method: str, view: View, face: Face, expires: float) -> None:
+        self._faces.pop((method, view), None)
+        self._faces[method, view] = (expires, face)
+        while len(self._faces) > MOST_VIEWS:
+            self._faces.popitem(last=False)
+
+    def _needs_fetch(self, key: _Key) -> bool:
+        kept = self._kept.get(key)
+        if kept is None or kept.stale:
+            return True
+        return kept.hard and self._clock.monotonic() >= kept.expires
+
+    def _refresh_in_background(self, key: _Key, call: Call) -> None:
+        kept = self._kept.get(key)
+        if kept is None or kept.hard or self._clock.monotonic() < kept.expires:
+            return
+        kept.expires = self._clock.monotonic() + self._settings.retry
+        self._fetch(key, call)
+
+    def _fetch(self, key: _Key, call: Call) -> asyncio.Task[Section]:
+        task = self._fetching.get(key)
+        if task is None:
+            task = asyncio.get_running_loop().create_task(self._fetch_section(key, call))
+            self._fetching[key] = task
+            task.add_done_callback(lambda done: self._fetched(key, done))
+        return task
+
+    def _fetched(self, key: _Key, task: asyncio.Task[Section]) -> None:
+        self._fetching.pop(key, None)
+        if task.cancelled():
+            return
+        method, server, view = key
+        error = task.exception()
+        section = task.result() if error is None else _broken(server, method, repr(error))
+        before = self._kept.pop(key, None)
+        self._kept[key] = self._aged(section)
+        self._kept[key].stale = key in self._overtaken
+        self._overtaken.discard(key)
+        while len(self._kept) > MOST_VIEWS * len(LISTS):
+            self._kept.popitem(last=False)
+        if before is not None and not before.stale and before.section.items != section.items:
+            self._age_face(method, view)
+            self._on_change(LISTS[method].changed, server)
+
+    def _aged(self, section: Section) -> _Kept:
+        now = self._clock.monotonic()
+        if section.problem is not None:
+            return _Kept(section, now + self._settings.retry, hard=False)
+        if section.ttl_ms:
+            ttl = min(section.ttl_ms / 1000, self._settings.longest_ttl)
+            return _Kept(section, now + ttl, hard=True)
+        return _Kept(section, now + self._settings.refresh, hard=False)
+
+    def _age_face(self, method: str, view: View) -> None:
+        made = self._faces.get((method, view))
+        if made is not None:
+            self._faces[method, view] = (0.0, made[1])
+
+    async def _fetch_section(self, key: _Key, caller: Call) -> Section:
+        method, server, view = key
+        entry = LISTS[method]
+        items: list[Item] = []
+        ttls: list[int] = []
+        scopes: set[object] = set()
+        extras: dict[str, bytes] = {}
+        params: dict[str, Any] = {}
+        for _ in range(self._settings.most_pages):
+            reply = await self._sources[server].send(
+                Call(
+                    method=method,
+                    client=caller.client,
+                    principal=caller.principal,
+                    affinity=view.session,
+                    params=Raw.of(params),
+                )
+            )
+            if isinstance(reply, Failure):
+                return _problem(server, reply)
+            try:
+                page, cursor = read_page(entry, reply.raw)
+            except BadList as error:
+                return _broken(server, method, str(error))
+            items += page
+            extras |= extras_of(entry, reply.raw)
+            ttls.append(_ttl(reply.raw.get("ttlMs")))
+            scopes.add(reply.raw.get("cacheScope"))
+            if len(items) > self._settings.most_items:
+                return _broken(server, method, f"more than {self._settings.most_items} entries")
+            if cursor is None:
+                scope = "public" if scopes == {"public"} else "private"
+                return Section(
+                    server=server,
+                    items=tuple(items),
+                    ttl_ms=min(ttls),
+                    scope=scope,
+                    extras=extras,
+                )
+            params = {"cursor": cursor}
+        return _broken(server, method, f"more than {self._settings.most_pages} pages")
+
+    def changed(self, server: str, subject: str, session: str | None = None) -> None:
+        """A server's lists of `subject` (tools, prompts, resources; state: all) have changed.
+
+        `session`: only for the client of this session, as servers of the handshake era may; that
+        client is told by the stream the news came on.
+        """
+        if session is not None and session not in self._own_lists:
+            self._own_lists[session] = None
+            while len(self._own_lists) > MOST_VIEWS:
+                self._own_lists.popitem(last=False)
+        touched = {
+            entry.method for entry in LISTS.values() if subject in ("state", entry.capability)
+        }
+
+        def concerned(key: _Key) -> bool:
+            ours = session is None or key[2].session in (None, session)
+            return key[1] == server and key[0] in touched and ours
+
+        for key, kept in self._kept.items():
+            kept.stale = kept.stale or concerned(key)
+        self._overtaken |= {key for key in self._fetching if concerned(key)}
+        for method, view in list(self._faces):
+            if method in touched:
+                self._age_face(method, view)
+        if session is None:
+            for notification in sorted({LISTS[method].changed for method in touched}):
+                self._on_change(notification, server)
+
+    def forget_session(self, session: str) -> None:
+        """Drop what was kept for one client session."""
+        if self._own_lists.pop(session, self) is self:
+            return
+        for key in [key for key in self._kept if key[2].session == session]:
+            del self._kept[key]
+        for key in [key for key in self._faces if key[1].session == session]:
+            del self._faces[key]
+
+    async def close(self) -> None:
+        """Stop what is being fetched."""
+        tasks = list(self._fetching.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _ttl(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+
+
+def _problem(server: str, failure: Failure) -> Section:
+    if failure.origin == "upstream" and failure.code == METHOD_NOT_FOUND:
+        return Section(server=server)
+    return Section(server=server, problem=failure)
+
+
+def _slow(server: str, method: str) -> Section:
+    return Section(
+        server=server,
+        problem=Failure(
+            code=UPSTREAM_INVALID,
+            message=f"{server} has not answered {method} yet.",
+            origin="upstream",
+            reason="server-slow",
+            data={"server": server},
+            remedy="It is still being asked; what it lists appears when it answers.",
+        ),
+    )
+
+
+def _broken(server: str, method: str, what: str) -> Section:
+    return Section(
+        server=server,
+        problem=Failure(
+            code=UPSTREAM_INVALID,
+            message=f"{server} answered {method} with something that is no such list.",
+            origin="upstream",
+            reason="invalid-list",
+            data={"server": server},
+            remedy=f"Report it to the authors of {server}: {what}.",
+            detail=what,
+        ),
+    )

@@ -1,0 +1,209 @@
+"""What clients see of one kind of list: the servers' sections merged, named and made bytes. Pure.
+
+Must not know: how sections are fetched or when they go stale.
+"""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as BadBase64
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+from typing import Final, NamedTuple
+
+import msgspec
+
+from lockgate.core.message import Failure, Result, Target
+from lockgate.core.names import Naming, alias_uri, confusable, spell
+from lockgate.core.raw import Raw, encode
+from lockgate.gateway.listing import ENVELOPE, Item, ListMethod, Section
+
+INVALID_PARAMS: Final = -32602
+
+
+class _Entry(NamedTuple):
+    public: str
+    target: Target
+    item: Item
+
+
+class Face(msgspec.Struct, frozen=True, kw_only=True):
+    """One merged list.
+
+    pages    ready results, at least one; page n+1 is reached by the cursor of page n.
+    routes   public name or URI → where it leads.
+    refused  public name or URI → why it leads nowhere, for names that cannot be told apart.
+    items    public name → the definition, for those who need to look inside.
+    parts    the sections it was made from.
+    """
+
+    entry: ListMethod
+    pages: tuple[Result, ...]
+    routes: dict[str, Target]
+    refused: dict[str, Failure]
+    items: dict[str, Raw]
+    parts: tuple[Section, ...]
+    digest: str
+
+    def page(self, cursor: object) -> Result | Failure:
+        """The page a client's cursor asks for; None asks for the first."""
+        if cursor is None:
+            return self.pages[0]
+        number = _open_cursor(cursor, self.digest)
+        if number is None or not 0 < number < len(self.pages):
+            return Failure(
+                code=INVALID_PARAMS,
+                message="Invalid cursor: it is not of this list, or the list has changed since.",
+                origin="client",
+                reason="invalid-cursor",
+                remedy=f"Start again with {self.entry.method} without a cursor.",
+            )
+        return self.pages[number]
+
+
+def merge(
+    entry: ListMethod, sections: Iterable[Section], naming: Naming, *, modern: bool, page_size: int
+) -> Face:
+    """Merge sections, in the order given, into one face.
+
+    Names that cannot be told apart (equal but for letter case, from different servers) are listed
+    for none of them and refused with the origins named; a resource URI that several servers offer
+    is listed under an alias for each. `modern`: write the caching hints of revision 2026-07-28.
+    """
+    parts = tuple(sections)
+    entries = [
+        _Entry(
+            spell(part.server, item.key, naming) if entry.key == "name" else item.key,
+            Target(part.server, entry.kind, item.key),
+            item,
+        )
+        for part in parts
+        for item in part.items
+    ]
+    listed, refused = _settle(entry, entries)
+    items = {one.public: _renamed(entry, one) for one in listed}
+    digest = sha256(b"\0".join(item.encode() for item in items.values())).hexdigest()[:16]
+    envelope = _envelope(parts, modern=modern)
+    return Face(
+        entry=entry,
+        pages=_pages(entry, list(items.values()), envelope, page_size, digest),
+        routes={one.public: one.target for one in listed},
+        refused=refused,
+        items=items,
+        parts=parts,
+        digest=digest,
+    )
+
+
+def _settle(
+    entry: ListMethod, entries: Sequence[_Entry]
+) -> tuple[list[_Entry], dict[str, Failure]]:
+    unique: dict[tuple[str, Target], _Entry] = {}
+    for one in entries:
+        unique.setdefault((one.public, one.target), one)
+    groups: dict[str, list[_Entry]] = {}
+    for one in unique.values():
+        groups.setdefault(_claim(entry, one.public), []).append(one)
+    listed: list[_Entry] = []
+    refused: dict[str, Failure] = {}
+    for group in groups.values():
+        if _distinct(group):
+            listed += group
+            continue
+        refused |= {one.public: _clash(entry, one.public, group) for one in group}
+        if entry.key != "name":
+            listed += [
+                one._replace(public=alias_uri(one.target.server, one.public)) for one in group
+            ]
+    order = {id(one.item): number for number, one in enumerate(entries)}
+    return sorted(listed, key=lambda one: order[id(one.item)]), refused
+
+
+def _claim(entry: ListMethod, public: str) -> str:
+    return confusable(public) if entry.key == "name" else public
+
+
+def _distinct(group: Sequence[_Entry]) -> bool:
+    """One server may have names that differ in letter case only: that is its own business."""
+    publics = {one.public for one in group}
+    return len({one.target.server for one in group}) == 1 and len(publics) == len(group)
+
+
+def _clash(entry: ListMethod, public: str, group: Sequence[_Entry]) -> Failure:
+    origins = ", ".join(f"{one.target.server} ({one.target.name})" for one in group)
+    if entry.key == "name":
+        remedy = "Set `naming: prefix`, or rename one of the servers in the configuration."
+    else:
+        aliases = ", ".join(alias_uri(one.target.server, one.public) for one in group)
+        remedy = f"Use one of {aliases}."
+    return Failure(
+        code=INVALID_PARAMS,
+        message=f"{public} is claimed by more than one origin: {origins}.",
+        origin="gateway",
+        reason="name-collision",
+        data={"servers": sorted({one.target.server for one in group})},
+        remedy=remedy,
+    )
+
+
+def _renamed(entry: ListMethod, one: _Entry) -> Raw:
+    if one.public == one.target.name:
+        return one.item.raw
+    return one.item.raw.replace(**{entry.key: one.public})
+
+
+def _envelope(parts: Sequence[Section], *, modern: bool) -> dict[str, bytes]:
+    envelope: dict[str, bytes] = {}
+    for part in parts:
+        for key, value in part.extras.items():
+            envelope.setdefault(key, value)
+    if len(parts) > 1:
+        envelope.pop("_meta", None)
+    if modern:
+        # A part without hints may change at any time and may be one caller's alone.
+        ttl = min((part.ttl_ms or 0 for part in parts), default=0)
+        public = bool(parts) and all(part.scope == "public" for part in parts)
+        envelope["resultType"] = b'"complete"'
+        envelope["ttlMs"] = b"%d" % ttl
+        envelope["cacheScope"] = b'"public"' if public else b'"private"'
+    return envelope
+
+
+def _pages(
+    entry: ListMethod,
+    items: Sequence[Raw],
+    envelope: dict[str, bytes],
+    page_size: int,
+    digest: str,
+) -> tuple[Result, ...]:
+    pages: list[Result] = []
+    for start in range(0, max(len(items), 1), page_size):
+        chunk = items[start : start + page_size]
+        members = {entry.member: b"[" + b",".join(item.encode() for item in chunk) + b"]"}
+        if start + page_size < len(items):
+            members["nextCursor"] = encode(_cursor(len(pages) + 1, digest))
+        pages.append(Result(Raw(Raw(members={**members, **envelope}).encode())))
+    return tuple(pages)
+
+
+def _cursor(page: int, digest: str) -> str:
+    return urlsafe_b64encode(f"{page}.{digest}".encode()).decode().rstrip("=")
+
+
+def _open_cursor(cursor: object, digest: str) -> int | None:
+    if not isinstance(cursor, str) or len(cursor) > 64:
+        return None
+    try:
+        number, _, of = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().partition(".")
+    except (BadBase64, ValueError):
+        return None
+    return int(number) if of == digest and number.isascii() and number.isdigit() else None
+
+
+def extras_of(entry: ListMethod, raw: Raw) -> dict[str, bytes]:
+    """The members of a list result that are neither items nor envelope."""
+    return {
+        key: raw.member(key) or b"null"
+        for key in raw
+        if key != entry.member and key not in ENVELOPE
+    }

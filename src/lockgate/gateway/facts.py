@@ -1,0 +1,111 @@
+"""What each server says of itself, asked once and kept until the server comes back anew.
+
+Must not know: how what they say is merged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+from lockgate import __version__
+from lockgate.core.clock import Clock
+from lockgate.core.message import Call, ClientFacts, Era, Failure, Reply, Result
+from lockgate.core.raw import Raw
+from lockgate.wire.revisions import LATEST_HANDSHAKE, LATEST_MODERN
+
+INTERNAL_ERROR: Final = -32603
+_INFO: Final = Raw.of({"name": "lockgate", "title": "Lockgate", "version": __version__})
+
+OWN_CLIENT: Final[Mapping[Era, ClientFacts]] = {
+    "handshake": ClientFacts(
+        era="handshake", protocol_version=LATEST_HANDSHAKE, name="lockgate", info=_INFO
+    ),
+    "modern": ClientFacts(
+        era="modern", protocol_version=LATEST_MODERN, name="lockgate", info=_INFO
+    ),
+}
+"""Who the gateway is when it asks on its own behalf."""
+
+
+class Facts:
+    """Each server's discover result, per era."""
+
+    def __init__(
+        self,
+        servers: Mapping[str, Callable[[Call], Awaitable[Reply]]],
+        clock: Clock,
+        *,
+        wait: float,
+        retry: float,
+    ) -> None:
+        """`wait`: how long to wait for a slow server; `retry`: how long a failure is kept."""
+        self._servers = servers
+        self._clock = clock
+        self._wait = wait
+        self._retry = retry
+        self._grace_until = 0.0
+        self._kept: dict[tuple[str, Era], tuple[float, Reply]] = {}
+        self._asking: dict[tuple[str, Era], asyncio.Task[Reply]] = {}
+
+    def wait_for_start(self, seconds: float) -> None:
+        """Until this many seconds from now, wait for servers that are still starting."""
+        self._grace_until = self._clock.monotonic() + seconds
+
+    def peek(self, server: str, era: Era) -> Reply | None:
+        """What is known without asking."""
+        kept = self._kept.get((server, era))
+        return kept[1] if kept else None
+
+    async def ask(self, call: Call, server: str) -> Reply:
+        """What `server` says of itself in the caller's era."""
+        key = (server, call.client.era)
+        kept = self._kept.get(key)
+        now = self._clock.monotonic()
+        if kept is not None and (isinstance(kept[1], Result) or now < kept[0]):
+            return kept[1]
+        task = self._asking.get(key)
+        if task is None:
+            task = asyncio.get_running_loop().create_task(self._ask(key, call))
+            self._asking[key] = task
+        await asyncio.wait([task], timeout=max(self._wait, self._grace_until - now))
+        if task.done() and not task.cancelled():
+            return task.result()
+        slow = _slow(server)
+        self._kept[key] = (self._clock.monotonic() + self._retry, slow)
+        return slow
+
+    async def _ask(self, key: tuple[str, Era], call: Call) -> Reply:
+        server, era = key
+        try:
+            reply = await self._servers[server](
+                Call(method="server/discover", client=OWN_CLIENT[era], principal=call.principal)
+            )
+            self._kept[key] = (self._clock.monotonic() + self._retry, reply)
+            return reply
+        finally:
+            self._asking.pop(key, None)
+
+    def forget(self, server: str) -> None:
+        """The server has come, gone or changed: ask again."""
+        for key in [key for key in self._kept if key[0] == server]:
+            del self._kept[key]
+
+    async def close(self) -> None:
+        """Stop asking."""
+        tasks = list(self._asking.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _slow(server: str) -> Failure:
+    return Failure(
+        code=INTERNAL_ERROR,
+        message=f"{server} has not said who it is yet.",
+        origin="upstream",
+        reason="server-slow",
+        data={"server": server},
+        remedy="It is still being asked; try again in a few seconds.",
+    )

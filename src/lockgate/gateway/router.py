@@ -1,0 +1,266 @@
+"""Which server a call is about, and in what words.
+
+Must not know: transports, how clients are identified, what any policy does.
+
+    | method                        | goes to                                                    |
+    |-------------------------------|------------------------------------------------------------|
+    | server/discover               | nobody: merged from what every server said of itself       |
+    | tools/list and the other lists| nobody: the catalog's face for this client                 |
+    | tools/call, prompts/get       | the server whose list holds the name                       |
+    | resources/read                | the server whose list or template holds the URI            |
+    | completion/complete           | the server of the prompt or template it refers to          |
+    | subscriptions/listen          | the subscriptions, which ask each server for its part      |
+    | tasks/*                       | the server whose task it is                                |
+    | logging/setLevel, roots change| every server that keeps a session for this client          |
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Protocol
+
+from lockgate.core.message import Call, Failure, Kind, Reply, Result, Target
+from lockgate.core.names import nearest
+from lockgate.core.policy import CallNext
+from lockgate.core.raw import EMPTY, Raw
+from lockgate.gateway.catalog import Catalog
+from lockgate.gateway.face import Face
+from lockgate.gateway.introduction import introduce
+from lockgate.gateway.listing import LISTS
+from lockgate.gateway.resources import candidates
+from lockgate.gateway.tasks import TaskIds
+
+INVALID_PARAMS: Final = -32602
+INTERNAL_ERROR: Final = -32603
+NOT_FOUND_CODES: Final = frozenset({-32602, -32002, -32601})
+DONE: Final = Result(EMPTY)
+
+
+class Listener(Protocol):
+    """What serves `subscriptions/listen`."""
+
+    async def listen(self, call: Call, /) -> Reply:
+        """Run until the client goes or the gateway ends."""
+        ...
+
+
+class Router:
+    """The inner handler of the edge chain."""
+
+    def __init__(
+        self,
+        servers: dict[str, CallNext],
+        catalog: Catalog,
+        discover: Callable[[Call, str], Awaitable[Reply]],
+        task_ids: TaskIds,
+        listener: Listener,
+    ) -> None:
+        """Route among `servers`.
+
+        Args:
+            servers: each server's upstream chain, by name, in configuration order.
+            catalog: what they list.
+            discover: asks one server, by name, who it is, on behalf of a call.
+            task_ids: how the servers' tasks are told apart.
+            listener: serves listen streams.
+        """
+        self._servers = servers
+        self._names = tuple(servers)
+        self._catalog = catalog
+        self._discover = discover
+        self._task_ids = task_ids
+        self._table: dict[str, Callable[[Call], Awaitable[Reply]]] = {
+            "server/discover": self._introduce,
+            "tools/call": self._by_name,
+            "prompts/get": self._by_name,
+            "resources/read": self._read,
+            "completion/complete": self._complete,
+            "subscriptions/listen": listener.listen,
+            "tasks/get": self._task,
+            "tasks/update": self._task,
+            "tasks/cancel": self._task,
+            "tasks/result": self._task,
+            "tasks/list": self._tasks,
+            **dict.fromkeys(LISTS, self._list),
+        }
+
+    async def __call__(self, call: Call) -> Reply:
+        """Answer the call, or send it where it belongs."""
+        handle = self._table.get(call.method)
+        return await (handle(call) if handle else self._everywhere(call))
+
+    async def _introduce(self, call: Call) -> Reply:
+        replies = await asyncio.gather(*(self._discover(call, name) for name in self._names))
+        known = [
+            (name, reply.raw)
+            for name, reply in zip(self._names, replies, strict=True)
+            if isinstance(reply, Result)
+        ]
+        if not known and replies:
+            failures = [reply for reply in replies if isinstance(reply, Failure)]
+            return nobody("server/discover", failures)
+        return Result(introduce(known))
+
+    async def _list(self, call: Call) -> Reply:
+        face = await self._catalog.face(call.method, call)
+        problems = [part.problem for part in face.parts if part.problem is not None]
+        if problems and len(problems) == len(face.parts):
+            return nobody(call.method, problems)
+        return face.page(call.params.get("cursor"))
+
+    async def _by_name(self, call: Call) -> Reply:
+        method = "tools/list" if call.method == "tools/call" else "prompts/list"
+        name = call.params.get("name")
+        if not isinstance(name, str):
+            return invalid(f"{call.method} needs a string `name`.")
+        face = await self._catalog.face(method, call)
+        target = face.routes.get(name)
+        if target is None:
+            found = self._unlisted(face, name)
+            if isinstance(found, Failure):
+                return found
+            target = found
+        params = call.params if target.name == name else call.params.replace(name=target.name)
+        reply = await self._send(call, target, params)
+        if isinstance(reply, Result) and (reply.kind == "task" or "task" in params):
+            return self._task_ids.outward(target.server, reply)
+        return reply
+
+    def _unlisted(self, face: Face, name: str) -> Target | Failure:
+        """A name no list holds: with one server that server decides, else nobody can."""
+        refused = face.refused.get(name)
+        if refused is not None:
+            return refused
+        if len(self._names) == 1:
+            return Target(self._names[0], face.entry.kind, name)
+        kind: Kind = face.entry.kind
+        guess = nearest(name, face.routes)
+        down = [part.server for part in face.parts if part.problem is not None]
+        absent = f" Not available now: {', '.join(down)}." if down else ""
+        return Failure(
+            code=INVALID_PARAMS,
+            message=f"Unknown {kind}: {name[:128]}",
+            origin="client",
+            reason=f"unknown-{kind}",
+            data={"unavailable": down} if down else None,
+            remedy=(f"Did you mean {guess}?" if guess else f"See {face.entry.method}.") + absent,
+        )
+
+    async def _read(self, call: Call) -> Reply:
+        uri = call.params.get("uri")
+        if not isinstance(uri, str):
+            return invalid("resources/read needs a string `uri`.")
+        found = await self._on(call, uri)
+        if isinstance(found, Failure):
+            return found
+        reply: Reply = invalid(f"Resource not found: {uri[:256]}")
+        refusals: list[Failure] = []
+        for target in found:
+            params = call.params if target.name == uri else call.params.replace(uri=target.name)
+            reply = await self._send(call, target, params)
+            if isinstance(reply, Result):
+                return reply
+            if reply.code not in NOT_FOUND_CODES:
+                refusals.append(reply)
+        return refusals[0] if refusals else reply
+
+    async def _on(self, call: Call, uri: str) -> Sequence[Target] | Failure:
+        if len(self._names) == 1:
+            return [Target(self._names[0], "resource", uri)]
+        listed = await self._catalog.face("resources/list", call)
+        templates = await self._catalog.face("resources/templates/list", call)
+        return candidates(uri, listed, templates, self._names)
+
+    async def server_of(self, call: Call, uri: str) -> Target | Failure:
+        """The one server to subscribe at for `uri`: where it is listed, or may be."""
+        found = await self._on(call, uri)
+        return found if isinstance(found, Failure) else found[0]
+
+    async def _complete(self, call: Call) -> Reply:
+        ref = call.params.object("ref")
+        kind, name, uri = ref.get("type"), ref.get("name"), ref.get("uri")
+        if kind == "ref/prompt" and isinstance(name, str):
+            return await self._complete_in("prompts/list", call, ref, "name", name)
+        if kind == "ref/resource" and isinstance(uri, str):
+            return await self._complete_in("resources/templates/list", call, ref, "uri", uri)
+        return invalid("completion/complete needs a `ref` of type ref/prompt or ref/resource.")
+
+    async def _complete_in(
+        self, method: str, call: Call, ref: Raw, member: str, name: str
+    ) -> Reply:
+        face = await self._catalog.face(method, call)
+        target = face.routes.get(name)
+        if target is None and member == "uri" and name not in face.refused:
+            found = await self._on(call, name)
+            target = None if isinstance(found, Failure) else found[0]
+        if target is None:
+            unlisted = self._unlisted(face, name)
+            if isinstance(unlisted, Failure):
+                return unlisted
+            target = unlisted
+        params = call.params
+        if target.name != name:
+            params = params.replace(ref=ref.replace(**{member: target.name}))
+        return await self._send(call, target, params)
+
+    async def _task(self, call: Call) -> Reply:
+        task = call.params.get("taskId")
+        if not isinstance(task, str):
+            return invalid(f"{call.method} needs a string `taskId`.")
+        target = self._task_ids.inward(task)
+        if target is None:
+            return invalid(f"Unknown task: {task[:128]}")
+        params = call.params if target.name == task else call.params.replace(taskId=target.name)
+        reply = await self._send(call, target, params)
+        return self._task_ids.outward(target.server, reply)
+
+    async def _tasks(self, call: Call) -> Reply:
+        if len(self._names) == 1:
+            return await self._send(call, Target(self._names[0], "task", ""), call.params)
+        params = call.params.without("cursor")
+        replies = await asyncio.gather(
+            *(self._send(call, Target(name, "task", ""), params) for name in self._names)
+        )
+        return self._task_ids.merged(dict(zip(self._names, replies, strict=True)))
+
+    async def _everywhere(self, call: Call) -> Reply:
+        """Session-wide methods: done when one server takes them; the rest may not know them."""
+        replies = await asyncio.gather(
+            *(self._send(call, None, call.params, name) for name in self._names)
+        )
+        failures = [reply for reply in replies if isinstance(reply, Failure)]
+        if failures and len(failures) == len(replies):
+            return failures[0] if len(failures) == 1 else nobody(call.method, failures)
+        return DONE
+
+    async def _send(
+        self, call: Call, target: Target | None, params: Raw, server: str = ""
+    ) -> Reply:
+        chain = self._servers[target.server if target else server]
+        return await chain(call.replace(target=target, params=params))
+
+
+def invalid(message: str) -> Failure:
+    """The client's params are wrong."""
+    return Failure(
+        code=INVALID_PARAMS,
+        message=message,
+        origin="client",
+        reason="invalid-params",
+        remedy="See the specification of this method.",
+    )
+
+
+def nobody(method: str, failures: Sequence[Failure]) -> Failure:
+    """No server could answer: one Failure that keeps what each of them said."""
+    if len(failures) == 1:
+        return failures[0]
+    return Failure(
+        code=INTERNAL_ERROR,
+        message=f"No server could answer {method}: " + " ".join(f.message for f in failures),
+        origin="upstream",
+        reason=failures[0].reason if len({f.reason for f in failures}) == 1 else "no-server",
+        data={"servers": [f.data for f in failures]},
+        remedy=failures[0].remedy,
+    )

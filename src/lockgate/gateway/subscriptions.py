@@ -1,0 +1,260 @@
+"""`subscriptions/listen`: one client stream over many servers' news.
+
+Must not know: transports, or how a server is listened to in its era.
+
+List changes are the gateway's own news (a server may come or go), told to every stream that asked.
+Resource and task subscriptions go to the server concerned as a listen call of their own, one part
+per server. A client that keeps a session listens to every server: such servers may log, ask, or
+change their lists for that session alone.
+
+A part that breaks is taken up again when its server is back; then every URI it covers is reported
+as updated once, because what happened in between is not known.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import Any, Final, cast
+
+from lockgate.core.message import Call, Failure, Notification, Reply, Result, Target
+from lockgate.core.raw import Raw
+from lockgate.gateway.listing import LISTS
+from lockgate.gateway.tasks import TaskIds
+
+ACKNOWLEDGED: Final = "notifications/subscriptions/acknowledged"
+UPDATED: Final = "notifications/resources/updated"
+FLAGS: Final = {
+    "toolsListChanged": "notifications/tools/list_changed",
+    "promptsListChanged": "notifications/prompts/list_changed",
+    "resourcesListChanged": "notifications/resources/list_changed",
+}
+SUBJECTS: Final = {entry.changed: entry.capability for entry in LISTS.values()}
+RETRY_FIRST: Final = 1.0
+RETRY_MOST: Final = 60.0
+MOST_NAMES: Final = 1000  # of one stream; what is over is absent from the acknowledgement
+GIVE_UP: Final = frozenset({-32601, -32602})
+
+Send = Callable[[Call], Awaitable[Reply]]
+Changed = Callable[[str, str, str | None], None]
+
+
+class Subscriptions:
+    """Every open listen stream of one endpoint."""
+
+    def __init__(
+        self,
+        servers: Mapping[str, Send],
+        task_ids: TaskIds,
+        changed: Changed,
+        ack_wait: float = 5.0,
+    ) -> None:
+        """`changed(server, subject, session)` is told of list changes that arrive on a part."""
+        self._servers = servers
+        self._task_ids = task_ids
+        self._changed = changed
+        self._ack_wait = ack_wait
+        self._streams: set[_Stream] = set()
+        self._closing = asyncio.Event()
+        self.locate: Callable[[Call, str], Awaitable[Target | Failure]] | None = None
+
+    def __len__(self) -> int:
+        """How many streams are open."""
+        return len(self._streams)
+
+    def announce(self, method: str, server: str) -> None:
+        """A list has changed: tell the streams that asked and do not hear it from the server."""
+        notification = Notification(method)
+        for stream in self._streams:
+            if method in stream.wanted and not stream.hears(server):
+                stream.call.emit(notification)
+
+    def close(self) -> None:
+        """End every stream gracefully; each call answers its Result."""
+        self._closing.set()
+
+    async def listen(self, call: Call) -> Reply:
+        """Serve one `subscriptions/listen` call until the client goes or `close` is called."""
+        asked = call.params.object("notifications")
+        stream = _Stream(call, {FLAGS[flag] for flag in FLAGS if asked.get(flag) is True})
+        for uri in _strings(asked.get("resourceSubscriptions")):
+            await self._subscribe(stream, uri)
+        for task in _strings(asked.get("taskIds")):
+            target = self._task_ids.inward(task)
+            if target is not None:
+                stream.part(target.server).tasks[target.name] = task
+        if call.affinity is not None:
+            for server in self._servers:
+                stream.part(server)
+        return await self._serve(stream, asked)
+
+    async def _subscribe(self, stream: _Stream, uri: str) -> None:
+        found = await self.locate(stream.call, uri) if self.locate else None
+        if isinstance(found, Target):
+            stream.part(found.server).uris[found.name] = uri
+        elif found is not None:
+            stream.refusals[uri] = found.message
+
+    async def _serve(self, stream: _Stream, asked: Raw) -> Reply:
+        tasks = [
+            asyncio.get_running_loop().create_task(self._run(stream, part))
+            for part in stream.parts.values()
+        ]
+        try:
+            await self._gather_acks(stream)
+            stream.call.emit(Notification(ACKNOWLEDGED, _acknowledgement(stream, asked)))
+            self._streams.add(stream)
+            stream.acknowledged = True
+            stream.flush()
+            await self._closing.wait()
+        finally:
+            self._streams.discard(stream)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        return Result(Raw())
+
+    async def _gather_acks(self, stream: _Stream) -> None:
+        waiting = [
+            asyncio.get_running_loop().create_task(part.settled.wait())
+            for part in stream.parts.values()
+        ]
+        if waiting:
+            _, late = await asyncio.wait(waiting, timeout=self._ack_wait)
+            for task in late:
+                task.cancel()
+
+    async def _run(self, stream: _Stream, part: _Part) -> None:
+        """Keep one part open for as long as the stream lives."""
+        pause = RETRY_FIRST
+        while True:
+            reply = await self._servers[part.server](
+                stream.call.replace(
+                    params=Raw.of({"notifications": part.filter(stream)}),
+                    emit=partial(self._hear, stream, part),
+                    target=None,
+                )
+            )
+            if isinstance(reply, Failure):
+                part.problem = reply.message
+                if reply.code in GIVE_UP or reply.reason == "needs-bridge":
+                    part.give_up()
+                    return
+            pause = RETRY_FIRST if part.live else min(pause * 2, RETRY_MOST)
+            part.lost()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), pause)
+                return
+
+    def _hear(self, stream: _Stream, part: _Part, notification: Notification) -> None:
+        method = notification.method
+        if method == ACKNOWLEDGED:
+            part.acknowledge(notification.params)
+            if part.gap:
+                part.gap = False
+                for uri in part.uris.values():
+                    stream.emit(Notification(UPDATED, Raw.of({"uri": uri})))
+            return
+        if method in SUBJECTS:
+            self._changed(part.server, SUBJECTS[method], stream.call.affinity)
+            if method not in stream.wanted:
+                return
+        elif method == UPDATED:
+            uri: object = notification.params.get("uri")
+            public = part.uris.get(uri) if isinstance(uri, str) else None
+            if public is not None and public != uri:
+                notification = Notification(method, notification.params.replace(uri=public))
+        else:
+            notification = self._task_ids.notification(part.server, notification)
+        stream.emit(notification)
+
+
+class _Part:
+    """What one stream hears from one server."""
+
+    def __init__(self, server: str) -> None:
+        self.server = server
+        self.uris: dict[str, str] = {}
+        self.tasks: dict[str, str] = {}
+        self.honoured: Raw = Raw()
+        self.settled = asyncio.Event()
+        self.live = False
+        self.gap = False
+        self.problem: str | None = None
+
+    def filter(self, stream: _Stream) -> dict[str, Any]:
+        wanted: dict[str, Any] = {}
+        if stream.call.affinity is not None:
+            wanted |= {flag: True for flag, method in FLAGS.items() if method in stream.wanted}
+        if self.uris:
+            wanted["resourceSubscriptions"] = list(self.uris)
+        if self.tasks:
+            wanted["taskIds"] = list(self.tasks)
+        return wanted
+
+    def acknowledge(self, params: Raw) -> None:
+        self.honoured = params.object("notifications")
+        self.live = True
+        self.settled.set()
+
+    def give_up(self) -> None:
+        self.live = False
+        self.settled.set()
+
+    def lost(self) -> None:
+        self.gap = self.gap or self.live
+        self.give_up()
+
+    def kept(self, member: str, names: Mapping[str, str]) -> list[str]:
+        honoured = _strings(self.honoured.get(member))
+        return [names[name] for name in honoured if name in names]
+
+
+class _Stream:
+    """One open listen call. Nothing is emitted before its acknowledgement."""
+
+    def __init__(self, call: Call, wanted: set[str]) -> None:
+        self.call = call
+        self.wanted = wanted
+        self.parts: dict[str, _Part] = {}
+        self.refusals: dict[str, str] = {}
+        self.acknowledged = False
+        self._early: list[Notification] = []
+
+    def part(self, server: str) -> _Part:
+        return self.parts.setdefault(server, _Part(server))
+
+    def hears(self, server: str) -> bool:
+        part = self.parts.get(server)
+        return part is not None and part.live and self.call.affinity is not None
+
+    def emit(self, notification: Notification) -> None:
+        if self.acknowledged:
+            self.call.emit(notification)
+        elif len(self._early) < 256:
+            self._early.append(notification)
+
+    def flush(self) -> None:
+        early, self._early = self._early, []
+        for notification in early:
+            self.call.emit(notification)
+
+
+def _acknowledgement(stream: _Stream, asked: Raw) -> Raw:
+    honoured: dict[str, Any] = {flag: True for flag in FLAGS if asked.get(flag) is True}
+    parts = stream.parts.values()
+    if "resourceSubscriptions" in asked:
+        honoured["resourceSubscriptions"] = [
+            uri for part in parts for uri in part.kept("resourceSubscriptions", part.uris)
+        ]
+    if "taskIds" in asked:
+        honoured["taskIds"] = [task for part in parts for task in part.kept("taskIds", part.tasks)]
+    return Raw.of({"notifications": honoured})
+
+
+def _strings(value: object) -> list[str]:
+    if not isinstance(value, list):
+        return []
+    return [item for item in cast("list[object]", value)[:MOST_NAMES] if isinstance(item, str)]

@@ -1,0 +1,78 @@
+"""A bound on what runs at once, in total and for each principal.
+
+Refuses: a call over either bound, at once, with the reason `too-many-calls`; nothing queues here.
+Costs: two integer comparisons. Does not protect from: few calls that are each expensive; that is
+the deadline's and the upstream limits' part.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+from lockgate.core.message import Call, Failure, Reply
+from lockgate.core.policy import CallNext, Stage
+
+OVERLOADED: Final = -32000
+LISTEN: Final = "subscriptions/listen"
+
+
+class ConcurrencyLimit:
+    """Counts running calls. A `subscriptions/listen` stream counts against bounds of its own."""
+
+    name: ClassVar[str] = "concurrency"
+    stage: ClassVar[Stage] = Stage.LIMIT
+
+    def __init__(self, total: int, per_principal: int, listens: int) -> None:
+        """Bounds on calls in all, calls of one principal, and listen streams in all."""
+        self._total = total
+        self._per_principal = per_principal
+        self._listens = listens
+        self._running = 0
+        self._listening = 0
+        self._by_principal: dict[str, int] = {}
+
+    def concerns(self, method: str) -> bool:
+        """Every method."""
+        return True
+
+    async def __call__(self, call: Call, call_next: CallNext, /) -> Reply:
+        """See `lockgate.core.policy.Policy`."""
+        if call.method == LISTEN:
+            return await self._listen(call, call_next)
+        who = call.principal.id
+        mine = self._by_principal.get(who, 0)
+        if self._running >= self._total:
+            return self._refusal(f"{self._total} calls are running already, the most allowed")
+        if mine >= self._per_principal:
+            return self._refusal(f"{mine} calls of this caller are running, the most allowed")
+        self._running += 1
+        self._by_principal[who] = mine + 1
+        try:
+            return await call_next(call)
+        finally:
+            self._running -= 1
+            left = self._by_principal[who] - 1
+            if left:
+                self._by_principal[who] = left
+            else:
+                del self._by_principal[who]
+
+    async def _listen(self, call: Call, call_next: CallNext) -> Reply:
+        if self._listening >= self._listens:
+            return self._refusal(f"{self._listens} streams are open already, the most allowed")
+        self._listening += 1
+        try:
+            return await call_next(call)
+        finally:
+            self._listening -= 1
+
+    def _refusal(self, what: str) -> Failure:
+        return Failure(
+            code=OVERLOADED,
+            message=f"Too many calls at once: {what}.",
+            origin="policy",
+            reason="too-many-calls",
+            policy=self.name,
+            data={"retry_after": 1},
+            remedy="Wait for running calls to end, or raise lockgate.limits in the configuration.",
+        )

@@ -1,0 +1,33 @@
+"""The protocol revisions, and which era each belongs to.
+
+Must not know: anything about a particular message.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from lockgate.core.message import Era
+
+HANDSHAKE_VERSIONS: Final = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
+MODERN_VERSIONS: Final = ("2026-07-28",)
+LATEST_HANDSHAKE: Final = HANDSHAKE_VERSIONS[-1]
+LATEST_MODERN: Final = MODERN_VERSIONS[-1]
+
+META_VERSION: Final = "io.modelcontextprotocol/protocolVersion"
+META_CLIENT_INFO: Final = "io.modelcontextprotocol/clientInfo"
+META_CLIENT_CAPABILITIES: Final = "io.modelcontextprotocol/clientCapabilities"
+META_LOG_LEVEL: Final = "io.modelcontextprotocol/logLevel"
+META_SERVER_INFO: Final = "io.modelcontextprotocol/serverInfo"
+META_SUBSCRIPTION_ID: Final = "io.modelcontextprotocol/subscriptionId"
+RESERVED_REQUEST_META: Final = (
+    META_VERSION,
+    META_CLIENT_INFO,
+    META_CLIENT_CAPABILITIES,
+    META_LOG_LEVEL,
+)
+
+
+def era_of(version: str) -> Era:
+    """The era a revision belongs to; every revision not of the handshake era counts as modern."""
+    return "handshake" if version in HANDSHAKE_VERSIONS else "modern"

@@ -1,0 +1,83 @@
+"""The gateway's inside around scripted servers: what the tests of this folder build on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from lockgate.core.message import Call, ClientFacts, Notification, Principal, Reply
+from lockgate.core.names import Naming
+from lockgate.core.raw import Raw
+from lockgate.gateway.catalog import Catalog, CatalogSettings
+from lockgate.gateway.facts import Facts
+from lockgate.gateway.router import Router
+from lockgate.gateway.subscriptions import Subscriptions
+from lockgate.gateway.tasks import TaskIds
+from lockgate.testing import ManualClock, ScriptedServer
+
+MODERN = ClientFacts(era="modern", protocol_version="2026-07-28")
+HANDSHAKE = ClientFacts(era="handshake", protocol_version="2025-11-25", capabilities_key="none")
+
+
+async def until(ready: Callable[[], object]) -> None:
+    """Let other tasks run until `ready()`."""
+    for _ in range(10_000):
+        if ready():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("never happened")
+
+
+def tool(name: str, **more: Any) -> dict[str, Any]:
+    return {"name": name, "inputSchema": {"type": "object"}, **more}
+
+
+@dataclass
+class World:
+    servers: list[ScriptedServer]
+    naming: Naming = "prefix"
+    settings: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def __post_init__(self) -> None:
+        self.clock = ManualClock()
+        send = {server.name: server.send for server in self.servers}
+        ids = TaskIds(tuple(send))
+        self.announced: list[tuple[str, str]] = []
+        self.catalog = Catalog(
+            self.servers,
+            CatalogSettings(naming=self.naming, **self.settings),
+            self.clock,
+            self._announce,
+        )
+        self.facts = Facts(send, self.clock, wait=0.05, retry=5)
+        self.subscriptions = Subscriptions(send, ids, self.catalog.changed, ack_wait=0.05)
+        self.router = Router(send, self.catalog, self.facts.ask, ids, self.subscriptions)
+        self.subscriptions.locate = self.router.server_of
+
+    def _announce(self, method: str, server: str) -> None:
+        self.announced.append((method, server))
+        self.subscriptions.announce(method, server)
+
+    async def ask(self, method: str, client: ClientFacts = MODERN, **params: Any) -> Reply:
+        return await self.router(self.call(method, client, **params))
+
+    def call(
+        self,
+        method: str,
+        client: ClientFacts = MODERN,
+        *,
+        affinity: str | None = None,
+        principal: str = "anonymous",
+        heard: list[Notification] | None = None,
+        **params: Any,
+    ) -> Call:
+        return Call(
+            method=method,
+            client=client,
+            params=Raw.of(params),
+            affinity=affinity,
+            principal=Principal(id=principal),
+            emit=(heard if heard is not None else []).append,
+        )

@@ -1,0 +1,145 @@
+"""The policies that are on by default: what they refuse, and what they leave alone."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from lockgate.core.chain import compose
+from lockgate.core.message import Call, ClientFacts, Failure, Principal, Reply, Result, Target
+from lockgate.core.raw import EMPTY
+from lockgate.policies.concurrency import ConcurrencyLimit
+from lockgate.policies.deadline import Deadline
+from lockgate.policies.methods import KnownMethods
+
+CLIENT = ClientFacts(era="modern", protocol_version="2026-07-28")
+DONE = Result(EMPTY)
+
+
+def call(method: str = "tools/call", who: str = "anonymous", **more: Any) -> Call:
+    return Call(method=method, client=CLIENT, principal=Principal(id=who), **more)
+
+
+async def answer(_: Call) -> Reply:
+    return DONE
+
+
+@pytest.mark.parametrize(
+    ("method", "passes"),
+    [
+        ("tools/call", True),
+        ("subscriptions/listen", True),
+        ("notifications/roots/list_changed", True),
+        ("tools/cal", False),
+        ("initialize", False),
+        ("lockgate/admin", False),
+        ("", False),
+        ("x" * 5000, False),
+    ],
+)
+def test_only_known_methods_pass(method: str, passes: bool) -> None:
+    reply = asyncio.run(compose([KnownMethods()], answer)(call(method)))
+    assert isinstance(reply, Result) is passes
+    if isinstance(reply, Failure):
+        assert reply.code == -32601
+        assert len(reply.message) < 200
+
+
+def test_an_unknown_method_gets_the_nearest_known_one_suggested() -> None:
+    reply = asyncio.run(compose([KnownMethods()], answer)(call("tools/cal")))
+    assert isinstance(reply, Failure)
+    assert "tools/call" in str(reply.remedy)
+
+
+def test_concurrency_is_bounded_in_total_and_per_principal_and_freed_again() -> None:
+    async def run() -> None:
+        gate = asyncio.Event()
+        started: list[str] = []
+
+        async def wait(one: Call) -> Reply:
+            started.append(one.principal.id)
+            await gate.wait()
+            return DONE
+
+        chain = compose([ConcurrencyLimit(total=3, per_principal=2, listens=1)], wait)
+        running = [asyncio.ensure_future(chain(call(who=who))) for who in ("a", "a", "b")]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert started == ["a", "a", "b"]
+        for who in ("a", "b", "c"):
+            reply = await chain(call(who=who))
+            assert isinstance(reply, Failure)
+            assert reply.reason == "too-many-calls"
+            assert reply.data == {"retry_after": 1}
+        running[0].cancel()
+        await asyncio.gather(running[0], return_exceptions=True)
+        late = asyncio.ensure_future(chain(call(who="a")))
+        await asyncio.sleep(0)
+        assert isinstance(await chain(call(who="a")), Failure)
+        gate.set()
+        assert await asyncio.gather(running[1], running[2], late) == [DONE] * 3
+        assert await chain(call(who="c")) is DONE
+
+    asyncio.run(run())
+
+
+def test_streams_have_a_bound_of_their_own() -> None:
+    async def run() -> None:
+        gate = asyncio.Event()
+
+        async def wait(_: Call) -> Reply:
+            await gate.wait()
+            return DONE
+
+        chain = compose([ConcurrencyLimit(total=1, per_principal=1, listens=1)], wait)
+        stream = asyncio.ensure_future(chain(call("subscriptions/listen")))
+        await asyncio.sleep(0)
+        refused = await chain(call("subscriptions/listen"))
+        assert isinstance(refused, Failure)
+        gate.set()
+        assert await chain(call()) is DONE
+        await stream
+
+    asyncio.run(run())
+
+
+def test_a_call_ends_at_its_deadline_and_is_cancelled_upstream() -> None:
+    async def run() -> None:
+        cancelled = asyncio.Event()
+
+        async def hang(one: Call) -> Reply:
+            assert one.deadline is not None
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                cancelled.set()
+                raise
+            return DONE
+
+        chain = compose([Deadline(0.01)], hang)
+        reply = await chain(call(target=Target("git", "tool", "log")))
+        assert isinstance(reply, Failure)
+        assert (reply.reason, reply.origin, reply.data) == (
+            "deadline-exceeded",
+            "upstream",
+            {"server": "git"},
+        )
+        assert "git" in reply.message
+        assert cancelled.is_set()
+
+    asyncio.run(run())
+
+
+def test_an_earlier_deadline_of_the_caller_counts() -> None:
+    async def run() -> None:
+        async def hang(_: Call) -> Reply:
+            await asyncio.Event().wait()
+            return DONE
+
+        now = asyncio.get_running_loop().time()
+        reply = await compose([Deadline(60)], hang)(call(deadline=now + 0.01))
+        assert isinstance(reply, Failure)
+
+    asyncio.run(run())
