@@ -45,10 +45,10 @@ class Raw(Mapping[str, Any]):
 
     @classmethod
     def of(cls, value: Mapping[str, Any]) -> Raw:
-        """Build from a mapping of plain values (anything `msgspec.json.encode` takes)."""
+        """Build from a mapping of plain values; a `Raw` may be among them, though no deeper."""
         if isinstance(value, Raw):
             return value
-        return cls(members={key: _encode(item) for key, item in value.items()})
+        return cls(members={key: encode(item) for key, item in value.items()})
 
     def _split(self) -> dict[str, bytes]:
         members = self._members
@@ -108,10 +108,14 @@ class Raw(Mapping[str, Any]):
 
     def without(self, *keys: str) -> Raw:
         """A new object without these members; itself when it has none of them."""
-        current = self._split()
-        if not any(key in current for key in keys):
-            return self
-        return Raw(members={k: v for k, v in self._written().items() if k not in keys})
+        members = self._written()
+        kept: dict[str, bytes] | None = None
+        for key in keys:
+            if key in members:
+                if kept is None:
+                    kept = dict(members)
+                del kept[key]
+        return self if kept is None else Raw(members=kept)
 
     def _written(self) -> dict[str, bytes]:
         members = self._split()

@@ -93,12 +93,22 @@ class Catalog:
         settings: CatalogSettings,
         clock: Clock,
         on_change: Callable[[str, str], None] = lambda _method, _server: None,
+        by_capabilities: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`on_change` is told (notification method, server) when a list has changed."""
+        """Nothing is fetched yet.
+
+        Args:
+            sources: the servers, in configuration order.
+            settings: bounds and ages.
+            clock: what ages are measured by.
+            on_change: told (notification method, server) when a list has changed.
+            by_capabilities: whether some server stateless clients reach may list by capabilities.
+        """
         self._sources = {source.name: source for source in sources}
         self._settings = settings
         self._clock = clock
         self._on_change = on_change
+        self._by_capabilities = by_capabilities
         self._kept: OrderedDict[_Key, _Kept] = OrderedDict()
         self._fetching: dict[_Key, asyncio.Task[Section]] = {}
         self._faces: OrderedDict[tuple[str, View], tuple[float, Face]] = OrderedDict()
@@ -113,7 +123,9 @@ class Catalog:
     def view(self, call: Call) -> View:
         """The view a call's client has."""
         if call.client.era == "modern":
-            return View(call.principal.id, "modern")
+            # Stateless servers list alike for all of a principal's clients; others may not.
+            key = call.client.capabilities_key if self._by_capabilities() else ""
+            return View(call.principal.id, "modern", key)
         own = call.affinity if call.affinity in self._own_lists else None
         return View(call.principal.id, "handshake", call.client.capabilities_key, own)
 
@@ -121,6 +133,13 @@ class Catalog:
         """The face as it was last made, however old; None when there was none yet."""
         made = self._faces.get((method, view))
         return made[1] if made else None
+
+    def count(self, server: str, method: str) -> int | None:
+        """How many items a server lists, as last seen by anybody; None when it was never seen."""
+        for key, kept in reversed(self._kept.items()):
+            if key[:2] == (method, server) and kept.section.problem is None:
+                return len(kept.section.items)
+        return None
 
     async def face(self, method: str, call: Call) -> Face:
         """The list `method` as `call`'s client sees it."""

@@ -1,0 +1,1 @@
+"""Measures Lockgate beside a direct connection and beside nginx, in one run."""

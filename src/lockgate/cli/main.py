@@ -1,0 +1,113 @@
+"""The entry point: which commands there are, and how any of them ends.
+
+Must not know: what a command does. A command's module is imported when the command is run or asked
+for its help, because pydantic, rich and the gateway take longer to import than `--version` may.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Final
+
+import click
+
+from lockgate import __version__
+from lockgate.cli import exits
+from lockgate.core.names import nearest
+from lockgate.errors import CallFailed, ConfigError, LockgateError, ServerUnavailable, UnsafeBind
+
+COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "up": ("lockgate.cli.up", "Serve every server of CONFIG at one MCP endpoint."),
+    "tools": ("lockgate.cli.tools", "List the tools that CONFIG offers."),
+    "call": ("lockgate.cli.call", "Call a tool and show its result."),
+    "config": ("lockgate.cli.config", "Check, show or import configurations."),
+    "completion": ("lockgate.cli.completion", "Print the completion script of a shell."),
+}
+
+
+class _Commands(click.Group):
+    """Imports a command when somebody needs it; its summary needs no import."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _ = COMMANDS[cmd_name]
+        command: click.Command = import_module(module).command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in COMMANDS and not ctx.resilient_parsing and not name.startswith("-"):
+            guess = nearest(name, COMMANDS)
+            hint = f" Did you mean {guess!r}?" if guess else ""
+            raise click.UsageError(f"No such command {name!r}.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+
+@click.command(
+    cls=_Commands,
+    epilog=exits.epilog(),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, "--version", "-V", prog_name="lockgate")
+def program() -> None:
+    """Takes any MCP server to production: one fast endpoint in front of many.
+
+    CONFIG is the file your MCP client already has, in JSON or YAML.
+    """
+
+
+def main() -> None:
+    """Run the program and exit with a code of `exits.EXITS`."""
+    sys.exit(run())
+
+
+def run(args: list[str] | None = None) -> int:
+    """Run the program on `args` (those of the process by default); the exit code."""
+    try:
+        code = program.main(args, prog_name="lockgate", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return exits.USAGE
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        return exits.INTERRUPTED
+    except LockgateError as error:
+        return _explain(error)
+    return code if isinstance(code, int) else exits.OK
+
+
+def _explain(error: LockgateError) -> int:
+    # rich is imported only when something has gone wrong
+    from lockgate.cli.terminal import say_error, show_findings  # noqa: PLC0415 - see above
+
+    if isinstance(error, ConfigError) and error.findings:
+        show_findings(error.findings, to_stderr=True)
+        return exits.USAGE
+    say_error(error.message, error.remedy)
+    if isinstance(error, (ConfigError, UnsafeBind)):
+        return exits.USAGE
+    if isinstance(error, ServerUnavailable):
+        return exits.UNAVAILABLE
+    if isinstance(error, CallFailed) and error.failure.reason in _UNREACHED:
+        return exits.UNAVAILABLE
+    return exits.FAILED
+
+
+_UNREACHED: Final = frozenset(
+    {"server-unavailable", "upstream-timeout", "upstream-lost", "upstream-busy"}
+)
+
+
+if __name__ == "__main__":
+    main()

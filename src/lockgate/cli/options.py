@@ -1,0 +1,73 @@
+"""Options and steps that several commands share: the file, the log, the loaded configuration.
+
+Must not know: which command uses them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from lockgate.cli.terminal import show_findings
+from lockgate.config.load import examine
+from lockgate.config.model import Config
+from lockgate.errors import ConfigError
+from lockgate.observe import log
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def config_argument(command: Command) -> Command:
+    """The positional CONFIG."""
+    return click.argument("config", type=click.Path(path_type=Path))(command)
+
+
+def log_options(command: Command) -> Command:
+    """`--log-level` and `--log-format`."""
+    command = click.option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        help="How log lines look on stderr.",
+    )(command)
+    return click.option(
+        "--log-level",
+        type=click.Choice(log.LEVELS),
+        help=f"The least severe level logged; otherwise {log.VARIABLE}, then the file, decides.",
+    )(command)
+
+
+def load_config(path: Path, *, quiet: bool = False) -> Config:
+    """The configuration in a file; its warnings go to stderr unless `quiet`.
+
+    Raises:
+        ConfigError: the file has errors.
+    """
+    loaded = examine(path, os.environ)
+    if loaded.config is None:
+        raise ConfigError(loaded.findings.ordered())
+    warnings = [one for one in loaded.findings.ordered() if one.severity == "warning"]
+    if warnings and not quiet:
+        show_findings(warnings, to_stderr=True)
+    return loaded.config
+
+
+def start_log(
+    config: Config, level: str | None, form: str | None, *, fallback: str | None = None
+) -> None:
+    """Configure logging from flags, environment and file, in this order.
+
+    `fallback` replaces the file's level, for commands whose user wants a result and no log.
+    """
+    settings = config.lockgate.log
+    chosen = form or ("json" if settings.format == "json" else "text")
+    log.configure(
+        log.level_of(level, os.environ, fallback or settings.level),
+        "json" if chosen == "json" else "text",
+        config.secrets,
+        coloured=log.colours(os.environ, sys.stderr),
+    )

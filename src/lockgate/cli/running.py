@@ -1,0 +1,82 @@
+"""One event loop for a command, uvloop where there is one, and signals as people expect them.
+
+Must not know: which command runs. The first SIGINT, SIGTERM or SIGHUP asks for an orderly end; the
+second ends at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from types import FrameType
+from typing import Any, Final, TypeVar
+
+from lockgate.cli import exits
+
+Answer = TypeVar("Answer")
+
+SIGNALS: Final = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+
+
+def run(work: Coroutine[Any, Any, Answer]) -> Answer:
+    """Run a coroutine to its end on the fastest loop there is.
+
+    Raises:
+        KeyboardInterrupt: a stop signal cancelled it.
+    """
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        try:
+            return runner.run(work)
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    if sys.platform == "win32":
+        return None
+    try:
+        import uvloop  # noqa: PLC0415 - absent where it cannot be installed
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+class StopSignals:
+    """Turns signals into an event, and a second signal into an end.
+
+    asked  set by the first signal.
+    """
+
+    def __init__(
+        self, abort: Callable[[], None], first: Callable[[], object] | None = None
+    ) -> None:
+        """`first` is called by the first signal; `abort` before a second one ends all."""
+        self.asked = asyncio.Event()
+        self._first = first
+        self._abort = abort
+        self._loop = asyncio.get_running_loop()
+
+    def listen(self) -> None:
+        """Take over the signals of the process."""
+        for number in SIGNALS:
+            try:
+                self._loop.add_signal_handler(number, self._arrived)
+            except (NotImplementedError, RuntimeError):  # Windows
+                signal.signal(number, self._arrived_in_frame)
+
+    def _arrived_in_frame(self, _number: int, _frame: FrameType | None) -> None:
+        self._loop.call_soon_threadsafe(self._arrived)
+
+    def _arrived(self) -> None:
+        if not self.asked.is_set():
+            self.asked.set()
+            if self._first is not None:
+                self._first()
+            return
+        self._abort()
+        os._exit(exits.INTERRUPTED)

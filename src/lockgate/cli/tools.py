@@ -1,0 +1,90 @@
+"""`lockgate tools`: what a configuration offers.
+
+Must not know: how lists are gathered.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, cast
+
+import click
+from rich.text import Text
+
+from lockgate.cli import exits, running, session
+from lockgate.cli.options import config_argument, load_config, log_options, start_log
+from lockgate.cli.terminal import console, say_error, visible
+from lockgate.config.model import Config
+from lockgate.gateway.status import ServerStatus
+
+
+@click.command("tools", epilog=exits.epilog())
+@config_argument
+@click.option("--json", "as_json", is_flag=True, help="The tools as the servers define them.")
+@log_options
+def command(config: Path, as_json: bool, log_level: str | None, log_format: str | None) -> int:
+    """List the tools that CONFIG offers, with their arguments.
+
+    An argument with * is required. Servers that are not ready are named on stderr.
+    """
+    loaded = load_config(config, quiet=True)
+    start_log(loaded, log_level, log_format, fallback="error")
+    tools, servers = running.run(_list(loaded))
+    if as_json:
+        click.echo(json.dumps(tools, indent=2, ensure_ascii=False))
+    else:
+        _show(tools)
+    return _report_absent(servers)
+
+
+async def _list(config: Config) -> tuple[list[dict[str, Any]], list[ServerStatus]]:
+
+    async with session.running(config) as gateway:
+        session.require_any(gateway.servers())
+        return await session.all_tools(gateway), gateway.servers()
+
+
+def _report_absent(servers: list[ServerStatus]) -> int:
+
+    away = session.absent(servers)
+    for server in away:
+        say_error(f"{server.name} is not ready: {server.error or server.phase}", server.remedy)
+    return exits.UNAVAILABLE if away else exits.OK
+
+
+def _show(tools: list[dict[str, Any]]) -> None:
+
+    out = console()
+    if not tools:
+        out.print("No tools.")
+    for tool in tools:
+        out.print(Text.assemble((visible(str(tool.get("name"))), "bold"), *_signature(tool)))
+        description = _first_line(str(tool.get("description") or tool.get("title") or ""))
+        if description:
+            out.print(Text(f"    {visible(description)}", "dim"))
+
+
+def _first_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return f"{lines[0]} …" if len(lines) > 1 else "".join(lines)
+
+
+def _signature(tool: dict[str, Any]) -> list[tuple[str, str]]:
+
+    schema = cast("dict[str, Any]", tool.get("inputSchema") or {})
+    required = cast("list[str]", schema.get("required") or [])
+    properties = cast("dict[str, Any]", schema.get("properties") or {})
+    parts: list[tuple[str, str]] = []
+    for name, described in properties.items():
+        shown = _kind(described)
+        mark = "*" if name in required else ""
+        parts += [(f" {visible(name)}{mark}", "cyan"), (f":{visible(shown)}", "dim")]
+    return parts
+
+
+def _kind(described: object) -> str:
+    kind = cast("dict[str, Any]", described).get("type") if isinstance(described, dict) else None
+    if isinstance(kind, list):
+        return "|".join(map(str, cast("list[object]", kind)))
+    return str(kind or "any")

@@ -1,0 +1,158 @@
+"""`lockgate up`: run the gateway until it is told to stop.
+
+Must not know: how the gateway serves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from lockgate.cli import exits, running
+from lockgate.cli.options import config_argument, load_config, log_options, start_log
+from lockgate.cli.pipes import Pipes, claim
+from lockgate.cli.running import StopSignals
+from lockgate.cli.table import show_servers, summary
+from lockgate.cli.terminal import say, waiting
+from lockgate.config.check import loopback
+from lockgate.config.model import Config
+from lockgate.errors import LockgateError, UnsafeBind
+from lockgate.gateway.app import Gateway
+
+_TICK: Final = 0.2
+
+
+@click.command("up", epilog=exits.epilog())
+@config_argument
+@click.option("--host", help="The address to listen on; wins over `lockgate.host`.")
+@click.option("--port", type=click.IntRange(0, 65535), help="The port; wins over `lockgate.port`.")
+@click.option("--stdio", is_flag=True, help="Serve one client on stdin and stdout instead of HTTP.")
+@click.option(
+    "--insecure-bind",
+    is_flag=True,
+    help="Listen beyond this machine although nothing authenticates callers.",
+)
+@log_options
+def command(
+    config: Path,
+    host: str | None,
+    port: int | None,
+    stdio: bool,
+    insecure_bind: bool,
+    log_level: str | None,
+    log_format: str | None,
+) -> int:
+    """Serve every server of CONFIG at one MCP endpoint.
+
+    Over Streamable HTTP at http://127.0.0.1:4040/mcp unless told otherwise, or over stdio for a
+    client that starts Lockgate itself. Ctrl-C or SIGTERM ends it in an orderly way; the second one
+    ends it at once.
+    """
+    loaded = load_config(config)
+    changes: dict[str, Any] = {"host": host, "port": port}
+    changes = {key: value for key, value in changes.items() if value is not None}
+    settings = loaded.with_settings(**changes) if changes else loaded
+    start_log(settings, log_level, log_format)
+    if not stdio:
+        check_bind(settings.lockgate.host, insecure=insecure_bind)
+
+    return running.run(_serve_stdio(settings) if stdio else _serve_http(settings))
+
+
+def check_bind(host: str, *, insecure: bool) -> None:
+    """Refuse to offer every tool to the network.
+
+    Raises:
+        UnsafeBind: the address is not loopback and `insecure` is not set.
+    """
+    if loopback(host):
+        return
+    if not insecure:
+        raise UnsafeBind(
+            f"Listening on {host} would let everyone who can reach this machine call every tool: "
+            "this configuration has no authentication.",
+            "Leave the host at 127.0.0.1 and put an authenticating proxy in front, or pass "
+            "--insecure-bind if the network itself keeps strangers out.",
+        )
+    say(
+        f"WARNING: listening on {host} without authentication (--insecure-bind). Everyone who can "
+        "reach this address can call every tool of every server.",
+        "bold red",
+    )
+
+
+async def _serve_http(config: Config) -> int:
+
+    gateway = Gateway(config)
+    stopping = StopSignals(gateway.abort)
+    stopping.listen()
+    settings = config.lockgate
+    try:
+        await gateway.serve_http(settings.host, settings.port)
+    except OSError as error:
+        raise LockgateError(
+            f"Cannot listen on {settings.host}, port {settings.port}: {error.strerror or error}.",
+            "Another program has the port: choose one with --port, or --port 0 for any.",
+        ) from error
+    try:
+        await gateway.start()
+        say(f"Lockgate listens at {gateway.url}", "bold")
+        await _introduce(gateway, config, stopping)
+        await stopping.asked.wait()
+    finally:
+        await _end(gateway, config)
+    return exits.OK
+
+
+async def _introduce(gateway: Gateway, config: Config, stopping: StopSignals) -> None:
+    """Show what is being waited for, then the table; a stop signal cuts it short."""
+    longest = max((one.start_timeout for one in config.enabled.values()), default=0.0)
+    settled = asyncio.create_task(gateway.settled(longest))
+    asked = asyncio.create_task(stopping.asked.wait())
+    try:
+        with waiting("Starting servers") as shown:
+            while not settled.done() and not asked.done():
+                await asyncio.wait(
+                    {settled, asked}, timeout=_TICK, return_when=asyncio.FIRST_COMPLETED
+                )
+                late = [one.name for one in gateway.servers() if one.phase == "connecting"]
+                shown.update(f"Starting {', '.join(late) or 'servers'}")
+        if settled.done():
+            show_servers(gateway.servers())
+            say(summary(gateway.servers()))
+    finally:
+        settled.cancel()
+        asked.cancel()
+
+
+async def _end(gateway: Gateway, config: Config) -> None:
+
+    grace = config.lockgate.shutdown_grace
+    say(f"Stopping; running calls have up to {grace:g} s. A second Ctrl-C ends them at once.")
+    with waiting("Stopping"):
+        await gateway.stop(grace)
+    say("Stopped.")
+
+
+async def _serve_stdio(config: Config) -> int:
+
+    descriptors = claim()
+    gateway = Gateway(config)
+    stopping = StopSignals(gateway.abort)
+    stopping.listen()
+    pipes = await Pipes.open(*descriptors)
+    asked = asyncio.create_task(stopping.asked.wait())
+    try:
+        await gateway.start()
+        serving = asyncio.create_task(gateway.serve_stdio(pipes.reader, pipes.writer))
+        await asyncio.wait({serving, asked}, return_when=asyncio.FIRST_COMPLETED)
+        if serving.done():
+            serving.result()
+    finally:
+        asked.cancel()
+        await gateway.stop(config.lockgate.shutdown_grace)
+        await pipes.close()
+    return exits.OK

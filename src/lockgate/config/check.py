@@ -1,0 +1,296 @@
+"""What is wrong with a configuration that the model alone cannot see.
+
+Must not know: how files are parsed, what the gateway does. Each rule is one function; `review` runs
+them all, so that everything is reported at once.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from lockgate.config.finding import Findings
+from lockgate.config.keys import unsafe_env
+from lockgate.config.model import SERVER_NAME, Config, ServerConfig
+from lockgate.config.nodes import Node, Position
+from lockgate.config.secrets import looks_secret, secret_name
+from lockgate.core.names import confusable, spell
+
+_name: Final = re.compile(SERVER_NAME)
+_header_name: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
+_variable_name: Final = re.compile(r"[^=\x00]+\Z")
+_OWN_HEADERS: Final = frozenset(
+    {"host", "content-length", "transfer-encoding", "connection", "content-type", "accept"}
+    | {"mcp-session-id", "mcp-protocol-version", "mcp-method", "mcp-name", "te", "upgrade"}
+)
+_STDIO_ONLY: Final = ("args", "env", "cwd", "envFile", "idle_stop", "allow_unsafe_env")
+_HTTP_ONLY: Final = ("headers", "connect_timeout")
+
+
+def loopback(host: str) -> bool:
+    """Whether an address to listen on or to reach is this machine only."""
+    name = host.strip("[]").lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(name.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+def review(config: Config, tree: Node, environ: Mapping[str, str], findings: Findings) -> None:
+    """Note everything the rules below find."""
+    servers = tree.members["servers"]
+    if not config.enabled and not findings.fatal:
+        findings.add("empty", "No server is enabled.", "Add or enable one.", servers.at)
+    _names(config, servers, findings)
+    for name, server in config.enabled.items():
+        node = servers.members[name]
+        _Rules(name, server, node, findings).run(environ)
+    _bind(config, tree, findings)
+    _readable(config, tree, findings)
+
+
+def _names(config: Config, servers: Node, findings: Findings) -> None:
+    seen: dict[str, str] = {}
+    for name in config.enabled:
+        at = servers.members[name].key_at
+        if not _name.match(name):
+            findings.add(
+                "server-name",
+                f"The server name {name[:60]!r} is empty, too long or has control characters.",
+                "Use up to 128 characters, best letters, digits, - and _.",
+                at,
+            )
+        key = confusable(spell(name, "", "prefix"))
+        if key in seen and config.naming == "prefix":
+            findings.add(
+                "server-name",
+                f"The servers {seen[key]!r} and {name!r} would both be called "
+                f"{spell(name, '', 'prefix')[:-2]!r} in tool names.",
+                "Rename one of them.",
+                at,
+            )
+        seen[key] = name
+
+
+class _Rules:
+    """The rules for one enabled server."""
+
+    def __init__(self, name: str, server: ServerConfig, node: Node, findings: Findings) -> None:
+        self.name = name
+        self.server = server
+        self.node = node
+        self.findings = findings
+
+    def run(self, environ: Mapping[str, str]) -> None:
+        """Every rule that concerns the server's transport."""
+        if not self.shape():
+            return
+        if self.server.command is not None:
+            self.command(environ)
+            self.directory()
+            self.environment()
+        else:
+            self.url()
+            self.headers()
+
+    def at(self, *path: str) -> Position:
+        """Where a key of the server stands; the server itself when it is not written."""
+        position, whole = self.node.locate(path)
+        return position if whole or not self.node.key_at else self.node.key_at
+
+    def note(self, kind: str, summary: str, remedy: str, *path: str) -> None:
+        """Note a finding about this server."""
+        self.findings.add(kind, f"Server {self.name!r}: {summary}", remedy, self.at(*path))
+
+    def shape(self) -> bool:
+        """Either `command` or `url`, a `type` that fits, and no keys of the other transport."""
+        command, url = self.server.command, self.server.url
+        if command is None and url is None and self.name in self.findings.misspelt:
+            return False
+        if (command is None) == (url is None):
+            what = "has neither `command` nor `url`" if command is None else "has both"
+            self.note(
+                "server-shape",
+                f"it {what}{'' if command is None else ' `command` and `url`'}.",
+                "Give it `command` for a local program, or `url` for a Streamable HTTP server.",
+            )
+            return False
+        transport = self.server.transport
+        if self.server.type not in (None, transport):
+            self.note(
+                "server-shape",
+                f"`type: {self.server.type}` does not fit `{'url' if url else 'command'}`.",
+                f"Write `type: {transport}`, or remove it.",
+                "type",
+            )
+        foreign = _HTTP_ONLY if transport == "stdio" else _STDIO_ONLY
+        for key in foreign:
+            if key in self.node.members and self.node.members[key].value:
+                self.note(
+                    "server-shape",
+                    f"`{key}` means nothing for a server with `{'url' if url else 'command'}`.",
+                    "Remove it.",
+                    key,
+                )
+        return True
+
+    def command(self, environ: Mapping[str, str]) -> None:
+        """The program exists, as far as can be known before it is started."""
+        command = self.server.command or ""
+        env = {key: value.get_secret_value() for key, value in self.server.env.items()}
+        search = env.get("PATH") or environ.get("PATH", os.defpath)
+        if os.sep in command:
+            base = self.server.cwd or Path.cwd()
+            found = shutil.which(str(base / command))
+        else:
+            found = shutil.which(command, path=search)
+        if found is None and " " in command and shutil.which(command.split()[0], path=search):
+            self.note(
+                "server-shape",
+                f"`command` holds a whole command line: {command.split()[0]!r} and arguments.",
+                "Write the program as `command` and the rest as a list in `args`.",
+                "command",
+            )
+        elif found is None:
+            self.note(
+                "command-missing",
+                f"the program {command!r} is not found.",
+                _INSTALL.get(command, "Install it, or write its full path."),
+                "command",
+            )
+
+    def directory(self) -> None:
+        """`cwd` is a directory."""
+        if self.server.cwd is not None and not self.server.cwd.is_dir():
+            self.note(
+                "path-missing",
+                f"the directory {self.server.cwd} does not exist.",
+                "Create it, or correct `cwd`.",
+                "cwd",
+            )
+
+    def environment(self) -> None:
+        """No variable changes what code runs, and every name can be one."""
+        for name in self.server.env:
+            if not _variable_name.match(name):
+                self.note(
+                    "invalid-value",
+                    f"{name!r} cannot be the name of a variable.",
+                    "Use letters, digits and _.",
+                    "env",
+                    name,
+                )
+            elif unsafe_env(name) and not self.server.allow_unsafe_env:
+                self.note(
+                    "unsafe-env",
+                    f"the variable {name} can make the program run other code.",
+                    "Remove it, or set `allow_unsafe_env: true` on this server if you mean it.",
+                    "env",
+                    name,
+                )
+
+    def url(self) -> None:
+        """An http or https URL; headers do not travel in clear to other machines."""
+        url = self.server.url or ""
+        try:
+            parts = urlsplit(url)
+            host, scheme, _ = parts.hostname or "", parts.scheme.lower(), parts.port
+        except ValueError:
+            host, scheme = "", ""
+        if scheme not in ("http", "https") or not host or re.search(r"[\x00-\x20]", url):
+            self.note(
+                "invalid-value",
+                "`url` is no http or https URL.",
+                "Write it in full, for example https://example.com/mcp.",
+                "url",
+            )
+        elif scheme == "http" and self.server.headers and not loopback(host):
+            self.note(
+                "cleartext",
+                f"its headers travel unencrypted to {host}.",
+                "Use https, or reach it through a tunnel.",
+                "url",
+            )
+
+    def headers(self) -> None:
+        """Names and values that can be sent, and none that only Lockgate may write."""
+        for name, value in self.server.headers.items():
+            if not _header_name.match(name) or re.search(r"[\r\n\x00]", value.get_secret_value()):
+                self.note(
+                    "invalid-value",
+                    f"the header {name!r} cannot be sent: its name or value has characters "
+                    "HTTP does not allow.",
+                    "Correct it; look for a line break at its end.",
+                    "headers",
+                    name,
+                )
+            elif name.lower() in _OWN_HEADERS:
+                self.note(
+                    "invalid-value",
+                    f"the header {name} is written by Lockgate itself.",
+                    "Remove it.",
+                    "headers",
+                    name,
+                )
+
+
+_INSTALL: Final = {
+    "npx": "Install Node.js (https://nodejs.org), which brings npx.",
+    "node": "Install Node.js (https://nodejs.org).",
+    "uvx": "Install uv (https://docs.astral.sh/uv), which brings uvx.",
+    "uv": "Install uv (https://docs.astral.sh/uv).",
+    "docker": "Install Docker, or another engine that brings a docker command.",
+    "python": "Write python3, or the full path of an interpreter.",
+}
+
+
+def _bind(config: Config, tree: Node, findings: Findings) -> None:
+    if not loopback(config.lockgate.host):
+        findings.add(
+            "wide-bind",
+            f"`lockgate.host` {config.lockgate.host} is reachable from other machines.",
+            "Leave it at 127.0.0.1 and put an authenticating proxy in front, or start with "
+            "--insecure-bind.",
+            tree.locate(("lockgate", "host"))[0],
+        )
+
+
+def _readable(config: Config, tree: Node, findings: Findings) -> None:
+    """A secret written out in a file that others can read."""
+    if os.name != "posix":
+        return
+    try:
+        mode = findings.file.stat().st_mode
+    except OSError:
+        return
+    if not mode & 0o077:
+        return
+    for name, server in tree.members["servers"].members.items():
+        for key in ("env", "headers"):
+            inner = server.members.get(key)
+            for variable, node in inner.members.items() if inner else ():
+                if node.spelled is None and _is_secret(variable, node.text or ""):
+                    findings.add(
+                        "readable-secret",
+                        f"Server {name!r}: the value of {variable} is written out here, and "
+                        "other users of this machine can read the file.",
+                        f"Run chmod 600 on it, or write ${{{_variable(variable)}}} instead.",
+                        node.at,
+                    )
+                    return
+
+
+def _is_secret(name: str, value: str) -> bool:
+    return bool(value) and (looks_secret(value) or (secret_name(name) and len(value) >= 8))
+
+
+def _variable(name: str) -> str:
+    return re.sub(r"\W", "_", name).upper()

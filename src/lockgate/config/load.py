@@ -1,0 +1,235 @@
+"""From a file to a Config, with everything that is wrong on the way noted at its place.
+
+Must not know: the command line, clients' folders, what the gateway does with a setting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel, ValidationError
+
+from lockgate.config import dialect, jsonc, yamlfile
+from lockgate.config.check import review
+from lockgate.config.envfile import read_env_file
+from lockgate.config.expand import Expander, expand_node
+from lockgate.config.finding import Findings
+from lockgate.config.keys import SERVER_KEYS
+from lockgate.config.model import Config, ServerConfig
+from lockgate.config.nodes import Node
+from lockgate.config.secrets import secrets_of
+from lockgate.config.settings import GatewaySettings, SessionSettings
+from lockgate.errors import ConfigError
+
+__all__ = ["Loaded", "examine", "load", "read"]
+
+MOST_BYTES: Final = 64 * 1024 * 1024
+_YAML: Final = (".yaml", ".yml")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What became of one file.
+
+    config    None when there are errors.
+    findings  everything noted, errors first.
+    tree      the model-shaped tree of nodes, expanded; None when the file cannot be read.
+    """
+
+    config: Config | None
+    findings: Findings
+    tree: Node | None
+
+
+def load(path: str | Path, environ: Mapping[str, str]) -> Config:
+    """The configuration in a file, expanded from `environ`.
+
+    Raises:
+        ConfigError: the file has errors; carries all findings.
+    """
+    loaded = examine(path, environ)
+    if loaded.config is None:
+        raise ConfigError(loaded.findings.ordered())
+    return loaded.config
+
+
+def examine(path: str | Path, environ: Mapping[str, str]) -> Loaded:
+    """Read, expand, validate and review a file; never raises for what is in it."""
+    file = Path(path)
+    findings = Findings(file)
+    root = read(file, findings)
+    shaped = dialect.recognise(root, findings) if root is not None else None
+    if shaped is None:
+        return Loaded(None, findings, None)
+    tree, expander = _expand(shaped, environ, findings)
+    config = _complete(_validate(tree, findings), tree, expander, findings)
+    review(config, tree, environ, findings)
+    return Loaded(None if findings.fatal else config, findings, tree)
+
+
+def read(file: Path, findings: Findings) -> Node | None:
+    """The tree of a file's text, or None after noting why there is none."""
+    try:
+        with file.open("rb") as handle:
+            data = handle.read(MOST_BYTES + 1)
+        text = data.decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        findings.add(
+            "file-unreadable",
+            f"The file cannot be read: {reason}.",
+            "Check the path and its permissions, or make a file with `lockgate config import`.",
+        )
+        return None
+    if len(data) > MOST_BYTES:
+        findings.add("file-unreadable", "The file is over 64 MiB.", "Is it the right file?")
+        return None
+    text = text.replace("\r\n", "\n")
+    return (yamlfile if file.suffix.lower() in _YAML else jsonc).parse(text, findings)
+
+
+def _expand(shaped: Node, environ: Mapping[str, str], findings: Findings) -> tuple[Node, Expander]:
+    folder = findings.file.absolute().parent
+    project = folder.parent if folder.name in (".vscode", ".cursor") else folder
+    expander = Expander(environ, project)
+    servers = {
+        name: server if dialect.disabled(server) else expand_node(server, expander, findings)
+        for name, server in shaped.members["servers"].members.items()
+    }
+    active = {name: server for name, server in servers.items() if not dialect.disabled(server)}
+    kept = dialect.drop_later(shaped.with_members(active), findings).members
+    servers = {n: s for n, s in servers.items() if n in kept or dialect.disabled(s)}
+    members = {"servers": shaped.members["servers"].with_members(servers)}
+    if "lockgate" in shaped.members:
+        members["lockgate"] = expand_node(shaped.members["lockgate"], expander, findings)
+    return shaped.with_members(members), expander
+
+
+def _validate(tree: Node, findings: Findings) -> Config:
+    """The model of a tree, without the parts that do not fit it; those are noted.
+
+    What fits is kept although the file is refused, so that all its errors are found in one run.
+    """
+    plain = tree.plain()
+    for name, server in tree.members["servers"].members.items():
+        if dialect.disabled(server):
+            plain["servers"][name] = {"disabled": True}
+    try:
+        return Config.model_validate(plain)
+    except ValidationError as error:
+        for problem in error.errors(include_url=False):
+            path: list[str | int] = list(problem["loc"])
+            _note(path, problem["type"], problem["msg"], tree, findings)
+            if path[0] == "servers" and len(path) > 1:
+                plain["servers"].pop(path[1], None)
+            else:
+                plain.pop(path[0], None)
+    return Config.model_validate(plain)
+
+
+_WORDING: Final = {
+    "string_type": "a string is needed",
+    "bool_type": "true or false is needed",
+    "list_type": "a list is needed",
+    "dict_type": "an object is needed",
+    "model_type": "an object is needed",
+    "int_type": "a whole number is needed",
+    "float_type": "a number is needed",
+    "int_from_float": "a whole number is needed",
+}
+
+
+def _note(
+    loc: Sequence[str | int], kind: str, message: str, tree: Node, findings: Findings
+) -> None:
+    path = [step for step in loc if step != "[key]"]
+    at, _ = tree.locate(path)
+    shown = _shown(path)
+    if kind == "extra_forbidden":
+        known = _known_keys(path[:-1])
+        node = tree.find(path)
+        if node is not None:
+            dialect.unknown(str(path[-1]), node, known, f"`{_shown(path[:-1])}`", findings)
+        return
+    node = tree.find(path)
+    got = f", not {node.kind}" if node is not None and kind in _WORDING else ""
+    wording = _WORDING.get(kind) or message.removeprefix("Value error, ").removeprefix("Input ")
+    remedy = _remedy(path, kind)
+    findings.add("invalid-value", f"`{shown}`: {wording}{got}.", remedy, at)
+
+
+def _shown(path: Sequence[str | int]) -> str:
+    return ".".join(str(step) for step in path)
+
+
+def _remedy(path: Sequence[str | int], kind: str) -> str:
+    if kind in _WORDING and path[-1] == "command":
+        return 'Write the program as "command" and its arguments as a list in "args".'
+    return f"See `{path[-1] if path else 'the file'}` in docs/configuration.md."
+
+
+def _known_keys(path: Sequence[str | int]) -> list[str]:
+    """The keys of the model's object at a path."""
+    if len(path) == 2 and path[0] == "servers":
+        return list(SERVER_KEYS)
+    model: Any = ServerConfig if path[0] == "servers" else GatewaySettings
+    for step in path[2 if path[0] == "servers" else 1 :]:
+        inner = model.model_fields.get(step)
+        if inner is None or not isinstance(inner.default, BaseModel):
+            return []
+        model = type(inner.default)
+    return list(model.model_fields)
+
+
+def _complete(config: Config, tree: Node, expander: Expander, findings: Findings) -> Config:
+    """Fill in what stands in other files, make paths absolute, collect the secrets."""
+    folder = findings.file.absolute().parent
+    servers = {
+        name: _complete_server(name, server, folder, tree, findings)
+        for name, server in config.servers.items()
+    }
+    keys_file = config.lockgate.session.keys_file
+    if keys_file is not None:
+        _keys_file(folder / keys_file, tree, findings)
+        session = config.lockgate.session.model_copy(update={"keys_file": folder / keys_file})
+        settings = config.lockgate.model_copy(update={"session": session})
+        config = config.model_copy(update={"lockgate": settings})
+    complete = config.model_copy(update={"servers": servers})
+    named = list(expander.used.items())
+    texts: list[str] = []
+    for server in servers.values():
+        named += [*server.plain_env().items(), *server.plain_headers().items()]
+        texts += [*server.args, server.url or ""]
+    named += [("key", key.get_secret_value()) for key in config.lockgate.session.keys]
+    return complete.with_secrets(secrets_of(named, texts))
+
+
+def _keys_file(path: Path, tree: Node, findings: Findings) -> None:
+    try:
+        SessionSettings(keys_file=path).key_bytes()
+    except OSError as error:
+        _missing(f"session.keys_file {path}: {error.strerror}", findings, tree)
+    except ValueError as error:
+        _missing(f"session.keys_file {path}: {error}", findings, tree)
+
+
+def _missing(what: str, findings: Findings, tree: Node) -> None:
+    at, _ = tree.locate(("lockgate", "session", "keys_file"))
+    findings.add("path-missing", f"{what}.", "Check the path and what is in the file.", at)
+
+
+def _complete_server(
+    name: str, server: ServerConfig, folder: Path, tree: Node, findings: Findings
+) -> ServerConfig:
+    changes: dict[str, Any] = {}
+    if server.cwd is not None:
+        changes["cwd"] = folder / server.cwd.expanduser()
+    if server.envFile is not None:
+        path = folder / server.envFile.expanduser()
+        at, _ = tree.locate(("servers", name, "envFile"))
+        changes["envFile"] = path
+        changes["env"] = {**read_env_file(path, at, findings), **server.env}
+    return server.model_copy(update=changes) if changes else server

@@ -1,0 +1,196 @@
+"""The configuration as the program sees it: the reference that everything else is made from.
+
+Must not know: files, positions, the environment, client formats. `load` produces it from a file;
+the JSON Schema, `docs/configuration.md`, `config show` and the unknown-key suggestions are derived
+from the fields below, so a setting is described in one place.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, PrivateAttr, SecretStr
+
+from lockgate.config.limits import GatewayLimits, Section, ServerLimits
+from lockgate.config.quantities import Seconds, seconds_of, time
+from lockgate.config.settings import GatewaySettings, LogSettings, SessionSettings
+
+__all__ = [
+    "Config",
+    "GatewayLimits",
+    "GatewaySettings",
+    "LogSettings",
+    "ServerConfig",
+    "ServerLimits",
+    "SessionSettings",
+]
+
+SERVER_NAME = r"^[^\x00-\x1f\x7f/]{1,128}$"
+
+
+class ServerConfig(Section):
+    """One server: the keys every MCP client knows, and ours beside them.
+
+    A server has either `command` (a child process speaking stdio) or `url` (Streamable HTTP).
+    """
+
+    command: str | None = Field(
+        default=None,
+        min_length=1,
+        description="The program to start for a stdio server; looked up on PATH, never by a shell.",
+    )
+    args: list[str] = Field(
+        default=[],
+        repr=False,
+        description="Its arguments, each passed as it is.",
+    )
+    env: dict[str, SecretStr] = Field(
+        default={},
+        description=(
+            "Environment of the child. It gets these and a small safe set (PATH, HOME, LANG and "
+            "the like), nothing else of Lockgate's own environment."
+        ),
+    )
+    cwd: Path | None = Field(
+        default=None,
+        strict=False,
+        description="The directory the child starts in; relative to the configuration file.",
+    )
+    url: str | None = Field(
+        default=None,
+        repr=False,
+        description="The endpoint of a Streamable HTTP server.",
+    )
+    headers: dict[str, SecretStr] = Field(
+        default={},
+        description="Headers sent with every request to the server, for example Authorization.",
+    )
+    type: Literal["stdio", "http"] | None = Field(
+        default=None,
+        description=(
+            "The transport, for files that say it: `stdio` or `http` (also spelled "
+            "`streamable-http`, `streamableHttp`); otherwise `command` or `url` decides."
+        ),
+    )
+    disabled: bool = Field(
+        default=False, description="Leave this server out, without deleting its entry."
+    )
+    envFile: Path | None = Field(  # noqa: N815 - spelled as VS Code and Cursor spell it
+        default=None,
+        strict=False,
+        description="A file of NAME=value lines for the child's environment; `env` wins over it.",
+    )
+    era: Literal["auto", "handshake", "modern"] = Field(
+        default="auto",
+        description=(
+            "The protocol era spoken to the server: `auto` finds out and remembers; the others "
+            "save the probe where the answer is known."
+        ),
+    )
+    start: Literal["eager", "lazy"] = Field(
+        default="eager",
+        description=(
+            "`eager` connects at start-up, so that the first call is fast and mistakes show at "
+            "once; `lazy` waits for the first request that needs the server."
+        ),
+    )
+    isolation: Literal["shared", "session"] = Field(
+        default="shared",
+        description=(
+            "`shared` serves all clients with one child process; `session` starts one for each "
+            "client session, for servers that keep state."
+        ),
+    )
+    idle_stop: Annotated[float | None, BeforeValidator(seconds_of)] = time(
+        None,
+        1,
+        30 * 86400,
+        "Stop a stdio server nobody has used for so long; the next call starts it. None: never.",
+    )
+    timeout: Seconds = time(
+        300,
+        0.1,
+        86400,
+        "The longest one call may take. Longer than clients wait by default, so theirs decides; "
+        "a plain number of 1000 or more is taken as milliseconds, as other clients write it.",
+    )
+    start_timeout: Seconds = time(
+        60,
+        0.1,
+        3600,
+        "Time for a server to start and introduce itself; the first run of npx or uvx downloads.",
+    )
+    connect_timeout: Seconds = time(
+        5, 0.1, 600, "Time for name lookup, TCP and TLS of one connection to an HTTP server."
+    )
+    stop_grace: Seconds = time(
+        3,
+        0,
+        600,
+        "Time between asking a child to end (closed stdin, SIGTERM) and ending it (SIGKILL).",
+    )
+    allow_unsafe_env: bool = Field(
+        default=False,
+        description=(
+            "Let `env` set variables that change what code a program runs (LD_PRELOAD, "
+            "NODE_OPTIONS, PYTHONPATH and the like); refused otherwise."
+        ),
+    )
+    limits: ServerLimits = Field(default=ServerLimits(), description="Bounds on this server.")
+
+    @property
+    def transport(self) -> Literal["stdio", "http"]:
+        """Which transport the server speaks."""
+        return "stdio" if self.command is not None else "http"
+
+    def plain_env(self) -> dict[str, str]:
+        """The environment with its secrets readable; for starting the child only."""
+        return {name: value.get_secret_value() for name, value in self.env.items()}
+
+    def plain_headers(self) -> dict[str, str]:
+        """The headers with their secrets readable; for sending them only."""
+        return {name: value.get_secret_value() for name, value in self.headers.items()}
+
+
+class Config(Section):
+    """Everything: the servers by name, and the gateway's own settings under `lockgate`."""
+
+    servers: dict[str, ServerConfig] = Field(
+        default={}, description="The servers by name; in files also spelled `mcpServers`."
+    )
+    lockgate: GatewaySettings = Field(
+        default=GatewaySettings(), description="The gateway's own settings."
+    )
+    _secrets: frozenset[str] = PrivateAttr(default=frozenset())
+
+    @property
+    def enabled(self) -> dict[str, ServerConfig]:
+        """The servers that are not disabled, in the order of the file."""
+        return {name: server for name, server in self.servers.items() if not server.disabled}
+
+    @property
+    def naming(self) -> Literal["bare", "prefix"]:
+        """How names are spelled: `lockgate.naming` with `auto` decided."""
+        if self.lockgate.naming == "auto":
+            return "bare" if len(self.enabled) == 1 else "prefix"
+        return self.lockgate.naming
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """Values that must not be written anywhere: a last line of defence for logs."""
+        return self._secrets
+
+    def with_settings(self, **changes: object) -> Config:
+        """A copy with these keys of `lockgate` replaced (by command-line options).
+
+        Raises pydantic.ValidationError when a value is out of bounds.
+        """
+        settings = GatewaySettings.model_validate({**self.lockgate.__dict__, **changes})
+        return self.model_copy(update={"lockgate": settings})
+
+    def with_secrets(self, secrets: frozenset[str]) -> Config:
+        """A copy that knows which values must not be written anywhere."""
+        copy = self.model_copy()
+        copy._secrets = secrets  # noqa: SLF001 - a new object of this very class
+        return copy

@@ -1,0 +1,185 @@
+"""`docs/configuration.md`, written from the model: `python -m lockgate.config.reference`.
+
+Must not know: anything about a setting that is not in the model or in the tables of this folder.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from lockgate.config.finding import KINDS
+from lockgate.config.keys import ALIASES, CLIENT_SERVER_KEYS, CLIENT_TOP_KEYS, LATER_TYPES
+from lockgate.config.limits import GatewayLimits, ServerLimits
+from lockgate.config.model import ServerConfig
+from lockgate.config.schema import schema
+from lockgate.config.settings import GatewaySettings, LogSettings, SessionSettings
+
+PAGE: Final = Path("docs/configuration.md")
+
+_INTRODUCTION: Final = """\
+# Configuration
+
+<!-- Generated from src/lockgate/config by `python -m lockgate.config.reference`. Do not edit. -->
+
+A configuration is the file your MCP client has already, unmodified: JSON (comments and trailing
+commas are fine) or the same keys in YAML. Servers stand under `mcpServers`, or under `servers` as
+in VS Code. Keys of ours stand beside the standard ones; all have defaults. What concerns the
+gateway itself stands under `lockgate`, which other clients ignore.
+
+```json
+{
+  "mcpServers": {
+    "time": { "command": "uvx", "args": ["mcp-server-time"] },
+    "search": {
+      "url": "https://search.example.com/mcp",
+      "headers": { "Authorization": "Bearer ${SEARCH_TOKEN}" },
+      "timeout": "30s"
+    }
+  },
+  "lockgate": { "port": 4040 }
+}
+```
+
+`lockgate config check FILE` says what is wrong, with line and remedy; `lockgate config show FILE`
+prints what is in effect, with secrets masked; `lockgate config schema` prints the JSON Schema that
+editors complete from; `lockgate config import` makes one file from those of the clients installed.
+
+## Values
+
+Times are seconds or have a unit: `0.5`, `"500ms"`, `"30s"`, `"5m"`, `"1h"`, `"1d"`. Sizes are
+bytes or have a unit: `65536`, `"64KiB"`, `"4MiB"`, `"1GB"`. Relative paths start at the folder of
+the configuration file.
+
+In every string value, variables are expanded once, when the file is read:
+
+| written | becomes |
+|---|---|
+| `${VAR}`, `${env:VAR}` | the environment variable; not set is an error |
+| `${VAR:-default}` | the default when VAR is unset or empty |
+| `${userHome}` | the home directory |
+| `${workspaceFolder}` | the file's folder; of `.vscode/` and `.cursor/` the folder above |
+| `${workspaceFolderBasename}` | the last part of it |
+| `${pathSeparator}`, `${/}` | `/`, on Windows `\\` |
+| `$${` | a literal `${` |
+| `${input:name}` | an error: VS Code asks a person here |
+
+What a variable holds is never expanded again, and nothing that a client or a server sends ever is.
+"""
+
+
+def page() -> str:
+    """The page, as Markdown."""
+    blocks = [
+        _INTRODUCTION,
+        *_section("Servers", ServerConfig, "Keys of one server, under its name.", ()),
+        *_section("Servers: `limits`", ServerLimits, None, ("limits",)),
+        *_section("Gateway: `lockgate`", GatewaySettings, None, ("lockgate",)),
+        *_section("Gateway: `lockgate.limits`", GatewayLimits, None, ("lockgate", "limits")),
+        *_section("Gateway: `lockgate.log`", LogSettings, None, ("lockgate", "log")),
+        *_section("Gateway: `lockgate.session`", SessionSettings, None, ("lockgate", "session")),
+        _foreign(),
+        _findings(),
+    ]
+    return "\n".join(blocks)
+
+
+def _section(
+    title: str, model: type[BaseModel], introduction: str | None, path: tuple[str, ...]
+) -> Iterator[str]:
+    document = (model.__doc__ or "").strip().splitlines()[0]
+    yield f"## {title}\n\n{introduction or document}\n"
+    yield "| key | type | default | |\n|---|---|---|---|"
+    definition = schema()["$defs"][model.__name__]["properties"]
+    for name, field in model.model_fields.items():
+        kind = "`stdio`, `http`" if name == "type" else _kind(definition[name])
+        yield f"| `{name}` | {kind} | {_default(field)} | {field.description} |"
+    yield ""
+
+
+def _default(field: FieldInfo) -> str:
+    value: Any = field.default
+    if isinstance(value, BaseModel):
+        return "see below"
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, float):
+        return f"`{value:g}`"
+    return f"`{value}`"
+
+
+def _kind(written: dict[str, Any]) -> str:
+    if "$ref" in written or "allOf" in written:
+        return "object"
+    if "enum" in written:
+        return ", ".join(f"`{one}`" for one in written["enum"])
+    if "anyOf" in written:
+        number = next((one for one in written["anyOf"] if "minimum" in one), None)
+        if number is None and "pattern" not in str(written):
+            return " or ".join(_kind(one) for one in written["anyOf"] if one.get("type") != "null")
+        return f"{_unit(written)}{_bounds(number or {})}"
+    if written.get("type") in ("integer", "number"):
+        return f"number{_bounds(written)}"
+    return {"array": "list", "boolean": "true or false"}.get(
+        str(written.get("type")), str(written.get("type", "any"))
+    )
+
+
+def _unit(written: dict[str, Any]) -> str:
+    patterns = "".join(str(one.get("pattern", "")) for one in written["anyOf"])
+    return "size" if "KiB" in patterns else "time"
+
+
+def _bounds(number: dict[str, Any]) -> str:
+    low, high = number.get("minimum"), number.get("maximum")
+    return "" if low is None else f", {low:.10g} to {high:.10g}"
+
+
+def _foreign() -> str:
+    aliases = ", ".join(f"`{key}` for `{target}`" for key, target in ALIASES.items())
+    server = ", ".join(f"`{key}` ({owner})" for key, owner in CLIENT_SERVER_KEYS.items())
+    top = ", ".join(f"`{key}` ({owner})" for key, owner in CLIENT_TOP_KEYS.items())
+    later = ", ".join(f"`{kind}`" for kind in LATER_TYPES)
+    return f"""\
+## Keys of other clients
+
+Understood as ours: {aliases}, and `enabled: false` for `disabled: true`.
+
+Known and ignored, in a server: {server}.
+
+Known and ignored, at the top level: {top}. Files that hold a client's whole state, such as
+`.claude.json`, may have any other keys there.
+
+Any other key is an error, because a slip of the pen in `timeout` or `headers` would otherwise go
+unnoticed. Servers of type {later} need a later version: switch them off with `disabled: true`.
+"""
+
+
+def _findings() -> str:
+    rows = "\n".join(f"| `{name}` | {kind} | {text} |" for name, (kind, text) in KINDS.items())
+    return f"""\
+## What `config check` finds
+
+Errors keep Lockgate from starting; warnings and notes do not.
+
+| finding | severity | meaning |
+|---|---|---|
+{rows}
+"""
+
+
+def main() -> None:
+    """Write the page, to the path given or to its place in the repository."""
+    target = Path(sys.argv[1]) if len(sys.argv) > 1 else PAGE
+    target.write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""The gateway's own settings: everything under the top-level key `lockgate`.
+
+Must not know: servers, files, the environment. Other MCP clients ignore the key `lockgate`, so a
+file with it still works in them.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, field_validator
+
+from lockgate.config.limits import GatewayLimits, Section
+from lockgate.config.quantities import Seconds, count, time
+
+KEY_BYTES = 32
+
+
+class LogSettings(Section):
+    """What is logged, to stderr."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info",
+        description="The least severe level that is written; LOCKGATE_LOG and --log-level win.",
+    )
+    format: Literal["auto", "text", "json"] = Field(
+        default="auto",
+        description="`text` for people, `json` for one JSON object per line; `auto` is `text`.",
+    )
+
+
+class SessionSettings(Section):
+    """Sessions of handshake-era clients, which live in sealed tokens and in no table."""
+
+    ttl: Seconds = time(
+        86400, 60, 30 * 86400, "How long a session may go on before the client has to begin anew."
+    )
+    keys: list[SecretStr] = Field(
+        default=[],
+        max_length=16,
+        description=(
+            "Keys that seal sessions and cursors, each 32 bytes in base64; the first seals, all "
+            "open. None: a new random key at each start, so sessions end with the process."
+        ),
+    )
+    keys_file: Path | None = Field(
+        default=None,
+        strict=False,
+        description="A file with more such keys, one a line; for keys mounted as a secret.",
+    )
+
+    @field_validator("keys")
+    @classmethod
+    def _check_keys(cls, keys: list[SecretStr]) -> list[SecretStr]:
+        for position, key in enumerate(keys, 1):
+            decode_key(key.get_secret_value(), f"key {position}")
+        return keys
+
+    def key_bytes(self) -> list[bytes]:
+        """All keys, `keys` first and then those of `keys_file`; empty when none is configured.
+
+        Raises OSError when the file cannot be read and ValueError when it holds no proper key.
+        """
+        keys = [decode_key(key.get_secret_value(), "a session key") for key in self.keys]
+        if self.keys_file is not None:
+            for number, line in enumerate(self.keys_file.read_text().splitlines(), 1):
+                if line.strip() and not line.startswith("#"):
+                    keys.append(decode_key(line.strip(), f"line {number} of session.keys_file"))
+        return keys
+
+
+def decode_key(text: str, what: str) -> bytes:
+    """The 32 bytes of a base64 (or base64url) key. Raises ValueError naming `what`."""
+    try:
+        key = base64.b64decode(text.translate(str.maketrans("-_", "+/")) + "==", validate=False)
+    except (binascii.Error, ValueError):
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise ValueError(f"{what} must be {KEY_BYTES} bytes in base64 (openssl rand -base64 32)")
+    return key
+
+
+class GatewaySettings(Section):
+    """The endpoint, its names, its safety and its manners."""
+
+    host: str = Field(
+        default="127.0.0.1",
+        min_length=1,
+        description=(
+            "The address to listen on. Anything but loopback is refused without authentication, "
+            "because whoever reaches the endpoint can call every tool."
+        ),
+    )
+    port: int = count(4040, 0, 65535, "The TCP port to listen on; 0 takes a free one.")
+    path: str = Field(
+        default="/mcp",
+        pattern=r"^/[A-Za-z0-9._~/-]*$",
+        max_length=256,
+        description="The path of the MCP endpoint.",
+    )
+    naming: Literal["auto", "bare", "prefix"] = Field(
+        default="auto",
+        description=(
+            "How tools and prompts are called: `bare` as the server says, `prefix` as "
+            "`server__tool`; `auto` is bare for one server and prefix for more."
+        ),
+    )
+    page_size: int = count(
+        1000, 1, 100_000, "Items of a list on one page; most clients read only the first page."
+    )
+    allow_hosts: list[str] = Field(
+        default=[],
+        max_length=1000,
+        description=(
+            "Host names clients may use beside loopback and the configured host; any other Host "
+            "header is refused, which is what stops DNS rebinding."
+        ),
+    )
+    allow_origins: list[str] = Field(
+        default=[],
+        max_length=1000,
+        description="Origins of web pages that may call the endpoint beside loopback ones.",
+    )
+    cors: list[str] = Field(
+        default=[],
+        max_length=1000,
+        description=(
+            "Origins that get CORS headers, and are thereby allowed; `*` is any. Empty: browsers "
+            "of other origins can read nothing."
+        ),
+    )
+    keepalive: Seconds = time(
+        15,
+        1,
+        3600,
+        "Time between comments on a silent stream, so that proxies in between keep it open.",
+    )
+    shutdown_grace: Seconds = time(
+        10, 0, 3600, "How long running calls may still take after SIGTERM before they are ended."
+    )
+    unsolicited: Literal["ask", "refuse"] = Field(
+        default="ask",
+        description=(
+            "What happens when a server asks a client something outside of any call: `ask` the "
+            "client of that session if one listens, or `refuse` always."
+        ),
+    )
+    limits: GatewayLimits = Field(default=GatewayLimits(), description="Bounds on clients.")
+    log: LogSettings = Field(default=LogSettings(), description="What is logged, to stderr.")
+    session: SessionSettings = Field(
+        default=SessionSettings(), description="Sessions of handshake-era clients."
+    )
+
+    @field_validator("allow_origins", "cors")
+    @classmethod
+    def _check_origins(cls, origins: list[str]) -> list[str]:
+        for origin in origins:
+            scheme, separator, rest = origin.partition("://")
+            if origin != "*" and (not separator or not scheme or not rest or "/" in rest):
+                raise ValueError(
+                    f"{origin!r} is no origin; write scheme and host, e.g. https://app.example.com"
+                )
+        return origins
+
+    @field_validator("allow_origins")
+    @classmethod
+    def _no_wildcard(cls, origins: list[str]) -> list[str]:
+        if "*" in origins:
+            raise ValueError("`*` would switch the Origin check off; name the origins")
+        return origins

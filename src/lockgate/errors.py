@@ -1,0 +1,68 @@
+"""The exceptions people may meet, as one tree.
+
+    LockgateError            everything below; never raised itself
+    ├── ConfigError          the configuration cannot be used; carries all findings at once
+    ├── UnsafeBind           listening there would offer every tool to strangers
+    ├── ServerUnavailable    no server could be reached that the command needs
+    └── CallFailed           a call was refused or failed; carries the Failure
+
+Must not know: how any of them is shown. Inside the engine a refusal is a value (`Failure`), not an
+exception; these are for the edges, where a person or an embedding program is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lockgate.config.finding import Finding
+    from lockgate.core.message import Failure
+
+__all__ = ["CallFailed", "ConfigError", "LockgateError", "ServerUnavailable", "UnsafeBind"]
+
+
+class LockgateError(Exception):
+    """What went wrong in one sentence, and the next step.
+
+    message  what happened.
+    remedy   what to do about it; None when the message says all there is.
+    """
+
+    def __init__(self, message: str, remedy: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+
+class ConfigError(LockgateError):
+    """The configuration has errors.
+
+    findings  everything that was found, not only the first error; warnings and notes included.
+    """
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        errors = [finding for finding in findings if finding.severity == "error"]
+        first = f": {errors[0]}" if errors else ""
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        super().__init__(f"The configuration cannot be used{first}{more}")
+        self.findings = tuple(findings)
+
+
+class UnsafeBind(LockgateError):
+    """Listening on this address without authentication was refused."""
+
+
+class ServerUnavailable(LockgateError):
+    """A server that is needed could not be started or reached."""
+
+
+class CallFailed(LockgateError):
+    """A call was refused or failed.
+
+    failure  the Failure as the engine gave it: code, origin, reason, remedy.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message, failure.remedy)
+        self.failure = failure

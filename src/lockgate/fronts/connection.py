@@ -1,0 +1,340 @@
+"""One connection of the native server: requests in turn, answers in order, limits kept.
+
+Must not know: how requests are parsed, how an answer is written, what handlers do.
+
+One request is served at a time. What a client pipelines behind it waits as bytes, and reading stops
+when those are more than `HttpLimits.pipelined_bytes`.
+
+End of file from a client whose answer is still due: almost always it has gone, seldom it has closed
+its sending half and waits. Both are served. An answer that has begun streaming is told at once
+(`Responder.on_close`), any other after `HttpLimits.half_close_seconds`; what the handler then still
+sends is sent. Over TLS there is no half-closed state: end of file ends the connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from math import inf
+from typing import Final, cast
+
+from lockgate.fronts.answer import Answer, refusal
+from lockgate.fronts.http import HttpRequest
+from lockgate.fronts.reading import BETWEEN, BODY, PIECE, Reader
+from lockgate.fronts.screen import Refused
+from lockgate.fronts.state import ServerState
+
+log = logging.getLogger("lockgate.fronts")
+
+_LINGER: Final = 2.0  # seconds a refused client has to read why, before the connection is reset
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Connection(asyncio.Protocol):
+    """Reads requests, runs the handler for each in turn, and watches the clock.
+
+    `_current` is the answer being written. While there is one, what arrives waits; when it is
+    finished, `_proceed` takes that up.
+    """
+
+    __slots__ = (
+        "_clogged",
+        "_closing",
+        "_current",
+        "_deadline",
+        "_due",
+        "_eof",
+        "_paused",
+        "_queue",
+        "_reader",
+        "_sent",
+        "_stall_deadline",
+        "_taken",
+        "_timed",
+        "_transport",
+        "_unread",
+        "_unread_size",
+        "loop",
+        "state",
+    )
+
+    _transport: asyncio.Transport
+    _reader: Reader
+
+    def __init__(self, state: ServerState, loop: asyncio.AbstractEventLoop) -> None:
+        self.state = state
+        self.loop = loop
+        self._current: Answer | None = None
+        self._queue: list[Answer | Refused] = []  # parsed together with an earlier request
+        self._unread: list[bytes] = []
+        self._unread_size = 0
+        self._paused = False  # reading is
+        self._clogged = False  # the client does not take what is written
+        self._eof = False
+        self._closing = False
+        self._deadline = inf
+        self._timed = -1  # the phase of reading that the deadline is for
+        self._due: asyncio.TimerHandle | None = None
+        self._sent = 0
+        self._taken = -1
+        self._stall_deadline = inf
+
+    # Called by the transport.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See `asyncio.BaseProtocol`."""
+        state = self.state
+        self._transport = cast("asyncio.Transport", transport)
+        name = cast("object", transport.get_extra_info("peername"))
+        peer = str(cast("tuple[object, ...]", name)[0]) if isinstance(name, tuple) else ""
+        scheme = "https" if state.tls else "http"
+        self._reader = Reader(state.limits, self._deliver, peer, scheme)
+        if len(state.connections) >= state.limits.connections:
+            state.refused_connections += 1
+            self._closing = True
+            self.put(refusal(503, "Too many connections; try again later.", state.date))
+            self._transport.close()
+            return
+        state.connections.add(self)
+        self._arm()
+
+    def data_received(self, data: bytes) -> None:
+        """See `asyncio.Protocol`."""
+        if self._closing or self._reader.last:
+            return
+        if self._current is None and not self._clogged and not self._unread:
+            self._read(data)
+        else:
+            self._hold(data)
+
+    def eof_received(self) -> bool:
+        """See `asyncio.Protocol`."""
+        self._eof = True
+        if self._closing or self.state.tls:
+            return False
+        if self._current is not None:
+            self._doubt(self._current)
+            return True
+        return bool(self._queue or self._unread)
+
+    def pause_writing(self) -> None:
+        """See `asyncio.BaseProtocol`."""
+        self._clogged = True
+
+    def resume_writing(self) -> None:
+        """See `asyncio.BaseProtocol`."""
+        self._clogged = False
+        if self._current is None:
+            self._proceed()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See `asyncio.BaseProtocol`."""
+        self._closing = True
+        self._queue.clear()
+        self._unread.clear()
+        if self._due is not None:
+            self._due.cancel()
+        if self._current is not None:
+            self._current.lost()
+            self._current = None
+        self._reader.release()
+        self.state.connections.discard(self)
+        self.state.left()
+
+    # Reading.
+
+    def _read(self, data: bytes) -> None:
+        try:
+            if len(data) <= PIECE:
+                self._reader.feed(data)
+            else:
+                self._read_pieces(memoryview(data))
+        except Refused as refused:
+            self._refuse(refused)
+        if self._current is None and not self._closing:
+            self._arm()
+
+    def _read_pieces(self, data: memoryview) -> None:
+        reader = self._reader
+        while data and self._current is None:
+            step = reader.step
+            reader.feed(data[:step])
+            data = data[step:]
+        if data and not reader.last:
+            self._hold(bytes(data))
+
+    def _hold(self, data: bytes) -> None:
+        self._unread.append(data)
+        self._unread_size += len(data)
+        if self._unread_size > self.state.limits.pipelined_bytes and not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def _deliver(self, request: HttpRequest, *, keep_alive: bool, http10: bool) -> None:
+        answer = Answer(self, request, keep_alive=keep_alive, http10=http10)
+        if self._current is None:
+            self._begin(answer)
+        else:
+            self._queue.append(answer)
+
+    def _refuse(self, refused: Refused) -> None:
+        if self._current is None:
+            self.put(refusal(refused.status, refused.message, self.state.date))
+            self._linger()
+        else:
+            self._queue.append(refused)
+
+    def _linger(self) -> None:
+        """Close, but keep discarding for a moment what the client is still sending.
+
+        Closed with bytes unread, TCP resets, and the client would not see the answer.
+        """
+        self._closing = True
+        if self._eof:
+            self._transport.close()
+            return
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        self._unpause()
+        self._deadline = self.state.deadline(_LINGER)
+
+    def _unpause(self) -> None:
+        if self._paused:
+            self._paused = False
+            self._transport.resume_reading()
+
+    # Serving.
+
+    def _begin(self, answer: Answer) -> None:
+        self._current = answer
+        self._deadline = inf
+        self._timed = -1
+        state = self.state
+        state.requests += 1
+        task = self.loop.create_task(_serve(state, answer))
+        answer.task = task
+        state.tasks.add(task)
+        if self._eof:
+            self._doubt(answer)
+
+    def finished(self, answer: Answer) -> None:
+        """See `Line.finished`."""
+        self._current = None
+        if not answer.keep_alive or self.state.draining:
+            self._closing = True
+            self._transport.close()
+        elif not self._clogged:
+            self._proceed()
+
+    def _proceed(self) -> None:
+        """Take up what has waited for its turn; with nothing left, wait for the client."""
+        while self._current is None and not self._closing:
+            if self._queue:
+                item = self._queue.pop(0)
+                if isinstance(item, Answer):
+                    self._begin(item)
+                else:
+                    self._refuse(item)
+            elif self._unread:
+                data = b"".join(self._unread)
+                self._unread.clear()
+                self._unread_size = 0
+                self._unpause()
+                self._read(data)
+            elif self._eof:
+                self._closing = True
+                self._transport.close()
+            else:
+                self._arm()
+                return
+
+    def _doubt(self, answer: Answer) -> None:
+        """The client sends no more; tell the handler, at once or after the time it may wait."""
+        if self._due is not None:
+            self._due.cancel()
+        delay = 0.0 if answer.started else self.state.limits.half_close_seconds
+        self._due = self.loop.call_later(delay, answer.client_left)
+
+    # Writing, for the answer.
+
+    def put(self, data: bytes) -> None:
+        """See `Line.put`."""
+        self._sent += len(data)
+        self._transport.write(data)
+
+    def backlog(self) -> int:
+        """See `Line.backlog`."""
+        return self._transport.get_write_buffer_size()
+
+    def abort(self) -> None:
+        """See `Line.abort`."""
+        self._closing = True
+        self._transport.abort()
+        if self._current is not None:
+            self._current.lost()
+
+    # Time.
+
+    def _arm(self) -> None:
+        """Set the deadline for the phase the reader is in, unless it is already running."""
+        reader = self._reader
+        if reader.phase != self._timed:
+            self._timed = reader.phase
+            limits = self.state.limits
+            times = (limits.idle_seconds, limits.headers_seconds, limits.body_seconds)
+            self._deadline = self.state.deadline(times[reader.phase])
+        if reader.wants_continue:
+            reader.wants_continue = False
+            self.put(_CONTINUE)
+
+    def sweep(self, now: float) -> None:
+        """Enforce what is overdue at `now`."""
+        backlog = self.backlog()
+        if backlog == 0:
+            self._taken = -1
+        elif self._taken != self._sent - backlog:
+            self._taken = self._sent - backlog
+            self._stall_deadline = self.state.deadline(self.state.limits.write_seconds)
+        elif now > self._stall_deadline:
+            self.abort()
+        if now > self._deadline:
+            self._expire(backlog)
+
+    def _expire(self, backlog: int) -> None:
+        if self._closing:
+            if backlog == 0:
+                self.abort()
+        elif self._timed == BETWEEN:
+            self._closing = True
+            self._transport.close()
+        else:
+            part = "body" if self._timed == BODY else "headers"
+            self._refuse(Refused(408, f"The request's {part} took too long to arrive."))
+
+    def drain(self) -> None:
+        """Close now if idle; otherwise the answer in progress, or the next one, is the last."""
+        if self._current or self._queue or self._unread or self._reader.phase != BETWEEN:
+            return
+        if not self._closing:
+            self._closing = True
+            self._transport.close()
+
+
+async def _serve(state: ServerState, answer: Answer) -> None:
+    """Run the handler for one request; whatever it does, the client gets an end."""
+    try:
+        await state.handler(answer.request, answer)
+        if not answer.started:
+            log.error("the handler of %s returned without an answer", answer.request.path)
+            answer.fail(500, "Internal server error.")
+    except asyncio.CancelledError:
+        answer.fail(503, "The server is shutting down.")
+        raise
+    except Exception:
+        log.exception("the handler of %s failed", answer.request.path)
+        answer.fail(500, "Internal server error.")
+    finally:
+        if answer.task is not None:
+            state.tasks.discard(answer.task)
+            answer.task = None
+        state.left()

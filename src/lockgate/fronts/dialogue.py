@@ -1,0 +1,280 @@
+"""The handshake era's conversation with one client, whatever transport carries it.
+
+Must not know: HTTP, session ids, how streams are opened.
+
+Three things of that era have no counterpart in canonical form and are acted out here: a server's
+questions, which arrive as an `input_required` result and are put to the client as requests of their
+own; subscriptions, which become one listen call per session; and the log level, which is
+remembered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Mapping
+from functools import partial
+from typing import Any, Final
+
+import msgspec
+
+from lockgate.core.message import Ask, Call, Emit, Failure, Notification, Reply, Result
+from lockgate.core.raw import EMPTY, Raw
+from lockgate.fronts.asks import Answer, Send
+from lockgate.fronts.sessions import Session
+from lockgate.fronts.settings import Engine, ExchangeSettings
+from lockgate.fronts.streams import Running
+from lockgate.wire import handshake_in
+from lockgate.wire.envelope import failure_error
+from lockgate.wire.jsonrpc import (
+    INTERNAL_ERROR,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    Notice,
+    Request,
+    encode_result,
+)
+
+_DONE: Final = Result(EMPTY)
+_MOST_BACKGROUND: Final = 1000
+_PAUSE: Final = 0.02  # before a server that asks nothing is called again; doubles each time
+_UNHEARD: Final = frozenset({"needs-bridge", "no-server"})
+_SUBSCRIBING: Final = frozenset({"resources/subscribe", "resources/unsubscribe"})
+SET_LEVEL: Final = "logging/setLevel"
+_ACTED_OUT: Final = _SUBSCRIBING | handshake_in.UNKNOWN_METHODS | {"ping", SET_LEVEL}
+
+
+class Dialogue:
+    """Answers requests and takes notifications of sessions."""
+
+    def __init__(self, engine: Engine, settings: ExchangeSettings) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._background: set[asyncio.Task[None]] = set()
+
+    async def open(self, session: Session, request: Request, facts: Mapping[str, Any]) -> bytes:
+        """The answer to `initialize`: what the servers say of themselves, for this client."""
+        call = Call(
+            method="server/discover",
+            client=session.client,
+            id=request.id,
+            affinity=session.affinity,
+            facts=facts,
+        )
+        reply = await self._engine.handle(call)
+        if isinstance(reply, Failure):
+            return failure_error(request.id, reply)
+        version = session.client.protocol_version
+        result = handshake_in.initialize_result(version, reply.raw, self._settings.server_info)
+        return encode_result(request.id, result)
+
+    async def request(
+        self, session: Session, request: Request, running: Running, facts: Mapping[str, Any]
+    ) -> bytes:
+        """The response to one request. Raises CancelledError when it was called off."""
+        request_id, method = request.id, request.method
+        if request_id in session.running:
+            return failure_error(request_id, _id_in_use())
+        session.running[request_id] = running
+        try:
+            reply = await self._reply(session, request, running, facts)
+        finally:
+            del session.running[request_id]
+        if isinstance(reply, Result):
+            return encode_result(request_id, handshake_in.strip(reply))
+        return failure_error(request_id, handshake_in.translate(method, reply))
+
+    async def _reply(
+        self, session: Session, request: Request, running: Running, facts: Mapping[str, Any]
+    ) -> Reply:
+        method = request.method
+        if method in _ACTED_OUT:
+            reply = await self._act(session, request)
+            if reply is not None:
+                return reply
+        params, token = handshake_in.lift(request.params)
+
+        def emit(notification: Notification) -> None:
+            data = handshake_in.notice(notification, session.log_level, token)
+            if data is not None:
+                running.event(data)
+
+        call = Call(
+            method=method,
+            client=session.client,
+            params=params,
+            id=request.id,
+            emit=emit,
+            wants_progress=token is not None,
+            affinity=session.affinity,
+            facts=facts,
+        )
+        reply = await self._engine.handle(call)
+        if isinstance(reply, Result):
+            if reply.kind == "input_required":
+                return await self._rounds(session, call, reply, running)
+        elif method == SET_LEVEL and reply.reason in _UNHEARD:
+            # The level is still kept here, for servers that take one with every request.
+            return _DONE
+        return reply
+
+    async def _act(self, session: Session, request: Request) -> Reply | None:
+        """What is answered here; None when the servers still have to hear of it."""
+        if request.method in _SUBSCRIBING:
+            return await self._subscribe(session, request)
+        if request.method == "ping":
+            return _DONE
+        if request.method != SET_LEVEL:
+            return _unknown(request.method)
+        level = handshake_in.log_level(request.params)
+        if isinstance(level, Failure):
+            return level
+        session.set_level(level)
+        return None
+
+    async def _rounds(self, session: Session, call: Call, reply: Reply, running: Running) -> Reply:
+        """Put each round's questions to the client until the server has its answer."""
+        first = call.params
+        for number in range(self._settings.rounds):
+            if isinstance(reply, Failure) or reply.kind != "input_required":
+                return reply
+            asked = reply.raw
+            requests = handshake_in.input_requests(asked)
+            if not requests:
+                # The server only wants to be called again; not as fast as we can.
+                await asyncio.sleep(_PAUSE * 2**number)
+            answers = await self._put(session, requests, running.event)
+            params = handshake_in.retry_params(first, asked, answers)
+            reply = await self._engine.handle(call.replace(params=params))
+        if isinstance(reply, Failure) or reply.kind != "input_required":
+            return reply
+        return Failure(
+            INTERNAL_ERROR,
+            f"The server asked for input {self._settings.rounds} times without an answer.",
+            "upstream",
+            "too-many-rounds",
+            remedy="The server never finishes; report it to whoever runs it.",
+        )
+
+    async def _put(
+        self, session: Session, requests: Mapping[str, tuple[str, Raw]], send: Send
+    ) -> dict[str, bytes]:
+        """One round: every question at once, each answer under its key."""
+        async with asyncio.TaskGroup() as group:
+            waiting = {
+                key: group.create_task(self._ask(session, send, method, params))
+                for key, (method, params) in requests.items()
+            }
+        return {key: handshake_in.input_response(task.result()) for key, task in waiting.items()}
+
+    async def _ask(self, session: Session, send: Send, method: str, params: Raw) -> Answer:
+        refused = handshake_in.can_answer(session.client.capabilities, method, params)
+        return await session.asks.ask(send, method, params) if refused is None else refused
+
+    async def _subscribe(self, session: Session, request: Request) -> Reply:
+        uri = request.params.get("uri")
+        if not isinstance(uri, str):
+            return handshake_in.invalid(f"{request.method} needs a string `uri`.")
+        listening = session.listen(partial(self._listen, session), self._settings)
+        if request.method == "resources/subscribe":
+            return await listening.subscribe(uri) or _DONE
+        return await listening.unsubscribe(uri) or _DONE
+
+    def listen(self, session: Session) -> None:
+        """Have the session hear what servers say outside of any request."""
+        listening = session.listen(partial(self._listen, session), self._settings)
+        if not listening.active:
+            self._later(_ignore(listening.ensure()))
+
+    async def _listen(self, session: Session, params: Raw, emit: Emit) -> Reply:
+        call = Call(
+            method="subscriptions/listen",
+            client=session.client,
+            params=params,
+            id="listen",
+            emit=emit,
+            affinity=session.affinity,
+            ask=self._asker(session),
+        )
+        return await self._engine.handle(call)
+
+    def _asker(self, session: Session) -> Ask:
+        async def ask(method: str, params: Raw) -> Reply:
+            send = _way_to(session)
+            if send is None:
+                return Failure(
+                    METHOD_NOT_FOUND,
+                    "The client cannot be asked now: it has no stream open.",
+                    "client",
+                    "client-unreachable",
+                    remedy="Ask while a request of this client is running.",
+                )
+            answer = await self._ask(session, send, method, params)
+            if isinstance(answer, bytes):
+                return Result(Raw(answer))
+            data = None if answer.data is msgspec.UNSET else answer.data
+            return Failure(answer.code, answer.message, "client", "client-error", data=data)
+
+        return ask
+
+    def notice(self, session: Session, notice: Notice) -> None:
+        """Take one notification of the client; what it sets in motion goes on by itself."""
+        method, params = notice.method, notice.params
+        if method == "notifications/initialized":
+            return
+        if method == "notifications/cancelled":
+            request_id = params.get("requestId")
+            running = session.running.get(request_id) if isinstance(request_id, str | int) else None
+            if running is not None:
+                running.cancel()
+            return
+        call = Call(method=method, client=session.client, params=params, affinity=session.affinity)
+        self._later(_ignore(self._engine.handle(call)))
+
+    def end(self, session: Session) -> None:
+        """The session is no more: servers let go of what they keep for it."""
+        self._later(self._engine.end_session(session.affinity))
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        if len(self._background) >= _MOST_BACKGROUND:
+            work.close()
+            return
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def settle(self) -> None:
+        """Wait for what goes on by itself."""
+        await asyncio.gather(*self._background, return_exceptions=True)
+
+
+async def _ignore(work: Coroutine[Any, Any, object]) -> None:
+    await work
+
+
+def _way_to(session: Session) -> Send | None:
+    """The session's own stream, or else that of a request of it that is still running."""
+    if len(session.hub):
+        return session.hub.send
+    for running in reversed(session.running.values()):
+        return running.event
+    return None
+
+
+def _id_in_use() -> Failure:
+    return Failure(
+        INVALID_REQUEST,
+        "A request with this id is running already.",
+        "client",
+        "id-in-use",
+        remedy="Use a new id for every request of a session.",
+    )
+
+
+def _unknown(method: str) -> Failure:
+    return Failure(
+        METHOD_NOT_FOUND,
+        f"Method not found: {method}",
+        "client",
+        "unknown-method",
+        remedy="This method belongs to revision 2026-07-28; send it with that revision's metadata.",
+    )

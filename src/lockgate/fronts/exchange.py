@@ -1,0 +1,168 @@
+"""One MCP endpoint over HTTP, for clients of every revision: what is asked, and of which era.
+
+Must not know: sockets, ASGI, what methods mean.
+
+The era is decided by the body first: a request that carries its own protocol version is stateless,
+whatever its headers say (so a header that disagrees is an error, never another reading). Without
+one, a version header that names no handshake revision makes it stateless too. The rest is of the
+handshake era.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from lockgate.core.message import Failure
+from lockgate.fronts.accept import accepts_both, accepts_events, is_json
+from lockgate.fronts.dialogue import Dialogue
+from lockgate.fronts.handshake import HandshakeFront
+from lockgate.fronts.http import Headers, HttpRequest, Responder
+from lockgate.fronts.modern import Modern, ModernFront
+from lockgate.fronts.settings import Engine, ExchangeSettings
+from lockgate.fronts.streams import JSON, Pulse
+from lockgate.wire.envelope import failure_error
+from lockgate.wire.headers import VERSION
+from lockgate.wire.jsonrpc import (
+    INTERNAL_ERROR,
+    INVALID_REQUEST,
+    Malformed,
+    Message,
+    Response,
+    decode,
+    too_deep,
+)
+from lockgate.wire.modern_in import claims_modern
+from lockgate.wire.revisions import HANDSHAKE_VERSIONS
+
+_HANDSHAKE: Final = frozenset(version.encode() for version in HANDSHAKE_VERSIONS)
+_REMEDY: Final = {
+    "content-type": "Send Content-Type: application/json.",
+    "accept": "Send Accept: application/json, text/event-stream.",
+    "method-not-allowed": "Send requests with POST.",
+}
+
+
+class Exchange:
+    """Handles every request of one endpoint path."""
+
+    def __init__(self, engine: Engine, settings: ExchangeSettings | None = None) -> None:
+        settings = settings or ExchangeSettings()
+        self._depth = settings.depth
+        self._retry: Headers = (*JSON, (b"retry-after", b"%d" % settings.retry_after))
+        self.pulse = Pulse(settings.clock, settings.stream_after, settings.keep_alive)
+        self._dialogue = Dialogue(engine, settings)
+        self._core = Modern(engine, settings)
+        self._modern = ModernFront(self._core, settings, self.pulse)
+        self._handshake = HandshakeFront(self._dialogue, settings, self.pulse)
+        self._draining = False
+
+    async def __call__(self, request: HttpRequest, responder: Responder) -> None:
+        """Answer one request."""
+        if self._draining:
+            responder.send(503, self._retry, failure_error(None, _draining()))
+        elif request.method == "POST":
+            await self._post(request, responder)
+        elif request.method == "GET":
+            self._get(request, responder)
+        elif request.method == "DELETE" and not _says_modern(request):
+            self._handshake.delete(request, responder)
+        else:
+            _not_allowed(request, responder)
+
+    async def _post(self, request: HttpRequest, responder: Responder) -> None:
+        headers = request.headers
+        if not is_json(headers.get(b"content-type", b"")):
+            _refuse(responder, 415, "content-type", "The body must be application/json.")
+            return
+        if not accepts_both(headers.get(b"accept", b"")):
+            _refuse(responder, 406, "accept", "Accept must list JSON and event streams.")
+            return
+        body = request.body
+        try:
+            message = decode(body)
+        except Malformed as error:
+            _malformed(responder, error)
+            return
+        if too_deep(body, self._depth):
+            deep = f"The message nests deeper than {self._depth} levels."
+            _malformed(responder, Malformed(INVALID_REQUEST, deep, getattr(message, "id", None)))
+            return
+        front = self._modern if _is_modern(headers, body, message) else self._handshake
+        await front.post(request, responder, message)
+
+    def _get(self, request: HttpRequest, responder: Responder) -> None:
+        if _says_modern(request):
+            _not_allowed(request, responder)
+        elif not accepts_events(request.headers.get(b"accept", b"")):
+            _refuse(responder, 406, "accept", "GET needs Accept: text/event-stream.")
+        else:
+            self._handshake.get(request, responder)
+
+    async def drain(self) -> None:
+        """Take nothing new, and end the streams that would never end by themselves.
+
+        Requests that run are left to finish.
+        """
+        self._draining = True
+        self._core.drain()
+        self._handshake.drain()
+        await self._dialogue.settle()
+        if not len(self.pulse):
+            self.pulse.stop()
+
+
+def _is_modern(headers: dict[bytes, bytes], body: bytes, message: Message) -> bool:
+    said = headers.get(VERSION)
+    if said is not None and said not in _HANDSHAKE:
+        return True
+    if isinstance(message, Response):
+        return False
+    # A key can be spelled with escapes; only a body with neither certainly makes no claim.
+    if b"protocolVersion" not in body and b"\\u" not in body:
+        return False
+    return claims_modern(message.params)
+
+
+def _says_modern(request: HttpRequest) -> bool:
+    said = request.headers.get(VERSION)
+    return said is not None and said not in _HANDSHAKE
+
+
+def _not_allowed(request: HttpRequest, responder: Responder) -> None:
+    # Before a version is agreed on, all three are there; a stateless client has POST alone.
+    allowed = b"POST" if _says_modern(request) else b"GET, POST, DELETE"
+    _refuse(
+        responder,
+        405,
+        "method-not-allowed",
+        f"{request.method[:16]} is not served here.",
+        ((b"allow", allowed),),
+    )
+
+
+def _refuse(
+    responder: Responder, status: int, reason: str, message: str, headers: Headers = ()
+) -> None:
+    failure = Failure(INVALID_REQUEST, message, "client", reason, remedy=_REMEDY[reason])
+    responder.send(status, (*JSON, *headers), failure_error(None, failure))
+
+
+def _malformed(responder: Responder, error: Malformed) -> None:
+    failure = Failure(
+        error.code,
+        error.message,
+        "client",
+        "malformed-message",
+        remedy="Send one JSON-RPC 2.0 message per POST.",
+    )
+    responder.send(400, JSON, failure_error(error.id, failure))
+
+
+def _draining() -> Failure:
+    return Failure(
+        INTERNAL_ERROR,
+        "The gateway is shutting down.",
+        "gateway",
+        "draining",
+        remedy="Try again; another instance may answer.",
+    )

@@ -1,0 +1,196 @@
+"""Clients of the stateless era: one request in, one answer or stream out.
+
+Must not know: sockets, sessions, the older revisions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from lockgate.core.message import Call, Failure, Notification, Reply, Result
+from lockgate.fronts.http import Headers, HttpRequest, Responder
+from lockgate.fronts.settings import Engine, ExchangeSettings
+from lockgate.fronts.streams import JSON, Pulse, Running, Stream
+from lockgate.wire import headers as routing
+from lockgate.wire import modern_dress, modern_in
+from lockgate.wire.envelope import failure_error
+from lockgate.wire.jsonrpc import (
+    INTERNAL_ERROR,
+    INVALID_REQUEST,
+    Message,
+    Notice,
+    Request,
+    Response,
+    encode_result,
+)
+from lockgate.wire.modern_dress import LISTEN
+from lockgate.wire.modern_in import Lifted, Refusal
+
+
+class Modern:
+    """What a stateless request goes through, whatever transport it came by."""
+
+    def __init__(self, engine: Engine, settings: ExchangeSettings) -> None:
+        self._engine = engine
+        self._info = settings.server_info
+        self._most_listens = settings.listens
+        self._lifter = modern_in.Lifter()
+        self._listens: set[Running] = set()
+        self._draining = False
+
+    def lift(self, message: Request) -> Lifted:
+        """The canonical form of a request; raises `Refusal`."""
+        return self._lifter.lift(message.params)
+
+    def drain(self) -> None:
+        """End every listen stream gracefully."""
+        self._draining = True
+        for running in tuple(self._listens):
+            running.cancel()
+
+    async def run(
+        self, message: Request, lifted: Lifted, running: Running, facts: Mapping[str, Any]
+    ) -> tuple[int, bytes]:
+        """The HTTP status and the bytes of the response to a request that passed every check.
+
+        Raises CancelledError when the call was called off.
+        """
+        if message.method == LISTEN:
+            return await self._listen(message, lifted, running, facts)
+        client, token = lifted.client, lifted.token
+
+        def emit(notification: Notification) -> None:
+            data = modern_dress.notice(notification, client, token)
+            if data is not None:
+                running.event(data)
+
+        reply = await self._engine.handle(
+            Call(
+                method=message.method,
+                client=client,
+                params=lifted.params,
+                id=message.id,
+                emit=emit,
+                wants_progress=token is not None,
+                facts=facts,
+            )
+        )
+        if isinstance(reply, Result):
+            body = modern_dress.dress(message.method, reply, self._info)
+            return 200, encode_result(message.id, body)
+        return modern_in.status_of(reply), failure_error(message.id, reply)
+
+    async def _listen(
+        self, message: Request, lifted: Lifted, running: Running, facts: Mapping[str, Any]
+    ) -> tuple[int, bytes]:
+        if len(self._listens) >= self._most_listens:
+            return 503, failure_error(message.id, _too_many(self._most_listens))
+        listen_id = message.id
+
+        def emit(notification: Notification) -> None:
+            running.event(modern_dress.listen_notice(notification, listen_id))
+
+        call = Call(
+            method=LISTEN,
+            client=lifted.client,
+            params=lifted.params,
+            id=listen_id,
+            emit=emit,
+            facts=facts,
+        )
+        self._listens.add(running)
+        reply: Reply | None = None
+        try:
+            reply = await self._engine.handle(call)
+        except asyncio.CancelledError:
+            if not self._draining or not running.settle():
+                raise
+        finally:
+            self._listens.discard(running)
+        if isinstance(reply, Failure):
+            return modern_in.status_of(reply), failure_error(listen_id, reply)
+        return 200, encode_result(listen_id, modern_dress.listen_result(reply, listen_id))
+
+
+class ModernFront:
+    """Stateless requests over HTTP."""
+
+    def __init__(self, core: Modern, settings: ExchangeSettings, pulse: Pulse) -> None:
+        self._core = core
+        self._annotations = settings.annotations
+        self._endpoint = settings.endpoint
+        self._retry: Headers = ((b"retry-after", b"%d" % settings.retry_after),)
+        self._pulse = pulse
+
+    async def post(self, request: HttpRequest, responder: Responder, message: Message) -> None:
+        """Answer one POST."""
+        if not isinstance(message, Request):
+            _answer_other(request, responder, message)
+            return
+        try:
+            lifted = self._admit(request, message)
+        except Refusal as refused:
+            failure = refused.failure
+            body = failure_error(message.id, failure)
+            responder.send(modern_in.status_of(failure), JSON, body)
+            return
+        stream = Stream(responder, self._pulse)
+        try:
+            status, body = await self._core.run(message, lifted, stream, self._facts(request))
+        except asyncio.CancelledError:
+            if not stream.settle():
+                raise
+            stream.close()
+            return
+        stream.answer(body, status, self._retry if status == 503 else ())
+
+    def _admit(self, request: HttpRequest, message: Request) -> Lifted:
+        """The rungs of the ladder in order: metadata, version, method and names, known at all."""
+        lifted = self._core.lift(message)
+        said = request.headers
+        modern_in.check_version(
+            said.get(routing.VERSION), routing.VERSION in request.repeated, lifted.client
+        )
+        modern_in.check_headers(
+            said, request.repeated, message.method, message.params, self._annotations
+        )
+        modern_in.check_method(message.method)
+        return lifted
+
+    def _facts(self, request: HttpRequest) -> Mapping[str, Any]:
+        return {"peer": request.peer, "endpoint": self._endpoint, "transport": "http"}
+
+
+def _answer_other(request: HttpRequest, responder: Responder, message: Notice | Response) -> None:
+    """Acknowledge a notification, refuse a response.
+
+    This era has no notification that a client sends over HTTP, so nothing more is done with one.
+    """
+    said = request.headers.get(routing.VERSION)
+    try:
+        if isinstance(message, Response):
+            raise modern_in.refusal(
+                INVALID_REQUEST,
+                "Clients of this revision send no responses.",
+                "response-refused",
+                "Answer input requests with inputResponses in the next request.",
+            )
+        if said is not None:
+            modern_in.check_served(said.decode("latin-1"))
+    except Refusal as refused:
+        failure = refused.failure
+        responder.send(modern_in.status_of(failure), JSON, failure_error(None, failure))
+        return
+    responder.send(202, ())
+
+
+def _too_many(limit: int) -> Failure:
+    return Failure(
+        INTERNAL_ERROR,
+        f"Too many listen streams: {limit} are open, the most allowed.",
+        "gateway",
+        "too-many-streams",
+        remedy="Close streams that are not needed, or listen for more on one of them.",
+    )

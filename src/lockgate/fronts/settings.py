@@ -1,0 +1,97 @@
+"""What the client-facing half needs from outside: the engine, and its own settings.
+
+Must not know: how either is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from lockgate import __version__
+from lockgate.core.clock import SYSTEM, Clock
+from lockgate.core.message import ANONYMOUS, Call, Reply
+from lockgate.core.raw import encode
+from lockgate.fronts.http import HttpRequest
+from lockgate.wire.headers import Path
+from lockgate.wire.jsonrpc import DEPTH_LIMIT
+from lockgate.wire.seal import KeyRing
+
+SERVER_INFO = encode({"name": "lockgate", "title": "Lockgate", "version": __version__})
+
+
+class Engine(Protocol):
+    """What answers calls."""
+
+    async def handle(self, call: Call, /) -> Reply:
+        """The reply to one call. Cancel the awaiting task to cancel the call."""
+        ...
+
+    async def end_session(self, affinity: str, /) -> None:
+        """Let go of what servers keep for this client's session."""
+        ...
+
+
+def no_annotations(_: str, /) -> Mapping[str, Path] | None:
+    """No tool repeats a parameter in a header."""
+    return None
+
+
+def anonymous(_: HttpRequest, /) -> str:
+    """Everybody is the same principal."""
+    return ANONYMOUS.id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExchangeSettings:
+    """How clients are answered. Times in seconds, sizes in bytes.
+
+    keys              seal session ids; give every replica the same.
+    annotations       tool name → its parameter headers, from the catalog.
+    bind              the principal a session belongs to, as far as it is known before any policy.
+    endpoint          the name calls carry in `facts`.
+    depth             deepest nesting of JSON a client may send.
+    stream_after      a call that runs longer is answered as a stream.
+    keep_alive        silence on a stream after which a comment is sent.
+    listens           listen streams open at once, of stateless clients.
+    get_streams       streams one session may open with GET at once.
+    backlog           messages kept for a session while no such stream is open; the oldest go first.
+    backlog_bytes     the same bound in bytes.
+    sessions          sessions with state in memory; the longest idle ones lose theirs first.
+    session_idle      idle time after which a session's state is let go (its id stays valid).
+    session_ttl       age at which a session id expires.
+    session_id_bytes  longest session id handed out.
+    asks              requests to one client waiting for its answers at once.
+    ask_seconds       how long a client may take to answer one.
+    rounds            rounds of input one call may ask for.
+    orphan_seconds    how long a call runs on for a client of the handshake era that went away.
+    ack_seconds       how long opening a listen call may take.
+    linger            how long a replaced listen call is heard on, so that nothing is lost.
+    retry_after       what clients are told to wait when refused for load.
+    """
+
+    keys: KeyRing = field(default_factory=KeyRing.generate)
+    annotations: Callable[[str], Mapping[str, Path] | None] = no_annotations
+    bind: Callable[[HttpRequest], str] = anonymous
+    server_info: bytes = SERVER_INFO
+    clock: Clock = SYSTEM
+    endpoint: str = "/mcp"
+    depth: int = DEPTH_LIMIT
+    stream_after: float = 15.0
+    keep_alive: float = 15.0
+    listens: int = 1000
+    get_streams: int = 4
+    backlog: int = 256
+    backlog_bytes: int = 1024 * 1024
+    sessions: int = 10_000
+    session_idle: float = 1800.0
+    session_ttl: float = 7 * 24 * 3600.0
+    session_id_bytes: int = 2048
+    asks: int = 64
+    ask_seconds: float = 300.0
+    rounds: int = 10
+    orphan_seconds: float = 300.0
+    ack_seconds: float = 15.0
+    linger: float = 0.5
+    retry_after: int = 1

@@ -1,0 +1,225 @@
+"""Answers that may become streams, and the one timer that keeps them alive.
+
+Must not know: eras, JSON-RPC methods, the engine.
+
+An answer is a plain JSON body unless something has to be said before it, or it takes long; then it
+is an event stream. No call has a timer of its own: a single beat looks at all open answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from lockgate.core.clock import Clock
+from lockgate.fronts.http import Headers, Responder
+from lockgate.wire import sse
+
+JSON: Final[Headers] = ((b"content-type", b"application/json"),)
+EVENTS: Final[Headers] = (
+    (b"content-type", b"text/event-stream"),
+    (b"cache-control", b"no-cache, no-transform"),
+    (b"x-accel-buffering", b"no"),
+)
+BEAT: Final = 1.0
+
+
+class Running:
+    """A call that can be called off: the task that awaits it, and whether somebody did."""
+
+    __slots__ = ("cancelled", "task")
+
+    def __init__(self) -> None:
+        self.task = asyncio.current_task()
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        """Call it off; `settle` tells this from a cancellation that comes from elsewhere."""
+        if not self.cancelled and self.task is not None:
+            self.cancelled = True
+            self.task.cancel()
+
+    def settle(self) -> bool:
+        """Called where a CancelledError arrived: whether it was ours, and is now done with."""
+        if self.cancelled and self.task is not None:
+            self.task.uncancel()
+            return True
+        return False
+
+    def event(self, message: bytes, /) -> None:
+        """Say something before the answer."""
+        raise NotImplementedError
+
+
+class Pulse:
+    """Beats while anything is open: keep-alive comments, long calls turned into streams."""
+
+    __slots__ = ("_also", "_handle", "_open", "clock", "keep_alive", "stream_after")
+
+    def __init__(self, clock: Clock, stream_after: float, keep_alive: float) -> None:
+        """See `ExchangeSettings` for the times."""
+        self.clock = clock
+        self.stream_after = stream_after
+        self.keep_alive = keep_alive
+        self._open: dict[Stream, None] = {}
+        self._also: list[Callable[[float], bool]] = []
+        self._handle: asyncio.TimerHandle | None = None
+
+    def __len__(self) -> int:
+        """How many answers are open."""
+        return len(self._open)
+
+    def add(self, stream: Stream) -> None:
+        """Look after this answer."""
+        self._open[stream] = None
+        if self._handle is None:
+            self.wake()
+
+    def discard(self, stream: Stream) -> None:
+        """This answer is complete."""
+        self._open.pop(stream, None)
+
+    def also(self, sweep: Callable[[float], bool]) -> None:
+        """Call `sweep` with the time on every beat.
+
+        It returns whether it needs another; `wake` starts the beat again when it stopped.
+        """
+        self._also.append(sweep)
+
+    def wake(self) -> None:
+        """Make sure the beat runs."""
+        if self._handle is None:
+            self._handle = asyncio.get_running_loop().call_later(BEAT, self._again)
+
+    def stop(self) -> None:
+        """Beat no more until something is added."""
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+    def _again(self) -> None:
+        self._handle = None
+        if self.beat():
+            self.wake()
+
+    def beat(self) -> bool:
+        """One beat; whether there is a reason for another."""
+        now = self.clock.monotonic()
+        for stream in tuple(self._open):
+            stream.beat(now)
+        wanted = [sweep(now) for sweep in self._also]
+        return bool(self._open) or any(wanted)
+
+
+class Stream(Running):
+    """The answer to one HTTP request.
+
+    `gone` is set once the client has gone away; from then on whatever is said is dropped.
+    """
+
+    __slots__ = (
+        "_extra",
+        "_over",
+        "_patience",
+        "_pulse",
+        "_responder",
+        "gone",
+        "streaming",
+        "touched",
+    )
+
+    def __init__(
+        self,
+        responder: Responder,
+        pulse: Pulse,
+        extra: Headers = (),
+        patience: float | None = 0.0,
+    ) -> None:
+        """Answer through `responder`.
+
+        Args:
+            responder: the way to the client.
+            pulse: what keeps the stream alive.
+            extra: headers of the answer, whatever form it takes.
+            patience: how long the call runs on when the client goes away; None: for ever.
+        """
+        super().__init__()
+        self._responder = responder
+        self._pulse = pulse
+        self._extra = extra
+        self._patience = patience
+        self._over = False
+        self.streaming = False
+        self.gone = False
+        self.touched = pulse.clock.monotonic()
+        pulse.add(self)
+        responder.on_close(self.leave)
+
+    def leave(self) -> None:
+        """The client has gone away."""
+        self.gone = True
+        self.touched = self._pulse.clock.monotonic()
+        if self._patience is None:
+            self._pulse.discard(self)
+        elif self._patience <= 0:
+            self.cancel()
+
+    def event(self, message: bytes, /) -> None:
+        """Say something before the answer; makes it a stream."""
+        if self._over or self.gone:
+            return
+        self.open()
+        self._responder.write(sse.encode(message))
+        self.touched = self._pulse.clock.monotonic()
+
+    def open(self) -> None:
+        """Make the answer a stream now."""
+        if not self.streaming and not self._over:
+            self.streaming = True
+            self._responder.start(200, (*EVENTS, *self._extra))
+
+    def answer(self, body: bytes, status: int = 200, headers: Headers = ()) -> None:
+        """The answer itself; what comes after it is dropped."""
+        if self._over:
+            return
+        self._finish()
+        if self.gone:
+            return
+        if self.streaming:
+            self._responder.write(sse.encode(body))
+            self._responder.end()
+        elif self._extra or headers:
+            self._responder.send(status, (*JSON, *headers, *self._extra), body)
+        else:
+            self._responder.send(status, JSON, body)
+
+    def close(self) -> None:
+        """End without an answer: an empty stream, which promises none."""
+        if self._over:
+            return
+        if not self.gone:
+            self.open()
+            self._responder.end()
+        self._finish()
+
+    def _finish(self) -> None:
+        self._over = True
+        self._pulse.discard(self)
+
+    def beat(self, now: float) -> None:
+        """A look at the time."""
+        quiet = now - self.touched
+        if self.gone:
+            if self._patience is not None and quiet >= self._patience:
+                self.cancel()
+        elif self.streaming:
+            if quiet >= self._pulse.keep_alive:
+                self._comment(now)
+        elif quiet >= self._pulse.stream_after:
+            self.open()
+            self._comment(now)
+
+    def _comment(self, now: float) -> None:
+        self._responder.write(sse.COMMENT)
+        self.touched = now

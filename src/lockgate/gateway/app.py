@@ -1,0 +1,194 @@
+"""THE composition root: a configuration becomes a running gateway. Read it top to bottom.
+
+Must not know: terminals and signals (the command line's part), or how any single piece works.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from lockgate.config.model import Config
+from lockgate.core.clock import SYSTEM, Clock
+from lockgate.core.message import Call, Failure, Notification
+from lockgate.core.raw import Raw
+from lockgate.errors import CallFailed
+from lockgate.fronts.exchange import Exchange
+from lockgate.fronts.http import Handler
+from lockgate.fronts.routes import Routes
+from lockgate.fronts.server import HttpServer
+from lockgate.fronts.stdio import Reader, StdioFront, Writer
+from lockgate.gateway.build import (
+    engine_settings,
+    exchange_settings,
+    http_limits,
+    key_ring,
+    pool_limits,
+    route_settings,
+    upstream_spec,
+)
+from lockgate.gateway.engine import Engine
+from lockgate.gateway.facts import OWN_CLIENT
+from lockgate.gateway.health import health, ready
+from lockgate.gateway.status import ServerStatus
+from lockgate.upstreams.pool import HttpPool
+from lockgate.upstreams.processes import abort_all, spawner
+from lockgate.upstreams.spec import StdioSpec, UpstreamSpec
+from lockgate.upstreams.upstream import Upstream
+
+_log: Final = logging.getLogger("lockgate.gateway")
+
+
+class Gateway:
+    """One configuration, running.
+
+    The order of a life: `start`, `serve_http` or `serve_stdio`, `stop`. Every method belongs to
+    the event loop that called `start`.
+    """
+
+    def __init__(self, config: Config, clock: Clock = SYSTEM) -> None:
+        """Compose; nothing is opened or started yet.
+
+        Raises:
+            ConfigError: a part of the configuration that only shows now, such as a key file.
+        """
+        self._config = config
+        self._clock = clock
+        self._phase = "starting"
+        # One pool for all HTTP servers: connections are kept per origin, and TLS is set up once.
+        self._pool = HttpPool(pool_limits(config))
+        # One upstream per enabled server, in the order of the file: it is the order of every list.
+        self._upstreams = [
+            self._upstream(upstream_spec(name, server)) for name, server in config.enabled.items()
+        ]
+        self._engine = Engine(self._upstreams, engine_settings(config), clock)
+        # One ring seals everything clients keep for us, so a replica with the same keys opens it.
+        self._keys = key_ring(config)
+        self._settings = exchange_settings(config, self._keys, self._engine, clock)
+        self._exchange = Exchange(self._engine, self._settings)
+        # Host and Origin are judged before any path is, health included.
+        self._routes = Routes(self._handlers(), route_settings(config))
+        self._server = HttpServer(self._routes, http_limits(config))
+        self._stdio: StdioFront | None = None
+        self.url: str | None = None
+
+    def _upstream(self, spec: UpstreamSpec) -> Upstream:
+        if isinstance(spec.transport, StdioSpec):
+            spawn = spawner(spec.name, spec.transport, spec.limits)
+            return Upstream(spec, spawn=spawn, clock=self._clock)
+        return Upstream(spec, pool=self._pool, clock=self._clock)
+
+    def _handlers(self) -> Mapping[str, Handler]:
+        return {
+            self._config.lockgate.path: self._exchange,
+            "/health": health(),
+            "/ready": ready(lambda: (self.phase, self.servers())),
+        }
+
+    @property
+    def phase(self) -> str:
+        """`starting`, `serving`, `draining`, or `down` when no server can serve."""
+        if self._phase != "serving":
+            return self._phase
+        if not self._engine.had_their_chance:
+            return "starting"
+        usable = {"ready", "idle", "connecting"}
+        if self._upstreams and not any(one.state.phase in usable for one in self._upstreams):
+            return "down"
+        return "serving"
+
+    async def start(self) -> None:
+        """Begin connecting to every server that starts eagerly; returns at once."""
+        await self._engine.start()
+        self._phase = "serving"
+
+    async def settled(self, seconds: float) -> bool:
+        """Wait until every server is ready or has failed once; False: some are not yet."""
+        return await self._engine.settled(seconds)
+
+    def servers(self) -> list[ServerStatus]:
+        """Every enabled server as it stands now, in the order of the file."""
+        return [
+            self._engine.status(name, server.transport)
+            for name, server in self._config.enabled.items()
+        ]
+
+    async def serve_http(self, host: str, port: int) -> list[tuple[str, int]]:
+        """Listen; returns the bound addresses.
+
+        Raises:
+            OSError: the address cannot be bound.
+        """
+        bound = await self._server.start(host, port)
+        shown, number = bound[0]
+        shown = f"[{shown}]" if ":" in shown else shown
+        self.url = f"http://{shown}:{number}{self._config.lockgate.path}"
+        return bound
+
+    async def serve_stdio(self, reader: Reader, writer: Writer) -> None:
+        """Serve one client on a pair of streams until it closes its end."""
+        self._stdio = StdioFront(self._engine, self._settings)
+        await self._stdio.serve(reader, writer)
+
+    async def request(
+        self,
+        method: str,
+        params: Mapping[str, Any],
+        *,
+        on_notification: Callable[[Notification], None] | None = None,
+    ) -> dict[str, Any]:
+        """One call on the gateway's own behalf; the result as plain values.
+
+        Speaks the newest era, and the handshake era to servers that know no other.
+
+        Raises:
+            CallFailed: the call came to a Failure.
+        """
+        reply: Failure | None = None
+        for era in ("modern", "handshake"):
+            call = Call(
+                method=method,
+                client=OWN_CLIENT[era],
+                params=Raw.of(params),
+                wants_progress=on_notification is not None,
+                emit=on_notification or _ignore,
+            )
+            answer = await self._engine.handle(call)
+            if not isinstance(answer, Failure):
+                return dict(answer.raw)
+            if reply is None or reply.reason == "needs-bridge":
+                reply = answer
+            if answer.reason not in ("needs-bridge", "unknown-tool", "unknown-prompt"):
+                break
+        raise CallFailed(reply or Failure(code=-32603, message="No answer.", origin="gateway"))
+
+    async def stop(self, grace: float) -> None:
+        """Stop accepting, let running calls finish for `grace` seconds, end streams and children.
+
+        In this order: streams end gracefully first, because clients that wait on one would hold
+        the drain up; then connections drain; only then servers go, for running calls need them.
+        """
+        if self._phase == "stopped":
+            return
+        self._phase = "draining"
+        self._engine.close_streams()
+        await self._exchange.drain()
+        await self._server.drain(grace)
+        if self._stdio is not None:
+            await self._stdio.drain(grace)
+        await self._engine.stop(min(grace, self._stop_grace()))
+        await self._pool.close()
+        self._phase = "stopped"
+
+    def _stop_grace(self) -> float:
+        graces = [server.stop_grace for server in self._config.enabled.values()]
+        return max(graces, default=0.0)
+
+    def abort(self) -> None:
+        """End every child process at once; for a second signal, right before exiting."""
+        abort_all()
+
+
+def _ignore(_: Notification) -> None:
+    return None

@@ -1,0 +1,139 @@
+"""Configuration, translated into what each piece is told. Pure; one function per piece.
+
+Must not know: how any piece uses it. Every setting of the reference is read here or by the command
+line, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from lockgate.config.model import Config, ServerConfig
+from lockgate.core.clock import Clock
+from lockgate.errors import LockgateError
+from lockgate.fronts.http import HttpLimits
+from lockgate.fronts.routes import RouteSettings
+from lockgate.fronts.settings import ExchangeSettings
+from lockgate.gateway.catalog import CatalogSettings
+from lockgate.gateway.engine import Engine, EngineSettings
+from lockgate.upstreams.pool import PoolLimits
+from lockgate.upstreams.spec import HttpSpec, StdioSpec, UpstreamLimits, UpstreamSpec
+from lockgate.wire.seal import KeyRing
+
+
+def upstream_spec(name: str, server: ServerConfig) -> UpstreamSpec:
+    """What the upstream of one server is told."""
+    if server.command is not None:
+        transport: StdioSpec | HttpSpec = StdioSpec(
+            command=server.command,
+            args=tuple(server.args),
+            env=server.plain_env(),
+            cwd=str(server.cwd) if server.cwd is not None else None,
+            allow_unsafe_env=server.allow_unsafe_env,
+        )
+    else:
+        transport = HttpSpec(url=server.url or "", headers=server.plain_headers())
+    return UpstreamSpec(
+        name=name,
+        transport=transport,
+        era=server.era,
+        start=server.start,
+        isolation=server.isolation,
+        start_timeout=server.start_timeout,
+        call_timeout=server.timeout,
+        stop_grace=server.stop_grace,
+        idle_stop=server.idle_stop,
+        limits=UpstreamLimits(
+            message_bytes=server.limits.message_bytes,
+            stderr_line_bytes=server.limits.stderr_line_bytes,
+            sessions=server.limits.sessions,
+        ),
+    )
+
+
+def engine_settings(config: Config) -> EngineSettings:
+    """What the engine is told."""
+    servers = config.enabled
+    bounds = config.lockgate.limits
+    return EngineSettings(
+        catalog=CatalogSettings(
+            naming=config.naming,
+            page_size=config.lockgate.page_size,
+            most_items=max((one.limits.list_items for one in servers.values()), default=1),
+            most_pages=max((one.limits.list_pages for one in servers.values()), default=1),
+        ),
+        timeouts={name: server.timeout for name, server in servers.items()},
+        concurrent_calls=bounds.concurrent_requests,
+        concurrent_per_caller=bounds.concurrent_per_caller,
+        listen_streams=bounds.listen_streams,
+    )
+
+
+def pool_limits(config: Config) -> PoolLimits:
+    """What the HTTP pool is told; a bound that differs between servers takes the widest."""
+    servers = [one for one in config.enabled.values() if one.transport == "http"]
+    return PoolLimits(
+        connections=max((one.limits.connections for one in servers), default=1),
+        waiting=max((one.limits.waiting for one in servers), default=1),
+        connect_seconds=max((one.connect_timeout for one in servers), default=5.0),
+    )
+
+
+def http_limits(config: Config) -> HttpLimits:
+    """What the native server is told."""
+    bounds = config.lockgate.limits
+    return HttpLimits(
+        body_bytes=bounds.body_bytes,
+        header_count=bounds.header_count,
+        header_bytes=bounds.header_bytes,
+        target_bytes=bounds.target_bytes,
+        headers_seconds=bounds.header_timeout,
+        body_seconds=bounds.body_timeout,
+        idle_seconds=bounds.idle_timeout,
+        write_seconds=bounds.write_timeout,
+        unsent_bytes=bounds.unsent_bytes,
+        connections=bounds.connections,
+    )
+
+
+def route_settings(config: Config) -> RouteSettings:
+    """What the routes are told: who may ask at all."""
+    settings = config.lockgate
+    return RouteSettings(
+        endpoint=settings.path,
+        hosts=[settings.host, *settings.allow_hosts],
+        origins=settings.allow_origins,
+        cors=settings.cors,
+    )
+
+
+def key_ring(config: Config) -> KeyRing:
+    """The configured keys, or a new one that lives as long as the process.
+
+    Raises:
+        LockgateError: the key file cannot be read or holds no proper key.
+    """
+    try:
+        keys = config.lockgate.session.key_bytes()
+    except (OSError, ValueError) as error:
+        raise LockgateError(
+            f"The session keys cannot be used: {error}",
+            "Correct lockgate.session.keys_file; `openssl rand -base64 32` makes a key.",
+        ) from error
+    return KeyRing(keys) if keys else KeyRing.generate()
+
+
+def exchange_settings(
+    config: Config, keys: KeyRing, engine: Engine, clock: Clock
+) -> ExchangeSettings:
+    """What the client-facing half is told."""
+    settings = config.lockgate
+    return ExchangeSettings(
+        keys=keys,
+        annotations=engine.annotations,
+        clock=clock,
+        endpoint=settings.path,
+        depth=settings.limits.json_depth,
+        keep_alive=settings.keepalive,
+        listens=settings.limits.listen_streams,
+        backlog=settings.limits.backlog,
+        session_ttl=settings.session.ttl,
+    )

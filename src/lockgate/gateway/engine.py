@@ -1,0 +1,267 @@
+"""The engine: calls in, replies out, across many servers; no front, no file, no signal.
+
+Must not know: how clients reach it (fronts) and where its settings come from (config).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from lockgate.core.chain import compose
+from lockgate.core.clock import SYSTEM, Clock
+from lockgate.core.message import Call, Era, Failure, Reply
+from lockgate.core.policy import CallNext, Policy
+from lockgate.gateway.catalog import Catalog, CatalogSettings
+from lockgate.gateway.facts import OWN_CLIENT, Facts
+from lockgate.gateway.listing import LISTS
+from lockgate.gateway.router import Router
+from lockgate.gateway.status import ServerStatus
+from lockgate.gateway.subscriptions import Subscriptions
+from lockgate.gateway.tasks import TaskIds
+from lockgate.observe.decisions import record_decision, record_failure
+from lockgate.policies.concurrency import ConcurrencyLimit
+from lockgate.policies.deadline import Deadline
+from lockgate.policies.methods import REQUESTS, KnownMethods
+from lockgate.upstreams.supervisor import UpstreamState
+from lockgate.upstreams.upstream import Changed
+from lockgate.wire.headers import NO_ANNOTATIONS, Annotations, InvalidAnnotation, param_headers
+
+_log: Final = logging.getLogger("lockgate.gateway")
+OTHER: Final = "*"
+
+
+class Server(Protocol):
+    """What the engine needs of an upstream."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102 - see Upstream
+    @property
+    def state(self) -> UpstreamState: ...  # noqa: D102 - see Upstream
+    async def send(self, call: Call, /) -> Reply: ...  # noqa: D102 - see Upstream
+    async def start(self) -> None: ...  # noqa: D102 - see Upstream
+    async def stop(self, grace: float) -> None: ...  # noqa: D102 - see Upstream
+    async def end_session(self, affinity: str) -> None: ...  # noqa: D102 - see Upstream
+    def watch(self, watcher: Callable[[Changed], None], /) -> Callable[[], None]: ...  # noqa: D102
+
+
+class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the engine is told. Times in seconds.
+
+    timeouts    the longest a call may take, per server.
+    start_wait  how long lists wait for servers that are still starting for the first time.
+    """
+
+    catalog: CatalogSettings = CatalogSettings()
+    timeouts: Mapping[str, float] = {}
+    timeout: float = 300.0
+    start_wait: float = 10.0
+    concurrent_calls: int = 1000
+    concurrent_per_caller: int = 1000
+    listen_streams: int = 1000
+
+
+class Engine:
+    """Chains around a router around servers."""
+
+    def __init__(
+        self, servers: Sequence[Server], settings: EngineSettings, clock: Clock = SYSTEM
+    ) -> None:
+        """Compose everything between fronts and servers; nothing is started yet."""
+        self._servers = {server.name: server for server in servers}
+        self._settings = settings
+        self._clock = clock
+        sends = {server.name: server.send for server in servers}
+        task_ids = TaskIds(tuple(sends))
+        self._some_lack_modern = False
+        # The catalog asks the servers themselves: its own calls are not a client's, so no client's
+        # limit applies to them, and what it stores is judged when a client asks for it.
+        self.catalog = Catalog(
+            servers, settings.catalog, clock, self._list_changed, lambda: self._some_lack_modern
+        )
+        self.subscriptions = Subscriptions(sends, task_ids, self.catalog.changed)
+        self.facts = Facts(sends, clock, wait=settings.catalog.wait, retry=settings.catalog.retry)
+        router = Router(
+            {server.name: self._upstream_chain(server) for server in servers},
+            self.catalog,
+            self.facts.ask,
+            task_ids,
+            self.subscriptions,
+        )
+        self.subscriptions.locate = router.server_of
+        self._edge = self._edge_chains(router)
+        self._annotations: tuple[str, dict[str, Annotations]] = ("", {})
+        self._watching: list[Callable[[], None]] = []
+        self._chores: set[asyncio.Task[Any]] = set()
+        self._settled: dict[str, asyncio.Event] = {name: asyncio.Event() for name in sends}
+        self._began: dict[str, float] = {}
+        self._took: dict[str, float] = {}
+
+    def _edge_chains(self, router: Router) -> dict[str, CallNext]:
+        settings = self._settings
+        policies: list[Policy] = [
+            KnownMethods(),
+            ConcurrencyLimit(
+                settings.concurrent_calls,
+                settings.concurrent_per_caller,
+                settings.listen_streams,
+            ),
+        ]
+        return {
+            method: compose(
+                [policy for policy in policies if policy.concerns(method)], router, record_decision
+            )
+            for method in (*REQUESTS, OTHER)
+        }
+
+    def _upstream_chain(self, server: Server) -> CallNext:
+        seconds = self._settings.timeouts.get(server.name, self._settings.timeout)
+        deadline = Deadline(seconds, self._clock)
+        bounded = compose([deadline], server.send, record_decision)
+        unbounded = compose([], server.send, record_decision)
+
+        async def choose(call: Call) -> Reply:
+            return await (bounded if deadline.concerns(call.method) else unbounded)(call)
+
+        return choose
+
+    async def handle(self, call: Call) -> Reply:
+        """Answer one call of a client. Never raises but for cancellation."""
+        chain = self._edge.get(call.method) or self._edge[OTHER]
+        reply = await chain(call)
+        if isinstance(reply, Failure):
+            record_failure(call, reply)
+        return reply
+
+    async def end_session(self, affinity: str) -> None:
+        """A client's session is over: servers that keep one for it are told."""
+        self.catalog.forget_session(affinity)
+        await asyncio.gather(*(server.end_session(affinity) for server in self._servers.values()))
+
+    def annotations(self, tool: str) -> Annotations | None:
+        """Which arguments of a listed tool are repeated in headers; None when it is not known."""
+        call = Call(method="tools/list", client=OWN_CLIENT["modern"])
+        face = self.catalog.peek("tools/list", self.catalog.view(call))
+        if face is None:
+            return None
+        if self._annotations[0] != face.digest:
+            self._annotations = (face.digest, {})
+        found = self._annotations[1].get(tool)
+        if found is None:
+            item = face.items.get(tool)
+            found = _annotations_of(item.get("inputSchema")) if item is not None else None
+            if found is not None:
+                self._annotations[1][tool] = found
+        return found
+
+    async def start(self) -> None:
+        """Begin connecting; returns at once. See `settled`."""
+        self.catalog.wait_for_start(self._settings.start_wait)
+        self.facts.wait_for_start(self._settings.start_wait)
+        for server in self._servers.values():
+            self._began[server.name] = self._clock.monotonic()
+            self._watching.append(server.watch(self._server_changed))
+            self._chore(server.start())
+
+    async def settled(self, seconds: float) -> bool:
+        """Wait until every server is ready, has failed once, or starts lazily; False: not yet."""
+        waiting = [event.wait() for event in self._settled.values()]
+        try:
+            async with asyncio.timeout(seconds):
+                await asyncio.gather(*waiting)
+        except TimeoutError:
+            return False
+        return True
+
+    @property
+    def had_their_chance(self) -> bool:
+        """Every server is ready, has failed once, or starts lazily."""
+        return all(event.is_set() for event in self._settled.values())
+
+    def _server_changed(self, changed: Changed) -> None:
+        if changed.subject != "state":
+            self.catalog.changed(changed.server, changed.subject)
+            return
+        server = self._servers[changed.server]
+        phase = server.state.phase
+        self._some_lack_modern = any(
+            one.state.eras and "modern" not in one.state.eras for one in self._servers.values()
+        )
+        self.facts.forget(changed.server)
+        self.catalog.changed(changed.server, "state")
+        if phase == "ready":
+            began = self._began.get(changed.server, self._clock.monotonic())
+            self._took.setdefault(changed.server, self._clock.monotonic() - began)
+            self._chore(self._survey(server))
+        elif phase != "connecting":
+            self._settled[changed.server].set()
+
+    async def _survey(self, server: Server) -> None:
+        """Learn what a server that has just become ready offers, before anybody asks."""
+        for era in sorted(server.state.eras):
+            await self._survey_in(era)
+        self._settled[server.name].set()
+
+    async def _survey_in(self, era: Era) -> None:
+        calls = [Call(method=method, client=OWN_CLIENT[era]) for method in LISTS]
+        await asyncio.gather(*(self.catalog.face(call.method, call) for call in calls))
+
+    def _list_changed(self, method: str, server: str) -> None:
+        self.subscriptions.announce(method, server)
+
+    def _chore(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._chores.add(task)
+        task.add_done_callback(self._chore_done)
+
+    def _chore_done(self, task: asyncio.Task[Any]) -> None:
+        self._chores.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            _log.error("a background task failed", exc_info=task.exception())
+
+    def close_streams(self) -> None:
+        """End listen streams gracefully; the first step of stopping."""
+        self.subscriptions.close()
+
+    async def stop(self, grace: float) -> None:
+        """End every server, with `grace` seconds for each to go by itself."""
+        for unwatch in self._watching:
+            unwatch()
+        self._watching.clear()
+        self.subscriptions.close()
+        for task in list(self._chores):
+            task.cancel()
+        await asyncio.gather(*self._chores, return_exceptions=True)
+        await asyncio.gather(self.catalog.close(), self.facts.close())
+        await asyncio.gather(*(server.stop(grace) for server in self._servers.values()))
+
+    def status(self, name: str, transport: str) -> ServerStatus:
+        """How one server stands now."""
+        state = self._servers[name].state
+        due = state.next_attempt
+        return ServerStatus(
+            name=name,
+            transport=transport,
+            phase=state.phase,
+            eras=tuple(sorted(state.eras)),
+            title=" ".join(word for word in (state.name, state.version) if word) or None,
+            tools=self.catalog.count(name, "tools/list"),
+            prompts=self.catalog.count(name, "prompts/list"),
+            resources=self.catalog.count(name, "resources/list"),
+            seconds=self._took.get(name),
+            retry_in=None if due is None else max(0.0, round(due - self._clock.monotonic(), 1)),
+            error=state.last_error if state.phase == "backoff" else None,
+        )
+
+
+def _annotations_of(schema: object) -> Annotations:
+    if not isinstance(schema, dict):
+        return NO_ANNOTATIONS
+    try:
+        return param_headers(schema)  # pyright: ignore[reportUnknownArgumentType] - any JSON object
+    except InvalidAnnotation:
+        return NO_ANNOTATIONS

@@ -1,0 +1,69 @@
+"""`/health` and `/ready`: is the process alive, and can it serve.
+
+Must not know: how servers are reached. Shows phases and counts, never error texts: whoever can
+reach the port is not thereby entitled to a server's URL or stack trace.
+
+`/health` answers 200 as long as the process answers at all. `/ready` answers 200 when every server
+has had its first chance and at least one can serve, and 503 while starting, while draining, and
+when no server can serve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from lockgate.fronts.http import Handler, HttpRequest, Responder
+from lockgate.gateway.status import ServerStatus
+
+_HEADERS: Final = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"))
+_ALIVE: Final = b'{"status":"ok"}'
+
+
+def health() -> Handler:
+    """The handler of `/health`."""
+
+    async def answer(request: HttpRequest, responder: Responder) -> None:
+        if _reads(request, responder):
+            responder.send(200, _HEADERS, _ALIVE)
+
+    return answer
+
+
+def ready(state: Callable[[], tuple[str, list[ServerStatus]]]) -> Handler:
+    """The handler of `/ready`.
+
+    Args:
+        state: gives `starting`, `serving`, `draining` or `down`, and each server's status.
+    """
+
+    async def answer(request: HttpRequest, responder: Responder) -> None:
+        if not _reads(request, responder):
+            return
+        phase, servers = state()
+        body = msgspec.json.encode(
+            {
+                "status": phase,
+                "servers": {
+                    server.name: {
+                        "state": server.phase,
+                        "eras": server.eras,
+                        "tools": server.tools,
+                        **({"retry_in": server.retry_in} if server.retry_in is not None else {}),
+                    }
+                    for server in servers
+                },
+            }
+        )
+        responder.send(200 if phase == "serving" else 503, _HEADERS, body)
+
+    return answer
+
+
+def _reads(request: HttpRequest, responder: Responder) -> bool:
+    if request.method in ("GET", "HEAD"):
+        return True
+    responder.send(405, (*_HEADERS, (b"allow", b"GET, HEAD")), b'{"error":"use GET"}')
+    return False

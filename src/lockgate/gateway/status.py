@@ -1,0 +1,34 @@
+"""What people see of a server: one row of the start-up table, of `/ready` and of `lockgate tools`.
+
+Must not know: anything but the words in it.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class ServerStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One server as it stands now.
+
+    transport  `stdio` or `http`.
+    eras       the eras it is known to speak, none before it was reached.
+    phase      the supervisor's word: idle, connecting, ready, backoff, stopped.
+    seconds    how long it took to become ready; None when it never was.
+    retry_in   seconds until the next attempt, in phase backoff.
+    tools, prompts, resources  how many it lists; None when not known.
+    error, remedy              why it is not ready, in one line each.
+    """
+
+    name: str
+    transport: str
+    phase: str
+    eras: tuple[str, ...] = ()
+    title: str | None = None
+    tools: int | None = None
+    prompts: int | None = None
+    resources: int | None = None
+    seconds: float | None = None
+    retry_in: float | None = None
+    error: str | None = None
+    remedy: str | None = None

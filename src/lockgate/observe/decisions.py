@@ -1,0 +1,51 @@
+"""Decisions and failures, written to the log; no configuration can turn a refusal silent.
+
+Must not know: what a policy is about. Nothing of params or results is ever logged: they may hold
+secrets. What a failure keeps in `detail` is logged here and nowhere shown.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from lockgate.core.message import Call, Failure
+from lockgate.core.policy import Decision
+
+_log: Final = logging.getLogger("lockgate.calls")
+
+
+def record_decision(call: Call, decision: Decision) -> None:
+    """One policy did something to one call. Every refusal is told, a crash is an error."""
+    level = {"refused": logging.INFO, "crashed": logging.ERROR}.get(decision.verdict, logging.DEBUG)
+    if _log.isEnabledFor(level):
+        _log.log(
+            level,
+            "call %s: %s",
+            decision.verdict,
+            decision.reason or "",
+            extra=_fields(call) | {"policy": decision.policy},
+        )
+
+
+def record_failure(call: Call, failure: Failure) -> None:
+    """A call came to nothing. A client's mistakes and a server's own answers are debug lines."""
+    quiet = failure.origin == "client" or failure.reason == "upstream-error"
+    level = logging.DEBUG if quiet or failure.policy else logging.WARNING
+    if _log.isEnabledFor(level):
+        _log.log(
+            level,
+            "call failed: %s%s",
+            failure.message,
+            f" [{failure.detail}]" if failure.detail else "",
+            extra=_fields(call) | {"reason": failure.reason, "origin": failure.origin},
+        )
+
+
+def _fields(call: Call) -> dict[str, object]:
+    return {
+        "method": call.method,
+        "principal": call.principal.id,
+        "client": call.client.name,
+        **({"server": call.target.server, "target": call.target.name} if call.target else {}),
+    }

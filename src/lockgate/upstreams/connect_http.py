@@ -1,0 +1,102 @@
+"""Finding out what an HTTP server speaks, and the links to it in each era.
+
+Must not know: supervision, when to connect.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from lockgate.core.message import Call, ClientFacts, Era, Failure
+from lockgate.upstreams.eras import HANDSHAKE, MODERN, eras_of, verdict
+from lockgate.upstreams.failures import ConnectFailed, HttpFailure
+from lockgate.upstreams.handshake import Handshake
+from lockgate.upstreams.http_modern import ModernHttp
+from lockgate.upstreams.identity import gateway_call
+from lockgate.upstreams.opening import (
+    Learned,
+    Refused,
+    Surroundings,
+    introduction,
+    open_http,
+)
+from lockgate.upstreams.refusals import from_http, from_status, invalid
+from lockgate.upstreams.remote import Down, Remote, Stale
+from lockgate.upstreams.sessions import Session
+
+Wanted = Literal["auto", "handshake", "modern"]
+
+
+class HttpConnector:
+    """The way to one HTTP server. Its links stay the same for as long as it lives."""
+
+    def __init__(self, around: Surroundings, remote: Remote, wanted: Wanted) -> None:
+        """`handshake` is set by the owner before anything is sent."""
+        self.modern: ModernHttp | None = ModernHttp(remote)
+        self.handshake: Handshake | None = None
+        self.pid: int | None = None
+        self._modern = self.modern
+        self._around = around
+        self._remote = remote
+        self._wanted: Wanted = wanted
+
+    async def open(self, facts: ClientFacts) -> Session | Failure:
+        """Open one session of the handshake era."""
+        return await open_http(self._around, self._remote, facts)
+
+    async def connect(self, call: Call | None, known: Era | None) -> Learned:
+        """Find out how the server is to be spoken to; `known` is what it spoke before.
+
+        Raises:
+            Down: it cannot be reached, or is in no state to tell.
+            Refused: it answers, and there is nothing to be done with the answer.
+        """
+        if self._wanted == "handshake" or (self._wanted == "auto" and known == "handshake"):
+            try:
+                return await self._open_first(call)
+            except Stale:
+                if self._wanted == "handshake":
+                    raise
+        return await self._probe(call)
+
+    async def _probe(self, call: Call | None) -> Learned:
+        server = self._around.server
+        try:
+            probe, result = await self._modern.probe()
+        except ConnectFailed as error:
+            raise Down(str(error)) from None
+        except HttpFailure as error:
+            raise Refused(from_http(server, error, self._remote.max_message)) from None
+        found = verdict("http", probe)
+        if found == "modern":
+            name, version = introduction(result, "discover")
+            eras = eras_of(probe.supported) | MODERN
+            return Learned("modern", eras, name, version, final=self._wanted == "modern")
+        if found == "none":
+            raise Refused(from_status(server, probe.status or 0))
+        if found == "unsupported":
+            raise Refused(invalid(server, "it speaks no revision this gateway knows"))
+        if self._wanted == "modern":
+            raise Refused(invalid(server, "it does not speak 2026-07-28, as configured"))
+        return await self._open_first(call)
+
+    async def _open_first(self, call: Call | None) -> Learned:
+        """Prove the handshake era by opening a session, the one the waiting call needs."""
+        if self.handshake is None:
+            raise RuntimeError("the owner sets the link before connecting")
+        if call is None or call.client.era != "handshake":
+            call = gateway_call("ping", era="handshake")
+        session = await self.handshake.session(call)
+        if isinstance(session, Failure):
+            raise Refused(session)
+        name, version = introduction(session.greeting, "initialize")
+        return Learned("handshake", HANDSHAKE, name, version, final=True)
+
+    def rest(self) -> None:
+        """Nothing to end: connections have their own clock."""
+
+    def close(self) -> None:
+        """End everything."""
+        self._modern.close()
+        if self.handshake is not None:
+            self.handshake.close()

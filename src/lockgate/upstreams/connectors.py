@@ -1,0 +1,85 @@
+"""The way to a server, put together from what is configured for it.
+
+Must not know: supervision, when to connect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from lockgate.core.clock import Clock
+from lockgate.upstreams.connect_http import HttpConnector
+from lockgate.upstreams.connect_stdio import StdioConnector
+from lockgate.upstreams.handshake import Handshake
+from lockgate.upstreams.opening import Surroundings
+from lockgate.upstreams.processes import spawner
+from lockgate.upstreams.remote import Pool, Remote
+from lockgate.upstreams.session_pool import SessionPool
+from lockgate.upstreams.spec import HttpSpec, StdioSpec, UpstreamSpec
+from lockgate.upstreams.stdio import Spawn
+from lockgate.upstreams.url import Url
+
+SESSION_IDLE: Final = 1800.0
+"""Seconds an unused session is kept."""
+
+Connector = HttpConnector | StdioConnector
+
+
+def connector_for(
+    spec: UpstreamSpec,
+    around: Surroundings,
+    *,
+    pool: Pool | None,
+    spawn: Spawn | None,
+    lost: Callable[[str], None],
+    until_ready: Callable[[], Awaitable[None]],
+    clock: Clock,
+) -> Connector:
+    """The connector of one server, with its link of the handshake era in place.
+
+    lost         is told when a process ends by itself.
+    until_ready  returns when the server is ready.
+
+    Raises:
+        ValueError: a server reached over HTTP, and no pool.
+        BadUrl: its URL cannot be used.
+    """
+    transport = spec.transport
+    if isinstance(transport, HttpSpec):
+        connector = HttpConnector(around, _remote(spec, transport, pool), spec.era)
+        limit, idle = spec.limits.sessions, SESSION_IDLE
+    else:
+        connector = StdioConnector(
+            around,
+            spawn or spawner(spec.name, transport, spec.limits),
+            spec.era,
+            lost,
+            grace=spec.stop_grace,
+        )
+        limit, idle = spec.limits.processes, spec.idle_stop or SESSION_IDLE
+    sessions = SessionPool(spec.name, connector.open, limit=limit, idle=idle, clock=clock)
+    connector.handshake = Handshake(
+        spec.name,
+        sessions,
+        around.parking,
+        until_ready,
+        by_affinity=not isinstance(transport, StdioSpec) or spec.isolation == "session",
+        backoff=around.backoff,
+        clock=clock,
+    )
+    return connector
+
+
+def _remote(spec: UpstreamSpec, transport: HttpSpec, pool: Pool | None) -> Remote:
+    if pool is None:
+        raise ValueError("a server reached over HTTP needs a pool")
+    size = spec.limits.message_bytes
+    return Remote(
+        spec.name,
+        pool,
+        Url.parse(transport.url),
+        transport.headers,
+        max_message=size,
+        max_event=size,
+    )

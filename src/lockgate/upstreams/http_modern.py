@@ -1,0 +1,320 @@
+"""A server of the stateless era over HTTP: one POST for each call.
+
+Must not know: supervision, the handshake era, how subscriptions are shared. Source: revision
+2026-07-28, basic/transports/streamable-http.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from itertools import count
+from typing import Final
+
+import msgspec
+
+from lockgate.core.message import Call, Failure, Reply, Result
+from lockgate.core.raw import EMPTY
+from lockgate.upstreams.annotations import ToolAnnotations
+from lockgate.upstreams.eras import MODERN_ERRORS, UNSUPPORTED_VERSION, Probe
+from lockgate.upstreams.failures import ConnectFailed, ConnectionLost, HttpFailure
+from lockgate.upstreams.flights import text
+from lockgate.upstreams.identity import gateway_call
+from lockgate.upstreams.refusals import (
+    from_error,
+    from_http,
+    from_status,
+    invalid,
+    lost,
+    too_large,
+    unreadable,
+)
+from lockgate.upstreams.remote import (
+    ERROR_BODY,
+    EVENTS,
+    JSON,
+    Down,
+    Headers,
+    Remote,
+    Stale,
+    let_end,
+    not_an_answer,
+)
+from lockgate.upstreams.reply import HttpReply
+from lockgate.wire.headers import NAMED_BY, NO_ANNOTATIONS, Annotations, request_headers
+from lockgate.wire.jsonrpc import (
+    INTERNAL_ERROR,
+    Malformed,
+    Notice,
+    Response,
+    decode,
+    encode_request,
+)
+from lockgate.wire.modern_out import (
+    MESSAGE,
+    PROGRESS,
+    InvalidResult,
+    canonical,
+    discovery,
+    progress_token,
+    read_result,
+    request_params,
+    supported_versions,
+)
+from lockgate.wire.sse import EventTooLarge
+
+HEADER_MISMATCH: Final = -32020
+PAGE_LIMIT: Final = 100
+LIST_WITHIN: Final = 30.0
+"""Seconds for the whole tool list, when a call has to wait for it."""
+HEADS: Final = 1024
+"""Ready-made headers kept, at most: names come from callers."""
+REPEATABLE: Final = frozenset(
+    {
+        "server/discover",
+        "tools/list",
+        "prompts/list",
+        "prompts/get",
+        "resources/list",
+        "resources/templates/list",
+        "resources/read",
+        "completion/complete",
+        "tasks/get",
+    }
+)
+"""Methods that change nothing, so that a lost connection may be answered by asking again."""
+
+
+class ModernHttp:
+    """Sends calls to one server of the stateless era."""
+
+    def __init__(self, remote: Remote) -> None:
+        self.tools = ToolAnnotations()
+        self._remote = remote
+        self._server = remote.server
+        self._ids = count(1)
+        self._heads: dict[tuple[str, str], Headers] = {}
+        self._listing: asyncio.Task[None] | None = None
+
+    async def send(self, call: Call) -> Reply:
+        """Answer the call. Cancelling closes the stream, which cancels it at the server.
+
+        Raises:
+            Down: the server cannot be reached.
+            Stale: the server answered as one of the handshake era would.
+        """
+        method = call.method
+        if method.startswith("notifications/"):
+            return Result(EMPTY)
+        annotations = NO_ANNOTATIONS
+        if method == "tools/call":
+            name = text(call.params, "name")
+            found = self.tools.of(name) if name is not None else NO_ANNOTATIONS
+            annotations = await self._learned(name or "") if found is None else found
+        reply = await self._attempt(call, annotations)
+        if isinstance(reply, Failure):
+            return await self._second_attempt(call, reply)
+        if method == "tools/list":
+            return self.tools.note(reply, first=call.params.get("cursor") is None)
+        return reply
+
+    async def _second_attempt(self, call: Call, failure: Failure) -> Reply:
+        """Try again where the server certainly did nothing, or there is nothing to do twice."""
+        if failure.code == HEADER_MISMATCH and call.method == "tools/call":
+            self.tools.forget()
+            return await self._attempt(call, await self._learned(text(call.params, "name") or ""))
+        if failure.reason == "upstream-stale-connection":
+            if call.method in REPEATABLE:
+                return await self._attempt(call, NO_ANNOTATIONS)
+            return lost(self._server, "it closed an idle connection as the call was sent")
+        return failure
+
+    async def _attempt(self, call: Call, annotations: Annotations) -> Reply:
+        request_id = next(self._ids)
+        try:
+            params = request_params(call, request_id)
+            headers = self._head_of(call) if not annotations else self._head(call, annotations)
+        except msgspec.MsgspecError:
+            return unreadable()
+        body = encode_request(request_id, call.method, params)
+        try:
+            reply = await self._remote.post(headers, body)
+            try:
+                answer = await self._answer(call, reply, request_id)
+            except BaseException:
+                reply.close()
+                raise
+            let_end(reply)
+            return answer
+        except HttpFailure as error:
+            return self._failed(error)
+        except EventTooLarge:
+            return too_large(self._server, self._remote.max_event)
+
+    def _head_of(self, call: Call) -> Headers:
+        """The headers of a call without annotated arguments: the same for each such call."""
+        named_by = NAMED_BY.get(call.method)
+        name = "" if named_by is None else call.params.get(named_by)
+        if not isinstance(name, str):
+            return self._head(call, NO_ANNOTATIONS)
+        key = (call.method, name)
+        head = self._heads.get(key)
+        if head is None:
+            head = self._head(call, NO_ANNOTATIONS)
+            if len(self._heads) < HEADS:
+                self._heads[key] = head
+        return head
+
+    def _head(self, call: Call, annotations: Annotations) -> Headers:
+        return self._remote.posted(request_headers(call.method, call.params, annotations))
+
+    def _failed(self, error: HttpFailure) -> Failure:
+        if isinstance(error, ConnectFailed):
+            raise Down(str(error)) from None
+        if isinstance(error, ConnectionLost) and error.reused and not error.answered:
+            return Failure(INTERNAL_ERROR, str(error), "upstream", "upstream-stale-connection")
+        return from_http(self._server, error, self._remote.max_message)
+
+    async def _answer(self, call: Call, reply: HttpReply, request_id: int) -> Reply:
+        kind = reply.headers.get(b"content-type", b"")
+        if reply.status != 200:
+            return await self._refused(reply, request_id)
+        if kind.startswith(JSON):
+            return self._settle(await reply.read(self._remote.max_message), call, request_id) or (
+                invalid(self._server, "the answer has another request's id")
+            )
+        if not kind.startswith(EVENTS):
+            return not_an_answer(self._server, reply)
+        async for event in self._remote.events(reply):
+            if event.data:
+                settled = self._settle(event.data, call, request_id)
+                if settled is not None:
+                    return settled
+        return lost(self._server, "its stream ended before the answer")
+
+    def _settle(self, data: bytes, call: Call, request_id: int) -> Reply | None:
+        """The reply in one message; None when the message was something on the way to it."""
+        try:
+            message = decode(data)
+        except Malformed as error:
+            return invalid(self._server, error.message)
+        if isinstance(message, Response):
+            if message.id != request_id:
+                return None
+            if message.result is None:
+                return self._error(message)
+            try:
+                return read_result(message.result)
+            except InvalidResult as error:
+                return invalid(self._server, str(error))
+        if isinstance(message, Notice) and wanted(message, call, request_id):
+            call.emit(canonical(message.method, message.params))
+        # A request from a server does not exist in this era, so nobody waits for its answer.
+        return None
+
+    def _error(self, response: Response) -> Failure:
+        error = response.error
+        if error is None:
+            return invalid(self._server, "an answer has neither result nor error")
+        failure = from_error(error)
+        if error.code == UNSUPPORTED_VERSION:
+            raise Stale(failure)
+        return failure
+
+    async def _refused(self, reply: HttpReply, request_id: int) -> Failure:
+        status = reply.status
+        response = None
+        if status not in {401, 403} and not 300 <= status < 400:
+            response = _read_error(await reply.read(ERROR_BODY))
+        if response is None or response.error is None:
+            failure = from_status(self._server, status, reply.headers.get(b"retry-after"))
+            if status in {400, 404, 405}:
+                raise Stale(failure)
+            return failure
+        if response.id != request_id and response.error.code not in MODERN_ERRORS:
+            # A modern server names the request it refuses; one of the older era cannot have.
+            raise Stale(from_error(response.error))
+        return self._error(response)
+
+    async def _learned(self, tool: str) -> Annotations:
+        """The annotations of `tool`, after asking for the list once for all who wait."""
+        if self._listing is None:
+            self._listing = asyncio.create_task(self._list_in_time())
+            self._listing.add_done_callback(self._listed)
+        with suppress(TimeoutError):
+            await asyncio.shield(self._listing)
+        return self.tools.of(tool) or NO_ANNOTATIONS
+
+    def _listed(self, task: asyncio.Task[None]) -> None:
+        self._listing = None
+        if not task.cancelled():
+            task.exception()
+
+    async def _list_in_time(self) -> None:
+        async with asyncio.timeout(LIST_WITHIN):
+            await self._list_tools()
+
+    async def _list_tools(self) -> None:
+        cursor: str | None = None
+        for _ in range(PAGE_LIMIT):
+            call = gateway_call("tools/list", {} if cursor is None else {"cursor": cursor})
+            try:
+                page = await self._attempt(call, NO_ANNOTATIONS)
+            except (Down, Stale):
+                return
+            if isinstance(page, Failure):
+                if page.reason != "upstream-error":
+                    return
+                break
+            self.tools.note(page, first=cursor is None)
+            cursor = text(page.raw, "nextCursor")
+            if cursor is None:
+                break
+        self.tools.complete()
+
+    async def probe(self) -> tuple[Probe, bytes | None]:
+        """Ask `server/discover`; what came of it, and the result.
+
+        Raises:
+            HttpFailure: nothing came back.
+        """
+        call = gateway_call("server/discover")
+        request_id = next(self._ids)
+        body = encode_request(request_id, call.method, request_params(call, request_id))
+        headers = self._head(call, NO_ANNOTATIONS)
+        outcome = await self._remote.exchange(headers, body, request_id)
+        return probe_of(outcome.status, outcome.response)
+
+    def close(self) -> None:
+        """Stop what runs by itself."""
+        if self._listing is not None:
+            self._listing.cancel()
+
+
+def probe_of(status: int | None, response: Response | None) -> tuple[Probe, bytes | None]:
+    """What an answer to `server/discover` is worth as evidence, and the result if it is one."""
+    if response is None:
+        return Probe(status=status), None
+    if response.error is not None:
+        named = supported_versions(response.error.data)
+        return Probe(status=status, code=response.error.code, supported=named), None
+    found = discovery(response.result or b"")
+    named = found.supported_versions if found is not None else ()
+    return Probe(status=status, supported=named, result=True), response.result
+
+
+def wanted(notice: Notice, call: Call, request_id: int) -> bool:
+    """Whether the caller asked for what this notification is."""
+    if notice.method == PROGRESS:
+        return call.wants_progress and progress_token(notice.params) == request_id
+    if notice.method == MESSAGE:
+        return call.client.log_level is not None
+    return True
+
+
+def _read_error(data: bytes) -> Response | None:
+    try:
+        message = decode(data)
+    except Malformed:
+        return None
+    return message if isinstance(message, Response) and message.error is not None else None

@@ -1,0 +1,283 @@
+"""Whether and how a stdio server can be launched: its command found, its dangers named.
+
+Must not know: event loops, or what happens once it runs. Nothing here starts anything.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from lockgate.upstreams.environment import impossible, unsafe
+from lockgate.upstreams.spec import StdioSpec
+
+INSTALL: Final = {
+    "bun": "install Bun",
+    "bunx": "install Bun",
+    "deno": "install Deno",
+    "docker": "install Docker",
+    "node": "install Node.js",
+    "npm": "install Node.js",
+    "npx": "install Node.js",
+    "pipx": "install pipx",
+    "podman": "install Podman",
+    "uv": "install uv",
+    "uvx": "install uv",
+}
+"""How the programs that servers are usually launched with come to a machine."""
+
+
+class SpawnFailed(OSError):
+    """A child could not be started; the text says why and what to do, in one line.
+
+    remedy  what to do, as a sentence of its own.
+    """
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(f"{what}; {remedy}")
+        self.remedy = f"{remedy[0].upper()}{remedy[1:]}."
+
+
+def resolve(spec: StdioSpec, environment: Mapping[str, str]) -> str:
+    """The program that runs, looked up on the PATH of `environment`, the child's own.
+
+    Raises:
+        SpawnFailed: the command or directory is missing or unusable, or the environment is refused.
+    """
+    if not spec.allow_unsafe_env and (names := unsafe(spec.env)):
+        raise SpawnFailed(
+            f"its environment sets {', '.join(names)}, which changes what code it runs",
+            "set allow_unsafe_env if that is meant",
+        )
+    if names := impossible(spec.env):
+        listed = ", ".join(map(repr, names))
+        raise SpawnFailed(
+            f"its environment has a name or value no environment can hold: {listed}",
+            "correct env",
+        )
+    if impossible({str(number): text for number, text in enumerate((spec.command, *spec.args))}):
+        raise SpawnFailed(
+            "its command or an argument has a character no argument can hold",
+            "correct command and args",
+        )
+    directory = _directory(spec.cwd)
+    command = spec.command
+    if os.sep in command and not Path(command).is_absolute():
+        command = str(directory / command)
+    found = shutil.which(command, path=environment.get("PATH", os.defpath))
+    if found is None:
+        raise _unfound(spec.command, Path(command))
+    # The child starts elsewhere, so an entry of PATH relative to here must not be taken there.
+    return str(Path(found).absolute())
+
+
+def _directory(cwd: str | None) -> Path:
+    here = Path.cwd()
+    if cwd is None:
+        return here
+    if "\0" in cwd or not (here / cwd).exists():
+        raise SpawnFailed(f"its directory {cwd!r} does not exist", "correct cwd")
+    if not (here / cwd).is_dir():
+        raise SpawnFailed(f"its directory {cwd!r} is a file", "correct cwd")
+    if not os.access(here / cwd, os.X_OK):
+        raise SpawnFailed(
+            f"its directory {cwd!r} may not be entered", "correct cwd, or its permissions"
+        )
+    return here / cwd
+
+
+def _unfound(command: str, path: Path) -> SpawnFailed:
+    if os.sep not in command:
+        remedy = INSTALL.get(command, "install it, or correct command, or PATH in env")
+        return SpawnFailed(f"the command {command!r} was not found on PATH", remedy)
+    if path.is_dir():
+        return SpawnFailed(f"the command {command!r} is a directory", "correct command")
+    if path.exists():
+        return SpawnFailed(
+            f"the command {command!r} may not be run",
+            "make it executable, or name its interpreter as command and the file in args",
+        )
+    return SpawnFailed(f"the command {command!r} was not found", "correct command")
+
+
+_SYSTEM_REMEDIES: Final = {
+    errno.E2BIG: "shorten args and env",
+    errno.EAGAIN: "allow more processes on this machine",
+    errno.EMFILE: "allow more open files (ulimit -n)",
+    errno.ENFILE: "allow more open files on this machine",
+    errno.ENOEXEC: "name its interpreter as command and the file in args",
+    errno.ENOMEM: "free some memory",
+}
+
+
+def refused(command: str, error: OSError | ValueError) -> SpawnFailed:
+    """What the system's refusal to run a command that was found means."""
+    number = error.errno if isinstance(error, OSError) else None
+    why = error.strerror if isinstance(error, OSError) else None
+    return SpawnFailed(
+        f"{command!r} cannot be run: {why or 'the system does not take its arguments'}",
+        _SYSTEM_REMEDIES.get(number or 0, "correct command, args, env or cwd"),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaunchFinding:
+    """One thing worth knowing about how a server is launched. Never holds a value of `env`.
+
+    id        unsafe-env, shell, inline-code or unpinned-package.
+    severity  error: it will be refused; warning and info: it runs.
+    """
+
+    id: str
+    severity: Literal["error", "warning", "info"]
+    summary: str
+    remedy: str
+
+
+_SHELLS: Final = frozenset(
+    {"bash", "cmd", "csh", "dash", "fish", "ksh", "powershell", "pwsh", "sh", "tcsh", "zsh"}
+)
+_INLINE: Final[dict[str, frozenset[str]]] = {
+    "bun": frozenset({"-e", "--eval", "-p", "--print"}),
+    "deno": frozenset({"eval"}),
+    "lua": frozenset({"-e"}),
+    "node": frozenset({"-e", "--eval", "-p", "--print", "-pe"}),
+    "perl": frozenset({"-e", "-E"}),
+    "php": frozenset({"-r"}),
+    "pypy": frozenset({"-c"}),
+    "python": frozenset({"-c"}),
+    "ruby": frozenset({"-e"}),
+}
+"""Interpreters, and the arguments after which their program stands as text."""
+
+_RUNNERS: Final[dict[str, tuple[str, ...]]] = {
+    "bunx": (),
+    "npx": (),
+    "pipx": ("run",),
+    "pnpm": ("dlx",),
+    "pnpx": (),
+    "uv": ("tool", "run"),
+    "uvx": (),
+    "yarn": ("dlx",),
+}
+"""Programs that download a package and run it, and the words that make them do so."""
+
+_TAKE_A_VALUE: Final = frozenset(
+    {"-c", "--call", "--python", "--index-url", "--index", "--with", "--cache", "--registry"}
+    | {"-i", "--default-index", "--directory", "--project", "--python-preference"}
+)
+_NAMES_A_PACKAGE: Final = frozenset({"--package", "--from", "--spec"})
+_PYTHON_RUNNERS: Final = frozenset({"pipx", "uv", "uvx"})
+_package: Final = re.compile(r"@?[A-Za-z0-9][\w.\-]*(/[\w.\-]+)?(\[[\w,.\-]*\])?")
+_exact: Final = re.compile(r"(@v?|===?)\d[\w.+!\-]*\Z")
+_version: Final = re.compile(r"[\d.]+\Z")
+
+
+def launch_findings(spec: StdioSpec) -> list[LaunchFinding]:
+    """What a careful reader would ask about; empty when there is nothing."""
+    program = _program(spec.command)
+    found = [_environment(spec), _code(program, spec.args), _download(program, spec.args)]
+    return [finding for finding in found if finding is not None]
+
+
+def _program(command: str) -> str:
+    name = re.split(r"[/\\]", command)[-1].lower()
+    name = re.sub(r"\.(exe|cmd|bat|ps1)\Z", "", name)
+    return _version.sub("", name) or name
+
+
+def _environment(spec: StdioSpec) -> LaunchFinding | None:
+    names = ", ".join(unsafe(spec.env))
+    if not names:
+        return None
+    return LaunchFinding(
+        id="unsafe-env",
+        severity="info" if spec.allow_unsafe_env else "error",
+        summary=f"{names} in env changes what code the program runs.",
+        remedy="Remove it; or, if it is meant, set allow_unsafe_env."
+        if not spec.allow_unsafe_env
+        else "Remove it if it is no longer needed.",
+    )
+
+
+def _code(program: str, args: tuple[str, ...]) -> LaunchFinding | None:
+    if program in _SHELLS:
+        return LaunchFinding(
+            id="shell",
+            severity="warning",
+            summary=f"{program} is a shell: it runs whatever its arguments and files expand to.",
+            remedy="Name the program itself as command, and its arguments in args.",
+        )
+    flags = _INLINE.get(program)
+    if flags is None or not any(_inline(arg, flags) for arg in _own(args)):
+        return None
+    return LaunchFinding(
+        id="inline-code",
+        severity="warning",
+        summary=f"{program} is given its program as text, which no review or pin covers.",
+        remedy="Put the program in a file and name the file in args.",
+    )
+
+
+def _own(args: tuple[str, ...]) -> list[str]:
+    """The arguments before the first that is no option: after it they are the program's."""
+    own: list[str] = []
+    for arg in args:
+        own.append(arg)
+        if not arg.startswith("-") or arg in {"--", "-m"}:
+            break
+    return own
+
+
+def _inline(arg: str, flags: frozenset[str]) -> bool:
+    if arg.partition("=")[0] in flags:
+        return True
+    # `-Sc` is `-S -c`, and `-cprint(1)` is `-c print(1)`.
+    short = {flag[1] for flag in flags if len(flag) == 2}
+    return len(arg) > 2 and arg[0] == "-" and arg[1] != "-" and (
+        arg[1] in short or (arg[1:].isalpha() and arg[-1] in short)
+    )  # fmt: skip
+
+
+def _download(program: str, args: tuple[str, ...]) -> LaunchFinding | None:
+    words = _RUNNERS.get(program)
+    if words is None or args[: len(words)] != words:
+        return None
+    name = _package_of(program, args[len(words) :])
+    if name is None or _exact.search(name):
+        return None
+    written = _package.match(name)
+    return LaunchFinding(
+        id="unpinned-package",
+        severity="warning",
+        summary=f"{program} runs whatever version of {written[0] if written else 'the package'} "
+        "is newest at that moment.",
+        remedy="Name an exact version, for example package@1.2.3 (with --from: package==1.2.3).",
+    )
+
+
+def _package_of(program: str, args: tuple[str, ...]) -> str | None:
+    """The package that is run; None when it is a file, an address, or cannot be told."""
+    rest = iter(args)
+    name: str | None = None
+    for arg in rest:
+        flag, _, value = arg.partition("=")
+        if flag == "-p":  # a Python for some, a package for others
+            flag = "--python" if program in _PYTHON_RUNNERS else "--package"
+        if flag in _NAMES_A_PACKAGE:
+            name = value or next(rest, None)
+            break
+        if flag in _TAKE_A_VALUE and not value:
+            next(rest, None)
+        elif not arg.startswith("-"):
+            name = arg
+            break
+    if name is None or ":" in name or name.startswith((".", "/", "~")):
+        return None
+    return name

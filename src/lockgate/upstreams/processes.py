@@ -1,0 +1,293 @@
+"""Child processes that speak in lines, from start to the last of their group.
+
+Must not know: what a line means.
+
+Each child leads a process group of its own, so Ctrl-C at the terminal does not reach it and all it
+has started ends with it. Ending is: close its input, wait, SIGTERM to the group, wait, SIGKILL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import subprocess
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final, cast
+
+from lockgate.upstreams import groups
+from lockgate.upstreams.environment import child_environment
+from lockgate.upstreams.launch import SpawnFailed, refused, resolve
+from lockgate.upstreams.lines import Lines
+from lockgate.upstreams.spec import StdioSpec, UpstreamLimits
+
+__all__ = ["ChildProcess", "SpawnFailed", "abort_all", "spawner"]
+
+_log: Final = logging.getLogger("lockgate.servers")
+
+BACKLOG: Final = 64 * 1024 * 1024
+"""Bytes a child may leave unread before it is taken for stuck."""
+STDERR_KEPT: Final = 20
+POLITE: Final = 0.5
+"""The share of the grace a child has to end by itself before it is told to."""
+LINGER: Final = 0.25
+"""Seconds in which the rest of the output arrives after a child's end."""
+REAPED: Final = 5.0
+"""Seconds the system may take to end what was killed."""
+
+# In a session of its own (a process group on Windows) a child is out of reach of Ctrl-C.
+_APART: Final[dict[str, Any]] = (
+    {"start_new_session": True}
+    if groups.POSIX
+    else {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
+)
+
+
+class ChildProcess:
+    """One child. `start` it, `write` lines, and `stop` it; it cannot be started again."""
+
+    def __init__(
+        self,
+        name: str,
+        spec: StdioSpec,
+        limits: UpstreamLimits,
+        on_line: Callable[[bytes], None],
+        on_exit: Callable[[str], None],
+        on_too_long: Callable[[bytes], None] | None = None,
+    ) -> None:
+        """Nothing is started yet.
+
+        Args:
+            name: the server's name, for logs.
+            spec: what to run.
+            limits: bounds on what it may write.
+            on_line: gets each line of its output without the line's end; blank ones are left out.
+            on_exit: told once, after the last line, in one line why there is no child any more.
+            on_too_long: gets the first bytes of a line over the bound, which is dropped.
+        """
+        self._name = name
+        self._spec = spec
+        self._limits = limits
+        self._on_line = on_line
+        self._on_exit = on_exit
+        self._on_too_long = on_too_long
+        self._starting: asyncio.Task[Any] | None = None
+        self._transport: asyncio.SubprocessTransport | None = None
+        self._stdin: asyncio.WriteTransport | None = None
+        self._cutting: asyncio.TimerHandle | None = None
+        self._closed = False
+        self._gone = asyncio.Event()
+        self._reason: str | None = None
+        self._said: deque[str] = deque(maxlen=STDERR_KEPT)
+        self._out = Lines(limits.message_bytes, self._take, self._too_long)
+        self._err = Lines(limits.stderr_line_bytes, self._hear, self._hear_part)
+        self._stopping = False
+
+    @property
+    def pid(self) -> int | None:
+        """The process id while it runs."""
+        if self._transport is None or self._gone.is_set():
+            return None
+        return self._transport.get_pid()
+
+    async def start(self) -> None:
+        """Start it.
+
+        Raises:
+            SpawnFailed: the command or directory is missing, or the environment is refused.
+        """
+        environment = child_environment(self._spec.env, os.environ)
+        command = resolve(self._spec, environment)
+        loop = asyncio.get_running_loop()
+        try:
+            groups.GROUPS.prepare()
+            self._starting = starting = loop.create_task(self._spawn(command, environment))
+            await asyncio.shield(starting)
+        except (OSError, ValueError) as error:
+            raise refused(self._spec.command, error) from error
+        except asyncio.CancelledError:
+            # What is half started is ended as a whole, not only its first process.
+            if self._starting is not None:
+                self._starting.add_done_callback(self._unwanted)
+            raise
+
+    async def _spawn(self, command: str, environment: dict[str, str]) -> None:
+        await asyncio.get_running_loop().subprocess_exec(
+            lambda: _Pipes(self),
+            command,
+            *self._spec.args,
+            env=environment,
+            cwd=self._spec.cwd,
+            **_APART,
+        )
+
+    def _unwanted(self, starting: asyncio.Task[Any]) -> None:
+        if starting.cancelled() or starting.exception() is None:
+            self._stopping = True
+            self._end("it was not wanted any more")
+
+    def write(self, line: bytes) -> None:
+        """Write one line, given without its end. A child that reads nothing any more is ended."""
+        if self._stdin is None or self._stdin.is_closing():
+            return
+        # Judged by what was there before, so that one large message is no reason to end anybody.
+        unread = self._stdin.get_write_buffer_size()
+        if unread > BACKLOG:
+            self._end(f"it left more than {BACKLOG // 1024 // 1024} MiB unread")
+            return
+        self._stdin.write(line + b"\n")
+
+    async def stop(self, grace: float) -> None:
+        """End it and everything it started; takes at most about `grace` seconds.
+
+        Cancelling ends it at once.
+        """
+        self._stopping = True
+        if self._starting is not None and not self._starting.done():
+            await asyncio.wait([self._starting])
+        pid = self.pid
+        if pid is None:
+            return
+        # Asked now: once their parents are gone, nobody can tell whose they are.
+        strays = groups.escaped(pid)
+        try:
+            if self._stdin is not None:
+                self._stdin.close()
+            if not await self._ended_within(grace * POLITE):
+                strays |= groups.escaped(pid)
+                groups.terminate(pid)
+                groups.terminate_strays(strays)
+                await self._ended_within(grace * (1 - POLITE))
+        finally:
+            groups.kill_strays(strays)
+            if not self._gone.is_set():
+                groups.kill(pid)
+        await self._ended_within(REAPED)
+
+    async def _ended_within(self, seconds: float) -> bool:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._gone.wait(), seconds)
+        return self._gone.is_set()
+
+    def _end(self, reason: str) -> None:
+        if self._reason is None:
+            self._reason = reason
+        if (pid := self.pid) is not None:
+            strays = groups.escaped(pid)
+            groups.kill(pid)
+            groups.kill_strays(strays)
+
+    # What the event loop says.
+
+    def began(self, transport: asyncio.SubprocessTransport) -> None:
+        """It runs. Comes before anything else does, however short its life is."""
+        self._transport = transport
+        self._stdin = cast("asyncio.WriteTransport", transport.get_pipe_transport(0))
+        groups.GROUPS.add(transport.get_pid())
+
+    def data(self, fd: int, data: bytes) -> None:
+        """Output has arrived."""
+        (self._out if fd == 1 else self._err).feed(data)
+
+    def exited(self) -> None:
+        """The child has ended; what it started may still hold its pipes open."""
+        if self._transport is None or self._gone.is_set():
+            return
+        groups.terminate(self._transport.get_pid())
+        self._cutting = asyncio.get_running_loop().call_later(LINGER, self._cut, self._transport)
+
+    def _cut(self, transport: asyncio.SubprocessTransport) -> None:
+        self._cutting = None
+        groups.kill(transport.get_pid())
+        if self._closed:
+            self._finish(transport)
+            return
+        if self._stdin is not None and self._stdin.get_write_buffer_size():
+            # Closing would wait for a reader of what is still unwritten.
+            self._stdin.abort()
+        transport.close()
+
+    def closed(self) -> None:
+        """Nothing more will arrive. What it started has its moment to end, then that is all."""
+        self._closed = True
+        if self._transport is None or self._gone.is_set():
+            return
+        if self._cutting is not None:
+            if groups.exists(self._transport.get_pid()):
+                return
+            self._cutting.cancel()
+        self._finish(self._transport)
+
+    def _finish(self, transport: asyncio.SubprocessTransport) -> None:
+        self._out.end()
+        self._err.end()
+        groups.GROUPS.remove(transport.get_pid())
+        self._gone.set()
+        reason = self._reason or _ending(transport.get_returncode())
+        if not self._stopping and self._said:
+            _log.warning("%s: %s. It last said:\n%s", self._name, reason, "\n".join(self._said))
+        self._on_exit(reason)
+
+    def _take(self, line: bytes) -> None:
+        try:
+            self._on_line(line)
+        except Exception:
+            # The rest of what has arrived must be read, whatever one line did to its reader.
+            _log.exception("%s: a message could not be handled", self._name)
+
+    def _too_long(self, head: bytes) -> None:
+        size = self._limits.message_bytes
+        _log.warning("%s wrote a message over %d bytes; it was dropped", self._name, size)
+        if self._on_too_long is not None:
+            self._on_too_long(head)
+
+    def _hear(self, line: bytes) -> None:
+        text = line.decode("utf-8", "replace").rstrip()
+        self._said.append(text)
+        _log.debug("%s: %s", self._name, text)
+
+    def _hear_part(self, head: bytes) -> None:
+        self._hear(head + b" [cut]")
+
+
+class _Pipes(asyncio.SubprocessProtocol):
+    """Hands what the event loop says to the child."""
+
+    def __init__(self, child: ChildProcess) -> None:
+        self._child = child
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._child.began(cast("asyncio.SubprocessTransport", transport))
+
+    def pipe_data_received(self, fd: int, data: bytes | Any) -> None:
+        self._child.data(fd, bytes(data))
+
+    def process_exited(self) -> None:
+        self._child.exited()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._child.closed()
+
+
+def _ending(code: int | None) -> str:
+    if code is None:
+        return "its output ended"
+    return f"it ended with code {code}" if code >= 0 else f"it was ended by signal {-code}"
+
+
+def spawner(
+    name: str, spec: StdioSpec, limits: UpstreamLimits
+) -> Callable[[Callable[[bytes], None], Callable[[str], None]], ChildProcess]:
+    """A maker of children of one server, for its upstream."""
+
+    def spawn(on_line: Callable[[bytes], None], on_exit: Callable[[str], None]) -> ChildProcess:
+        return ChildProcess(name, spec, limits, on_line, on_exit)
+
+    return spawn
+
+
+def abort_all() -> None:
+    """SIGKILL every child and what it started; for a process that is about to exit."""
+    groups.GROUPS.end_all()

@@ -1,0 +1,206 @@
+"""The words in which a server's trouble is told to the caller.
+
+Must not know: how calls are sent. Every Failure here names the server, says whose fault it is and
+what to do next; none repeats bytes that could hold a secret.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from lockgate.core.message import Era, Failure, Origin
+from lockgate.upstreams.failures import ConnectFailed, HttpFailure, TimedOut, TooLarge
+from lockgate.upstreams.supervisor import UpstreamState
+from lockgate.wire.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS, NO_DATA, ErrorObject
+
+_REVISIONS: Final[dict[Era, str]] = {"modern": "2026-07-28", "handshake": "2025-11-25 and earlier"}
+
+
+def _failure(
+    reason: str,
+    message: str,
+    remedy: str | None,
+    origin: Origin = "upstream",
+    **data: Any,
+) -> Failure:
+    return Failure(
+        code=INTERNAL_ERROR,
+        message=message,
+        origin=origin,
+        reason=reason,
+        data=data,
+        remedy=remedy,
+    )
+
+
+def unavailable(server: str, state: UpstreamState, retry_after: float | None) -> Failure:
+    """The server is down, starting or stopped; the caller need not wait to learn it."""
+    seconds = None if retry_after is None else round(retry_after, 1)
+    because = f": {state.last_error}" if state.last_error else ""
+    when = f" The next attempt is in {seconds} s." if seconds is not None else ""
+    return _failure(
+        "server-unavailable",
+        f"The server '{server}' is not available ({state.phase}{because}).{when}",
+        "Lockgate keeps trying by itself; if it stays so, look at the server's own log.",
+        server=server,
+        state=state.phase,
+        retry_after=seconds,
+    )
+
+
+def timed_out(server: str) -> Failure:
+    """No answer in time. The call was sent and may have had its effect."""
+    return _failure(
+        "upstream-timeout",
+        f"The server '{server}' did not answer in time; the call was cancelled.",
+        "Raise the server's timeout if the call is known to take long.",
+        server=server,
+    )
+
+
+def lost(server: str, what: str, *, sent: bool = True) -> Failure:
+    """The connection or the process went away before the answer came."""
+    effect = "The call may have had its effect." if sent else "The call was not sent."
+    return _failure(
+        "upstream-lost",
+        f"The connection to the server '{server}' was lost ({what}). {effect}",
+        "Check whether it took effect before calling again." if sent else "Call again.",
+        server=server,
+        sent=sent,
+    )
+
+
+def invalid(server: str, what: str) -> Failure:
+    """The server answered something that no revision of the protocol allows."""
+    return _failure(
+        "upstream-invalid",
+        f"The server '{server}' sent an invalid answer: {what}.",
+        "This is a defect of the server; report it there.",
+        server=server,
+    )
+
+
+def too_large(server: str, limit: int) -> Failure:
+    """The server's message is larger than this gateway takes."""
+    return _failure(
+        "upstream-too-large",
+        f"The server '{server}' sent a message larger than {limit} bytes.",
+        "Raise the server's message limit in the configuration, or ask it for less.",
+        server=server,
+        limit=limit,
+    )
+
+
+def busy(server: str, what: str) -> Failure:
+    """A bound on what one server may occupy is reached, and nothing of it is idle."""
+    return _failure(
+        "upstream-busy",
+        f"The server '{server}' is busy: {what}.",
+        "Try again shortly, or raise the limit in the server's configuration.",
+        "gateway",
+        server=server,
+    )
+
+
+def needs_bridge(server: str, speaks: frozenset[Era], asked: Era) -> Failure:
+    """The server does not speak the caller's era."""
+    own = " and ".join(f"{era} ({_REVISIONS[era]})" for era in sorted(speaks)) or "no known era"
+    return _failure(
+        "needs-bridge",
+        f"The server '{server}' speaks {own}; the caller speaks {asked} ({_REVISIONS[asked]}), "
+        "and this call cannot be translated yet.",
+        "Use a client of the server's era, or a release of the server that speaks both.",
+        "gateway",
+        server=server,
+        eras=sorted(speaks),
+        asked=asked,
+    )
+
+
+def unknown_state() -> Failure:
+    """A `requestState` nobody here gave out, or not to this caller, or too long ago."""
+    return Failure(
+        code=INVALID_PARAMS,
+        message="The requestState is unknown, used already, expired, or belongs to another caller.",
+        origin="client",
+        reason="unknown-request-state",
+        remedy="Make the call again without requestState and inputResponses.",
+    )
+
+
+def unreadable() -> Failure:
+    """Params that are JSON and still hold something without a value, such as 1e999."""
+    return Failure(
+        code=INVALID_PARAMS,
+        message="The params hold a value that cannot be read, such as a number out of range.",
+        origin="client",
+        reason="invalid-params",
+        remedy="Send numbers that fit into 64 bits.",
+    )
+
+
+def session_lost(server: str) -> Failure:
+    """The server forgot the session that this call belonged to."""
+    return _failure(
+        "upstream-session-lost",
+        f"The server '{server}' ended the session in which this call was waiting.",
+        "Make the call again.",
+        server=server,
+    )
+
+
+def from_error(error: ErrorObject) -> Failure:
+    """The server's own JSON-RPC error, verbatim."""
+    return Failure(
+        code=error.code,
+        message=error.message,
+        origin="upstream",
+        reason="upstream-error",
+        data=None if error.data is NO_DATA else error.data,
+    )
+
+
+def from_http(server: str, error: HttpFailure, limit: int) -> Failure:
+    """What the HTTP pool could not do."""
+    if isinstance(error, TooLarge):
+        return too_large(server, limit)
+    if isinstance(error, TimedOut):
+        return timed_out(server)
+    sent = not isinstance(error, ConnectFailed) and bool(getattr(error, "sent", True))
+    return lost(server, str(error), sent=sent)
+
+
+def from_status(server: str, status: int, retry_after: bytes | None = None) -> Failure:
+    """An HTTP status without a JSON-RPC error in its body."""
+    if status in {401, 403}:
+        return _failure(
+            "upstream-unauthorized",
+            f"The server '{server}' refused the gateway's credentials (HTTP {status}).",
+            "Set the server's `headers` (for example Authorization) in the configuration.",
+            server=server,
+            status=status,
+        )
+    if 300 <= status < 400:
+        return _failure(
+            "upstream-redirect",
+            f"The server '{server}' answered with a redirect (HTTP {status}).",
+            "Redirects are not followed; put the final URL into the configuration.",
+            server=server,
+            status=status,
+        )
+    data: dict[str, Any] = {"server": server, "status": status}
+    seconds = _seconds(retry_after)
+    if seconds is not None:
+        data["retry_after"] = seconds
+    return _failure(
+        "upstream-http-error",
+        f"The server '{server}' answered HTTP {status} without a JSON-RPC answer.",
+        None if seconds is None else f"The server asks to wait {seconds} s.",
+        **data,
+    )
+
+
+def _seconds(value: bytes | None) -> int | None:
+    if value is None or not value.isdigit() or len(value) > 9:
+        return None
+    return int(value)

@@ -1,0 +1,179 @@
+"""One HTTP server as a place to send to: its URL, its configured headers, its limits.
+
+Must not know: eras, sessions, what a message means. Configured headers go to this origin only:
+redirects are never followed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from typing import Final, Protocol
+
+import msgspec
+
+from lockgate.core.message import Failure, RequestId
+from lockgate.upstreams.refusals import invalid, too_large
+from lockgate.upstreams.reply import HttpReply
+from lockgate.upstreams.url import Url
+from lockgate.wire.jsonrpc import Malformed, Response, decode
+from lockgate.wire.sse import Event, EventTooLarge, Parser
+
+JSON: Final = b"application/json"
+EVENTS: Final = b"text/event-stream"
+ERROR_BODY: Final = 64 * 1024
+"""How much of an error's body is looked at."""
+
+LINGER: Final = 0.5
+"""Seconds a server has to end a stream after its last event."""
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class Pool(Protocol):
+    """What is needed of the HTTP pool."""
+
+    async def request(
+        self,
+        url: Url,
+        method: bytes,
+        headers: Headers,
+        body: bytes = b"",
+    ) -> HttpReply:
+        """One request; see `HttpPool.request`."""
+        ...
+
+
+class Down(Exception):
+    """The server cannot be reached at all; the text is the cause in one line."""
+
+
+class Stale(Exception):
+    """The server no longer speaks the era it was taken to speak; nothing was executed."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What one exchange outside of the path of a call came to.
+
+    `response` is None when the body held no answer; `failure` is set when nothing came back.
+    """
+
+    status: int | None = None
+    headers: Mapping[bytes, bytes] = {}
+    response: Response | None = None
+    failure: Failure | None = None
+
+
+class Remote:
+    """Sends bytes to one HTTP server."""
+
+    def __init__(
+        self,
+        server: str,
+        pool: Pool,
+        url: Url,
+        headers: Mapping[str, str],
+        *,
+        max_message: int,
+        max_event: int,
+    ) -> None:
+        """`headers` are the configured ones; what the protocol writes itself is left out."""
+        self.server = server
+        self.max_message = max_message
+        self.max_event = max_event
+        self._pool = pool
+        self._url = url
+        own = {"accept", "content-type", "content-length", "host", "transfer-encoding"}
+        self._headers: Headers = [
+            (name.lower().encode("latin-1"), value.encode("latin-1"))
+            for name, value in headers.items()
+            if name.lower() not in own
+        ]
+        self._post: Headers = [
+            (b"content-type", JSON),
+            (b"accept", b"application/json, text/event-stream"),
+            *self._headers,
+        ]
+
+    def posted(self, headers: Headers) -> Headers:
+        """The whole headers of a POST, given those of the protocol."""
+        return self._post + headers
+
+    def post(self, headers: Headers, body: bytes) -> Awaitable[HttpReply]:
+        """POST `body`, with headers from `posted`. Raises what the pool raises."""
+        return self._pool.request(self._url, b"POST", headers, body)
+
+    async def get(self, headers: Headers) -> HttpReply:
+        """Ask for an event stream. Raises what the pool raises."""
+        return await self._pool.request(
+            self._url, b"GET", [(b"accept", EVENTS), *self._headers, *headers]
+        )
+
+    async def delete(self, headers: Headers) -> HttpReply:
+        """DELETE. Raises what the pool raises."""
+        return await self._pool.request(self._url, b"DELETE", self._headers + headers)
+
+    async def exchange(self, headers: Headers, body: bytes, request_id: RequestId) -> Outcome:
+        """POST `body` and read until the response to `request_id`, passing over everything else.
+
+        Raises:
+            HttpFailure: the exchange failed.
+        """
+        reply = await self.post(headers, body)
+        try:
+            response = await self._response(reply, request_id)
+        except EventTooLarge:
+            return Outcome(failure=too_large(self.server, self.max_event))
+        finally:
+            reply.close()
+        return Outcome(reply.status, reply.headers, response)
+
+    async def _response(self, reply: HttpReply, request_id: RequestId) -> Response | None:
+        kind = reply.headers.get(b"content-type", b"")
+        if not kind.startswith(EVENTS):
+            limit = self.max_message if reply.status == 200 else ERROR_BODY
+            return read_response(await reply.read(limit), request_id)
+        async for event in self.events(reply):
+            response = read_response(event.data, request_id) if event.data else None
+            if response is not None:
+                return response
+        return None
+
+    async def events(self, reply: HttpReply) -> AsyncIterator[Event]:
+        """The events of a stream as they come. Raises `EventTooLarge` and what the pool raises."""
+        parser = Parser(self.max_event)
+        async for chunk in reply.chunks():
+            for event in parser.feed(chunk):
+                yield event
+
+
+def let_end(reply: HttpReply) -> None:
+    """Let a stream that has said everything end by itself, so that its connection can be kept."""
+    if not reply.complete:
+        asyncio.get_running_loop().call_later(LINGER, reply.close)
+
+
+def read_response(data: bytes, request_id: RequestId) -> Response | None:
+    """The response to `request_id` in `data`, or None.
+
+    An error may lack the id: its sender could not read the request, or never looked for it.
+    """
+    try:
+        message = decode(data)
+    except Malformed:
+        return None
+    if not isinstance(message, Response):
+        return None
+    if message.id == request_id or message.error is not None:
+        return message
+    return None
+
+
+def not_an_answer(server: str, reply: HttpReply) -> Failure:
+    """The Failure for a 200 that is neither JSON nor an event stream."""
+    kind = reply.headers.get(b"content-type", b"").decode("latin-1")[:60]
+    return invalid(server, f"its content type is {kind!r}" if kind else "it has no content type")

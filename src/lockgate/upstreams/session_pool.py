@@ -1,0 +1,145 @@
+"""The open sessions with one server of the handshake era: found, opened once, bounded, ended.
+
+Must not know: transports, what is said in a session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from lockgate.core.clock import SYSTEM, Clock
+from lockgate.core.message import ClientFacts, Failure
+from lockgate.upstreams.refusals import busy
+from lockgate.upstreams.sessions import Session
+
+Key = tuple[str, str, str | None]
+"""Principal, capabilities, affinity: callers with equal keys may share a session."""
+
+Open = Callable[[ClientFacts], Awaitable[Session | Failure]]
+SWEEP: Final = 60.0
+
+
+class SessionPool:
+    """Sessions by key, least recently used first."""
+
+    def __init__(
+        self, server: str, opener: Open, *, limit: int, idle: float, clock: Clock = SYSTEM
+    ) -> None:
+        """At most `limit` sessions at a time; those unused for `idle` seconds are ended."""
+        self._server = server
+        self._open = opener
+        self._limit = limit
+        self._idle = idle
+        self._clock = clock
+        self._live: dict[Key, Session] = {}
+        self._opening: dict[Key, asyncio.Task[Session | Failure]] = {}
+        self._sweeper: asyncio.TimerHandle | None = None
+
+    def __len__(self) -> int:
+        return len(self._live)
+
+    def live(self, key: Key) -> Session | None:
+        """The open session of `key`."""
+        session = self._live.get(key)
+        if session is None:
+            return None
+        if not session.alive:
+            del self._live[key]
+            return None
+        session.used = self._clock.monotonic()
+        return session
+
+    async def acquire(self, key: Key, facts: ClientFacts) -> Session | Failure:
+        """The session of `key`, opened with `facts` if there is none.
+
+        Raises what opening raises.
+        """
+        session = self.live(key)
+        if session is not None:
+            return session
+        opening = self._opening.get(key)
+        if opening is None:
+            if not self._make_room():
+                return busy(self._server, f"all its {self._limit} sessions are in use")
+            opening = asyncio.get_running_loop().create_task(self._open_one(key, facts))
+            self._opening[key] = opening
+            opening.add_done_callback(lambda task: self._opened(key, task))
+        # Opening serves all who wait for it: one of them going away must not end it.
+        return await asyncio.shield(opening)
+
+    def adopt(self, key: Key, session: Session) -> None:
+        """Take in a session opened elsewhere."""
+        session.key = key
+        session.used = self._clock.monotonic()
+        self._live[key] = session
+        self._schedule()
+
+    def drop(self, session: Session) -> None:
+        """The session is over: the next caller opens another."""
+        session.expire()
+        if self._live.get(session.key) is session:  # pyright: ignore[reportArgumentType, reportCallIssue]  # any key will do
+            del self._live[session.key]  # pyright: ignore[reportArgumentType]  # it was found
+
+    def end(self, affinity: str) -> None:
+        """End what was open for one client session."""
+        for key, session in tuple(self._live.items()):
+            if key[2] == affinity:
+                del self._live[key]
+                session.close()
+
+    def sessions(self) -> list[Session]:
+        """All open sessions."""
+        return [session for session in self._live.values() if session.alive]
+
+    def close(self) -> None:
+        """End them all."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            self._sweeper = None
+        for task in tuple(self._opening.values()):
+            task.cancel()
+        live, self._live = self._live, {}
+        for session in live.values():
+            session.close()
+
+    async def _open_one(self, key: Key, facts: ClientFacts) -> Session | Failure:
+        session = await self._open(facts)
+        if isinstance(session, Session):
+            self.adopt(key, session)
+        return session
+
+    def _opened(self, key: Key, task: asyncio.Task[Session | Failure]) -> None:
+        self._opening.pop(key, None)
+        if not task.cancelled():
+            # Looked at, in case everybody who waited has gone.
+            task.exception()
+
+    def _make_room(self) -> bool:
+        if len(self._live) + len(self._opening) < self._limit:
+            return True
+        idle = [session for session in self._live.values() if session.idle]
+        if not idle:
+            return False
+        oldest = min(idle, key=lambda session: session.used)
+        self.drop(oldest)
+        oldest.close()
+        return True
+
+    def _schedule(self) -> None:
+        if self._sweeper is None and self._live:
+            loop = asyncio.get_running_loop()
+            self._sweeper = loop.call_later(min(SWEEP, self._idle), self.sweep)
+
+    def sweep(self) -> None:
+        """End the sessions nobody has used for long."""
+        self._sweeper = None
+        before = self._clock.monotonic() - self._idle
+        for session in tuple(self._live.values()):
+            if not session.alive:
+                self.drop(session)
+            elif session.idle and session.used < before:
+                self.drop(session)
+                session.close()
+        self._schedule()

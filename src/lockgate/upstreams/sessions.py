@@ -1,0 +1,394 @@
+"""One session with a server of the handshake era: calls out, answers and questions in.
+
+Must not know: HTTP or processes; those are the `Channel`. Nor which sessions exist.
+
+Every message that arrives comes through `receive`, with the request on whose own stream it came
+when the transport has such streams. What a server asks during a call ends that call's wait with
+`input_required`; the request itself stays open at the server until the answers come.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from itertools import count
+from typing import Final, Protocol
+
+from lockgate.core.message import Call, ClientFacts, Failure, Reply, Result
+from lockgate.core.raw import EMPTY, Raw, encode
+from lockgate.upstreams.flights import Asked, Flight, Listener, text
+from lockgate.upstreams.identity import gateway_call
+from lockgate.upstreams.parking import Parked, Parking
+from lockgate.upstreams.questions import Questions
+from lockgate.upstreams.refusals import busy, from_error, invalid, session_lost
+from lockgate.wire.handshake_out import (
+    LEVELS,
+    PROGRESS,
+    Opening,
+    answer,
+    canonical,
+    request_params,
+)
+from lockgate.wire.jsonrpc import (
+    INTERNAL_ERROR,
+    Malformed,
+    Notice,
+    Request,
+    Response,
+    decode,
+    encode_error,
+    encode_notice,
+    encode_request,
+    encode_result,
+)
+from lockgate.wire.modern_out import MESSAGE, progress_token, request_of
+
+CHANGES: Final = {
+    "notifications/tools/list_changed": "tools",
+    "notifications/prompts/list_changed": "prompts",
+    "notifications/resources/list_changed": "resources",
+}
+UPDATED: Final = "notifications/resources/updated"
+CANCELLED: Final = "notifications/cancelled"
+SET_LEVEL: Final = "logging/setLevel"
+
+
+class Channel(Protocol):
+    """What carries one session's messages."""
+
+    one_stream: bool
+    """All messages arrive on one stream, so that nothing says which request one belongs to."""
+
+    async def run(self, flight: Flight, body: bytes) -> None:
+        """Send a request and return once its flight has landed."""
+        ...
+
+    def park(self, flight: Flight) -> None:
+        """Nobody waits for this flight for now; keep taking in what comes for it."""
+        ...
+
+    def abandon(self, flight: Flight) -> None:
+        """Nobody will wait for this flight again."""
+        ...
+
+    def post(self, body: bytes) -> None:
+        """Send a notification or a response; if it fails, nobody needs to know."""
+        ...
+
+    async def listen(self) -> None:
+        """Take in what the server says outside of calls, from now on."""
+        ...
+
+    def unlisten(self) -> None:
+        """No longer."""
+        ...
+
+    def close(self) -> None:
+        """End the session."""
+        ...
+
+
+class Session:
+    """One open session.
+
+    key        what the pool knows it by.
+    opening    the server's own answer to `initialize`, `greeting` its bytes.
+    used       when it last did something, on the monotonic clock; kept by the pool.
+    alive      False once the server or the transport has ended it.
+    """
+
+    def __init__(
+        self,
+        server: str,
+        channel: Channel,
+        *,
+        facts: ClientFacts,
+        opening: Opening,
+        greeting: bytes,
+        parking: Parking,
+        changed: Callable[[str], None],
+    ) -> None:
+        self.server = server
+        self.channel = channel
+        self.facts = facts
+        self.opening = opening
+        self.greeting = greeting
+        self.key: object = None
+        self.used = 0.0
+        self.alive = True
+        self.flights: dict[int, Flight] = {}
+        self.listeners: list[Listener] = []
+        self.subscribed: dict[str, int] = {}
+        self._parking = parking
+        self._changed = changed
+        self._ids = count(1)
+        self._keys = count(1)
+        self._level: str | None = None
+        self._questions = Questions(self)
+
+    @property
+    def idle(self) -> bool:
+        """Nothing would be lost by ending it but what the server keeps for it."""
+        return not self.flights and not self.listeners
+
+    async def call(self, call: Call) -> Reply:
+        """Answer the call. Raises what the channel raises when the call was not executed."""
+        level = call.client.log_level
+        if level is not None and level != self._level and call.method != SET_LEVEL:
+            await self._set_level(level)
+        flight = Flight(next(self._ids), call)
+        body = encode_request(flight.id, call.method, request_params(call, flight.id))
+        self.flights[flight.id] = flight
+        if self._questions.open:
+            self._questions.look_again()
+        try:
+            await self.channel.run(flight, body)
+        except asyncio.CancelledError:
+            self.abandon(flight, "The caller cancelled the call.")
+            raise
+        except BaseException:
+            del self.flights[flight.id]
+            raise
+        if flight.response is not None and call.method == SET_LEVEL:
+            self._level = call.params.get("level")
+        return self._land(flight, call)
+
+    async def resume(self, parked: Parked, call: Call) -> Reply:
+        """Give the server the answers in `call` and wait on."""
+        flight = parked.flight
+        if not self.alive and not flight.over:
+            # The server takes no answers in a session it has forgotten.
+            self.abandon(flight, "")
+            return session_lost(self.server)
+        flight.follow(call)
+        answers = call.params.object("inputResponses")
+        unanswered: list[Asked] = []
+        for key, asked in parked.asks.items():
+            value = answers.member(key)
+            if value is None:
+                unanswered.append(asked)
+            else:
+                self.channel.post(answer(asked.id, value))
+        flight.asks[:0] = unanswered
+        try:
+            await flight.wait()
+        except asyncio.CancelledError:
+            self.abandon(flight, "The caller cancelled the call.")
+            raise
+        return self._land(flight, call)
+
+    def abandon(self, flight: Flight, why: str) -> None:
+        """Forget a request and tell the server that nobody waits for it."""
+        if self.flights.pop(flight.id, None) is None:
+            return
+        self.channel.abandon(flight)
+        if self.alive and not flight.over:
+            params = encode({"requestId": flight.id, "reason": why})
+            self.channel.post(encode_notice(CANCELLED, params))
+
+    def _land(self, flight: Flight, call: Call) -> Reply:
+        response = flight.response
+        if response is None and flight.failure is None:
+            return self._park(flight, call)
+        self.flights.pop(flight.id, None)
+        if response is None:
+            return flight.failure or session_lost(self.server)
+        if response.error is not None:
+            return from_error(response.error)
+        result = response.result or b"null"
+        if result[:1] != b"{":
+            return invalid(self.server, "its result is not an object")
+        return Result(Raw(result))
+
+    def _park(self, flight: Flight, call: Call) -> Reply:
+        asks = {f"{asked.method}-{next(self._keys)}": asked for asked in flight.asks}
+        flight.asks.clear()
+        handle = self._parking.park(self, flight, asks, call)
+        if handle is None:
+            for asked in asks.values():
+                self.channel.post(
+                    encode_error(asked.id, INTERNAL_ERROR, "Too many calls wait for input.")
+                )
+            self.abandon(flight, "Too many calls wait for input.")
+            return busy(self.server, "too many of its calls wait for their clients' input")
+        self.channel.park(flight)
+        requests = Raw(members={key: _request(asked) for key, asked in asks.items()})
+        members = {"inputRequests": requests.encode(), "requestState": encode(handle)}
+        return Result(Raw(members=members), "input_required")
+
+    async def _set_level(self, level: str) -> None:
+        now = LEVELS.get(self._level or "", -1)
+        if self.channel.one_stream and 0 <= now <= LEVELS.get(level, 0):
+            # Several callers may share what comes here: the most talkative level serves them all.
+            return
+        self._level = level
+        if self.opening.offers("logging"):
+            await self.call(gateway_call(SET_LEVEL, {"level": level}, era="handshake"))
+
+    # What arrives.
+
+    def receive(self, data: bytes, flight: Flight | None = None) -> None:
+        """Take in one message; `flight` is the request on whose own stream it came."""
+        try:
+            message = decode(data)
+        except Malformed as error:
+            if flight is not None:
+                flight.fail(invalid(self.server, error.message))
+            return
+        if isinstance(message, Response):
+            self._response(message, flight)
+        elif isinstance(message, Notice):
+            self._notice(message, flight)
+        else:
+            self._request(message, flight)
+
+    def _response(self, response: Response, flight: Flight | None) -> None:
+        found = self.flights.get(response.id) if isinstance(response.id, int) else None
+        if found is None and response.error is not None:
+            # An error without our id can only mean the request whose stream it came on.
+            found = flight
+        if found is not None:
+            found.settle(response)
+
+    def _request(self, request: Request, flight: Flight | None) -> None:
+        if request.method == "ping":
+            self.channel.post(encode_result(request.id, b"{}"))
+        else:
+            self._questions.put(Asked(request.id, request.method, request.params), flight)
+
+    def _notice(self, notice: Notice, flight: Flight | None) -> None:
+        method = notice.method
+        if method == PROGRESS:
+            self._progress(notice)
+        elif method == CANCELLED:
+            self._questions.withdraw(request_of(notice.params))
+        elif method in CHANGES or method == UPDATED:
+            self._change(notice, flight)
+        else:
+            self._said(notice, flight)
+
+    def _progress(self, notice: Notice) -> None:
+        token = progress_token(notice.params)
+        flight = self.flights.get(token) if isinstance(token, int) else None
+        if flight is not None and flight.wants_progress:
+            flight.emit(canonical(PROGRESS, notice.params))
+
+    def _change(self, notice: Notice, flight: Flight | None) -> None:
+        subject = CHANGES.get(notice.method)
+        if subject is not None:
+            self._changed(subject)
+        if not self._to_listeners(notice) and flight is not None:
+            flight.emit(canonical(notice.method, notice.params))
+
+    def _said(self, notice: Notice, flight: Flight | None) -> None:
+        """A log message, or something nobody here knows."""
+        if flight is None and notice.method == MESSAGE and self.channel.one_stream:
+            flight = self.only_flight()
+        if flight is None and not self._to_listeners(notice) and self.channel.one_stream:
+            flight = self.only_flight()
+        if flight is not None and self._audible(notice, flight):
+            flight.emit(canonical(notice.method, notice.params))
+
+    def _audible(self, notice: Notice, flight: Flight) -> bool:
+        if notice.method != MESSAGE or flight.log_level in {None, self._level}:
+            return True
+        said = LEVELS.get(text(notice.params, "level") or "", len(LEVELS))
+        return said >= LEVELS.get(flight.log_level or "", 0)
+
+    def _to_listeners(self, notice: Notice) -> bool:
+        notification = canonical(notice.method, notice.params)
+        taken = False
+        for listener in tuple(self.listeners):
+            if listener.takes(notification):
+                listener.emit(notification)
+                taken = True
+        return taken
+
+    def only_flight(self, methods: frozenset[str] | None = None) -> Flight | None:
+        """The one request that something unattributed can only belong to; None when unsure.
+
+        Only requests of `methods` count, if given. Several requests of one client session count
+        as one: the newest of them.
+        """
+        flights = [
+            flight
+            for flight in self.flights.values()
+            if methods is None or flight.method in methods
+        ]
+        if len(flights) > 1:
+            affinity = flights[0].affinity
+            if affinity is None or any(flight.affinity != affinity for flight in flights):
+                return None
+        return flights[-1] if flights else None
+
+    # Listening and ending.
+
+    async def add(self, listener: Listener) -> None:
+        """Give this listener what comes outside of calls."""
+        self.listeners.append(listener)
+        if self._questions.open:
+            self._questions.look_again()
+        await self.channel.listen()
+
+    def remove(self, listener: Listener) -> None:
+        """No longer; the last to go closes the stream."""
+        if listener in self.listeners:
+            self.listeners.remove(listener)
+        for uri in tuple(listener.uris):
+            self.unsubscribe(listener, uri)
+        if not self.listeners:
+            self.channel.unlisten()
+
+    async def subscribe(self, listener: Listener, uri: str) -> bool:
+        """Have the server report changes of `uri`; False when it would not."""
+        # Counted before asking, so that who leaves meanwhile does not end it for all.
+        self.subscribed[uri] = self.subscribed.get(uri, 0) + 1
+        listener.uris.add(uri)
+        if self.subscribed[uri] > 1:
+            return True
+        reply = await self.call(gateway_call("resources/subscribe", {"uri": uri}, era="handshake"))
+        if isinstance(reply, Result):
+            return True
+        listener.uris.discard(uri)
+        self.subscribed.pop(uri, None)
+        return False
+
+    def unsubscribe(self, listener: Listener, uri: str) -> None:
+        """Undo `subscribe`; the last to go tells the server."""
+        listener.uris.discard(uri)
+        left = self.subscribed.get(uri, 0) - 1
+        if left > 0:
+            self.subscribed[uri] = left
+        elif self.subscribed.pop(uri, None) is not None and self.alive:
+            params = encode({"uri": uri})
+            self.channel.post(encode_request(next(self._ids), "resources/unsubscribe", params))
+
+    def notify(self, method: str, params: Raw = EMPTY) -> None:
+        """Send the server a notification of the client's."""
+        self.channel.post(encode_notice(method, params.encode()))
+
+    def ended(self, failure: Failure) -> None:
+        """The transport is gone: whoever waits learns it."""
+        self.alive = False
+        self._questions.close()
+        for flight in tuple(self.flights.values()):
+            flight.fail(failure)
+        self.expire()
+
+    def expire(self) -> None:
+        """The server knows this session no more; what still runs may still end by itself."""
+        self.alive = False
+        for listener in tuple(self.listeners):
+            listener.end(gracefully=False)
+
+    def close(self) -> None:
+        """End the session from this side."""
+        flights = tuple(self.flights.values())
+        self.ended(session_lost(self.server))
+        for flight in flights:
+            self.channel.abandon(flight)
+        self.channel.close()
+
+
+def _request(asked: Asked) -> bytes:
+    return Raw(members={"method": encode(asked.method), "params": asked.params.encode()}).encode()

@@ -1,0 +1,171 @@
+"""Whether a server is up, and when to try again: a state machine that does nothing by itself.
+
+Must not know: event loops, sockets, processes, or what it takes to connect.
+
+The machine is the table below; `diagram()` prints it for the documentation. Whoever owns a
+`Supervisor` reports events to it and reads from `state` what to do next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import random
+from typing import Final, Literal
+
+import msgspec
+from msgspec.structs import replace
+
+from lockgate.core.clock import SYSTEM, Clock
+from lockgate.core.message import Era
+
+Phase = Literal["idle", "connecting", "ready", "backoff", "stopped"]
+Event = Literal["start", "connected", "failed", "lost", "retry", "probe", "rest", "stop"]
+
+TABLE: Final[dict[tuple[Phase, Event], Phase]] = {
+    ("idle", "start"): "connecting",
+    ("connecting", "connected"): "ready",
+    ("connecting", "failed"): "backoff",
+    ("ready", "lost"): "backoff",
+    ("ready", "probe"): "connecting",
+    ("ready", "rest"): "idle",
+    ("backoff", "retry"): "connecting",
+    ("idle", "stop"): "stopped",
+    ("connecting", "stop"): "stopped",
+    ("ready", "stop"): "stopped",
+    ("backoff", "stop"): "stopped",
+    ("stopped", "start"): "connecting",
+}
+
+STEADY_AFTER: Final = 10.0
+"""Seconds a server must stay ready before the count of failed attempts starts again at zero, so
+that one which starts well and dies at its first call is still tried less and less often."""
+
+
+class Backoff(msgspec.Struct, frozen=True, kw_only=True):
+    """How long to wait between attempts: exponential, with full jitter.
+
+    first   the upper bound of the first wait, in seconds; each further bound is twice as long.
+    limit   no bound grows beyond this.
+    jitter  gives a number in [0, 1); the wait is that share of the bound. Full jitter keeps many
+            gateways from returning to a server that has just come up in the same instant.
+    """
+
+    first: float = 0.5
+    limit: float = 60.0
+    jitter: Callable[[], float] = random
+
+    def wait(self, attempt: int) -> float:
+        """Seconds to wait after failed attempt number `attempt`, counted from 1."""
+        bound = self.first * 2.0 ** min(max(attempt, 1) - 1, 32)
+        return min(bound, self.limit) * self.jitter()
+
+
+class UpstreamState(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known about one server, for people and machines.
+
+    phase         where in `TABLE` it stands.
+    eras          the eras it is known to speak.
+    name, version what the server calls itself; None until it has said so.
+    since         when this phase began, wall time.
+    attempt       failed attempts since it was last steadily ready.
+    next_attempt  in backoff: when the next attempt is due, on the monotonic clock.
+    last_error    the last failure in one line; None when there was none since it became ready.
+    pid           the process id of a stdio server that runs.
+    """
+
+    phase: Phase = "idle"
+    eras: frozenset[Era] = frozenset()
+    name: str | None = None
+    version: str | None = None
+    since: float = 0.0
+    attempt: int = 0
+    next_attempt: float | None = None
+    last_error: str | None = None
+    pid: int | None = None
+
+
+class Supervisor:
+    """The state of one server and the rules for changing it."""
+
+    def __init__(
+        self,
+        clock: Clock = SYSTEM,
+        backoff: Backoff | None = None,
+        on_change: Callable[[UpstreamState], None] | None = None,
+    ) -> None:
+        """`on_change` is told about every change of phase, after it happened."""
+        self._clock = clock
+        self._backoff = backoff or Backoff()
+        self._on_change = on_change
+        self._ready_at = clock.monotonic()
+        self.state = UpstreamState(since=clock.wall())
+
+    def report(self, event: Event, error: str | None = None) -> bool:
+        """Take the transition that `event` names; False, changing nothing, when there is none.
+
+        `error` is the one-line cause of `failed` and `lost`.
+        """
+        old = self.state
+        phase = TABLE.get((old.phase, event))
+        if phase is None:
+            return False
+        now = self._clock.monotonic()
+        attempt, next_attempt, last_error = old.attempt, None, old.last_error
+        if phase == "backoff":
+            if event == "lost" and now - self._ready_at >= STEADY_AFTER:
+                attempt = 0
+            attempt += 1
+            next_attempt = now + self._backoff.wait(attempt)
+            last_error = one_line(error or "unknown error")
+        elif phase == "ready":
+            self._ready_at = now
+            last_error = None
+        elif event == "start":
+            attempt, last_error = 0, None
+        self.state = replace(
+            old,
+            phase=phase,
+            since=self._clock.wall(),
+            attempt=attempt,
+            next_attempt=next_attempt,
+            last_error=last_error,
+        )
+        if self._on_change is not None:
+            self._on_change(self.state)
+        return True
+
+    def learn(
+        self,
+        *,
+        eras: frozenset[Era] | None = None,
+        name: str | None = None,
+        version: str | None = None,
+    ) -> None:
+        """Note what a server said about itself; what is None stays as it was."""
+        self.state = replace(
+            self.state,
+            eras=self.state.eras if eras is None else eras,
+            name=name or self.state.name,
+            version=version or self.state.version,
+        )
+
+    def running(self, pid: int | None) -> None:
+        """Note the process a stdio server runs as, or that it runs no more."""
+        self.state = replace(self.state, pid=pid)
+
+    def retry_after(self) -> float | None:
+        """Seconds until the next attempt; None when none is scheduled."""
+        due = self.state.next_attempt
+        return None if due is None else max(0.0, due - self._clock.monotonic())
+
+
+def one_line(text: str, limit: int = 200) -> str:
+    """The first non-empty line of `text`, cut to `limit` characters."""
+    line = next((part.strip() for part in text.splitlines() if part.strip()), "")
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def diagram() -> str:
+    """The table as a Mermaid state diagram."""
+    edges = [f"    {old} --> {new}: {event}" for (old, event), new in TABLE.items()]
+    return "\n".join(["stateDiagram-v2", "    [*] --> idle", *edges, "    stopped --> [*]"])

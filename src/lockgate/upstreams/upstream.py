@@ -1,0 +1,392 @@
+"""One server we speak to, whatever it speaks and however it is reached.
+
+Must not know: other servers, clients' transports, policies. `send` is the whole of it: it chooses
+the wire of the caller's era, and answers at once when the server is down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final, Protocol
+
+from lockgate.core.clock import SYSTEM, Clock
+from lockgate.core.message import NO_FACTS, Call, Era, Failure, Reply, drop
+from lockgate.core.raw import EMPTY
+from lockgate.upstreams.bridging import ToHandshake, ToModern
+from lockgate.upstreams.changes import Announcer, Changed, Watcher
+from lockgate.upstreams.chores import Chores
+from lockgate.upstreams.connectors import connector_for
+from lockgate.upstreams.deadlines import Deadlines
+from lockgate.upstreams.eras import HANDSHAKE
+from lockgate.upstreams.filters import LISTS
+from lockgate.upstreams.identity import gateway_call
+from lockgate.upstreams.listening import Listening
+from lockgate.upstreams.opening import Learned, Refused, Surroundings
+from lockgate.upstreams.parking import Parking
+from lockgate.upstreams.refusals import timed_out, unavailable
+from lockgate.upstreams.remote import Down, Pool, Stale
+from lockgate.upstreams.second_era import SecondEra
+from lockgate.upstreams.spec import HttpSpec, StdioSpec, UpstreamSpec
+from lockgate.upstreams.stdio import Spawn
+from lockgate.upstreams.supervisor import Backoff, Event, Supervisor, UpstreamState
+from lockgate.wire.modern_out import LISTEN
+
+__all__ = ["Changed", "Upstream", "UpstreamState"]
+
+REPROBE_AFTER: Final = 5.0
+"""Seconds between two looks at which era a server speaks."""
+
+
+class Link(Protocol):
+    """The way to a server in one era."""
+
+    async def send(self, call: Call) -> Reply:
+        """Answer the call; raises `Down` and `Stale`."""
+        ...
+
+
+class Upstream:
+    """One server."""
+
+    def __init__(
+        self,
+        spec: UpstreamSpec,
+        *,
+        pool: Pool | None = None,
+        spawn: Spawn | None = None,
+        clock: Clock = SYSTEM,
+        backoff: Backoff | None = None,
+    ) -> None:
+        """Nothing is connected or started yet.
+
+        pool   sends HTTP requests; needed for a server reached over HTTP.
+        spawn  makes child processes for a stdio server; by default those of `processes`.
+        """
+        self.name = spec.name
+        self._spec = spec
+        self._clock = clock
+        self._backoff = backoff or Backoff()
+        self._announcer = Announcer(spec.name)
+        self._supervisor = Supervisor(clock, self._backoff, self._on_phase)
+        self._chores = Chores()
+        self._parking = Parking(clock)
+        self._connector = connector_for(
+            spec,
+            Surroundings(
+                spec.name,
+                self._parking,
+                self._announcer.tell,
+                self._chores,
+                spec.start_timeout,
+                self._backoff,
+            ),
+            pool=pool,
+            spawn=spawn,
+            lost=self._process_ended,
+            until_ready=self._until_ready,
+            clock=clock,
+        )
+        self._hub = Listening(self._send_listen, self._announcer.tell, self._backoff)
+        self._deadlines = Deadlines(clock)
+        self._link_of: dict[Era, Link] = {}
+        self._ready = asyncio.Event()
+        self._attempt: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._refusal: Failure | None = None
+        self._known: Era | None = None
+        self._one_era = False
+        self._probed = 0.0
+        self._used = 0.0
+        self._last: Call | None = None
+        self._watch: asyncio.Task[None] | None = None
+
+    @property
+    def state(self) -> UpstreamState:
+        """What is known about the server now."""
+        return self._supervisor.state
+
+    # The way of a call.
+
+    async def send(self, call: Call) -> Reply:
+        """Answer the call, or refuse it as a value; `call.target` is in the server's own words.
+
+        A server that is down is never waited for; one that is just being connected is, within
+        `start_timeout` and the call's deadline.
+        """
+        link = self._link_of.get(call.client.era)
+        if link is None:
+            found = await self._find_link(call)
+            if isinstance(found, Failure):
+                return found
+            link = found
+        if call.method == LISTEN:
+            return await self._listen(link, call)
+        self._used = self._clock.monotonic()
+        due = self._used + self._spec.call_timeout
+        if call.deadline is not None and call.deadline < due:
+            due = call.deadline
+        watch = self._deadlines.enter(due)
+        try:
+            return await link.send(call)
+        except Down as error:
+            return self._down(str(error))
+        except Stale as error:
+            return await self._look_again(call, error.failure)
+        except asyncio.CancelledError:
+            if watch.late():
+                return timed_out(self.name)
+            raise
+        finally:
+            self._deadlines.leave(watch)
+
+    async def _listen(self, link: Link, call: Call) -> Reply:
+        """A call that lasts until it is cancelled."""
+        if "modern" in self.state.eras and link is not self._connector.handshake:
+            return await self._hub.listen(call)
+        try:
+            return await link.send(call)
+        except Down as error:
+            return self._down(str(error))
+        except Stale as error:
+            return error.failure
+
+    async def _find_link(self, call: Call) -> Link | Failure:
+        """The link for a call when there is no ready one: connect, wait, or say why not."""
+        handshake = self._connector.handshake
+        if call.client.era == "handshake" and handshake is not None and handshake.has_session(call):
+            # Other processes of this server may be down; the one this caller has is not.
+            return handshake
+        if self.state.phase == "idle":
+            self._begin("start", call)
+        if self.state.phase == "connecting":
+            await self._wait(call)
+        if self.state.phase != "ready":
+            return self._unavailable()
+        link = self._link_of.get(call.client.era)
+        if link is not None:
+            return link
+        if call.client.era == "handshake" and not self._one_era and handshake is not None:
+            return SecondEra(handshake, self._proven, self._disproven)
+        return self._unavailable()
+
+    async def _wait(self, call: Call) -> None:
+        """Wait for an attempt under way; later attempts at a server that stays down are not."""
+        attempt = self._attempt
+        if attempt is None or self.state.attempt > 1:
+            return
+        # An attempt ends by itself within `start_timeout`; the rest is for it to say why.
+        seconds = self._spec.start_timeout + 1.0
+        if call.deadline is not None:
+            seconds = min(seconds, max(0.0, call.deadline - self._clock.monotonic()))
+        await asyncio.wait([attempt], timeout=seconds)
+
+    def _unavailable(self) -> Failure:
+        refusal = self._refusal
+        if refusal is not None and refusal.reason == "upstream-unauthorized":
+            return refusal
+        return unavailable(self.name, self.state, self._supervisor.retry_after())
+
+    def _proven(self) -> None:
+        """The server turned out to speak the handshake era too."""
+        self._supervisor.learn(eras=self.state.eras | HANDSHAKE)
+        self._set_links()
+
+    def _disproven(self) -> Link:
+        """It did not, and need not be asked again: what to do instead."""
+        self._one_era = True
+        self._set_links()
+        return self._link_of["handshake"]
+
+    async def _look_again(self, call: Call, failure: Failure) -> Reply:
+        """The server no longer speaks as expected: find out what it speaks, and try once more."""
+        now = self._clock.monotonic()
+        if now - self._probed >= REPROBE_AFTER:
+            self._known = None
+            self._begin("probe", call)
+        before = self.state.eras
+        if self.state.phase == "connecting" and self._attempt is not None:
+            await asyncio.wait([self._attempt], timeout=self._spec.start_timeout)
+        if self.state.phase != "ready":
+            return self._unavailable()
+        if self.state.eras == before:
+            return failure
+        link = await self._find_link(call)
+        if isinstance(link, Failure):
+            return link
+        try:
+            return await link.send(call)
+        except Down as error:
+            return self._down(str(error))
+        except Stale as error:
+            return error.failure
+
+    async def _send_listen(self, call: Call) -> Reply:
+        """One listen request of the gateway's own, for as long as it lasts."""
+        modern = self._connector.modern
+        if modern is None or self.state.phase != "ready":
+            return self._unavailable()
+        try:
+            return await modern.send(call)
+        except Down as error:
+            return self._down(str(error))
+        except Stale as error:
+            return error.failure
+
+    # Coming and going.
+
+    async def start(self) -> None:
+        """Begin to connect, if the server is to be up from the start. Does not wait for it."""
+        if self._spec.start == "eager" and self.state.phase in {"idle", "stopped"}:
+            self._begin("start", None)
+
+    async def settled(self) -> UpstreamState:
+        """The state once the attempt under way, if any, has come to something."""
+        if self._attempt is not None:
+            await asyncio.wait([self._attempt])
+        return self.state
+
+    async def stop(self, grace: float) -> None:
+        """End everything: listen calls gracefully, processes and sessions within `grace`."""
+        self._supervisor.report("stop")
+        self._cancel_timer()
+        for task in (self._attempt, self._watch):
+            if task is not None:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+        self._hub.stop()
+        self._connector.close()
+        self._announcer.stop()
+        self._deadlines.stop()
+        await self._chores.finish(grace)
+
+    def watch(self, watcher: Watcher) -> Callable[[], None]:
+        """Tell `watcher` of every change; the result ends that."""
+        end = self._announcer.watch(watcher)
+        if self.state.phase == "ready":
+            self._start_watching()
+        return end
+
+    async def end_session(self, affinity: str) -> None:
+        """A client session is over, and with it what was open for it here."""
+        if self._last is not None and self._last.affinity == affinity:
+            self._last = None
+        if self._connector.handshake is not None:
+            self._connector.handshake.end_session(affinity)
+
+    def _begin(self, event: Event, call: Call | None) -> None:
+        """Start an attempt to connect, on behalf of `call` if there is one."""
+        if not self._supervisor.report(event):
+            return
+        if call is not None:
+            self._last = call.replace(
+                params=EMPTY, emit=drop, ask=None, facts=NO_FACTS, target=None, deadline=None
+            )
+        self._attempt = asyncio.get_running_loop().create_task(self._connect())
+
+    async def _connect(self) -> None:
+        self._refusal = None
+        self._probed = self._clock.monotonic()
+        try:
+            async with asyncio.timeout(self._spec.start_timeout):
+                learned = await self._connector.connect(self._last, self._known)
+        except TimeoutError:
+            self._failed(f"it was not ready within {self._spec.start_timeout:g} s")
+        except (Refused, Stale) as error:
+            self._refusal = error.failure
+            self._failed(error.failure.message)
+        except Down as error:
+            self._failed(str(error))
+        except Exception as error:
+            self._failed(f"connecting failed unexpectedly ({type(error).__name__})")
+        else:
+            self._connected(learned)
+
+    def _connected(self, learned: Learned) -> None:
+        self._known = learned.first
+        self._one_era = learned.final
+        self._supervisor.learn(eras=learned.eras, name=learned.name, version=learned.version)
+        self._supervisor.running(self._connector.pid)
+        self._supervisor.report("connected")
+        self._set_links()
+        self._used = self._clock.monotonic()
+        self._rest_later()
+        self._ready.set()
+        self._hub.retry()
+        if self._announcer:
+            self._start_watching()
+
+    def _set_links(self) -> None:
+        self._link_of = {}
+        if self.state.phase != "ready":
+            return
+        modern, handshake = self._connector.modern, self._connector.handshake
+        if "modern" in self.state.eras and modern is not None:
+            self._link_of["modern"] = modern
+        if "handshake" in self.state.eras and handshake is not None:
+            self._link_of["handshake"] = handshake
+            self._link_of.setdefault("modern", ToHandshake(handshake))
+        elif modern is not None and self._one_era:
+            self._link_of["handshake"] = ToModern(modern)
+
+    def _rest_later(self) -> None:
+        """A stdio server nobody uses for long is ended, if so configured."""
+        idle = self._spec.idle_stop
+        if idle is not None and isinstance(self._spec.transport, StdioSpec):
+            self._cancel_timer()
+            self._timer = asyncio.get_running_loop().call_later(idle, self._rest, idle)
+
+    def _rest(self, idle: float) -> None:
+        busy = len(self._deadlines) or self._hub.listened_to
+        if busy or self._clock.monotonic() - self._used < idle:
+            self._rest_later()
+        elif self._supervisor.report("rest"):
+            self._connector.rest()
+            self._supervisor.running(None)
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _failed(self, why: str) -> None:
+        self._supervisor.report("failed", why)
+
+    def _down(self, why: str) -> Failure:
+        """A ready server turned out to be gone."""
+        self._supervisor.report("lost", why)
+        return self._unavailable()
+
+    def _process_ended(self, why: str) -> None:
+        self._supervisor.running(self._connector.pid)
+        self._supervisor.report("lost", why)
+
+    def _on_phase(self, state: UpstreamState) -> None:
+        if state.phase != "ready":
+            self._ready.clear()
+            self._link_of = {}
+        if state.phase == "backoff":
+            self._cancel_timer()
+            wait = self._supervisor.retry_after() or 0.0
+            self._timer = asyncio.get_running_loop().call_later(wait, self._begin, "retry", None)
+        self._announcer.tell_now("state")
+
+    def _start_watching(self) -> None:
+        """Hear of changed lists. A stdio server of the handshake era tells them unasked."""
+        if self._known == "modern":
+            self._hub.watch()
+        elif self._watch is None and isinstance(self._spec.transport, HttpSpec):
+            self._watch = asyncio.get_running_loop().create_task(self._watch_session())
+
+    async def _watch_session(self) -> None:
+        handshake = self._connector.handshake
+        if handshake is None:
+            return
+        with suppress(Down, Stale):
+            await handshake.send(gateway_call(LISTEN, LISTS.params(), era="handshake"))
+        self._watch = None
+
+    async def _until_ready(self) -> None:
+        await self._ready.wait()

@@ -1,0 +1,150 @@
+"""The handshake era (2024-11-05 to 2025-11-25) toward servers: opening, params, asks, answers.
+
+Must not know: transports, or how sessions are kept. Sources: revision 2025-11-25, basic/lifecycle,
+basic/utilities/progress and cancellation; the canonical form is described in `core.message`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from lockgate.core.message import Call, ClientFacts, Notification, RequestId
+from lockgate.core.raw import Raw
+from lockgate.wire.jsonrpc import NO_DATA, encode_error, encode_result
+from lockgate.wire.revisions import (
+    HANDSHAKE_VERSIONS,
+    LATEST_HANDSHAKE,
+    META_SERVER_INFO,
+    RESERVED_REQUEST_META,
+)
+
+PRIVATE_ERROR: Final = "_lockgate/error"
+"""The member of `inputResponses` under which a front passes on that its client answered with an
+error, or could not be asked. Only fronts of the handshake era write it."""
+
+PROGRESS: Final = "notifications/progress"
+_STATE: Final = ("inputResponses", "requestState")
+_ENVELOPE_META: Final = (*RESERVED_REQUEST_META, "progressToken")
+_encode = msgspec.json.Encoder().encode
+
+
+class Opening(msgspec.Struct, rename="camel"):
+    """A server's answer to `initialize`, as far as the gateway itself reads it."""
+
+    protocol_version: str
+    capabilities: dict[str, Any] = {}
+    server_info: dict[str, Any] = {}
+
+    def offers(self, capability: str, detail: str | None = None) -> bool:
+        """Whether the server declared `capability`, and within it `detail`."""
+        declared = self.capabilities.get(capability)
+        if not isinstance(declared, dict):
+            return False
+        return detail is None or declared.get(detail) is True  # pyright: ignore[reportUnknownMemberType] - a server's own JSON
+
+
+class BadOpening(Exception):
+    """A server's answer to `initialize` that cannot be worked with; the text says why."""
+
+
+_read_opening = msgspec.json.Decoder(Opening).decode
+
+
+def initialize_params(client: ClientFacts) -> bytes:
+    """The params of `initialize` on behalf of `client`, offering the latest handshake version."""
+    info = client.info
+    if "name" not in info or "version" not in info:
+        # Both are required in this era; the client gave neither or one.
+        info = Raw.of({"name": client.name, "version": "0", **info})
+    return b"".join(
+        (
+            b'{"protocolVersion":',
+            _encode(LATEST_HANDSHAKE),
+            b',"capabilities":',
+            client.capabilities.encode(),
+            b',"clientInfo":',
+            info.encode(),
+            b"}",
+        )
+    )
+
+
+def read_opening(data: bytes) -> Opening:
+    """The answer to `initialize`; raises `BadOpening` when no session can follow from it."""
+    try:
+        opening = _read_opening(data)
+    except msgspec.MsgspecError:
+        raise BadOpening("its answer to initialize is not an InitializeResult") from None
+    if opening.protocol_version not in HANDSHAKE_VERSIONS:
+        version = opening.protocol_version[:40]
+        raise BadOpening(f"it wants protocol version {version!r}, which this era does not have")
+    return opening
+
+
+def discovered(data: bytes) -> Raw:
+    """An InitializeResult in canonical form, as an answer to `server/discover`.
+
+    `protocolVersion` becomes `supportedVersions`, `serverInfo` moves to where the newest revision
+    keeps it; everything else stays.
+    """
+    opening = Raw(data)
+    meta = opening.object("_meta")
+    info = opening.member("serverInfo")
+    if info is not None:
+        meta = meta.with_members({META_SERVER_INFO: info})
+    members = {"supportedVersions": _encode([opening.get("protocolVersion")])}
+    if len(meta):
+        members["_meta"] = meta.encode()
+    return opening.without("protocolVersion", "serverInfo").with_members(members)
+
+
+def request_params(call: Call, progress_token: int) -> bytes:
+    """The params of `call` for the wire: without what other eras add, our token in `_meta`."""
+    params = call.params
+    if not call.wants_progress and "_meta" not in params:
+        return params.without(*_STATE).encode()
+    meta = params.object("_meta").without(*_ENVELOPE_META)
+    if call.wants_progress:
+        meta = meta.with_members({"progressToken": b"%d" % progress_token})
+    return params.without(*_STATE).with_members({"_meta": meta.encode()}).encode()
+
+
+def canonical(method: str, params: Raw) -> Notification:
+    """A server's notification without what ties it to our own requests."""
+    return Notification(method, params.without("progressToken") if method == PROGRESS else params)
+
+
+class _Error(msgspec.Struct):
+    code: int
+    message: str = ""
+    data: Any = NO_DATA
+
+
+class _Refused(msgspec.Struct):
+    error: _Error | None = msgspec.field(default=None, name=PRIVATE_ERROR)
+
+
+_read_refused = msgspec.json.Decoder(_Refused).decode
+
+
+def answer(request_id: RequestId, value: bytes) -> bytes:
+    """One of `inputResponses` as the JSON-RPC response to the server's request `request_id`."""
+    if PRIVATE_ERROR.encode() in value:
+        try:
+            error = _read_refused(value).error
+        except msgspec.MsgspecError:
+            error = None
+        if error is not None:
+            return encode_error(request_id, error.code, error.message, error.data)
+    return encode_result(request_id, value)
+
+
+LEVELS: Final = {
+    name: rank
+    for rank, name in enumerate(
+        ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
+    )
+}
+"""Log levels by severity (RFC 5424 section 6.2.1), least severe first."""

@@ -1,0 +1,196 @@
+"""The stateless era (2026-07-28) toward servers: requests as bytes out, results as values in.
+
+Must not know: transports, sessions, or what a method does. Sources: revision 2026-07-28, basic
+(`_meta`, results), basic/patterns/progress and subscriptions.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal
+
+import msgspec
+
+from lockgate.core.message import Call, ClientFacts, Notification, Result
+from lockgate.core.raw import Raw
+from lockgate.wire.revisions import (
+    LATEST_MODERN,
+    META_CLIENT_CAPABILITIES,
+    META_CLIENT_INFO,
+    META_LOG_LEVEL,
+    META_SUBSCRIPTION_ID,
+    META_VERSION,
+    RESERVED_REQUEST_META,
+)
+
+PROGRESS: Final = "notifications/progress"
+MESSAGE: Final = "notifications/message"
+LISTEN: Final = "subscriptions/listen"
+ACKNOWLEDGED: Final = "notifications/subscriptions/acknowledged"
+
+_ENVELOPE_META: Final = frozenset({*RESERVED_REQUEST_META, "progressToken"})
+_encode = msgspec.json.Encoder().encode
+
+
+class InvalidResult(Exception):
+    """A result that this revision does not allow; the text says why."""
+
+
+class _Head(msgspec.Struct):
+    resultType: str = "complete"  # noqa: N815 - the wire's own spelling
+
+
+class _Progress(msgspec.Struct):
+    progressToken: int | str | None = None  # noqa: N815 - the wire's own spelling
+
+
+class _Cancelled(msgspec.Struct):
+    requestId: int | str | None = None  # noqa: N815 - the wire's own spelling
+
+
+class _Meta(msgspec.Struct):
+    subscription: int | str | None = msgspec.field(default=None, name=META_SUBSCRIPTION_ID)
+
+
+class _Tagged(msgspec.Struct):
+    meta: _Meta | None = msgspec.field(default=None, name="_meta")
+
+
+class Discovery(msgspec.Struct, rename="camel"):
+    """What `server/discover` said, as far as the gateway itself reads it."""
+
+    supported_versions: tuple[str, ...] = ()
+    capabilities: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+_read_head = msgspec.json.Decoder(_Head).decode
+_read_progress = msgspec.json.Decoder(_Progress).decode
+_read_cancelled = msgspec.json.Decoder(_Cancelled).decode
+_read_tag = msgspec.json.Decoder(_Tagged).decode
+_read_discovery = msgspec.json.Decoder(Discovery).decode
+
+_KINDS: Final[dict[str, Literal["complete", "input_required", "task"]]] = {
+    "complete": "complete",
+    "input_required": "input_required",
+    "task": "task",
+}
+
+
+def request_params(call: Call, progress_token: int) -> bytes:
+    """The params of `call` for the wire: its own, and the envelope's `_meta` written by us.
+
+    `progress_token` is what progress shall be reported under, if the caller wants any.
+    """
+    params = call.params
+    known = _client_meta(call.client) + _per_call(call, progress_token)
+    if "_meta" in params:
+        rest = _rest_of_meta(params.object("_meta"))
+        return params.with_members({"_meta": b"".join((known, rest, b"}"))}).encode()
+    if not params:
+        return b'{"_meta":%b}}' % known
+    # An object is open until its last brace: one more member fits before it.
+    return b'%b,"_meta":%b}}' % (params.encode().rstrip()[:-1], known)
+
+
+def _client_meta(client: ClientFacts) -> bytes:
+    info = client.info.encode()
+    named = b'"' + META_CLIENT_INFO.encode() + b'":' + info + b"," if len(info) > 2 else b""
+    return b"".join((_META_OPEN, named, _META_CAPABILITIES, client.capabilities.encode()))
+
+
+_META_OPEN: Final = f'{{"{META_VERSION}":"{LATEST_MODERN}",'.encode()
+_META_CAPABILITIES: Final = f'"{META_CLIENT_CAPABILITIES}":'.encode()
+_META_LEVEL: Final = f',"{META_LOG_LEVEL}":'.encode()
+
+
+def _per_call(call: Call, progress_token: int) -> bytes:
+    level = call.client.log_level
+    if level is None and not call.wants_progress:
+        return b""
+    written = b"" if level is None else _META_LEVEL + _encode(level)
+    return written + b',"progressToken":%d' % progress_token if call.wants_progress else written
+
+
+def _rest_of_meta(meta: Raw) -> bytes:
+    rest = meta.without(*_ENVELOPE_META)
+    return b"," + rest.encode().strip()[1:-1] if len(rest) else b""
+
+
+def read_result(data: bytes) -> Result:
+    """The result object `data` with its kind.
+
+    The bytes are kept as they are. Raises `InvalidResult` for a `resultType` nobody knows, and for
+    a result that is no object.
+    """
+    if data[:1] != b"{":
+        raise InvalidResult("its result is not an object")
+    try:
+        head = _read_head(data)
+    except msgspec.MsgspecError:
+        raise InvalidResult("its resultType is not a string") from None
+    kind = _KINDS.get(head.resultType)
+    if kind is None:
+        raise InvalidResult(f"the resultType {head.resultType[:40]!r} is unknown")
+    return Result(Raw(data), kind)
+
+
+def progress_token(params: Raw) -> int | str | None:
+    """The `progressToken` of a progress notification; None when it has none."""
+    try:
+        return _read_progress(params.encode()).progressToken
+    except msgspec.MsgspecError:
+        return None
+
+
+def request_of(params: Raw) -> int | str | None:
+    """The request a `notifications/cancelled` is about; None when it names none."""
+    try:
+        return _read_cancelled(params.encode()).requestId
+    except msgspec.MsgspecError:
+        return None
+
+
+def subscription_id(params: Raw) -> int | str | None:
+    """The subscription a notification is tagged with; None when it is not tagged."""
+    try:
+        tagged = _read_tag(params.encode())
+    except msgspec.MsgspecError:
+        return None
+    return tagged.meta.subscription if tagged.meta is not None else None
+
+
+def canonical(method: str, params: Raw) -> Notification:
+    """A server's notification without what ties it to our own requests."""
+    raw = params
+    if method == PROGRESS:
+        return Notification(method, raw.without("progressToken"))
+    if "_meta" in raw:
+        meta = raw.object("_meta")
+        if META_SUBSCRIPTION_ID in meta:
+            rest = meta.without(META_SUBSCRIPTION_ID)
+            raw = raw.with_members({"_meta": rest.encode()}) if len(rest) else raw.without("_meta")
+    return Notification(method, raw)
+
+
+def untagged(result: Raw) -> Raw:
+    """The result of a listen request without the subscription's id."""
+    return canonical(LISTEN, result).params
+
+
+def discovery(data: bytes) -> Discovery | None:
+    """The answer to `server/discover`, or None when it is none."""
+    try:
+        return _read_discovery(data)
+    except msgspec.MsgspecError:
+        return None
+
+
+def supported_versions(data: Any) -> tuple[str, ...]:
+    """The versions named in the data of an unsupported protocol version error."""
+    try:
+        return msgspec.convert(data, _Unsupported).supported
+    except msgspec.MsgspecError:
+        return ()
+
+
+class _Unsupported(msgspec.Struct):
+    supported: tuple[str, ...] = ()

@@ -1,0 +1,179 @@
+"""The commands that start no gateway, as processes: output, exit codes, manners."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from lockgate import __version__
+from lockgate.cli.exits import EXITS
+from tests.cli.program import COMMAND, Terminal, config_file, environment, run, tiny
+
+
+def test_version_is_instant() -> None:
+    took: list[float] = []
+    for _ in range(5):
+        began = time.perf_counter()
+        done = subprocess.run(
+            [*COMMAND, "--version"], capture_output=True, text=True, check=True, env=environment()
+        )
+        took.append(time.perf_counter() - began)
+        assert done.stdout == f"lockgate, version {__version__}\n"
+    assert min(took) < 0.5  # 0.07 s on an idle machine; the bound is for a busy one
+
+
+def test_version_and_help_import_nothing_heavy() -> None:
+    heavy = ("pydantic", "rich", "uvloop", "asyncio", "ruamel", "cryptography", "lockgate.gateway")
+    code = (
+        "import sys; from lockgate.cli.main import run; run(['--help']); run(['--version']); "
+        f"print([name for name in {heavy!r} if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=20
+    )
+    assert done.stderr == "[]\n"
+    for command in ("up", "tools", "call", "config", "completion"):
+        assert f"  {command} " in done.stdout
+    for code_, meaning in EXITS.items():
+        assert f"{code_}  {meaning}" in " ".join(done.stdout.split()).replace(
+            f"{code_} ", f"{code_}  "
+        )
+
+
+@pytest.mark.parametrize(
+    "args", [["up"], ["tools"], ["call"], ["config", "import"], ["completion"]]
+)
+def test_every_command_has_help(args: list[str]) -> None:
+    done = run(*args, "-h")
+    assert done.returncode == 0
+    assert done.stdout.startswith("Usage: lockgate ")
+
+
+def test_a_misspelt_command_gets_a_suggestion() -> None:
+    done = run("confg", "check")
+    assert done.returncode == 2
+    assert "Did you mean 'config'?" in done.stderr
+
+
+def test_check_of_a_good_file(tmp_path: Path) -> None:
+    path = config_file(tmp_path, {"a": {"command": "sh"}, "b": {"disabled": True}})
+    done = run("config", "check", path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"{path} is usable: 1 server, 1 disabled.\n"
+
+
+def test_check_of_a_bad_file(tmp_path: Path) -> None:
+    path = config_file(tmp_path, {"a": {"comand": "sh", "env": {"A": "${GONE}"}}}, prot=1)
+    done = run("config", "check", path)
+    assert done.returncode == 2
+    assert done.stdout.splitlines() == [
+        "error: The key 'comand' of server 'a' is not known.  [unknown-key]",
+        f"  at {path}:1:23",
+        "  → Did you mean 'command'?",
+        "error: The environment variable GONE is not set.  [variable-missing]",
+        f"  at {path}:1:52",
+        "  → Set GONE before starting, or write a default: ${GONE:-…}.",
+        "error: The key 'prot' of `lockgate` is not known.  [unknown-key]",
+        f"  at {path}:1:79",
+        "  → Did you mean 'port'?",
+        "3 errors",
+    ]
+    machine = run("config", "check", path, "--json")
+    assert machine.returncode == 2
+    first = json.loads(machine.stdout)[0]
+    assert first["id"] == "unknown-key"
+    assert (first["line"], first["column"]) == (1, 23)
+
+
+@pytest.mark.parametrize("command", ["up", "tools", "call"])
+def test_no_command_starts_with_a_bad_file(command: str, tmp_path: Path) -> None:
+    path = config_file(tmp_path, {"a": {"comand": "sh"}})
+    done = run(command, path, *(["x"] if command == "call" else []))
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "Did you mean 'command'?" in done.stderr
+
+
+def test_show_masks(tmp_path: Path) -> None:
+    server = tiny(env={"API_KEY": "planted", "OTHER": "${PLANTED}"})
+    path = config_file(tmp_path, {"a": server})
+    done = run("config", "show", path, "--json", PLANTED="planted-too")
+    assert done.returncode == 0
+    assert "planted" not in done.stdout + done.stderr
+    shown = json.loads(done.stdout)
+    assert shown["servers"]["a"]["env"] == {"API_KEY": "********", "OTHER": "${PLANTED}"}
+    assert "port: 4040" in run("config", "show", path, PLANTED="x").stdout
+
+
+def test_schema() -> None:
+    done = run("config", "schema")
+    assert json.loads(done.stdout)["title"] == "Lockgate configuration"
+
+
+def test_import(tmp_path: Path) -> None:
+    (tmp_path / ".cursor").mkdir()
+    source = tmp_path / ".cursor" / "mcp.json"
+    source.write_text('{"mcpServers": {"time": {"command": "sh", "env": {"KEY": "planted"}}}}')
+    target = tmp_path / "all.json"
+    arguments = ("config", "import", target, "--project", tmp_path)
+    dry = run(*arguments, "--dry-run", HOME=str(tmp_path))
+    assert dry.returncode == 0
+    assert not target.exists()
+    done = run(*arguments, HOME=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert f"Cursor  {source}\n  time: imported\n" in done.stderr
+    assert "readable by you only" in done.stderr
+    assert "planted" not in done.stderr + done.stdout
+    assert json.loads(target.read_text())["mcpServers"]["time"]["env"] == {"KEY": "planted"}
+    again = run(*arguments, HOME=str(tmp_path))
+    assert again.returncode == 1
+    assert "--force" in again.stderr
+    assert run(*arguments, "--force", HOME=str(tmp_path)).returncode == 0
+    machine = run(*arguments, "--dry-run", "--json", HOME=str(tmp_path))
+    assert json.loads(machine.stdout)["servers"] == ["time"]
+
+
+def test_import_finds_nothing(tmp_path: Path) -> None:
+    done = run("config", "import", tmp_path / "x.json", "--project", tmp_path, HOME=str(tmp_path))
+    assert done.returncode == 1
+    assert "No servers were found" in done.stderr
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(shell: str) -> None:
+    assert "_LOCKGATE_COMPLETE" in run("completion", shell).stdout
+    words = {"COMP_WORDS": "lockgate co", "COMP_CWORD": "co" if shell == "fish" else "1"}
+    done = run(_LOCKGATE_COMPLETE=f"{shell}_complete", **words)
+    assert "config" in done.stdout
+    assert "completion" in done.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
+def test_colours_are_for_terminals_that_want_them(tmp_path: Path) -> None:
+    path = config_file(tmp_path, {"a": {"comand": "sh"}})
+    for environ, coloured in (({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)):
+        terminal = Terminal("config", "check", path, **environ)
+        shown = terminal.read_all()
+        assert terminal.end() == 2
+        assert "Did you mean 'command'?" in shown
+        assert ("\x1b[" in shown) == coloured
+
+
+def test_a_closed_pipe_ends_it_silently() -> None:
+    child = subprocess.Popen(
+        [*COMMAND, "config", "schema"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
+    )
+    assert child.stdout is not None
+    assert child.stderr is not None
+    child.stdout.close()
+    assert child.stderr.read() == b""
+    assert child.wait(20) == 1
+    child.stderr.close()

@@ -1,0 +1,91 @@
+"""The suite's server scenarios across the eras: each client era against servers of one era alone.
+
+The gateway stands in front of a server that knows a single era, and of a second one of the same or
+the other era; the suite's clients know a single era too. What the counts leave out is in
+``tests/bridge``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.bridge.requirements import cells, requirement
+from tests.support import conformance, running
+
+pytestmark = pytest.mark.conformance
+
+CLIENT = {"L": "2025-11-25", "M": "2026-07-28"}
+SERVER = {"L": "old", "M": "new"}
+# How many scenarios and checks have to succeed, at least, by client and server era.
+SCORES = {"LL": (30, 70), "LM": (30, 70), "ML": (36, 117), "MM": (37, 120)}
+# What a bridge cannot reach: the scenario insists on a key that only the server can choose, and a
+# server of the handshake era gives its questions none.
+OUT_OF_REACH = {"ML": {"input-required-result-basic-elicitation"}}
+# Transport, and the era of the second server.
+FLEETS = [("http", "L"), ("http", "M"), ("stdio", "L"), ("stdio", "M")]
+
+
+def entry(name: str, transport: str, stack: list[Any]) -> dict[str, Any]:
+    """How a configuration names the fixture; one over HTTP is started, and ended with the stack."""
+    if transport == "stdio":
+        command, *arguments = running.fixture_command(name, "--stdio")
+        return {"command": command, "args": arguments, "cwd": str(running.REPOSITORY)}
+    server = running.fixture_server(name)
+    stack.append(server)
+    return {"url": server.__enter__()}
+
+
+@pytest.fixture(scope="module")
+def endpoints(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The URL of a gateway in front of a fleet, started when first asked for."""
+    stack: list[Any] = []
+    known: dict[tuple[str, str, str], str] = {}
+
+    def endpoint(era: str, transport: str, second: str) -> str:
+        key = (era, transport, second)
+        if key not in known:
+            servers = {
+                "everything": entry(f"{SERVER[era]}_everything", transport, stack),
+                "second": entry(f"{SERVER[second]}_second", transport, stack),
+            }
+            folder = tmp_path_factory.mktemp("cell")
+            served = running.gateway(running.config_of(servers, folder, naming="bare"))
+            stack.append(served)
+            known[key] = served.__enter__()
+        return known[key]
+
+    try:
+        yield endpoint
+    finally:
+        for opened in reversed(stack):
+            opened.__exit__(None, None, None)
+
+
+@requirement("suite-counts", "mixed-fleet")
+@pytest.mark.parametrize(("transport", "second"), FLEETS)
+@cells
+def test_required_scenarios(
+    cell: str, transport: str, second: str, endpoints: Any, tmp_path: Path
+) -> None:
+    revision = CLIENT[cell[0]]
+    names = conformance.required(revision, "server")
+    outcome = conformance.run_server(endpoints(cell[1], transport, second), revision, tmp_path)
+
+    reachable = [name for name in names if name not in OUT_OF_REACH.get(cell, ())]
+    trouble = [line for line in outcome.trouble(reachable) if "SKIPPED" not in line]
+    scenarios, checks = len(outcome.succeeded(names)), outcome.successes(names)
+    assert not trouble, "\n".join([f"{scenarios}, {checks}", *trouble, "", outcome.output[-1500:]])
+    assert (scenarios, checks) >= SCORES[cell]
+    assert checks >= SCORES[cell][1]
+
+
+@requirement("suite-counts")
+@cells
+def test_a_scenario_out_of_reach_is_out_of_reach(cell: str) -> None:
+    names = conformance.required(CLIENT[cell[0]], "server")
+    assert OUT_OF_REACH.get(cell, set()) <= set(names)
+    assert len(names) - SCORES[cell][0] == len(OUT_OF_REACH.get(cell, ()))

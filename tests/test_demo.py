@@ -1,0 +1,60 @@
+"""`make demo` on this machine: servers from the registries, the official client, a clean end.
+
+Must not know: how the demo works; reads what a person would read.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+ROWS = re.compile(r"^│ (\w+) +│ (stdio|http) +│ .*$", re.MULTILINE)
+
+
+@contextmanager
+def demo(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "demo", "--port", "0", *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+
+
+@pytest.mark.interop
+@pytest.mark.slow
+def test_the_demo_calls_every_server_and_serves_until_told_to_stop() -> None:
+    with demo("--once") as process:
+        said, _ = process.communicate(timeout=200)
+    assert process.returncode == 0, said
+    rows = {row[1]: row[0] for row in ROWS.finditer(said)}
+    assert {"time", "excel", "calculator"} <= rows.keys(), said
+    assert "42" in rows["calculator"]
+    assert not [row for row in rows.values() if "failed" in row]
+    # What was installed is kept, so the second run is about serving and stopping.
+    with demo() as process:
+        assert process.stdout is not None
+        lines: list[str] = []
+        for line in process.stdout:
+            lines.append(line)
+            if line.startswith("Serving "):
+                break
+        assert any("claude mcp add" in line for line in lines), "".join(lines)
+        process.send_signal(signal.SIGINT)
+        rest, _ = process.communicate(timeout=30)
+    assert process.returncode == 0, rest
+    assert "exit code 0" in rest

@@ -1,0 +1,103 @@
+"""A stdio server for tests; its arguments say what it does. Runs as a process of its own.
+
+modern | old | dual      what it speaks
+silent                   old, and says nothing to requests before it is initialized
+slow                     modern, and answers the first request late
+"""
+
+import json
+import os
+import sys
+import time
+from typing import Any
+
+MODE = sys.argv[1]
+VERSION = "io.modelcontextprotocol/protocolVersion"
+SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId"
+state: dict[str, Any] = {"initialized": False, "asked": None, "cancelled": [], "answers": []}
+
+
+def say(**message: Any) -> None:
+    sys.stdout.write(json.dumps({"jsonrpc": "2.0", **message}) + "\n")
+    sys.stdout.flush()
+
+
+def note(method: str, **params: Any) -> None:
+    say(method=method, params=params)
+
+
+def serve(message: dict[str, Any]) -> None:
+    method, request_id = message.get("method"), message.get("id")
+    params = message.get("params", {})
+    if method is None:
+        state["answers"].append(message)
+        if state["asked"] is not None:
+            waiting, state["asked"] = state["asked"], None
+            say(id=waiting, result={"got": message.get("result"), "error": message.get("error")})
+    elif method == "notifications/cancelled":
+        state["cancelled"].append(params["requestId"])
+    elif request_id is None:
+        pass
+    elif method == "initialize":
+        initialize(request_id)
+    elif VERSION in params.get("_meta", {}):
+        if MODE in {"old", "silent"}:
+            if MODE == "old":
+                say(id=request_id, error={"code": -32602, "message": "what?"})
+        else:
+            tool(method, request_id, params)
+    elif state["initialized"]:
+        tool(method, request_id, params)
+
+
+def initialize(request_id: Any) -> None:
+    if MODE in {"modern", "slow"}:
+        say(id=request_id, error={"code": -32601, "message": "Method not found"})
+        return
+    state["initialized"] = True
+    capabilities = {"tools": {"listChanged": True}, "logging": {}}
+    say(
+        id=request_id,
+        result={
+            "protocolVersion": "2025-06-18",
+            "capabilities": capabilities,
+            "serverInfo": {"name": MODE, "version": "1"},
+        },
+    )
+
+
+def tool(method: str, request_id: Any, params: dict[str, Any]) -> None:
+    if method == "server/discover":
+        if MODE == "slow":
+            time.sleep(0.3)
+        say(id=request_id, result={"supportedVersions": ["2026-07-28"], "capabilities": {}})
+        return
+    if method == "subscriptions/listen":
+        meta = {SUBSCRIPTION: request_id}
+        wanted = params["notifications"]
+        note("notifications/subscriptions/acknowledged", notifications=wanted, _meta=meta)
+        note("notifications/tools/list_changed", _meta=meta)
+        return
+    name = params.get("name")
+    if name == "die":
+        os._exit(3)
+    elif name == "hang":
+        return
+    elif name == "ask":
+        state["asked"] = request_id
+        say(id="q1", method="elicitation/create", params={"message": "?"})
+    elif name == "noise":
+        sys.stdout.write("not json\n\n[]\n")
+        note("notifications/progress", progressToken=params["_meta"]["progressToken"], progress=1)
+        note("notifications/message", level="info", data="x")
+        note("notifications/tools/list_changed")
+        say(id=request_id, result={"ok": True})
+    else:
+        say(
+            id=request_id,
+            result={"pid": os.getpid(), "cancelled": state["cancelled"], "params": params},
+        )
+
+
+for line in sys.stdin:
+    serve(json.loads(line))

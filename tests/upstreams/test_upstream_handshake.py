@@ -1,0 +1,613 @@
+"""Upstream toward servers of the handshake era over HTTP."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from lockgate.core.message import Call, Failure, Reply, Result
+from lockgate.core.raw import Raw
+from tests.upstreams.calls import Heard, bad, call, eventually, good, run, upstream
+from tests.upstreams.old_server import OldServer
+from tests.upstreams.scripted import Answer, Asked
+
+DONE = {"content": [{"type": "text", "text": "ok"}]}
+
+
+def old(**more: Any) -> Call:
+    return call(more.pop("method", "tools/call"), era="handshake", **{"affinity": "a", **more})
+
+
+async def done(asked: Asked, answer: Answer) -> None:
+    answer.result(DONE)
+
+
+@pytest.mark.parametrize("version", ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"])
+@pytest.mark.parametrize("stateless", [False, True])
+def test_the_probe_falls_back_and_a_session_is_opened_once(version: str, stateless: bool) -> None:
+    async def test() -> None:
+        async with (
+            OldServer(done, version=version, stateless=stateless) as server,
+            upstream(server.url) as one,
+        ):
+            for _ in range(3):
+                assert good(await one.send(old(caps={"sampling": {}}))) == DONE
+            assert server.methods() == [
+                "server/discover", "initialize", "notifications/initialized", *["tools/call"] * 3
+            ]  # fmt: skip
+            opened = server.asked[1].params
+            assert opened["protocolVersion"] == "2025-11-25"
+            assert opened["capabilities"] == {"sampling": {}}
+            assert opened["clientInfo"] == {"name": "tester", "version": "1"}
+            last = server.asked[-1]
+            assert last.headers["mcp-protocol-version"] == version
+            assert last.headers.get("mcp-session-id") == (None if stateless else "s1")
+            assert one.state.eras == {"handshake"}
+            assert one.state.name == "old"
+        assert server.deleted == ([] if stateless else ["s1"])
+
+    run(test())
+
+
+def test_discover_gives_the_servers_own_introduction() -> None:
+    async def test() -> None:
+        async with OldServer(done) as server, upstream(server.url) as one:
+            found = good(await one.send(old(method="server/discover")))
+            assert found["supportedVersions"] == ["2025-11-25"]
+            assert found["instructions"] == "be kind"
+            assert found["_meta"]["io.modelcontextprotocol/serverInfo"]["name"] == "old"
+
+    run(test())
+
+
+def test_modern_callers_need_a_bridge() -> None:
+    async def test() -> None:
+        async with OldServer(done) as server, upstream(server.url) as one:
+            assert bad(await one.send(call())).reason == "needs-bridge"
+
+    run(test())
+
+
+def test_sessions_are_separate_by_principal_capabilities_and_affinity() -> None:
+    async def test() -> None:
+        async with OldServer(done) as server, upstream(server.url) as one:
+            for more in ({}, {"who": "bob"}, {"caps": {"roots": {}}}, {"affinity": "b"}, {}):
+                good(await one.send(old(**more)))
+            assert len(server.sessions) == 4
+            await one.end_session("b")
+            good(await one.send(old(affinity="b")))
+            assert server.methods().count("initialize") == 5
+
+    run(test())
+
+
+def test_opening_is_done_once_for_all_who_wait() -> None:
+    async def test() -> None:
+        async with OldServer(done) as server, upstream(server.url) as one:
+            await asyncio.gather(*[one.send(old()) for _ in range(20)])
+            assert server.methods().count("initialize") == 1
+
+    run(test())
+
+
+def test_sessions_are_bounded_and_the_oldest_idle_one_makes_room() -> None:
+    release = asyncio.Event()
+
+    async def script(asked: Asked, answer: Answer) -> None:
+        if asked.params["name"] == "wait":
+            await release.wait()
+        answer.result(DONE)
+
+    async def test() -> None:
+        limits = {"sessions": 2}
+        async with OldServer(script) as server, upstream(server.url, limits=limits) as one:
+            for affinity in "abc":
+                good(await one.send(old(affinity=affinity)))
+            await eventually(lambda: server.deleted == ["s1"])
+            waiting = [
+                asyncio.create_task(one.send(old(affinity=affinity, params={"name": "wait"})))
+                for affinity in "bc"
+            ]
+            await eventually(lambda: server.methods().count("tools/call") >= 5)
+            assert bad(await one.send(old(affinity="d"))).reason == "upstream-busy"
+            release.set()
+            await asyncio.gather(*waiting)
+
+    run(test())
+
+
+def test_a_forgotten_session_is_opened_again_and_the_call_made_once_more() -> None:
+    async def test() -> None:
+        async with OldServer(done) as server, upstream(server.url) as one:
+            good(await one.send(old()))
+            server.forget()
+            good(await one.send(old()))
+            assert server.methods().count("initialize") == 2
+
+    run(test())
+
+
+def test_a_server_that_forgets_always_is_not_asked_for_ever() -> None:
+    async def script(asked: Asked, answer: Answer) -> None:
+        answer.send(404)
+
+    async def test() -> None:
+        async with OldServer(script) as server, upstream(server.url) as one:
+            assert bad(await one.send(old())).reason == "upstream-session-lost"
+
+    run(test())
+
+
+def test_progress_logs_and_errors() -> None:
+    async def script(asked: Asked, answer: Answer) -> None:
+        answer.stream()
+        token = asked.params["_meta"]["progressToken"]
+        answer.event(None, event_id="e0")
+        answer.note("notifications/progress", progressToken=token, progress=0.5)
+        answer.note("notifications/message", level="info", data="hello")
+        answer.event(
+            {
+                "jsonrpc": "2.0",
+                "id": asked.id,
+                "error": {"code": -32002, "message": "gone", "data": 7},
+            }
+        )
+        answer.end()
+
+    async def test() -> None:
+        async with OldServer(script) as server, upstream(server.url) as one:
+            heard = Heard()
+            failure = bad(await one.send(old(wants_progress=True, emit=heard)))
+            assert (failure.code, failure.message, failure.data) == (-32002, "gone", 7)
+            assert heard.methods() == ["notifications/progress", "notifications/message"]
+            assert dict(heard[0].params) == {"progress": 0.5}
+
+    run(test())
+
+
+def test_cancelling_tells_the_server() -> None:
+    begun = asyncio.Event()
+    hold = asyncio.Event()
+
+    async def script(asked: Asked, answer: Answer) -> None:
+        begun.set()
+        await answer.gone()
+
+    class Server(OldServer):
+        async def told(self, asked: Asked) -> None:
+            if asked.method == "notifications/cancelled":
+                hold.set()
+
+    async def test() -> None:
+        async with Server(script) as server, upstream(server.url) as one:
+            task = asyncio.create_task(one.send(old()))
+            await begun.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            await hold.wait()
+            ids = [asked.id for asked in server.asked if asked.method == "tools/call"]
+            assert server.asked[-1].params["requestId"] == ids[0]
+
+    run(test())
+
+
+def asks(*requests: dict[str, Any]) -> Callable[[Asked, Answer], Awaitable[None]]:
+    """A tool that asks `requests` one after the other, then gives the answers it got."""
+
+    async def script(asked: Asked, answer: Answer) -> None:
+        server: OldServer = script.server  # type: ignore[attr-defined]
+        answer.stream()
+        for number, request in enumerate(requests):
+            answer.event({"jsonrpc": "2.0", "id": f"q{number}", **request})
+            await eventually(lambda enough=number: len(server.answers) > enough)
+        answer.finish({"content": [], "structuredContent": {"got": server.answers}})
+
+    return script
+
+
+ELICIT = {"method": "elicitation/create", "params": {"message": "name?", "odd": [1, 2.50]}}
+SAMPLE = {"method": "sampling/createMessage", "params": {"messages": []}}
+
+
+def test_a_question_parks_the_call_and_the_answer_continues_it() -> None:
+    script = asks(ELICIT, SAMPLE)
+
+    async def test() -> None:
+        async with OldServer(script) as server, upstream(server.url) as one:
+            script.server = server  # type: ignore[attr-defined]
+            reply = await one.send(old())
+            assert isinstance(reply, Result)
+            assert reply.kind == "input_required"
+            [(key, request)] = reply.raw["inputRequests"].items()
+            assert request == ELICIT
+            params = {
+                "name": "echo",
+                "arguments": {"text": "hi"},
+                "requestState": reply.raw["requestState"],
+                "inputResponses": {key: {"action": "accept", "content": {"n": 1}}},
+            }
+            reply = await one.send(old(params=params))
+            assert isinstance(reply, Result)
+            [(key, request)] = reply.raw["inputRequests"].items()
+            assert request == SAMPLE
+            params["requestState"] = reply.raw["requestState"]
+            error = {"code": -1, "message": "user said no", "data": {"x": 1}}
+            params["inputResponses"] = {key: {"_lockgate/error": error}}
+            reply = good(await one.send(old(params=params)))
+            first, second = reply["structuredContent"]["got"]
+            assert first["result"] == {"action": "accept", "content": {"n": 1}}
+            assert second["error"] == error
+            assert server.methods().count("tools/call") == 1
+
+    run(test())
+
+
+def test_a_parked_call_belongs_to_its_caller_and_can_be_taken_up_once() -> None:
+    script = asks(ELICIT)
+
+    async def test() -> None:
+        async with OldServer(script) as server, upstream(server.url) as one:
+            script.server = server  # type: ignore[attr-defined]
+            reply = await one.send(old())
+            [key] = reply.raw["inputRequests"]  # type: ignore[union-attr]
+            state = reply.raw["requestState"]  # type: ignore[union-attr]
+            params = {"name": "echo", "requestState": state, "inputResponses": {key: {}}}
+            for more in ({"who": "mallory"}, {"affinity": "b"}, {"method": "prompts/get"}):
+                failure = bad(await one.send(old(params=params, **more)))
+                assert (failure.code, failure.reason) == (-32602, "unknown-request-state")
+            good(await one.send(old(params=params)))
+            assert bad(await one.send(old(params=params))).reason == "unknown-request-state"
+
+    run(test())
+
+
+def test_a_missing_answer_is_asked_for_again() -> None:
+    script = asks(ELICIT)
+
+    async def test() -> None:
+        async with OldServer(script) as server, upstream(server.url) as one:
+            script.server = server  # type: ignore[attr-defined]
+            reply = await one.send(old())
+            params = {"name": "echo", "requestState": reply.raw["requestState"]}  # type: ignore[union-attr]
+            reply = await one.send(old(params=params))
+            assert isinstance(reply, Result)
+            [(key, request)] = reply.raw["inputRequests"].items()
+            assert request == ELICIT
+            params |= {"requestState": reply.raw["requestState"], "inputResponses": {key: {}}}
+            good(await one.send(old(params=params)))
+
+    run(test())
+
+
+def test_a_ping_is_answered_during_a_call() -> None:
+    script = asks({"method": "ping"})
+
+    async def test() -> None:
+        async with OldServer(script) as server, upstream(server.url) as one:
+            script.server = server  # type: ignore[attr-defined]
+            good(await one.send(old()))
+            assert server.answers == [{"jsonrpc": "2.0", "id": "q0", "result": {}}]
+
+    run(test())
+
+
+def test_a_broken_stream_is_taken_up_where_it_ended() -> None:
+    class Server(OldServer):
+        async def _get(self, session: str, asked: Asked, answer: Answer) -> None:
+            assert asked.headers["last-event-id"] == "e1"
+            answer.stream()
+            answer.event({"jsonrpc": "2.0", "id": self.asked[-2].id, "result": DONE}, event_id="e2")
+            answer.end()
+
+    async def script(asked: Asked, answer: Answer) -> None:
+        answer.stream()
+        answer.event(None, event_id="e1", retry=1)
+        answer.end()
+
+    async def test() -> None:
+        async with Server(script) as server, upstream(server.url) as one:
+            assert good(await one.send(old())) == DONE
+
+    run(test())
+
+
+def test_a_stream_without_ids_cannot_be_taken_up() -> None:
+    async def script(asked: Asked, answer: Answer) -> None:
+        answer.stream()
+        answer.end()
+
+    async def test() -> None:
+        async with OldServer(script) as server, upstream(server.url) as one:
+            assert bad(await one.send(old())).reason == "upstream-lost"
+
+    run(test())
+
+
+LISTEN = {
+    "notifications": {
+        "toolsListChanged": True,
+        "promptsListChanged": True,
+        "resourceSubscriptions": ["file:///a"],
+    }
+}
+
+
+def listen(one: Any, heard: Heard, **more: Any) -> asyncio.Task[Reply]:
+    params = more.pop("params", LISTEN)
+    return asyncio.create_task(
+        one.send(old(method="subscriptions/listen", params=params, emit=heard, **more))
+    )
+
+
+def test_listening_subscribes_and_hears_the_standing_stream() -> None:
+    async def test() -> None:
+        async with OldServer(done) as server, upstream(server.url) as one:
+            heard = Heard()
+            task = listen(one, heard)
+            await heard.until(len)
+            assert heard[0].method == "notifications/subscriptions/acknowledged"
+            assert heard[0].params["notifications"] == {
+                "toolsListChanged": True,
+                "resourceSubscriptions": ["file:///a"],
+            }
+            get = server.gets["s1"]
+            get.note("notifications/tools/list_changed")
+            get.note("notifications/resources/updated", uri="file:///a")
+            get.note("notifications/resources/updated", uri="file:///b")
+            get.note("notifications/resources/list_changed")
+            get.note("notifications/message", level="info", data="x")
+            get.note("notifications/elicitation/complete", elicitationId="e")
+            await heard.until(lambda all_: len(all_) == 5)
+            assert heard.methods()[1:] == [
+                "notifications/tools/list_changed",
+                "notifications/resources/updated",
+                "notifications/message",
+                "notifications/elicitation/complete",
+            ]
+            good(await one.send(old()))
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            await eventually(lambda: "resources/unsubscribe" in server.methods())
+
+    run(test())
+
+
+def test_a_second_listener_shares_subscriptions() -> None:
+    async def test() -> None:
+        async with OldServer(done) as server, upstream(server.url) as one:
+            first, second = Heard(), Heard()
+            task = listen(one, first)
+            await first.until(len)
+            other = listen(one, second)
+            await second.until(len)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            server.gets["s1"].note("notifications/resources/updated", uri="file:///a/part")
+            await second.until(lambda all_: len(all_) == 2)
+            methods = server.methods()
+            assert methods.count("resources/subscribe") == 1
+            assert "resources/unsubscribe" not in methods
+            other.cancel()
+            await asyncio.gather(other, return_exceptions=True)
+
+    run(test())
+
+
+def test_a_listener_survives_a_forgotten_session() -> None:
+    async def test() -> None:
+        async with OldServer(done) as server, upstream(server.url) as one:
+            heard = Heard()
+            task = listen(one, heard)
+            await heard.until(len)
+            server.forget()
+            server.gets["s1"].drop()
+            await heard.until(lambda all_: len(all_) == 3)
+            assert heard.methods()[1:] == [
+                "notifications/tools/list_changed",
+                "notifications/resources/updated",
+            ]
+            server.gets["s2"].note("notifications/tools/list_changed")
+            await heard.until(lambda all_: len(all_) == 4)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    run(test())
+
+
+def test_a_request_outside_of_calls_goes_to_who_listens() -> None:
+    async def ask(method: str, params: Raw) -> Reply:
+        if method == "roots/list":
+            return Result(Raw.of({"roots": [], "asked": dict(params)}))
+        return Failure(-7, "no", "client", data={"d": 1})
+
+    async def test() -> None:
+        async with OldServer(done) as server, upstream(server.url) as one:
+            heard = Heard()
+            task = listen(one, heard, ask=ask)
+            await heard.until(len)
+            get = server.gets["s1"]
+            get.event({"jsonrpc": "2.0", "id": 7, "method": "roots/list", "params": {"p": 1}})
+            get.event({"jsonrpc": "2.0", "id": 8, "method": "sampling/createMessage"})
+            await eventually(lambda: len(server.answers) >= 2)
+            by_id = {answer["id"]: answer for answer in server.answers}
+            assert by_id[7]["result"] == {"roots": [], "asked": {"p": 1}}
+            assert by_id[8]["error"] == {"code": -7, "message": "no", "data": {"d": 1}}
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    run(test())
+
+
+def test_a_request_on_the_standing_stream_is_adopted_by_the_only_call() -> None:
+    async def script(asked: Asked, answer: Answer) -> None:
+        server: OldServer = script.server  # type: ignore[attr-defined]
+        server.gets["s1"].event({"jsonrpc": "2.0", "id": "q0", **ELICIT})
+        await eventually(lambda: server.answers)
+        answer.result({"got": server.answers[0]["result"]})
+
+    async def test() -> None:
+        async with OldServer(script) as server, upstream(server.url) as one:
+            script.server = server  # type: ignore[attr-defined]
+            heard = Heard()
+            task = listen(one, heard)
+            await heard.until(len)
+            reply = await one.send(old())
+            assert isinstance(reply, Result)
+            [(key, request)] = reply.raw["inputRequests"].items()
+            assert request == ELICIT
+            params = {
+                "name": "echo",
+                "requestState": reply.raw["requestState"],
+                "inputResponses": {key: {"a": 1}},
+            }
+            assert good(await one.send(old(params=params))) == {"got": {"a": 1}}
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    run(test())
+
+
+def test_stopping_ends_listeners_gracefully() -> None:
+    async def test() -> None:
+        async with OldServer(done) as server, upstream(server.url) as one:
+            heard = Heard()
+            task = listen(one, heard)
+            await heard.until(len)
+            await one.stop(1.0)
+            assert good(await task) == {}
+
+    run(test())
+
+
+def test_a_server_without_a_standing_stream() -> None:
+    async def test() -> None:
+        async with OldServer(done, standing=False) as server, upstream(server.url) as one:
+            heard = Heard()
+            task = listen(one, heard)
+            await heard.until(len)
+            good(await one.send(old()))
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    run(test())
+
+
+def test_the_log_level_follows_the_caller() -> None:
+    async def test() -> None:
+        async with OldServer(done) as server, upstream(server.url) as one:
+            for level in ("info", "info", "debug", None):
+                good(await one.send(old(log_level=level)))
+            levels = [
+                one.params["level"] for one in server.asked if one.method == "logging/setLevel"
+            ]
+            assert levels == ["info", "debug"]
+            good(await one.send(old(method="logging/setLevel", params={"level": "error"})))
+            good(await one.send(old(log_level="error")))
+            assert server.methods().count("logging/setLevel") == 3
+
+    run(test())
+
+
+def test_roots_changed_reaches_an_open_session_only() -> None:
+    async def test() -> None:
+        async with OldServer(done) as server, upstream(server.url) as one:
+            await one.send(old())
+            told = old(method="notifications/roots/list_changed")
+            good(await one.send(told))
+            good(await one.send(told.replace(affinity="new")))
+            await eventually(lambda: "notifications/roots/list_changed" in server.methods())
+            assert server.methods().count("initialize") == 1
+
+    run(test())
+
+
+def test_watchers_hear_of_changed_lists() -> None:
+    async def test() -> None:
+        async with OldServer(done) as server, upstream(server.url) as one:
+            seen: list[str] = []
+            news = asyncio.Event()
+
+            def watcher(changed: Any) -> None:
+                seen.append(changed.subject)
+                news.set()
+
+            one.watch(watcher)
+            good(await one.send(old()))
+            await eventually(lambda: "s2" in server.gets)
+            assert seen == ["state", "state"]
+            news.clear()
+            for _ in range(5):
+                server.gets["s2"].note("notifications/tools/list_changed")
+            await news.wait()
+            assert seen[2] == "tools"
+
+    run(test())
+
+
+def test_a_parked_call_nobody_comes_back_for_is_cancelled() -> None:
+    script = asks(ELICIT)
+
+    async def test() -> None:
+        async with OldServer(script) as server, upstream(server.url) as one:
+            script.server = server  # type: ignore[attr-defined]
+            one._parking._lifetime = 0.02
+            reply = await one.send(old())
+            assert isinstance(reply, Result)
+            await eventually(lambda: "notifications/cancelled" in server.methods())
+            params = {"name": "echo", "requestState": reply.raw["requestState"]}
+            assert bad(await one.send(old(params=params))).reason == "unknown-request-state"
+            [session] = one._connector.handshake.pool.sessions()  # type: ignore[union-attr]
+            assert session.flights == {}
+            assert len(one._parking) == 0
+
+    run(test())
+
+
+def test_parked_calls_are_bounded() -> None:
+    script = asks(ELICIT)
+
+    async def test() -> None:
+        async with OldServer(script) as server, upstream(server.url) as one:
+            script.server = server  # type: ignore[attr-defined]
+            one._parking._per_session = 1
+            assert isinstance(await one.send(old()), Result)
+            assert bad(await one.send(old())).reason == "upstream-busy"
+            await eventually(lambda: server.answers)
+            assert server.answers[0]["error"]["code"] == -32603
+
+    run(test())
+
+
+def test_a_parked_call_in_a_forgotten_session_is_lost() -> None:
+    script = asks(ELICIT)
+
+    async def test() -> None:
+        async with OldServer(script) as server, upstream(server.url) as one:
+            script.server = server  # type: ignore[attr-defined]
+            reply = await one.send(old())
+            server.forget()
+            server.script = done
+            good(await one.send(old()))
+            state = reply.raw["requestState"]  # type: ignore[union-attr]
+            params = {"name": "echo", "requestState": state, "inputResponses": {}}
+            failure = bad(await one.send(old(params=params)))
+            assert failure.reason == "upstream-session-lost"
+
+    run(test())
+
+
+def test_event_streams_keep_their_connections() -> None:
+    async def script(asked: Asked, answer: Answer) -> None:
+        answer.stream()
+        answer.finish(DONE)
+
+    async def test() -> None:
+        async with OldServer(script) as server, upstream(server.url) as one:
+            for _ in range(20):
+                good(await one.send(old()))
+            assert len(server._tasks) <= 2
+
+    run(test())
