@@ -14,7 +14,7 @@ from typing import Any
 
 COMMAND = [sys.executable, "-c", "from lockgate.cli.main import main; main()"]
 TINY = Path(__file__).with_name("tiny_server.py")
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 def tiny(**more: Any) -> dict[str, Any]:

@@ -96,6 +96,14 @@ def test_rules(text: str, expected: list[str], tmp_path: Path) -> None:
     assert ids(write(tmp_path, text)) == expected
 
 
+def test_a_missing_variable_is_one_finding_and_not_two(tmp_path: Path) -> None:
+    text = """{"servers": {"a": {"url": "${A}"}, "b": {"command": "${B}"}},
+               "lockgate": {"session": {"keys": ["${C}"]}, "host": "${D:-::1}"}}"""
+    assert ids(write(tmp_path, text)) == ["variable-missing"] * 3
+    escaped = '{"servers": {"a": {"url": "$${A}"}}}'
+    assert ids(write(tmp_path, escaped)) == ["invalid-value"]
+
+
 def test_a_clients_own_file_may_hold_anything_else(tmp_path: Path) -> None:
     text = '{"numStartups": 3, "projects": {}, "mcpServers": {"a": {"command": "sh"}}}'
     assert ids(write(tmp_path, text, ".claude.json")) == ["client-key"]

@@ -77,6 +77,15 @@ def test_escaping_gives_back_the_text(text: str) -> None:
         assert expand(escaped) == (text, [])
 
 
+def test_a_default_is_in_no_message() -> None:
+    said: list[str] = []
+    expander = Expander({}, PROJECT)
+    for text in ("${my-var:-planted}", "${input:x:-planted}", "${x y:-planted}"):
+        expander.expand(text, lambda *words: said.extend(words))
+    assert said
+    assert "planted" not in " ".join(said)
+
+
 def test_deep_nesting_is_no_problem() -> None:
     text = "${A:-" * 200 + "x" + "}" * 200
     assert expand(text) == ("x", [])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import sys
 import tempfile
 import threading
@@ -133,8 +134,17 @@ def in_front_of(url: str) -> Iterator[str]:
             yield own
 
 
+def give_up(number: int, frame: object) -> None:
+    """Leave in order, so that the gateway does not outlive this process."""
+    raise SystemExit(f"gave up on signal {number}")
+
+
 def main() -> None:
     """Run the scenario the environment names against the address that comes last."""
+    signal.signal(signal.SIGTERM, give_up)
+    signal.signal(signal.SIGALRM, give_up)
+    # Sooner than the suite's own limit, after which it would just kill this process.
+    signal.alarm(25)
     name = os.environ["MCP_CONFORMANCE_SCENARIO"]
     revision = os.environ.get("MCP_CONFORMANCE_PROTOCOL_VERSION", HANDSHAKE)
     with in_front_of(sys.argv[-1]) as url:

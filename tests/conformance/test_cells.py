@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.bridge.requirements import cells, requirement
+from tests.bridge.requirements import requirement
 from tests.support import conformance, running
 
 pytestmark = pytest.mark.conformance
@@ -67,7 +67,6 @@ def endpoints(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 @requirement("suite-counts", "mixed-fleet")
 @pytest.mark.parametrize(("transport", "second"), FLEETS)
-@cells
 def test_required_scenarios(
     cell: str, transport: str, second: str, endpoints: Any, tmp_path: Path
 ) -> None:
@@ -84,7 +83,6 @@ def test_required_scenarios(
 
 
 @requirement("suite-counts")
-@cells
 def test_a_scenario_out_of_reach_is_out_of_reach(cell: str) -> None:
     names = conformance.required(CLIENT[cell[0]], "server")
     assert OUT_OF_REACH.get(cell, set()) <= set(names)

@@ -143,6 +143,11 @@ class FakeResponder:
         return [msgspec.json.decode(e.data) for e in sse.Parser(1 << 20).feed(self.body) if e.data]
 
     @property
+    def ids(self) -> list[bytes]:
+        """The ids of all events, those without data included."""
+        return [e.id.encode() for e in sse.Parser(1 << 20).feed(self.body) if e.id is not None]
+
+    @property
     def code(self) -> int:
         return self.json()["error"]["code"]
 
@@ -254,8 +259,9 @@ class Play:
     ) -> HttpRequest:
         return http(message(method, params, number), self.session)
 
-    def get(self) -> HttpRequest:
-        return http(headers={**self.session, b"accept": b"text/event-stream"}, method="GET")
+    def get(self, last: bytes | None = None) -> HttpRequest:
+        headers = {**self.session, b"accept": b"text/event-stream", b"last-event-id": last}
+        return http(headers=headers, method="GET")
 
 
 @asynccontextmanager

@@ -40,6 +40,10 @@ class Outcome:
             check["status"] == "SUCCESS" for name in names for check in self.checks.get(name, ())
         )
 
+    def kinds(self, name: str) -> int:
+        """How many different checks of a scenario succeeded; a client may cause some twice."""
+        return len({c["name"] for c in self.checks.get(name, ()) if c["status"] == "SUCCESS"})
+
     def trouble(self, names: Sequence[str]) -> list[str]:
         """One line for each check of these scenarios that did not succeed."""
         lines = [f"{name}: not run" for name in names if name not in self.checks]

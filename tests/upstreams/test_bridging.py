@@ -15,7 +15,7 @@ from lockgate.wire.bridge import TASKS
 MODERN = ClientFacts(
     era="modern",
     protocol_version="2026-07-28",
-    capabilities=Raw.of({"elicitation": {}, "extensions": {TASKS: {}}}),
+    capabilities=Raw.of({"elicitation": {"form": {}, "url": {}}, "extensions": {TASKS: {}}}),
     capabilities_key="rich",
 )
 HANDSHAKE = ClientFacts(
@@ -72,7 +72,7 @@ def test_a_stateless_client_is_introduced_without_extensions() -> None:
     run(ToHandshake(link).send(call(MODERN)))
     facts = link.calls[0].client
     assert (facts.era, facts.protocol_version) == ("handshake", "2025-11-25")
-    assert dict(facts.capabilities) == {"elicitation": {}}
+    assert dict(facts.capabilities) == {"elicitation": {"form": {}, "url": {}}}
     assert facts.capabilities_key != MODERN.capabilities_key
 
 
@@ -104,6 +104,39 @@ def test_what_only_the_old_era_has_is_left_out() -> None:
     reply = run(ToHandshake(Scripted(Result(Raw.of(asked), "input_required"))).send(call(MODERN)))
     assert value(reply)["inputRequests"]["k"]["params"] == {"mode": "url"}
     assert value(reply)["requestState"] == "s"
+
+
+def asks(*methods: str) -> Result:
+    requests = {f"k{i}": {"method": method, "params": {}} for i, method in enumerate(methods)}
+    return Result(Raw.of({"inputRequests": requests, "requestState": "s"}), "input_required")
+
+
+def test_what_a_client_has_not_declared_is_answered_in_its_place() -> None:
+    link = Scripted(asks("sampling/createMessage"), DONE)
+    assert run(ToHandshake(link).send(call(MODERN))) is DONE
+    answers = link.calls[1].params["inputResponses"]["k0"]
+    assert answers["_lockgate/error"]["code"] == -32601
+    assert link.calls[1].params["requestState"] == "s"
+
+
+def test_a_server_that_cannot_do_without_is_a_missing_capability() -> None:
+    failed = Result(Raw.of({"isError": True, "content": []}))
+    for outcome in (failed, Failure(code=-1, message="no", origin="upstream")):
+        link = Scripted(asks("sampling/createMessage", "roots/list"), outcome)
+        reply = run(ToHandshake(link).send(call(MODERN)))
+        assert isinstance(reply, Failure)
+        assert reply.code == -32021
+        assert reply.data == {"requiredCapabilities": {"sampling": {}, "roots": {}}}
+
+
+def test_what_a_client_has_declared_is_asked_of_it_alone() -> None:
+    link = Scripted(
+        asks("sampling/createMessage", "elicitation/create"), asks("elicitation/create")
+    )
+    reply = run(ToHandshake(link).send(call(MODERN)))
+    assert isinstance(reply, Result)
+    assert reply.kind == "input_required"
+    assert set(link.calls[1].params["inputResponses"]) == {"k0"}
 
 
 def test_a_page_to_visit_first_becomes_a_question_and_the_retry_the_call_made_again() -> None:

@@ -59,9 +59,7 @@ def test_a_relative_entry_of_path_means_the_same_wherever_the_child_starts(
         ("", "not found", "Install it"),
     ],
 )
-def test_what_cannot_be_found_says_why(
-    folder: Path, command: str, says: str, remedy: str
-) -> None:
+def test_what_cannot_be_found_says_why(folder: Path, command: str, says: str, remedy: str) -> None:
     with pytest.raises(SpawnFailed, match=says) as caught:
         resolve(StdioSpec(command=command, cwd=str(folder)), {"PATH": "/nowhere"})
     assert caught.value.remedy.startswith(remedy)

@@ -1,73 +1,91 @@
 """Parked calls: whose they are, how many, and for how long."""
 
-from itertools import count
+from __future__ import annotations
+
 from typing import Any
 
-from lockgate.core.message import Target
+import pytest
+
+from lockgate.core.message import Call, Target
+from lockgate.core.raw import Raw
+from lockgate.testing import ManualClock
 from lockgate.upstreams.flights import Flight
-from lockgate.upstreams.parking import Parking
+from lockgate.upstreams.parking import Parked, Parking
+from lockgate.wire.seal import KeyRing
 from tests.upstreams.calls import call
-from tests.upstreams.test_supervisor import Hands
-
-
-def parking(clock: Hands | None = None, **more: Any) -> Parking:
-    numbers = count(1)
-    return Parking(clock or Hands(), handle=lambda: f"h{next(numbers)}", **more)
-
 
 MINE = call(era="handshake", affinity="a", target=Target("s", "tool", "t"))
 FLIGHT = Flight(1, MINE)
 
 
+def parked(lot: Parking, mine: Call = MINE, session: object = "s") -> str:
+    state = lot.park(session, FLIGHT, {}, mine)
+    assert state is not None
+    return state
+
+
 def test_only_the_same_caller_asking_the_same_takes_it_up_and_only_once() -> None:
-    lot = parking()
-    handle = lot.park("s", FLIGHT, {}, MINE)
-    assert handle == "h1"
+    lot = Parking(ManualClock())
+    state = parked(lot)
     others = [
         call(era="handshake", affinity="a", who="bob", target=MINE.target),
         MINE.replace(affinity="b"),
         MINE.replace(affinity=None),
         MINE.replace(method="prompts/get"),
         MINE.replace(target=Target("s", "tool", "other")),
+        MINE.replace(params=Raw.of({"arguments": {"amount": 1000000}})),
     ]
     for other in others:
-        assert lot.take(handle, other) is None
-    for wrong in ("h2", "", None, 7, ["h1"]):
-        assert lot.take(wrong, MINE) is None
-    taken = lot.take(handle, MINE)
-    assert taken is not None
+        assert lot.take(state, other) == "unknown"
+    forged = state[:-2] + ("AA" if state[-2:] != "AA" else "BB")
+    for wrong in (forged, state[:20], "", None, 7, [state]):
+        assert lot.take(wrong, MINE) == "unknown"
+    taken = lot.take(state, MINE)
+    assert isinstance(taken, Parked)
     assert taken.flight is FLIGHT
-    assert lot.take(handle, MINE) is None
+    assert lot.take(state, MINE) == "unknown"
     assert len(lot) == 0
 
 
-def test_bounds() -> None:
-    lot = parking(total=3, per_session=2)
-    assert lot.park("s", FLIGHT, {}, MINE)
-    assert lot.park("s", FLIGHT, {}, MINE)
+def test_the_same_request_may_be_written_anew_and_traced_anew() -> None:
+    lot = Parking(ManualClock())
+    before = MINE.replace(params=Raw(b'{"arguments":{"a":1,"b":2},"_meta":{"traceparent":"00-1"}}'))
+    state = parked(lot, before)
+    again = Raw(b'{"requestState":"s","inputResponses":{},"arguments":{"b":2, "a":1}}')
+    assert isinstance(lot.take(state, before.replace(params=again)), Parked)
+
+
+@pytest.mark.parametrize(
+    "bounds", [{"total": 2}, {"per_session": 2}, {"per_principal": 2}], ids=lambda b: next(iter(b))
+)
+def test_bounds(bounds: dict[str, Any]) -> None:
+    lot = Parking(ManualClock(), **bounds)
+    state = parked(lot)
+    parked(lot)
     assert lot.park("s", FLIGHT, {}, MINE) is None
-    assert lot.park("t", FLIGHT, {}, MINE)
-    assert lot.park("u", FLIGHT, {}, MINE) is None
+    assert isinstance(lot.take(state, MINE), Parked)
+    parked(lot)
 
 
 def test_expiry() -> None:
-    clock = Hands()
-    lot = parking(clock, lifetime=300.0)
-    first = lot.park("s", FLIGHT, {}, MINE)
-    clock.now += 200
-    second = lot.park("s", FLIGHT, {}, MINE)
+    clock = ManualClock(1000)
+    lot = Parking(clock, lifetime=300.0)
+    first = parked(lot)
+    clock.advance(200)
+    second = parked(lot)
     assert lot.next_expiry() == 1300.0
-    clock.now += 100
-    assert lot.take(first, MINE) is None
+    clock.advance(100)
+    assert lot.take(first, MINE) == "unknown"
     assert len(lot.expired()) == 1
     assert lot.expired() == []
     assert lot.next_expiry() == 1500.0
-    assert lot.take(second, MINE) is not None
+    assert isinstance(lot.take(second, MINE), Parked)
     assert lot.next_expiry() is None
 
 
-def test_handles_cannot_be_guessed() -> None:
-    lot = Parking(Hands())
-    handles = {lot.park(number, FLIGHT, {}, MINE) for number in range(256)}
-    assert len(handles) == 256
-    assert all(isinstance(handle, str) and len(handle) >= 43 for handle in handles)
+def test_another_process_with_the_same_keys_says_that_the_call_is_not_there() -> None:
+    keys = KeyRing.generate()
+    here, there = Parking(ManualClock(), keys), Parking(ManualClock(), keys)
+    state = parked(here)
+    assert there.take(state, MINE) == "elsewhere"
+    assert Parking(ManualClock()).take(state, MINE) == "unknown"

@@ -12,6 +12,7 @@ from tests.upstreams.calls import Heard, bad, call, eventually, good, run, upstr
 from tests.upstreams.old_server import OldServer
 from tests.upstreams.scripted import Answer, Asked
 
+FIRST = {"name": "echo", "arguments": {"text": "hi"}}
 DONE = {"content": [{"type": "text", "text": "ok"}]}
 
 
@@ -61,10 +62,12 @@ def test_discover_gives_the_servers_own_introduction() -> None:
     run(test())
 
 
-def test_modern_callers_need_a_bridge() -> None:
+def test_modern_callers_are_spoken_for_in_a_session() -> None:
     async def test() -> None:
         async with OldServer(done) as server, upstream(server.url) as one:
-            assert bad(await one.send(call())).reason == "needs-bridge"
+            assert good(await one.send(call()))["content"] == DONE["content"]
+            assert server.methods().count("initialize") >= 1
+            assert "mcp-method" not in server.asked[-1].headers
 
     run(test())
 
@@ -223,8 +226,7 @@ def test_a_question_parks_the_call_and_the_answer_continues_it() -> None:
             [(key, request)] = reply.raw["inputRequests"].items()
             assert request == ELICIT
             params = {
-                "name": "echo",
-                "arguments": {"text": "hi"},
+                **FIRST,
                 "requestState": reply.raw["requestState"],
                 "inputResponses": {key: {"action": "accept", "content": {"n": 1}}},
             }
@@ -253,7 +255,7 @@ def test_a_parked_call_belongs_to_its_caller_and_can_be_taken_up_once() -> None:
             reply = await one.send(old())
             [key] = reply.raw["inputRequests"]  # type: ignore[union-attr]
             state = reply.raw["requestState"]  # type: ignore[union-attr]
-            params = {"name": "echo", "requestState": state, "inputResponses": {key: {}}}
+            params = {**FIRST, "requestState": state, "inputResponses": {key: {}}}
             for more in ({"who": "mallory"}, {"affinity": "b"}, {"method": "prompts/get"}):
                 failure = bad(await one.send(old(params=params, **more)))
                 assert (failure.code, failure.reason) == (-32602, "unknown-request-state")
@@ -270,7 +272,7 @@ def test_a_missing_answer_is_asked_for_again() -> None:
         async with OldServer(script) as server, upstream(server.url) as one:
             script.server = server  # type: ignore[attr-defined]
             reply = await one.send(old())
-            params = {"name": "echo", "requestState": reply.raw["requestState"]}  # type: ignore[union-attr]
+            params = {**FIRST, "requestState": reply.raw["requestState"]}  # type: ignore[union-attr]
             reply = await one.send(old(params=params))
             assert isinstance(reply, Result)
             [(key, request)] = reply.raw["inputRequests"].items()
@@ -459,7 +461,7 @@ def test_a_request_on_the_standing_stream_is_adopted_by_the_only_call() -> None:
             [(key, request)] = reply.raw["inputRequests"].items()
             assert request == ELICIT
             params = {
-                "name": "echo",
+                **FIRST,
                 "requestState": reply.raw["requestState"],
                 "inputResponses": {key: {"a": 1}},
             }
@@ -557,7 +559,7 @@ def test_a_parked_call_nobody_comes_back_for_is_cancelled() -> None:
             reply = await one.send(old())
             assert isinstance(reply, Result)
             await eventually(lambda: "notifications/cancelled" in server.methods())
-            params = {"name": "echo", "requestState": reply.raw["requestState"]}
+            params = {**FIRST, "requestState": reply.raw["requestState"]}
             assert bad(await one.send(old(params=params))).reason == "unknown-request-state"
             [session] = one._connector.handshake.pool.sessions()  # type: ignore[union-attr]
             assert session.flights == {}
@@ -592,7 +594,7 @@ def test_a_parked_call_in_a_forgotten_session_is_lost() -> None:
             server.script = done
             good(await one.send(old()))
             state = reply.raw["requestState"]  # type: ignore[union-attr]
-            params = {"name": "echo", "requestState": state, "inputResponses": {}}
+            params = {**FIRST, "requestState": state, "inputResponses": {}}
             failure = bad(await one.send(old(params=params)))
             assert failure.reason == "upstream-session-lost"
 

@@ -317,18 +317,20 @@ def test_tools_with_invalid_annotations_are_left_out() -> None:
     run(test())
 
 
-def test_a_server_that_only_speaks_modern_needs_a_bridge_for_old_callers() -> None:
+def test_a_server_that_only_speaks_modern_is_asked_once_whether_it_is_so() -> None:
     async def script(asked: Asked, answer: Answer) -> None:
-        answer.error(-32601, "Method not found", 404)
+        if asked.method == "initialize":
+            answer.error(-32601, "Method not found", 404)
+        else:
+            assert asked.headers["mcp-method"] == "tools/call"
+            answer.result(DONE)
 
     async def test() -> None:
         async with ScriptedServer(modern(script)) as server, upstream(server.url) as one:
-            failure = bad(await one.send(call(era="handshake")))
-            assert failure.reason == "needs-bridge"
-            assert "it" in failure.message
-            before = len(server.asked)
-            assert bad(await one.send(call(era="handshake"))).reason == "needs-bridge"
-            assert len(server.asked) == before
+            for _ in range(2):
+                good(await one.send(call(era="handshake", affinity="a")))
+            assert server.methods().count("initialize") == 1
+            assert one.state.eras == {"modern"}
 
     run(test())
 

@@ -50,7 +50,7 @@ def command(
     log_format: str | None,
 ) -> int:
     """Call TOOL and show its result."""
-    loaded = load_config(config, quiet=True)
+    loaded, _ = load_config(config)
     start_log(loaded, log_level, log_format, fallback="error")
     start = _given(given)
     narrowed = session.only_for(loaded, tool)

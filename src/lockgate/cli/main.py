@@ -6,6 +6,7 @@ for its help, because pydantic, rich and the gateway take longer to import than 
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from typing import Final
@@ -16,6 +17,8 @@ from lockgate import __version__
 from lockgate.cli import exits
 from lockgate.core.names import nearest
 from lockgate.errors import CallFailed, ConfigError, LockgateError, ServerUnavailable, UnsafeBind
+
+VARIABLE: Final = "LOCKGATE_LOG"
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "up": ("lockgate.cli.up", "Serve every server of CONFIG at one MCP endpoint."),
@@ -84,6 +87,8 @@ def run(args: list[str] | None = None) -> int:
         return exits.INTERRUPTED
     except LockgateError as error:
         return _explain(error)
+    except Exception as error:
+        return _apologise(error)
     return code if isinstance(code, int) else exits.OK
 
 
@@ -101,6 +106,15 @@ def _explain(error: LockgateError) -> int:
         return exits.UNAVAILABLE
     if isinstance(error, CallFailed) and error.failure.reason in _UNREACHED:
         return exits.UNAVAILABLE
+    return exits.FAILED
+
+
+def _apologise(error: Exception) -> int:
+    """Something nobody foresaw: our mistake. The traceback only for those who ask for detail."""
+    if os.environ.get(VARIABLE, "").lower() == "debug":
+        raise error
+    click.echo(f"error: Lockgate itself failed: {type(error).__name__}: {error}", err=True)
+    click.echo(f"  → Please report it, with what {VARIABLE}=debug shows.", err=True)
     return exits.FAILED
 
 

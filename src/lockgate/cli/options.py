@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import click
 
-from lockgate.cli.terminal import show_findings
+from lockgate.config.finding import Finding
 from lockgate.config.load import examine
 from lockgate.config.model import Config
 from lockgate.errors import ConfigError
@@ -41,8 +41,8 @@ def log_options(command: Command) -> Command:
     )(command)
 
 
-def load_config(path: Path, *, quiet: bool = False) -> Config:
-    """The configuration in a file; its warnings go to stderr unless `quiet`.
+def load_config(path: Path) -> tuple[Config, list[Finding]]:
+    """The configuration in a file, and the warnings about it.
 
     Raises:
         ConfigError: the file has errors.
@@ -50,18 +50,16 @@ def load_config(path: Path, *, quiet: bool = False) -> Config:
     loaded = examine(path, os.environ)
     if loaded.config is None:
         raise ConfigError(loaded.findings.ordered())
-    warnings = [one for one in loaded.findings.ordered() if one.severity == "warning"]
-    if warnings and not quiet:
-        show_findings(warnings, to_stderr=True)
-    return loaded.config
+    return loaded.config, [one for one in loaded.findings.ordered() if one.severity == "warning"]
 
 
 def start_log(
     config: Config, level: str | None, form: str | None, *, fallback: str | None = None
-) -> None:
+) -> str:
     """Configure logging from flags, environment and file, in this order.
 
     `fallback` replaces the file's level, for commands whose user wants a result and no log.
+    Returns the format in force, `text` or `json`.
     """
     settings = config.lockgate.log
     chosen = form or ("json" if settings.format == "json" else "text")
@@ -71,3 +69,4 @@ def start_log(
         config.secrets,
         coloured=log.colours(os.environ, sys.stderr),
     )
+    return chosen

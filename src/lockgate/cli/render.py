@@ -23,31 +23,38 @@ _MOST_COLUMNS: Final = 8
 def show_result(result: Mapping[str, Any], out: Console) -> None:
     """Print a `tools/call` result."""
     structured = result.get("structuredContent")
-    content = [item for item in cast("list[Any]", result.get("content") or []) if item]
+    content = _objects(result.get("content"))
     if structured is not None:
         out.print(_structured(structured))
         content = [] if _repeats(content, structured) else content
     for item in content:
-        out.print(_block(cast("Mapping[str, Any]", item)))
+        out.print(_block(item))
     if structured is None and not content:
         out.print(Text("(an empty result)", "dim"))
 
 
-def _repeats(content: list[Any], structured: Any) -> bool:
+def _objects(content: Any) -> list[Mapping[str, Any]]:
+    """The blocks of a result; whatever is no block is left out."""
+    blocks = cast("list[Any]", content) if isinstance(content, list) else []
+    return [cast("Mapping[str, Any]", block) for block in blocks if isinstance(block, dict)]
+
+
+def _members(value: Any) -> dict[str, Any]:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def _repeats(content: list[Mapping[str, Any]], structured: Any) -> bool:
     """Whether text blocks only say again, as JSON, what the structured content says."""
     said: list[Any] = []
     for item in content:
-        text = cast("Mapping[str, Any]", item).get("text") if isinstance(item, dict) else None
+        text = item.get("text")
         if not isinstance(text, str):
             return False
         try:
             said.append(json.loads(text))
         except ValueError:
             said.append(text)
-    inner = (
-        cast("dict[str, Any]", structured).get("result") if isinstance(structured, dict) else None
-    )
-    wanted: tuple[Any, Any] = (structured, inner)
+    wanted: tuple[Any, Any] = (structured, _members(structured).get("result"))
     return said in wanted or (len(said) == 1 and said[0] in wanted)
 
 
@@ -108,7 +115,7 @@ def _block(item: Mapping[str, Any]) -> Text:
     if kind == "resource_link":
         return _note(f"link to {item.get('name', '')} {item.get('uri', '')}")
     if kind == "resource":
-        resource = cast("Mapping[str, Any]", item.get("resource") or {})
+        resource = _members(item.get("resource"))
         if isinstance(resource.get("text"), str):
             return Text(visible(resource["text"]))
         size = _size(str(resource.get("blob", "")))

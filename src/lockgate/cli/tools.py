@@ -28,7 +28,7 @@ def command(config: Path, as_json: bool, log_level: str | None, log_format: str 
 
     An argument with * is required. Servers that are not ready are named on stderr.
     """
-    loaded = load_config(config, quiet=True)
+    loaded, _ = load_config(config)
     start_log(loaded, log_level, log_format, fallback="error")
     tools, servers = running.run(_list(loaded))
     if as_json:

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+from pydantic import ValidationError
 
 from lockgate.cli import exits, running
 from lockgate.cli.options import config_argument, load_config, log_options, start_log
 from lockgate.cli.pipes import Pipes, claim
 from lockgate.cli.running import StopSignals
-from lockgate.cli.table import show_servers, summary
-from lockgate.cli.terminal import say, waiting
+from lockgate.cli.voices import Logged, Spoken, Voice
 from lockgate.config.check import loopback
 from lockgate.config.model import Config
 from lockgate.errors import LockgateError, UnsafeBind
@@ -51,18 +51,24 @@ def command(
     client that starts Lockgate itself. Ctrl-C or SIGTERM ends it in an orderly way; the second one
     ends it at once.
     """
-    loaded = load_config(config)
+    loaded, warnings = load_config(config)
     changes: dict[str, Any] = {"host": host, "port": port}
     changes = {key: value for key, value in changes.items() if value is not None}
-    settings = loaded.with_settings(**changes) if changes else loaded
-    start_log(settings, log_level, log_format)
+    try:
+        settings = loaded.with_settings(**changes) if changes else loaded
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise click.UsageError(f"--{problem['loc'][0]}: {problem['msg']}.") from error
+    chosen = start_log(settings, log_level, log_format)
+    voice = Logged() if stdio or chosen == "json" else Spoken()
+    voice.findings([one for one in warnings if one.id != "wide-bind"])
     if not stdio:
-        check_bind(settings.lockgate.host, insecure=insecure_bind)
+        check_bind(settings.lockgate.host, voice, insecure=insecure_bind)
 
-    return running.run(_serve_stdio(settings) if stdio else _serve_http(settings))
+    return running.run((_serve_stdio if stdio else _serve_http)(settings, voice))
 
 
-def check_bind(host: str, *, insecure: bool) -> None:
+def check_bind(host: str, voice: Voice, *, insecure: bool) -> None:
     """Refuse to offer every tool to the network.
 
     Raises:
@@ -77,15 +83,13 @@ def check_bind(host: str, *, insecure: bool) -> None:
             "Leave the host at 127.0.0.1 and put an authenticating proxy in front, or pass "
             "--insecure-bind if the network itself keeps strangers out.",
         )
-    say(
-        f"WARNING: listening on {host} without authentication (--insecure-bind). Everyone who can "
-        "reach this address can call every tool of every server.",
-        "bold red",
+    voice.warn(
+        f"listening on {host} without authentication (--insecure-bind). Everyone who can reach "
+        "this address can call every tool of every server."
     )
 
 
-async def _serve_http(config: Config) -> int:
-
+async def _serve_http(config: Config, voice: Voice) -> int:
     gateway = Gateway(config)
     stopping = StopSignals(gateway.abort)
     stopping.listen()
@@ -99,21 +103,21 @@ async def _serve_http(config: Config) -> int:
         ) from error
     try:
         await gateway.start()
-        say(f"Lockgate listens at {gateway.url}", "bold")
-        await _introduce(gateway, config, stopping)
+        voice.listening(gateway.url or "")
+        await _introduce(gateway, config, stopping, voice)
         await stopping.asked.wait()
     finally:
-        await _end(gateway, config)
+        await _end(gateway, config, voice)
     return exits.OK
 
 
-async def _introduce(gateway: Gateway, config: Config, stopping: StopSignals) -> None:
-    """Show what is being waited for, then the table; a stop signal cuts it short."""
+async def _introduce(gateway: Gateway, config: Config, stopping: StopSignals, voice: Voice) -> None:
+    """Say what is being waited for, then how the servers are; a stop signal cuts it short."""
     longest = max((one.start_timeout for one in config.enabled.values()), default=0.0)
     settled = asyncio.create_task(gateway.settled(longest))
     asked = asyncio.create_task(stopping.asked.wait())
     try:
-        with waiting("Starting servers") as shown:
+        with voice.waiting("Starting servers") as shown:
             while not settled.done() and not asked.done():
                 await asyncio.wait(
                     {settled, asked}, timeout=_TICK, return_when=asyncio.FIRST_COMPLETED
@@ -121,24 +125,21 @@ async def _introduce(gateway: Gateway, config: Config, stopping: StopSignals) ->
                 late = [one.name for one in gateway.servers() if one.phase == "connecting"]
                 shown.update(f"Starting {', '.join(late) or 'servers'}")
         if settled.done():
-            show_servers(gateway.servers())
-            say(summary(gateway.servers()))
+            voice.servers(gateway.servers())
     finally:
         settled.cancel()
         asked.cancel()
 
 
-async def _end(gateway: Gateway, config: Config) -> None:
-
+async def _end(gateway: Gateway, config: Config, voice: Voice) -> None:
     grace = config.lockgate.shutdown_grace
-    say(f"Stopping; running calls have up to {grace:g} s. A second Ctrl-C ends them at once.")
-    with waiting("Stopping"):
+    voice.stopping(grace)
+    with voice.waiting("Stopping"):
         await gateway.stop(grace)
-    say("Stopped.")
+    voice.stopped()
 
 
-async def _serve_stdio(config: Config) -> int:
-
+async def _serve_stdio(config: Config, voice: Voice) -> int:
     descriptors = claim()
     gateway = Gateway(config)
     stopping = StopSignals(gateway.abort)
@@ -147,12 +148,15 @@ async def _serve_stdio(config: Config) -> int:
     asked = asyncio.create_task(stopping.asked.wait())
     try:
         await gateway.start()
+        voice.listening("stdio")
         serving = asyncio.create_task(gateway.serve_stdio(pipes.reader, pipes.writer))
+        introducing = asyncio.create_task(_introduce(gateway, config, stopping, voice))
         await asyncio.wait({serving, asked}, return_when=asyncio.FIRST_COMPLETED)
+        introducing.cancel()
         if serving.done():
             serving.result()
     finally:
         asked.cancel()
-        await gateway.stop(config.lockgate.shutdown_grace)
+        await _end(gateway, config, voice)
         await pipes.close()
     return exits.OK

@@ -145,6 +145,8 @@ class _Rules:
     def command(self, environ: Mapping[str, str]) -> None:
         """The program exists, as far as can be known before it is started."""
         command = self.server.command or ""
+        if self.findings.fatal and self.node.members["command"].unresolved:
+            return
         env = {key: value.get_secret_value() for key, value in self.server.env.items()}
         search = env.get("PATH") or environ.get("PATH", os.defpath)
         if os.sep in command:
@@ -200,6 +202,8 @@ class _Rules:
     def url(self) -> None:
         """An http or https URL; headers do not travel in clear to other machines."""
         url = self.server.url or ""
+        if self.findings.fatal and self.node.members["url"].unresolved:
+            return
         try:
             parts = urlsplit(url)
             host, scheme, _ = parts.hostname or "", parts.scheme.lower(), parts.port

@@ -78,7 +78,7 @@ class Expander:
             return self._input(written, inner.removeprefix("input:"), report)
         name, has_default, default = inner.removeprefix("env:").partition(":-")
         if not _name.fullmatch(name):
-            shown = written if len(written) <= 60 else "${…}"
+            shown = f"${{{name[:60]}{':-…' if has_default else ''}}}"  # a default may be secret
             report(
                 "variable-unknown",
                 f"{shown} is no variable that is expanded; it is left as it is.",
@@ -100,10 +100,11 @@ class Expander:
         return "" if value is not None else written
 
     def _input(self, written: str, label: str, report: Report) -> str:
+        label = label.partition(":-")[0]
         name = re.sub(r"[^A-Za-z0-9]+", "_", label).strip("_").upper() or "VALUE"
         report(
             "input-variable",
-            f"{written} asks a person in VS Code, and nobody can be asked here.",
+            f"${{input:{label}}} asks a person in VS Code, and nobody can be asked here.",
             f"Write ${{{name}}} instead and set that environment variable.",
         )
         return written

@@ -155,6 +155,8 @@ def _note(
             dialect.unknown(str(path[-1]), node, known, f"`{_shown(path[:-1])}`", findings)
         return
     node = tree.find(path)
+    if findings.fatal and node is not None and node.unresolved:
+        return  # the missing variable has been noted; what is left of it fits nothing
     got = f", not {node.kind}" if node is not None and kind in _WORDING else ""
     wording = _WORDING.get(kind) or message.removeprefix("Value error, ").removeprefix("Input ")
     remedy = _remedy(path, kind)

@@ -51,6 +51,13 @@ class Node:
                 return name
         return "null"
 
+    @property
+    def unresolved(self) -> bool:
+        """Whether a variable in it may have been left as it was written."""
+        if self.text is not None:
+            return self.spelled is not None and "${" in self.text
+        return any(node.unresolved for node in [*self.items, *self.members.values()])
+
     def plain(self) -> Any:
         """The value without positions."""
         if isinstance(self.value, dict):

@@ -54,6 +54,7 @@ class Exchange:
         self._core = Modern(engine, settings)
         self._modern = ModernFront(self._core, settings, self.pulse)
         self._handshake = HandshakeFront(self._dialogue, settings, self.pulse)
+        self.replay = self._handshake.replay
         self._draining = False
 
     async def __call__(self, request: HttpRequest, responder: Responder) -> None:

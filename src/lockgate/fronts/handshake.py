@@ -15,15 +15,32 @@ from lockgate.core.message import Failure
 from lockgate.fronts.accept import prefers_events
 from lockgate.fronts.dialogue import Dialogue
 from lockgate.fronts.http import HttpRequest, Responder
+from lockgate.fronts.replay import (
+    OF_SESSION,
+    Cursor,
+    Replay,
+    ResumableStream,
+    Track,
+    read_cursor,
+    replay_ended,
+)
 from lockgate.fronts.sessions import Session, Sessions
 from lockgate.fronts.settings import ExchangeSettings
-from lockgate.fronts.streams import JSON, Pulse, Stream
-from lockgate.wire import handshake_in
+from lockgate.fronts.streams import EVENTS, JSON, Pulse, Stream
+from lockgate.wire import handshake_in, sse
 from lockgate.wire.envelope import failure_error
 from lockgate.wire.headers import SESSION, VERSION
-from lockgate.wire.jsonrpc import INVALID_REQUEST, Message, Notice, Request, encode_result
+from lockgate.wire.jsonrpc import (
+    INTERNAL_ERROR,
+    INVALID_REQUEST,
+    Message,
+    Notice,
+    Request,
+    encode_result,
+)
 from lockgate.wire.revisions import HANDSHAKE_VERSIONS
 
+LAST_EVENT_ID: Final = b"last-event-id"
 _SWEEP: Final = 15.0
 
 
@@ -38,6 +55,7 @@ class HandshakeFront:
         self._patience = settings.orphan_seconds
         self._swept = settings.clock.monotonic()
         self.sessions = Sessions(settings, dialogue.end)
+        self.replay = Replay(settings)
         pulse.also(self._sweep)
 
     async def post(self, request: HttpRequest, responder: Responder, message: Message) -> None:
@@ -63,7 +81,15 @@ class HandshakeFront:
         if message.method == "ping":
             responder.send(200, JSON, encode_result(message.id, b"{}"))
             return
-        stream = Stream(responder, self._pulse, (), self._patience)
+        stream = ResumableStream(
+            responder,
+            self._pulse,
+            self.replay,
+            session.affinity,
+            session.client.protocol_version,
+            self._patience,
+            request_id=message.id,
+        )
         if prefers_events(request.headers.get(b"accept", b"")):
             stream.open()
         try:
@@ -99,9 +125,15 @@ class HandshakeFront:
         stream.answer(body)
 
     def get(self, request: HttpRequest, responder: Responder) -> None:
-        """Open a stream for what belongs to no request; it stays open after this returns."""
+        """Open a stream for what belongs to no request, or go on with one that broke.
+
+        It stays open after this returns.
+        """
         session = self._session(request, responder, None)
         if session is None:
+            return
+        last = request.headers.get(LAST_EVENT_ID)
+        if last and self._resume(session, responder, last):
             return
         if len(session.hub) >= self._settings.get_streams:
             _refuse(
@@ -112,8 +144,48 @@ class HandshakeFront:
                 "Close one of them first.",
             )
             return
-        _SessionStream(responder, self._pulse, session).begin()
+        _SessionStream(responder, self._pulse, self.replay, session).begin()
         self._dialogue.listen(session)
+
+    def _resume(self, session: Session, responder: Responder, last: bytes) -> bool:
+        """Go on after the event `last`; False when a new stream serves as well."""
+        cursor = read_cursor(last)
+        if cursor is None:
+            _refuse(
+                responder,
+                400,
+                "event-unknown",
+                "Last-Event-ID is not the id of an event from here.",
+                "Repeat the id of the last event received, or leave the header out.",
+            )
+            return True
+        track = self.replay.find(session.affinity, cursor)
+        if cursor.of_session:
+            stream = track.stream if track is not None else None
+            if not isinstance(stream, _SessionStream) or not stream.resumable(
+                session, self._settings.get_streams
+            ):
+                return False
+            stream.resume(responder, cursor.number)
+            self._dialogue.listen(session)
+        elif track is not None and track.stream is not None:
+            track.stream.resume(responder, cursor.number)
+        else:
+            self._replay_ended(track, responder, cursor)
+        return True
+
+    def _replay_ended(self, track: Track | None, responder: Responder, cursor: Cursor) -> None:
+        failure = _events_lost()
+        request_id = cursor.request_id
+        lost = None if request_id is None else failure_error(request_id, failure)
+        if track is not None:
+            replay_ended(track, responder, cursor.number, lost)
+        elif lost is not None:
+            responder.start(200, EVENTS)
+            responder.write(sse.encode(lost))
+            responder.end()
+        else:
+            responder.send(410, JSON, failure_error(None, failure))
 
     def delete(self, request: HttpRequest, responder: Responder) -> None:
         """End the session."""
@@ -172,19 +244,23 @@ class HandshakeFront:
         if now - self._swept >= _SWEEP:
             self._swept = now
             self.sessions.sweep(now)
-        return len(self.sessions) > 0
+            self.replay.sweep(now)
+        return len(self.sessions) > 0 or len(self.replay) > 0
 
 
 _VERSIONS: Final = ", ".join(HANDSHAKE_VERSIONS)
 
 
-class _SessionStream(Stream):
-    """A GET stream: never answers, ends with its session or when the client goes."""
+class _SessionStream(ResumableStream):
+    """A GET stream: never answers, ends with its session, rests when the client goes."""
 
     __slots__ = ("_session",)
 
-    def __init__(self, responder: Responder, pulse: Pulse, session: Session) -> None:
-        super().__init__(responder, pulse, (), None)
+    def __init__(
+        self, responder: Responder, pulse: Pulse, replay: Replay, session: Session
+    ) -> None:
+        version = session.client.protocol_version
+        super().__init__(responder, pulse, replay, session.affinity, version, None, kind=OF_SESSION)
         self._session = session
 
     def begin(self) -> None:
@@ -193,10 +269,34 @@ class _SessionStream(Stream):
         self._comment(self._pulse.clock.monotonic())
         self._session.hub.attach(self)
 
+    def resumable(self, session: Session, most: int) -> bool:
+        """Whether a client may go on with this stream: its session lives and has room for it."""
+        if self._session is not session:
+            return False
+        return not self.gone or len(session.hub) < most
+
     def leave(self) -> None:
         """The client has gone away."""
         super().leave()
+        if self.gone:
+            self._session.hub.detach(self)
+            self._rest()
+
+    def resume(self, responder: Responder, number: int) -> None:
+        """See `ResumableStream.resume`; what waited for a stream follows what was missed."""
         self._session.hub.detach(self)
+        super().resume(responder, number)
+        self._session.hub.attach(self)
+
+
+def _events_lost() -> Failure:
+    return Failure(
+        INTERNAL_ERROR,
+        "The answer is no longer kept: too much time or too many events have passed.",
+        "gateway",
+        "events-lost",
+        remedy="Find out whether the request took effect before sending it again.",
+    )
 
 
 def _refuse(

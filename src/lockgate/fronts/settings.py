@@ -69,6 +69,12 @@ class ExchangeSettings:
     ack_seconds       how long opening a listen call may take.
     linger            how long a replaced listen call is heard on, so that nothing is lost.
     retry_after       what clients are told to wait when refused for load.
+    replay_events     events kept of one stream, for a client that comes back to it.
+    replay_stream_bytes  the same bound in bytes.
+    replay_bytes      bytes kept of all streams together; the oldest stream is forgotten first.
+    replay_streams    streams of which anything is kept.
+    replay_seconds    how long they are kept after their end, or after their client went away.
+    replay_retry      milliseconds a client should wait before it comes back to a stream.
     """
 
     keys: KeyRing = field(default_factory=KeyRing.generate)
@@ -95,3 +101,9 @@ class ExchangeSettings:
     ack_seconds: float = 15.0
     linger: float = 0.5
     retry_after: int = 1
+    replay_events: int = 256
+    replay_stream_bytes: int = 4 * 1024 * 1024
+    replay_bytes: int = 64 * 1024 * 1024
+    replay_streams: int = 10_000
+    replay_seconds: float = 300.0
+    replay_retry: int = 1000

@@ -167,11 +167,16 @@ class Stream(Running):
 
     def event(self, message: bytes, /) -> None:
         """Say something before the answer; makes it a stream."""
-        if self._over or self.gone:
+        if self._over or (self.gone and not self.streaming):
             return
         self.open()
-        self._responder.write(sse.encode(message))
-        self.touched = self._pulse.clock.monotonic()
+        self._say(message)
+
+    def _say(self, message: bytes) -> None:
+        """One message on the open stream."""
+        if not self.gone:
+            self._responder.write(sse.encode(message))
+            self.touched = self._pulse.clock.monotonic()
 
     def open(self) -> None:
         """Make the answer a stream now."""
@@ -184,11 +189,12 @@ class Stream(Running):
         if self._over:
             return
         self._finish()
-        if self.gone:
-            return
         if self.streaming:
-            self._responder.write(sse.encode(body))
-            self._responder.end()
+            self._say(body)
+            if not self.gone:
+                self._responder.end()
+        elif self.gone:
+            return
         elif self._extra or headers:
             self._responder.send(status, (*JSON, *headers, *self._extra), body)
         else:

@@ -56,6 +56,8 @@ class Gateway:
         self._config = config
         self._clock = clock
         self._phase = "starting"
+        # One ring seals everything clients keep for us, so a replica with the same keys opens it.
+        self._keys = key_ring(config)
         # One pool for all HTTP servers: connections are kept per origin, and TLS is set up once.
         self._pool = HttpPool(pool_limits(config))
         # One upstream per enabled server, in the order of the file: it is the order of every list.
@@ -63,8 +65,6 @@ class Gateway:
             self._upstream(upstream_spec(name, server)) for name, server in config.enabled.items()
         ]
         self._engine = Engine(self._upstreams, engine_settings(config), clock)
-        # One ring seals everything clients keep for us, so a replica with the same keys opens it.
-        self._keys = key_ring(config)
         self._settings = exchange_settings(config, self._keys, self._engine, clock)
         self._exchange = Exchange(self._engine, self._settings)
         # Host and Origin are judged before any path is, health included.
@@ -76,8 +76,8 @@ class Gateway:
     def _upstream(self, spec: UpstreamSpec) -> Upstream:
         if isinstance(spec.transport, StdioSpec):
             spawn = spawner(spec.name, spec.transport, spec.limits)
-            return Upstream(spec, spawn=spawn, clock=self._clock)
-        return Upstream(spec, pool=self._pool, clock=self._clock)
+            return Upstream(spec, spawn=spawn, keys=self._keys, clock=self._clock)
+        return Upstream(spec, pool=self._pool, keys=self._keys, clock=self._clock)
 
     def _handlers(self) -> Mapping[str, Handler]:
         return {

@@ -26,11 +26,13 @@ from lockgate.wire.bridge import (
     elicitation_ids,
     handshake_client,
     handshake_result,
+    missing_capability,
     modern_client,
     modern_failure,
     modern_result,
     read_task,
     task_outcome,
+    undeclared,
     wants_tasks,
     with_tasks,
 )
@@ -41,6 +43,7 @@ COMPLETE: Final = "notifications/elicitation/complete"
 PROGRESS: Final = "notifications/progress"
 FIRST_POLL: Final = 0.5
 LONGEST_POLL: Final = 10.0
+ROUNDS: Final = 10
 TASK_STATE: Final = "lockgate-task:"
 
 
@@ -85,10 +88,36 @@ class ToHandshake:
         """See `Link.send`."""
         if _refused_visit(call.params):
             return _declined(call)
-        reply = await self._link.send(call.replace(client=self._clients.of(call.client)))
+        translated = call.replace(client=self._clients.of(call.client))
+        reply = await self._link.send(translated)
+        if isinstance(reply, Result) and reply.kind == "input_required":
+            reply = await self._refuse_undeclared(translated, reply)
         if isinstance(reply, Failure):
             return modern_failure(call.method, call.params, reply)
         return modern_result(call.method, reply)
+
+    async def _refuse_undeclared(self, call: Call, reply: Reply) -> Reply:
+        """Answer, in the client's place, what it has not declared it can be asked.
+
+        A server that gets along without has its result passed on. One that does not is what the
+        newest revision calls a missing client capability.
+        """
+        missing: dict[str, object] = {}
+        for _ in range(ROUNDS):
+            if isinstance(reply, Failure) or reply.kind != "input_required":
+                break
+            refused = undeclared(call.client.capabilities, reply.raw)
+            if not refused.answers:
+                return reply
+            missing |= refused.required
+            answers = {
+                "inputResponses": Raw(members=refused.answers).encode(),
+                "requestState": reply.raw.member("requestState") or b"null",
+            }
+            reply = await self._link.send(call.replace(params=call.params.with_members(answers)))
+        if missing and (isinstance(reply, Failure) or reply.raw.get("isError") is True):
+            return missing_capability(missing)
+        return reply
 
 
 def _refused_visit(params: Raw) -> bool:

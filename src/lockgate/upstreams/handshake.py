@@ -16,9 +16,9 @@ from lockgate.core.raw import EMPTY
 from lockgate.upstreams.filters import FLAG_OF, RESOURCES, Filter, acknowledged, refetch
 from lockgate.upstreams.flights import Listener
 from lockgate.upstreams.http_handshake import Expired
-from lockgate.upstreams.parking import Parking
+from lockgate.upstreams.parking import Parked, Parking
 from lockgate.upstreams.questions import CAN_WAIT
-from lockgate.upstreams.refusals import session_lost, unknown_state
+from lockgate.upstreams.refusals import session_lost, state_elsewhere, unknown_state
 from lockgate.upstreams.remote import Down
 from lockgate.upstreams.session_pool import Key, SessionPool
 from lockgate.upstreams.sessions import SET_LEVEL, Session
@@ -143,9 +143,13 @@ class Handshake:
 
     async def _resume(self, call: Call) -> Reply:
         parked = self._parking.take(call.params.get("requestState"), call)
-        if parked is None:
-            return unknown_state()
-        return self._watched(await parked.session.resume(parked, call))
+        if not isinstance(parked, Parked):
+            return unknown_state() if parked == "unknown" else state_elsewhere(self._server)
+        try:
+            return self._watched(await parked.session.resume(parked, call))
+        except Expired:
+            self.pool.drop(parked.session)
+            return session_lost(self._server)
 
     def _watched(self, reply: Reply) -> Reply:
         """Have what was parked forgotten in time."""

@@ -273,12 +273,18 @@ class HttpChannel:
         if self._standing is None:
             self._established = asyncio.Event()
             self._standing = asyncio.get_running_loop().create_task(self._stand())
-            self._standing.add_done_callback(lambda _: self._established.set())
+            self._standing.add_done_callback(self._stood)
         try:
             async with asyncio.timeout(ESTABLISH):
                 await self._established.wait()
         except TimeoutError:
             return
+
+    def _stood(self, task: asyncio.Task[None]) -> None:
+        """The standing stream is over, perhaps because the server has none."""
+        self._established.set()
+        if self._standing is task:
+            self._standing = None
 
     def unlisten(self) -> None:
         """Close the standing stream."""

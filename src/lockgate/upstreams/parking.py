@@ -1,24 +1,41 @@
 """Calls that wait for their client's answers while the server still works on them.
 
-Must not know: transports, how an answer reaches the server. A parked call is found again by a
-handle nobody can guess, once, and only by the caller it belongs to.
+Must not know: transports, how an answer reaches the server.
+
+What a client gets is a sealed state. It opens only for the principal, method, target and arguments
+it was made for, until it expires, and only once: taking a call up uses its state up, so nothing is
+ever run or answered twice. It names the process that keeps the call, because the open request to
+the server lives there and nowhere else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from secrets import token_urlsafe
-from typing import Any, Final
+from collections import Counter
+from hashlib import sha256
+from itertools import count
+from os import urandom
+from typing import Any, Final, Literal
 
 import msgspec
 
 from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.message import Call, Target
 from lockgate.upstreams.flights import Asked, Flight
+from lockgate.wire.seal import BadSeal, KeyRing
 
 TOTAL: Final = 256
 PER_SESSION: Final = 32
+PER_PRINCIPAL: Final = 64
 LIFETIME: Final = 300.0
+
+_PURPOSE: Final = "parked-call"
+_REPEATED: Final = ("_meta", "inputResponses", "requestState")
+_sorted = msgspec.json.Encoder(order="sorted").encode
+_decode = msgspec.json.Decoder().decode
+
+Lost = Literal["unknown", "elsewhere"]
+"""Why a state leads to no call: it is forged, used up, expired or another caller's; or the process
+that kept the call is another one, or gone."""
 
 
 class Parked(msgspec.Struct, frozen=True, eq=False):
@@ -29,9 +46,18 @@ class Parked(msgspec.Struct, frozen=True, eq=False):
     asks: dict[str, Asked]
     principal: str
     affinity: str | None
-    method: str
     target: Target | None
     expires: float
+
+
+class _State(msgspec.Struct, array_like=True):
+    """What is sealed: which process keeps the call, and under which number."""
+
+    process: bytes
+    number: int
+
+
+_read_state = msgspec.msgpack.Decoder(_State).decode
 
 
 class Parking:
@@ -40,18 +66,23 @@ class Parking:
     def __init__(
         self,
         clock: Clock = SYSTEM,
+        keys: KeyRing | None = None,
         *,
         total: int = TOTAL,
         per_session: int = PER_SESSION,
+        per_principal: int = PER_PRINCIPAL,
         lifetime: float = LIFETIME,
-        handle: Callable[[], str] = token_urlsafe,
     ) -> None:
+        """`keys` seal the states; without any, states end with the process as the calls do."""
         self._clock = clock
+        self._keys = keys or KeyRing.generate()
+        self._process = urandom(8)
+        self._numbers = count(1)
         self._total = total
         self._per_session = per_session
+        self._per_principal = per_principal
         self._lifetime = lifetime
-        self._handle = handle
-        self._parked: dict[str, Parked] = {}
+        self._parked: dict[int, Parked] = {}
 
     def __len__(self) -> int:
         return len(self._parked)
@@ -59,57 +90,71 @@ class Parking:
     def park(
         self, session: object, flight: Flight, asks: dict[str, Asked], call: Call
     ) -> str | None:
-        """Keep a call until its answers come; its handle, or None when there is no room."""
-        if len(self._parked) >= self._total:
+        """Keep a call until its answers come; its sealed state, or None when there is no room."""
+        principals = Counter(parked.principal for parked in self._parked.values())
+        sessions = Counter(id(parked.session) for parked in self._parked.values())
+        if (
+            len(self._parked) >= self._total
+            or principals[call.principal.id] >= self._per_principal
+            or sessions[id(session)] >= self._per_session
+        ):
             return None
-        here = sum(1 for parked in self._parked.values() if parked.session is session)
-        if here >= self._per_session:
-            return None
-        handle = self._handle()
-        self._parked[handle] = Parked(
+        number = next(self._numbers)
+        self._parked[number] = Parked(
             session,
             flight,
             asks,
             call.principal.id,
             call.affinity,
-            call.method,
             call.target,
             self._clock.monotonic() + self._lifetime,
         )
-        return handle
+        return self._keys.seal(
+            _PURPOSE,
+            msgspec.msgpack.encode(_State(self._process, number)),
+            now=self._clock.wall(),
+            ttl=self._lifetime,
+            bind=_bound_to(call),
+        )
 
-    def take(self, handle: object, call: Call) -> Parked | None:
-        """The call that `handle` stands for, if it is `call`'s own to continue.
+    def take(self, state: object, call: Call) -> Parked | Lost:
+        """The call that `state` stands for, if it is `call`'s own to continue.
 
-        Taking it uses the handle up. One that belongs to somebody else stays where it is, so that
+        Taking it uses the state up. One that belongs to somebody else stays where it is, so that
         nobody can end another's call by guessing.
         """
-        if not isinstance(handle, str):
-            return None
-        parked = self._parked.get(handle)
-        if parked is None or not _same_caller(parked, call):
-            return None
-        if parked.expires <= self._clock.monotonic():
-            # Left for `expired`, which also has the server told.
-            return None
-        del self._parked[handle]
-        return parked
+        if not isinstance(state, str):
+            return "unknown"
+        try:
+            sealed = self._keys.open(_PURPOSE, state, now=self._clock.wall(), bind=_bound_to(call))
+        except BadSeal:
+            return "unknown"
+        opened = _read_state(sealed)
+        if opened.process != self._process:
+            return "elsewhere"
+        parked = self._parked.get(opened.number)
+        if parked is None or parked.expires <= self._clock.monotonic():
+            # An expired one is left for `expired`, which also has the server told.
+            return "unknown"
+        return self._parked.pop(opened.number)
 
     def expired(self) -> list[Parked]:
         """Remove and return the calls nobody came back for."""
         now = self._clock.monotonic()
-        gone = [handle for handle, parked in self._parked.items() if parked.expires <= now]
-        return [self._parked.pop(handle) for handle in gone]
+        gone = [number for number, parked in self._parked.items() if parked.expires <= now]
+        return [self._parked.pop(number) for number in gone]
 
     def next_expiry(self) -> float | None:
         """When the oldest parked call expires, on the monotonic clock."""
         return min((parked.expires for parked in self._parked.values()), default=None)
 
 
-def _same_caller(parked: Parked, call: Call) -> bool:
-    return (
-        parked.principal == call.principal.id
-        and parked.affinity == call.affinity
-        and parked.method == call.method
-        and parked.target == call.target
-    )
+def _bound_to(call: Call) -> str:
+    """Who may continue the call, and with which request: the same one, however it is written.
+
+    `_meta` may differ from attempt to attempt (trace context does), so it is left out.
+    """
+    same = _sorted(_decode(call.params.without(*_REPEATED).encode()))
+    target = f"{call.target.server}\0{call.target.name}" if call.target else ""
+    parts = (call.principal.id, call.affinity or "", call.method, target, sha256(same).hexdigest())
+    return "\0".join(parts)

@@ -11,16 +11,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import subprocess
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final, cast
+from typing import Final
 
 from lockgate.upstreams import groups
 from lockgate.upstreams.environment import child_environment
 from lockgate.upstreams.launch import SpawnFailed, refused, resolve
 from lockgate.upstreams.lines import Lines
+from lockgate.upstreams.spawning import Process, spawn
 from lockgate.upstreams.spec import StdioSpec, UpstreamLimits
 
 __all__ = ["ChildProcess", "SpawnFailed", "abort_all", "spawner"]
@@ -30,19 +30,14 @@ _log: Final = logging.getLogger("lockgate.servers")
 BACKLOG: Final = 64 * 1024 * 1024
 """Bytes a child may leave unread before it is taken for stuck."""
 STDERR_KEPT: Final = 20
+LAST_WORDS: Final = 2000
+"""Characters of stderr that are logged when a child ends unasked."""
 POLITE: Final = 0.5
 """The share of the grace a child has to end by itself before it is told to."""
 LINGER: Final = 0.25
 """Seconds in which the rest of the output arrives after a child's end."""
 REAPED: Final = 5.0
 """Seconds the system may take to end what was killed."""
-
-# In a session of its own (a process group on Windows) a child is out of reach of Ctrl-C.
-_APART: Final[dict[str, Any]] = (
-    {"start_new_session": True}
-    if groups.POSIX
-    else {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
-)
 
 
 class ChildProcess:
@@ -64,7 +59,7 @@ class ChildProcess:
             spec: what to run.
             limits: bounds on what it may write.
             on_line: gets each line of its output without the line's end; blank ones are left out.
-            on_exit: told once, after the last line, in one line why there is no child any more.
+            on_exit: told once, after `start` and the last line, why there is no child any more.
             on_too_long: gets the first bytes of a line over the bound, which is dropped.
         """
         self._name = name
@@ -73,13 +68,13 @@ class ChildProcess:
         self._on_line = on_line
         self._on_exit = on_exit
         self._on_too_long = on_too_long
-        self._starting: asyncio.Task[Any] | None = None
-        self._transport: asyncio.SubprocessTransport | None = None
-        self._stdin: asyncio.WriteTransport | None = None
+        self._starting: asyncio.Task[None] | None = None
+        self._process: Process | None = None
         self._cutting: asyncio.TimerHandle | None = None
         self._closed = False
+        self._known = False
         self._gone = asyncio.Event()
-        self._reason: str | None = None
+        self._reason = ""
         self._said: deque[str] = deque(maxlen=STDERR_KEPT)
         self._out = Lines(limits.message_bytes, self._take, self._too_long)
         self._err = Lines(limits.stderr_line_bytes, self._hear, self._hear_part)
@@ -88,9 +83,7 @@ class ChildProcess:
     @property
     def pid(self) -> int | None:
         """The process id while it runs."""
-        if self._transport is None or self._gone.is_set():
-            return None
-        return self._transport.get_pid()
+        return None if self._process is None or self._gone.is_set() else self._process.pid
 
     async def start(self) -> None:
         """Start it.
@@ -100,47 +93,43 @@ class ChildProcess:
         """
         environment = child_environment(self._spec.env, os.environ)
         command = resolve(self._spec, environment)
-        loop = asyncio.get_running_loop()
         try:
             groups.GROUPS.prepare()
-            self._starting = starting = loop.create_task(self._spawn(command, environment))
-            await asyncio.shield(starting)
+            self._starting = asyncio.get_running_loop().create_task(
+                spawn(self, command, self._spec.args, environment, self._spec.cwd)
+            )
+            await asyncio.shield(self._starting)
         except (OSError, ValueError) as error:
             raise refused(self._spec.command, error) from error
         except asyncio.CancelledError:
             # What is half started is ended as a whole, not only its first process.
+            self._known = True
             if self._starting is not None:
                 self._starting.add_done_callback(self._unwanted)
             raise
+        self._known = True
+        if self._gone.is_set():
+            # Whoever starts it has to hear of its start before of its end.
+            asyncio.get_running_loop().call_soon(self._on_exit, self._reason)
 
-    async def _spawn(self, command: str, environment: dict[str, str]) -> None:
-        await asyncio.get_running_loop().subprocess_exec(
-            lambda: _Pipes(self),
-            command,
-            *self._spec.args,
-            env=environment,
-            cwd=self._spec.cwd,
-            **_APART,
-        )
-
-    def _unwanted(self, starting: asyncio.Task[Any]) -> None:
+    def _unwanted(self, starting: asyncio.Task[None]) -> None:
         if starting.cancelled() or starting.exception() is None:
             self._stopping = True
             self._end("it was not wanted any more")
 
     def write(self, line: bytes) -> None:
         """Write one line, given without its end. A child that reads nothing any more is ended."""
-        if self._stdin is None or self._stdin.is_closing():
+        stdin = None if self._process is None else self._process.stdin
+        if stdin is None or stdin.is_closing():
             return
         # Judged by what was there before, so that one large message is no reason to end anybody.
-        unread = self._stdin.get_write_buffer_size()
-        if unread > BACKLOG:
+        if stdin.get_write_buffer_size() > BACKLOG:
             self._end(f"it left more than {BACKLOG // 1024 // 1024} MiB unread")
             return
-        self._stdin.write(line + b"\n")
+        stdin.write(line + b"\n")
 
     async def stop(self, grace: float) -> None:
-        """End it and everything it started; takes at most about `grace` seconds.
+        """End it and everything it started; takes little more than `grace` seconds at most.
 
         Cancelling ends it at once.
         """
@@ -153,8 +142,8 @@ class ChildProcess:
         # Asked now: once their parents are gone, nobody can tell whose they are.
         strays = groups.escaped(pid)
         try:
-            if self._stdin is not None:
-                self._stdin.close()
+            if self._process is not None and self._process.stdin is not None:
+                self._process.stdin.close()
             if not await self._ended_within(grace * POLITE):
                 strays |= groups.escaped(pid)
                 groups.terminate(pid)
@@ -172,63 +161,61 @@ class ChildProcess:
         return self._gone.is_set()
 
     def _end(self, reason: str) -> None:
-        if self._reason is None:
-            self._reason = reason
+        self._reason = self._reason or reason
         if (pid := self.pid) is not None:
             strays = groups.escaped(pid)
             groups.kill(pid)
             groups.kill_strays(strays)
 
-    # What the event loop says.
+    # What the process says.
 
-    def began(self, transport: asyncio.SubprocessTransport) -> None:
-        """It runs. Comes before anything else does, however short its life is."""
-        self._transport = transport
-        self._stdin = cast("asyncio.WriteTransport", transport.get_pipe_transport(0))
-        groups.GROUPS.add(transport.get_pid())
+    def began(self, process: Process) -> None:
+        """See `Owner.began`."""
+        self._process = process
+        groups.GROUPS.add(process.pid)
 
     def data(self, fd: int, data: bytes) -> None:
-        """Output has arrived."""
+        """See `Owner.data`."""
         (self._out if fd == 1 else self._err).feed(data)
 
     def exited(self) -> None:
-        """The child has ended; what it started may still hold its pipes open."""
-        if self._transport is None or self._gone.is_set():
-            return
-        groups.terminate(self._transport.get_pid())
-        self._cutting = asyncio.get_running_loop().call_later(LINGER, self._cut, self._transport)
+        """See `Owner.exited`. What it started may still hold its pipes open."""
+        if (process := self._process) is not None:
+            if groups.POSIX:  # elsewhere the number may be somebody else's by now
+                groups.terminate(process.pid)
+            self._cutting = asyncio.get_running_loop().call_later(LINGER, self._cut, process)
 
-    def _cut(self, transport: asyncio.SubprocessTransport) -> None:
+    def _cut(self, process: Process) -> None:
         self._cutting = None
-        groups.kill(transport.get_pid())
+        if groups.POSIX:
+            groups.kill(process.pid)
         if self._closed:
-            self._finish(transport)
-            return
-        if self._stdin is not None and self._stdin.get_write_buffer_size():
-            # Closing would wait for a reader of what is still unwritten.
-            self._stdin.abort()
-        transport.close()
+            self._finish(process)
+        else:
+            process.close()
 
     def closed(self) -> None:
-        """Nothing more will arrive. What it started has its moment to end, then that is all."""
+        """See `Owner.closed`. What it started has its moment to end, then that is all."""
         self._closed = True
-        if self._transport is None or self._gone.is_set():
+        if (process := self._process) is None:
             return
         if self._cutting is not None:
-            if groups.exists(self._transport.get_pid()):
+            if groups.exists(process.pid):
                 return
             self._cutting.cancel()
-        self._finish(self._transport)
+        self._finish(process)
 
-    def _finish(self, transport: asyncio.SubprocessTransport) -> None:
+    def _finish(self, process: Process) -> None:
         self._out.end()
         self._err.end()
-        groups.GROUPS.remove(transport.get_pid())
+        groups.GROUPS.remove(process.pid)
         self._gone.set()
-        reason = self._reason or _ending(transport.get_returncode())
+        self._reason = reason = self._reason or _ending(process.code)
         if not self._stopping and self._said:
-            _log.warning("%s: %s. It last said:\n%s", self._name, reason, "\n".join(self._said))
-        self._on_exit(reason)
+            said = " | ".join(self._said)[-LAST_WORDS:]
+            _log.warning("%s: %s. It last said: %s", self._name, reason, said)
+        if self._known:
+            self._on_exit(reason)
 
     def _take(self, line: bytes) -> None:
         try:
@@ -250,25 +237,6 @@ class ChildProcess:
 
     def _hear_part(self, head: bytes) -> None:
         self._hear(head + b" [cut]")
-
-
-class _Pipes(asyncio.SubprocessProtocol):
-    """Hands what the event loop says to the child."""
-
-    def __init__(self, child: ChildProcess) -> None:
-        self._child = child
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._child.began(cast("asyncio.SubprocessTransport", transport))
-
-    def pipe_data_received(self, fd: int, data: bytes | Any) -> None:
-        self._child.data(fd, bytes(data))
-
-    def process_exited(self) -> None:
-        self._child.exited()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._child.closed()
 
 
 def _ending(code: int | None) -> str:

@@ -128,6 +128,21 @@ def unknown_state() -> Failure:
     )
 
 
+def state_elsewhere(server: str) -> Failure:
+    """A `requestState` of ours whose call is kept by another process, or by one that has ended."""
+    return Failure(
+        code=INTERNAL_ERROR,
+        message=(
+            f"The call to {server} that waited for this was kept by another gateway process, "
+            "or by one that has ended since; it was not made again."
+        ),
+        origin="gateway",
+        reason="parked-elsewhere",
+        data={"server": server},
+        remedy="Make the call again without requestState, if it may be made twice.",
+    )
+
+
 def unreadable() -> Failure:
     """Params that are JSON and still hold something without a value, such as 1e999."""
     return Failure(

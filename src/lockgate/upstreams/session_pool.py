@@ -34,22 +34,37 @@ class SessionPool:
         self._idle = idle
         self._clock = clock
         self._live: dict[Key, Session] = {}
+        self._aside: list[Session] = []
         self._opening: dict[Key, asyncio.Task[Session | Failure]] = {}
         self._sweeper: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
-        return len(self._live)
+        return len(self._live) + len(self._aside)
 
     def live(self, key: Key) -> Session | None:
         """The open session of `key`."""
         session = self._live.get(key)
-        if session is None:
-            return None
-        if not session.alive:
+        if session is not None and not session.alive:
             del self._live[key]
-            return None
-        session.used = self._clock.monotonic()
+            session = None
+        if session is None or session.occupied:
+            session = self._another(key, session)
+        if session is not None:
+            session.used = self._clock.monotonic()
         return session
+
+    def _another(self, key: Key, occupied: Session | None) -> Session | None:
+        """A session of `key` that is not occupied any more, in the place of one that now is."""
+        found = next(
+            (one for one in self._aside if one.key == key and one.alive and not one.occupied), None
+        )
+        if occupied is not None:
+            del self._live[key]
+            self._aside.append(occupied)
+        if found is not None:
+            self._aside.remove(found)
+            self._live[key] = found
+        return found
 
     async def acquire(self, key: Key, facts: ClientFacts) -> Session | Failure:
         """The session of `key`, opened with `facts` if there is none.
@@ -81,17 +96,23 @@ class SessionPool:
         session.expire()
         if self._live.get(session.key) is session:  # pyright: ignore[reportArgumentType, reportCallIssue]  # any key will do
             del self._live[session.key]  # pyright: ignore[reportArgumentType]  # it was found
+        if session in self._aside:
+            self._aside.remove(session)
 
     def end(self, affinity: str) -> None:
         """End what was open for one client session."""
-        for key, session in tuple(self._live.items()):
-            if key[2] == affinity:
-                del self._live[key]
+        for session in self._all():
+            key = session.key
+            if isinstance(key, tuple) and key[2] == affinity:
+                self.drop(session)
                 session.close()
 
     def sessions(self) -> list[Session]:
         """All open sessions."""
-        return [session for session in self._live.values() if session.alive]
+        return [session for session in self._all() if session.alive]
+
+    def _all(self) -> list[Session]:
+        return [*self._live.values(), *self._aside]
 
     def close(self) -> None:
         """End them all."""
@@ -100,8 +121,8 @@ class SessionPool:
             self._sweeper = None
         for task in tuple(self._opening.values()):
             task.cancel()
-        live, self._live = self._live, {}
-        for session in live.values():
+        every, self._live, self._aside = self._all(), {}, []
+        for session in every:
             session.close()
 
     async def _open_one(self, key: Key, facts: ClientFacts) -> Session | Failure:
@@ -117,9 +138,9 @@ class SessionPool:
             task.exception()
 
     def _make_room(self) -> bool:
-        if len(self._live) + len(self._opening) < self._limit:
+        if len(self) + len(self._opening) < self._limit:
             return True
-        idle = [session for session in self._live.values() if session.idle]
+        idle = [session for session in self._all() if session.idle]
         if not idle:
             return False
         oldest = min(idle, key=lambda session: session.used)
@@ -128,7 +149,7 @@ class SessionPool:
         return True
 
     def _schedule(self) -> None:
-        if self._sweeper is None and self._live:
+        if self._sweeper is None and len(self):
             loop = asyncio.get_running_loop()
             self._sweeper = loop.call_later(min(SWEEP, self._idle), self.sweep)
 
@@ -136,7 +157,7 @@ class SessionPool:
         """End the sessions nobody has used for long."""
         self._sweeper = None
         before = self._clock.monotonic() - self._idle
-        for session in tuple(self._live.values()):
+        for session in self._all():
             if not session.alive:
                 self.drop(session)
             elif session.idle and session.used < before:

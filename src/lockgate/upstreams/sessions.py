@@ -52,6 +52,10 @@ UPDATED: Final = "notifications/resources/updated"
 CANCELLED: Final = "notifications/cancelled"
 SET_LEVEL: Final = "logging/setLevel"
 
+SETTLE: Final = 0.01
+"""Seconds between a server's first question and passing on all that have come by then: enough for
+one that asks several at once, and nothing to a person who answers."""
+
 
 class Channel(Protocol):
     """What carries one session's messages."""
@@ -124,7 +128,16 @@ class Session:
         self._ids = count(1)
         self._keys = count(1)
         self._level: str | None = None
+        self._waiting: set[Flight] = set()
         self._questions = Questions(self)
+
+    @property
+    def occupied(self) -> bool:
+        """A further call would make it impossible to tell which one the server asks something for.
+
+        That is so where all calls share one stream, while one of them waits for answers.
+        """
+        return self.channel.one_stream and bool(self._waiting)
 
     @property
     def idle(self) -> bool:
@@ -143,6 +156,7 @@ class Session:
             self._questions.look_again()
         try:
             await self.channel.run(flight, body)
+            await self._gather(flight)
         except asyncio.CancelledError:
             self.abandon(flight, "The caller cancelled the call.")
             raise
@@ -172,13 +186,21 @@ class Session:
         flight.asks[:0] = unanswered
         try:
             await flight.wait()
+            await self._gather(flight)
         except asyncio.CancelledError:
             self.abandon(flight, "The caller cancelled the call.")
             raise
         return self._land(flight, call)
 
+    async def _gather(self, flight: Flight) -> None:
+        """Give questions that are asked together a moment to arrive together."""
+        if flight.asks and not flight.over:
+            self.channel.park(flight)
+            await asyncio.sleep(SETTLE)
+
     def abandon(self, flight: Flight, why: str) -> None:
         """Forget a request and tell the server that nobody waits for it."""
+        self._waiting.discard(flight)
         if self.flights.pop(flight.id, None) is None:
             return
         self.channel.abandon(flight)
@@ -212,6 +234,7 @@ class Session:
             self.abandon(flight, "Too many calls wait for input.")
             return busy(self.server, "too many of its calls wait for their clients' input")
         self.channel.park(flight)
+        self._waiting.add(flight)
         requests = Raw(members={key: _request(asked) for key, asked in asks.items()})
         members = {"inputRequests": requests.encode(), "requestState": encode(handle)}
         return Result(Raw(members=members), "input_required")

@@ -33,7 +33,6 @@ TABLE: Final[dict[tuple[Phase, Event], Phase]] = {
     ("connecting", "stop"): "stopped",
     ("ready", "stop"): "stopped",
     ("backoff", "stop"): "stopped",
-    ("stopped", "start"): "connecting",
 }
 
 STEADY_AFTER: Final = 10.0

@@ -32,6 +32,7 @@ from lockgate.upstreams.spec import HttpSpec, StdioSpec, UpstreamSpec
 from lockgate.upstreams.stdio import Spawn
 from lockgate.upstreams.supervisor import Backoff, Event, Supervisor, UpstreamState
 from lockgate.wire.modern_out import LISTEN
+from lockgate.wire.seal import KeyRing
 
 __all__ = ["Changed", "Upstream", "UpstreamState"]
 
@@ -56,6 +57,7 @@ class Upstream:
         *,
         pool: Pool | None = None,
         spawn: Spawn | None = None,
+        keys: KeyRing | None = None,
         clock: Clock = SYSTEM,
         backoff: Backoff | None = None,
     ) -> None:
@@ -71,7 +73,7 @@ class Upstream:
         self._announcer = Announcer(spec.name)
         self._supervisor = Supervisor(clock, self._backoff, self._on_phase)
         self._chores = Chores()
-        self._parking = Parking(clock)
+        self._parking = Parking(clock, keys)
         self._connector = connector_for(
             spec,
             Surroundings(
@@ -238,7 +240,7 @@ class Upstream:
 
     async def start(self) -> None:
         """Begin to connect, if the server is to be up from the start. Does not wait for it."""
-        if self._spec.start == "eager" and self.state.phase in {"idle", "stopped"}:
+        if self._spec.start == "eager" and self.state.phase == "idle":
             self._begin("start", None)
 
     async def settled(self) -> UpstreamState:
@@ -248,7 +250,7 @@ class Upstream:
         return self.state
 
     async def stop(self, grace: float) -> None:
-        """End everything: listen calls gracefully, processes and sessions within `grace`."""
+        """End everything, for good: listen calls gracefully, processes and sessions in `grace`."""
         self._supervisor.report("stop")
         self._cancel_timer()
         for task in (self._attempt, self._watch):

@@ -15,6 +15,8 @@ import msgspec
 from lockgate.core.message import ClientFacts, Failure, Result
 from lockgate.core.raw import Raw
 from lockgate.wire.envelope import capabilities_key
+from lockgate.wire.handshake_in import ASKS, can_answer, input_requests, input_response
+from lockgate.wire.modern_in import MISSING_CAPABILITY
 from lockgate.wire.revisions import LATEST_HANDSHAKE, LATEST_MODERN
 
 TASKS: Final = "io.modelcontextprotocol/tasks"
@@ -112,6 +114,37 @@ def modern_failure(method: str, params: Raw, failure: Failure) -> Failure | Resu
     if failure.code == URL_ELICITATION_REQUIRED:
         return _visits(failure)
     return failure
+
+
+class Undeclared(msgspec.Struct):
+    """Questions a client cannot be asked: the answers for the server, and what it lacked."""
+
+    answers: dict[str, bytes]
+    required: dict[str, Any]
+
+
+def undeclared(capabilities: Raw, raw: Raw) -> Undeclared:
+    """What an old server asks that a client with `capabilities` has not declared."""
+    found = Undeclared({}, {})
+    for key, (method, params) in input_requests(raw).items():
+        error = can_answer(capabilities, method, params)
+        if error is not None:
+            found.answers[key] = input_response(error)
+            url = method == "elicitation/create" and params.get("mode") == "url"
+            found.required[ASKS.get(method, method)] = {"url": {}} if url else {}
+    return found
+
+
+def missing_capability(required: Mapping[str, Any]) -> Failure:
+    """The error of the newest revision for a call that needs more than its client declared."""
+    return Failure(
+        code=MISSING_CAPABILITY,
+        message=f"This call needs a client that declares {', '.join(sorted(required))}.",
+        origin="upstream",
+        reason="missing-capability",
+        data={"requiredCapabilities": dict(required)},
+        remedy="Declare it in clientCapabilities, or do without this call.",
+    )
 
 
 def _visits(failure: Failure) -> Failure | Result:

@@ -1,0 +1,133 @@
+"""How `up` says what is happening: in words for people, or as log records for machines.
+
+Must not know: what is happening. With `--log-format json` every line on stderr is a JSON object, so
+what people would read as a table becomes one record per server. Over stdio the client shows stderr
+as a log, so there it is log lines too.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Final, Protocol
+
+from lockgate.cli.table import show_servers, summary
+from lockgate.cli.terminal import Waiting, say, show_findings, waiting
+from lockgate.config.finding import Finding
+from lockgate.gateway.status import ServerStatus
+
+_log: Final = logging.getLogger("lockgate.up")
+
+
+class Voice(Protocol):
+    """The moments in the life of `up`."""
+
+    def warn(self, text: str) -> None:
+        """Something dangerous was asked for."""
+        ...
+
+    def findings(self, findings: Sequence[Finding]) -> None:
+        """The configuration works, but something in it looks wrong."""
+        ...
+
+    def listening(self, where: str) -> None:
+        """Clients can connect."""
+        ...
+
+    def waiting(self, text: str) -> AbstractContextManager[Waiting]:
+        """Something takes a while."""
+        ...
+
+    def servers(self, servers: Sequence[ServerStatus]) -> None:
+        """Every server is ready or has failed once."""
+        ...
+
+    def stopping(self, grace: float) -> None:
+        """The end has begun."""
+        ...
+
+    def stopped(self) -> None:
+        """Everything has ended."""
+        ...
+
+
+class Spoken:
+    """For people: a line, a spinner, a table."""
+
+    def warn(self, text: str) -> None:
+        """See `Voice.warn`."""
+        say(f"WARNING: {text}", "bold red")
+
+    def findings(self, findings: Sequence[Finding]) -> None:
+        """See `Voice.findings`."""
+        show_findings(findings, to_stderr=True)
+
+    def listening(self, where: str) -> None:
+        """See `Voice.listening`."""
+        say(f"Lockgate listens at {where}", "bold")
+
+    def waiting(self, text: str) -> AbstractContextManager[Waiting]:
+        """See `Voice.waiting`."""
+        return waiting(text)
+
+    def servers(self, servers: Sequence[ServerStatus]) -> None:
+        """See `Voice.servers`."""
+        show_servers(servers)
+        say(summary(servers))
+
+    def stopping(self, grace: float) -> None:
+        """See `Voice.stopping`."""
+        say(f"Stopping; running calls have up to {grace:g} s. A second Ctrl-C ends them at once.")
+
+    def stopped(self) -> None:
+        """See `Voice.stopped`."""
+        say("Stopped.")
+
+
+class Logged:
+    """For machines: one record for each moment, one for each server."""
+
+    def warn(self, text: str) -> None:
+        """See `Voice.warn`."""
+        _log.warning(text)
+
+    def findings(self, findings: Sequence[Finding]) -> None:
+        """See `Voice.findings`."""
+        for finding in findings:
+            facts = {"finding": finding.id, "place": finding.place, "remedy": finding.remedy}
+            _log.warning(finding.summary, extra=facts)
+
+    def listening(self, where: str) -> None:
+        """See `Voice.listening`."""
+        _log.info("listening", extra={"url": where})
+
+    def waiting(self, text: str) -> AbstractContextManager[Waiting]:
+        """See `Voice.waiting`; silent."""
+        _log.debug(text)
+        return nullcontext(Waiting(None))
+
+    def servers(self, servers: Sequence[ServerStatus]) -> None:
+        """See `Voice.servers`."""
+        for server in servers:
+            level = logging.WARNING if server.error else logging.INFO
+            facts = {
+                "server": server.name,
+                "state": server.phase,
+                "transport": server.transport,
+                "era": ",".join(server.eras),
+                "tools": server.tools,
+                "seconds": server.seconds,
+                "error": server.error,
+            }
+            known = {key: value for key, value in facts.items() if value not in (None, "")}
+            _log.log(level, "server", extra=known)
+        _log.info(summary(servers))
+
+    def stopping(self, grace: float) -> None:
+        """See `Voice.stopping`."""
+        _log.info("stopping", extra={"grace": grace})
+
+    def stopped(self) -> None:
+        """See `Voice.stopped`."""
+        _log.info("stopped")

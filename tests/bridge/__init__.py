@@ -1,0 +1,1 @@
+"""What crosses between the eras, held promise by promise; see ``requirements``."""
