@@ -92,7 +92,7 @@ def test_table_and_json_hold_every_row() -> None:
 
 
 def memory(*sizes: int, calls: int = 200_000) -> Memory:
-    step = calls // len(sizes)
+    step = calls // len(sizes) + 1
     points = tuple((step * number, size) for number, size in enumerate(sizes, 1))
     return Memory(points, 200_000)
 

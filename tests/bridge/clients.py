@@ -216,7 +216,8 @@ class Client:
         begun.id = self.ids()
         params = {**begun.params, **more}
         message = {"jsonrpc": "2.0", "id": begun.id, "method": begun.method, "params": params}
-        begun.stream = await self.post(message, headers)
+        begun.stream = await self.post(message, headers, head=False)
+        await begun.stream.head()
         begun.status = begun.stream.status
         self.session = begun.stream.headers.get("mcp-session-id", self.session)
         return begun
@@ -306,8 +307,8 @@ class Client:
             _ = (await self.begin("resources/subscribe", {"uri": uri})).result
         return stream
 
-    async def post(self, message: Json, headers: Any = None) -> Stream:
-        """One message as a POST; the answer up to its headers."""
+    async def post(self, message: Json, headers: Any = None, *, head: bool = True) -> Stream:
+        """One message as a POST; the answer up to its headers, or not even those."""
         own = {
             "Content-Type": "application/json",
             "Accept": "application/json, text/event-stream",
@@ -319,7 +320,8 @@ class Client:
             name = NAMES.get(message.get("method", ""))
             if name is not None:
                 own["Mcp-Name"] = in_header(message["params"][name])
-        return await self.exchange("POST", json.dumps(message).encode(), {**own, **(headers or {})})
+        body = json.dumps(message).encode()
+        return await self.exchange("POST", body, {**own, **(headers or {})}, head=head)
 
     def _dressed(self, params: Json) -> Json:
         meta: Json = {
@@ -331,18 +333,20 @@ class Client:
             meta[PREFIX + "logLevel"] = self.level
         return {**params, "_meta": {**meta, **params.get("_meta", {})}}
 
-    async def exchange(self, verb: str, body: bytes, headers: dict[str, str]) -> Stream:
+    async def exchange(
+        self, verb: str, body: bytes, headers: dict[str, str], *, head: bool = True
+    ) -> Stream:
         """One HTTP request on a connection of its own."""
         if self.session and not self.modern:
             session = {"Mcp-Session-Id": self.session, "MCP-Protocol-Version": self.revision}
             headers = {**headers, **session}
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         fields = {"Host": f"127.0.0.1:{self.port}", "Content-Length": str(len(body)), **headers}
-        head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-        writer.write(f"{verb} /mcp HTTP/1.1\r\n{head}\r\n".encode() + body)
+        lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+        writer.write(f"{verb} /mcp HTTP/1.1\r\n{lines}\r\n".encode() + body)
         stream = Stream(reader, writer)
         self.streams.append(stream)
-        return await stream.head()
+        return await stream.head() if head else stream
 
     def close(self) -> None:
         """Go away entirely."""

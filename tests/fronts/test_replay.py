@@ -129,9 +129,9 @@ def test_an_answer_that_came_meanwhile_is_there() -> None:
             assert again.done
             assert progress(again) == [1, 2]
             assert again.events[-1]["result"] == {"done": True}
-        rest = await play.ask(play.get(again.ids[-1]))
-        assert rest.done
-        assert rest.events == []
+            rest = await play.ask(play.get(again.ids[-1]))
+            assert rest.done
+            assert rest.events == []
 
     bounded(body)
 

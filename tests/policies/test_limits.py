@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 from lockgate.core.chain import compose
-from lockgate.core.message import Call, ClientFacts, Failure, Principal, Reply, Result, Target
+from lockgate.core.message import Call, ClientFacts, Failure, Principal, Reply, Result
 from lockgate.core.raw import EMPTY
 from lockgate.policies.concurrency import ConcurrencyLimit
-from lockgate.policies.deadline import Deadline
 from lockgate.policies.methods import KnownMethods
 
 CLIENT = ClientFacts(era="modern", protocol_version="2026-07-28")
@@ -101,45 +100,5 @@ def test_streams_have_a_bound_of_their_own() -> None:
         gate.set()
         assert await chain(call()) is DONE
         await stream
-
-    asyncio.run(run())
-
-
-def test_a_call_ends_at_its_deadline_and_is_cancelled_upstream() -> None:
-    async def run() -> None:
-        cancelled = asyncio.Event()
-
-        async def hang(one: Call) -> Reply:
-            assert one.deadline is not None
-            try:
-                await asyncio.Event().wait()
-            except asyncio.CancelledError:
-                cancelled.set()
-                raise
-            return DONE
-
-        chain = compose([Deadline(0.01)], hang)
-        reply = await chain(call(target=Target("git", "tool", "log")))
-        assert isinstance(reply, Failure)
-        assert (reply.reason, reply.origin, reply.data) == (
-            "deadline-exceeded",
-            "upstream",
-            {"server": "git"},
-        )
-        assert "git" in reply.message
-        assert cancelled.is_set()
-
-    asyncio.run(run())
-
-
-def test_an_earlier_deadline_of_the_caller_counts() -> None:
-    async def run() -> None:
-        async def hang(_: Call) -> Reply:
-            await asyncio.Event().wait()
-            return DONE
-
-        now = asyncio.get_running_loop().time()
-        reply = await compose([Deadline(60)], hang)(call(deadline=now + 0.01))
-        assert isinstance(reply, Failure)
 
     asyncio.run(run())

@@ -95,27 +95,42 @@ LATER_TYPES: Final = ("sse", "ws", "websocket")
 UNSAFE_NAMES: Final = frozenset(
     {
         "BASH_ENV",
+        "BUN_OPTIONS",
         "CLASSPATH",
+        "DOTNET_STARTUP_HOOKS",
         "ENV",
+        "GCONV_PATH",
         "GIT_EXEC_PATH",
         "GIT_SSH",
         "GIT_SSH_COMMAND",
         "IFS",
         "JAVA_TOOL_OPTIONS",
         "JDK_JAVA_OPTIONS",
+        "LUA_INIT",
         "NODE_OPTIONS",
         "NODE_PATH",
+        "OPENSSL_CONF",
+        "PERL5DB",
         "PERL5LIB",
         "PERL5OPT",
+        "PHPRC",
+        "PHP_INI_SCAN_DIR",
+        "PROMPT_COMMAND",
+        "PYTHONBREAKPOINT",
         "PYTHONHOME",
+        "PYTHONINSPECT",
         "PYTHONPATH",
         "PYTHONSTARTUP",
+        "PYTHONUSERBASE",
         "RUBYLIB",
         "RUBYOPT",
         "SHELLOPTS",
+        "ZDOTDIR",
         "_JAVA_OPTIONS",
     }
 )
+"""The names and prefixes `upstreams.environment` refuses; a test keeps the two tables equal."""
+
 UNSAFE_PREFIXES: Final = ("BASH_FUNC_", "DYLD_", "LD_", "NPM_CONFIG_")
 
 

@@ -101,6 +101,15 @@ class GatewaySettings(Section):
         max_length=256,
         description="The path of the MCP endpoint.",
     )
+    sse_path: str = Field(
+        default="/sse",
+        pattern=r"^/[A-Za-z0-9._~/-]*$",
+        max_length=256,
+        description=(
+            "The path of streams for clients of revision 2024-11-05; they post to `messages` "
+            "beside it."
+        ),
+    )
     naming: Literal["auto", "bare", "prefix"] = Field(
         default="auto",
         description=(

@@ -31,6 +31,7 @@ from lockgate.wire.jsonrpc import (
     METHOD_NOT_FOUND,
     Notice,
     Request,
+    Response,
     encode_result,
 )
 
@@ -193,7 +194,7 @@ class Dialogue:
             id="listen",
             emit=emit,
             affinity=session.affinity,
-            ask=self._asker(session),
+            ask=self._asker(session) if self._settings.unsolicited else None,
         )
         return await self._engine.handle(call)
 
@@ -215,6 +216,13 @@ class Dialogue:
             return Failure(answer.code, answer.message, "client", "client-error", data=data)
 
         return ask
+
+    def take(self, session: Session, message: Notice | Response) -> None:
+        """Take what the client wants no answer to."""
+        if isinstance(message, Notice):
+            self.notice(session, message)
+        else:
+            session.asks.answer(message)
 
     def notice(self, session: Session, notice: Notice) -> None:
         """Take one notification of the client; what it sets in motion goes on by itself."""

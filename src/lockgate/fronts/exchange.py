@@ -14,9 +14,11 @@ from typing import Final
 
 from lockgate.core.message import Failure
 from lockgate.fronts.accept import accepts_both, accepts_events, is_json
+from lockgate.fronts.batch import looks_like_batch
 from lockgate.fronts.dialogue import Dialogue
 from lockgate.fronts.handshake import HandshakeFront
 from lockgate.fronts.http import Headers, HttpRequest, Responder
+from lockgate.fronts.http_sse import HttpSseFront
 from lockgate.fronts.modern import Modern, ModernFront
 from lockgate.fronts.settings import Engine, ExchangeSettings
 from lockgate.fronts.streams import JSON, Pulse
@@ -43,7 +45,10 @@ _REMEDY: Final = {
 
 
 class Exchange:
-    """Handles every request of one endpoint path."""
+    """Handles every request of one endpoint path.
+
+    `http_sse` handles the two paths of the older HTTP transport, for the same engine.
+    """
 
     def __init__(self, engine: Engine, settings: ExchangeSettings | None = None) -> None:
         settings = settings or ExchangeSettings()
@@ -54,6 +59,7 @@ class Exchange:
         self._core = Modern(engine, settings)
         self._modern = ModernFront(self._core, settings, self.pulse)
         self._handshake = HandshakeFront(self._dialogue, settings, self.pulse)
+        self.http_sse = HttpSseFront(self._dialogue, settings, self.pulse)
         self.replay = self._handshake.replay
         self._draining = False
 
@@ -82,7 +88,8 @@ class Exchange:
         try:
             message = decode(body)
         except Malformed as error:
-            _malformed(responder, error)
+            if not await self._batch(request, responder):
+                _malformed(responder, error)
             return
         if too_deep(body, self._depth):
             deep = f"The message nests deeper than {self._depth} levels."
@@ -90,6 +97,13 @@ class Exchange:
             return
         front = self._modern if _is_modern(headers, body, message) else self._handshake
         await front.post(request, responder, message)
+
+    async def _batch(self, request: HttpRequest, responder: Responder) -> bool:
+        """Answer a batch; False when there is none, or none may come from this client."""
+        body = request.body
+        if not looks_like_batch(body) or _says_modern(request) or too_deep(body, self._depth + 1):
+            return False
+        return await self._handshake.batch(request, responder)
 
     def _get(self, request: HttpRequest, responder: Responder) -> None:
         if _says_modern(request):
@@ -107,6 +121,7 @@ class Exchange:
         self._draining = True
         self._core.drain()
         self._handshake.drain()
+        await self.http_sse.drain()
         await self._dialogue.settle()
         if not len(self.pulse):
             self.pulse.stop()

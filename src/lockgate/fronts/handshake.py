@@ -8,34 +8,31 @@ Source: specification 2025-11-25, basic/transports, "Streamable HTTP".
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from lockgate.core.message import Failure
+from lockgate.fronts import batch
 from lockgate.fronts.accept import prefers_events
 from lockgate.fronts.dialogue import Dialogue
 from lockgate.fronts.http import HttpRequest, Responder
-from lockgate.fronts.replay import (
-    OF_SESSION,
-    Cursor,
-    Replay,
-    ResumableStream,
-    Track,
-    read_cursor,
-    replay_ended,
-)
+from lockgate.fronts.replay import Replay, ResumableStream
+from lockgate.fronts.session_streams import SessionStreams, refuse
 from lockgate.fronts.sessions import Session, Sessions
 from lockgate.fronts.settings import ExchangeSettings
-from lockgate.fronts.streams import EVENTS, JSON, Pulse, Stream
-from lockgate.wire import handshake_in, sse
+from lockgate.fronts.streams import JSON, Pulse, Running, Stream
+from lockgate.wire import handshake_in
 from lockgate.wire.envelope import failure_error
 from lockgate.wire.headers import SESSION, VERSION
 from lockgate.wire.jsonrpc import (
-    INTERNAL_ERROR,
-    INVALID_REQUEST,
+    Malformed,
     Message,
     Notice,
     Request,
+    RequestId,
+    Response,
+    decode_batch,
+    encode_error,
     encode_result,
 )
 from lockgate.wire.revisions import HANDSHAKE_VERSIONS
@@ -56,6 +53,7 @@ class HandshakeFront:
         self._swept = settings.clock.monotonic()
         self.sessions = Sessions(settings, dialogue.end)
         self.replay = Replay(settings)
+        self._streams = SessionStreams(dialogue, pulse, self.replay, settings.get_streams)
         pulse.also(self._sweep)
 
     async def post(self, request: HttpRequest, responder: Responder, message: Message) -> None:
@@ -69,11 +67,80 @@ class HandshakeFront:
         if isinstance(message, Request):
             await self._request(request, responder, session, message)
             return
-        if isinstance(message, Notice):
-            self._dialogue.notice(session, message)
-        else:
-            session.asks.answer(message)
+        self._dialogue.take(session, message)
         responder.send(202, ())
+
+    async def batch(self, request: HttpRequest, responder: Responder) -> bool:
+        """Answer a POST of several messages; False when it is not from a session that may."""
+        token = request.headers.get(SESSION)
+        if token is None or not request.repeated.isdisjoint((SESSION, VERSION)):
+            return False
+        session = self.sessions.find(token.decode("latin-1"), self._bind(request))
+        if session is None or session.client.protocol_version != batch.VERSION:
+            return False
+        try:
+            messages = decode_batch(request.body, batch.MOST)
+        except Malformed as error:
+            responder.send(400, JSON, encode_error(None, error.code, error.message))
+            return True
+        if all(isinstance(one, Notice | Response) for one in messages):
+            for one in messages:
+                if isinstance(one, Notice | Response):
+                    self._dialogue.take(session, one)
+            responder.send(202, ())
+            return True
+        await self._run_batch(request, responder, session, messages)
+        return True
+
+    async def _run_batch(
+        self,
+        request: HttpRequest,
+        responder: Responder,
+        session: Session,
+        messages: Sequence[Message | Malformed],
+    ) -> None:
+        stream = self._stream(responder, session, None)
+        facts = self._facts(request)
+        answers: list[bytes] = []
+
+        def say(body: bytes) -> None:
+            if stream.streaming:
+                stream.event(body)
+            else:
+                answers.append(body)
+
+        try:
+            await batch.run_batch(
+                messages,
+                lambda message, running: self._dialogue.request(session, message, running, facts),
+                lambda message: self._dialogue.take(session, message),
+                lambda: _Part(stream),
+                say,
+            )
+        except asyncio.CancelledError:
+            if not stream.settle():
+                raise
+            stream.close()
+            return
+        if not stream.streaming and answers:
+            stream.answer(batch.joined(answers))
+            return
+        for body in answers:
+            stream.event(body)
+        stream.close()
+
+    def _stream(
+        self, responder: Responder, session: Session, request_id: RequestId | None
+    ) -> ResumableStream:
+        return ResumableStream(
+            responder,
+            self._pulse,
+            self.replay,
+            session.affinity,
+            session.client.protocol_version,
+            self._patience,
+            request_id=request_id,
+        )
 
     async def _request(
         self, request: HttpRequest, responder: Responder, session: Session, message: Request
@@ -81,15 +148,7 @@ class HandshakeFront:
         if message.method == "ping":
             responder.send(200, JSON, encode_result(message.id, b"{}"))
             return
-        stream = ResumableStream(
-            responder,
-            self._pulse,
-            self.replay,
-            session.affinity,
-            session.client.protocol_version,
-            self._patience,
-            request_id=message.id,
-        )
+        stream = self._stream(responder, session, message.id)
         if prefers_events(request.headers.get(b"accept", b"")):
             stream.open()
         try:
@@ -132,60 +191,7 @@ class HandshakeFront:
         session = self._session(request, responder, None)
         if session is None:
             return
-        last = request.headers.get(LAST_EVENT_ID)
-        if last and self._resume(session, responder, last):
-            return
-        if len(session.hub) >= self._settings.get_streams:
-            _refuse(
-                responder,
-                409,
-                "too-many-streams",
-                "This session has enough GET streams open.",
-                "Close one of them first.",
-            )
-            return
-        _SessionStream(responder, self._pulse, self.replay, session).begin()
-        self._dialogue.listen(session)
-
-    def _resume(self, session: Session, responder: Responder, last: bytes) -> bool:
-        """Go on after the event `last`; False when a new stream serves as well."""
-        cursor = read_cursor(last)
-        if cursor is None:
-            _refuse(
-                responder,
-                400,
-                "event-unknown",
-                "Last-Event-ID is not the id of an event from here.",
-                "Repeat the id of the last event received, or leave the header out.",
-            )
-            return True
-        track = self.replay.find(session.affinity, cursor)
-        if cursor.of_session:
-            stream = track.stream if track is not None else None
-            if not isinstance(stream, _SessionStream) or not stream.resumable(
-                session, self._settings.get_streams
-            ):
-                return False
-            stream.resume(responder, cursor.number)
-            self._dialogue.listen(session)
-        elif track is not None and track.stream is not None:
-            track.stream.resume(responder, cursor.number)
-        else:
-            self._replay_ended(track, responder, cursor)
-        return True
-
-    def _replay_ended(self, track: Track | None, responder: Responder, cursor: Cursor) -> None:
-        failure = _events_lost()
-        request_id = cursor.request_id
-        lost = None if request_id is None else failure_error(request_id, failure)
-        if track is not None:
-            replay_ended(track, responder, cursor.number, lost)
-        elif lost is not None:
-            responder.start(200, EVENTS)
-            responder.write(sse.encode(lost))
-            responder.end()
-        else:
-            responder.send(410, JSON, failure_error(None, failure))
+        self._streams.open(session, responder, request.headers.get(LAST_EVENT_ID))
 
     def delete(self, request: HttpRequest, responder: Responder) -> None:
         """End the session."""
@@ -204,7 +210,7 @@ class HandshakeFront:
     ) -> Session | None:
         """The session of a request, or None when the request has been refused."""
         if request.repeated and not request.repeated.isdisjoint((SESSION, VERSION)):
-            _refuse(
+            refuse(
                 responder,
                 400,
                 "repeated-header",
@@ -215,7 +221,7 @@ class HandshakeFront:
             return None
         token = request.headers.get(SESSION)
         if token is None:
-            _refuse(
+            refuse(
                 responder,
                 400,
                 "session-missing",
@@ -227,7 +233,7 @@ class HandshakeFront:
             return None
         session = self.sessions.find(token.decode("latin-1"), self._bind(request))
         if session is None:
-            _refuse(
+            refuse(
                 responder,
                 404,
                 "session-unknown",
@@ -251,62 +257,15 @@ class HandshakeFront:
 _VERSIONS: Final = ", ".join(HANDSHAKE_VERSIONS)
 
 
-class _SessionStream(ResumableStream):
-    """A GET stream: never answers, ends with its session, rests when the client goes."""
+class _Part(Running):
+    """One request of a batch; what belongs to it goes out on the stream of them all."""
 
-    __slots__ = ("_session",)
+    __slots__ = ("_stream",)
 
-    def __init__(
-        self, responder: Responder, pulse: Pulse, replay: Replay, session: Session
-    ) -> None:
-        version = session.client.protocol_version
-        super().__init__(responder, pulse, replay, session.affinity, version, None, kind=OF_SESSION)
-        self._session = session
+    def __init__(self, stream: Stream) -> None:
+        super().__init__()
+        self._stream = stream
 
-    def begin(self) -> None:
-        """Open the stream, and say so at once: the first bytes carry the headers."""
-        self.open()
-        self._comment(self._pulse.clock.monotonic())
-        self._session.hub.attach(self)
-
-    def resumable(self, session: Session, most: int) -> bool:
-        """Whether a client may go on with this stream: its session lives and has room for it."""
-        if self._session is not session:
-            return False
-        return not self.gone or len(session.hub) < most
-
-    def leave(self) -> None:
-        """The client has gone away."""
-        super().leave()
-        if self.gone:
-            self._session.hub.detach(self)
-            self._rest()
-
-    def resume(self, responder: Responder, number: int) -> None:
-        """See `ResumableStream.resume`; what waited for a stream follows what was missed."""
-        self._session.hub.detach(self)
-        super().resume(responder, number)
-        self._session.hub.attach(self)
-
-
-def _events_lost() -> Failure:
-    return Failure(
-        INTERNAL_ERROR,
-        "The answer is no longer kept: too much time or too many events have passed.",
-        "gateway",
-        "events-lost",
-        remedy="Find out whether the request took effect before sending it again.",
-    )
-
-
-def _refuse(
-    responder: Responder,
-    status: int,
-    reason: str,
-    message: str,
-    remedy: str,
-    about: Message | None = None,
-) -> None:
-    failure = Failure(INVALID_REQUEST, message, "client", reason, remedy=remedy)
-    request_id = about.id if isinstance(about, Request) else None
-    responder.send(status, JSON, failure_error(request_id, failure))
+    def event(self, message: bytes, /) -> None:
+        """See `Running.event`."""
+        self._stream.event(message)

@@ -51,6 +51,8 @@ class ExchangeSettings:
     annotations       tool name → its parameter headers, from the catalog.
     bind              the principal a session belongs to, as far as it is known before any policy.
     endpoint          the name calls carry in `facts`.
+    messages_path     where clients of revision 2024-11-05 post messages.
+    sse_streams       clients of that revision connected at once.
     depth             deepest nesting of JSON a client may send.
     stream_after      a call that runs longer is answered as a stream.
     keep_alive        silence on a stream after which a comment is sent.
@@ -65,6 +67,7 @@ class ExchangeSettings:
     asks              requests to one client waiting for its answers at once.
     ask_seconds       how long a client may take to answer one.
     rounds            rounds of input one call may ask for.
+    unsolicited       whether servers may ask a client with a session outside of any call.
     orphan_seconds    how long a call runs on for a client of the handshake era that went away.
     ack_seconds       how long opening a listen call may take.
     linger            how long a replaced listen call is heard on, so that nothing is lost.
@@ -83,6 +86,8 @@ class ExchangeSettings:
     server_info: bytes = SERVER_INFO
     clock: Clock = SYSTEM
     endpoint: str = "/mcp"
+    messages_path: str = "/messages"
+    sse_streams: int = 1000
     depth: int = DEPTH_LIMIT
     stream_after: float = 15.0
     keep_alive: float = 15.0
@@ -97,6 +102,7 @@ class ExchangeSettings:
     asks: int = 64
     ask_seconds: float = 300.0
     rounds: int = 10
+    unsolicited: bool = True
     orphan_seconds: float = 300.0
     ack_seconds: float = 15.0
     linger: float = 0.5

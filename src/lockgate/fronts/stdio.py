@@ -2,9 +2,7 @@
 
 Must not know: where the streams come from, HTTP.
 
-Source: specification 2026-07-28 and 2025-11-25, basic/transports, "stdio". The era is decided by
-each message: requests that carry their own protocol version are stateless; after an `initialize`
-the rest belongs to the one session there is. A client may mix both.
+Source: specification 2026-07-28 and 2025-11-25, basic/transports, "stdio".
 """
 
 from __future__ import annotations
@@ -13,27 +11,12 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
-from lockgate.core.message import Failure
+from lockgate.fronts.conversation import MOST_RUNNING, Conversation
 from lockgate.fronts.dialogue import Dialogue
 from lockgate.fronts.modern import Modern
-from lockgate.fronts.sessions import Session
 from lockgate.fronts.settings import Engine, ExchangeSettings
-from lockgate.fronts.streams import BEAT, Running
-from lockgate.wire import handshake_in, modern_in
-from lockgate.wire.envelope import failure_error
-from lockgate.wire.jsonrpc import (
-    INTERNAL_ERROR,
-    INVALID_REQUEST,
-    Malformed,
-    Notice,
-    Request,
-    RequestId,
-    Response,
-    decode,
-    encode_result,
-    too_deep,
-)
-from lockgate.wire.modern_in import Refusal
+from lockgate.fronts.streams import BEAT
+from lockgate.wire.jsonrpc import INVALID_REQUEST, Malformed
 
 _CHUNK: Final = 64 * 1024
 _FACTS: Final[Mapping[str, Any]] = {"transport": "stdio"}
@@ -124,7 +107,7 @@ class StdioFront:
         settings: ExchangeSettings | None = None,
         *,
         line_bytes: int = 4 * 1024 * 1024,
-        running: int = 256,
+        running: int = MOST_RUNNING,
         grace: float = 5.0,
     ) -> None:
         """Serve with `engine`.
@@ -139,12 +122,17 @@ class StdioFront:
         self._settings = settings or ExchangeSettings()
         self._dialogue = Dialogue(engine, self._settings)
         self._core = Modern(engine, self._settings)
+        self._conversation = Conversation(
+            self,
+            self._dialogue,
+            self._core,
+            self._settings,
+            affinity=_AFFINITY,
+            facts=_FACTS,
+            running=running,
+        )
         self._line_bytes = line_bytes
         self._grace = grace
-        self._most = running
-        self._session: Session | None = None
-        self._modern: dict[RequestId, Running] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
         self._ending = asyncio.Event()
         self._served = asyncio.Event()
         self._served.set()
@@ -174,113 +162,18 @@ class StdioFront:
         await self._served.wait()
 
     async def _read(self, lines: Lines) -> None:
+        conversation = self._conversation
         while True:
             try:
                 line = await lines.next()
             except TooLong:
                 over = f"A message is longer than {self._line_bytes} bytes."
-                self.write(_malformed(Malformed(INVALID_REQUEST, over)))
+                conversation.refuse(Malformed(INVALID_REQUEST, over))
                 continue
             if line is None:
                 return
             if line.strip():
-                await self._take(line)
-
-    async def _take(self, line: bytes) -> None:
-        try:
-            message = decode(line)
-            if too_deep(line, self._settings.depth):
-                raise Malformed(
-                    INVALID_REQUEST,
-                    f"The message nests deeper than {self._settings.depth} levels.",
-                    getattr(message, "id", None),
-                )
-        except Malformed as error:
-            self.write(_malformed(error))
-            await self._flush()
-            return
-        if isinstance(message, Request):
-            # Who is not reading our answers is not read from either.
-            await self._flush()
-            if len(self._tasks) >= self._most:
-                # Not read on instead: what ends the running ones comes by the same way.
-                self.write(failure_error(message.id, _too_many(self._most)))
-                return
-            task = asyncio.create_task(self._answer(message))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-            # A cancellation may be the next line: the request has to be known by then.
-            await asyncio.sleep(0)
-        else:
-            self._other(message)
-
-    async def _answer(self, request: Request) -> None:
-        running = Line(self)
-        try:
-            body = await self._response(request, running)
-        except asyncio.CancelledError:
-            if not running.settle():
-                raise
-            return
-        self.write(body)
-        await self._flush()
-
-    async def _response(self, request: Request, running: Running) -> bytes:
-        if modern_in.claims_modern(request.params):
-            return await self._stateless(request, running)
-        if request.method == "initialize":
-            return await self._initialize(request)
-        session = self._session
-        if session is None:
-            if request.method == "ping":
-                return encode_result(request.id, b"{}")
-            # Nothing opened a session, so only a stateless request could have been meant.
-            return await self._stateless(request, running)
-        return await self._dialogue.request(session, request, running, _FACTS)
-
-    async def _stateless(self, request: Request, running: Running) -> bytes:
-        if request.id in self._modern:
-            taken = Failure(INVALID_REQUEST, "This id is in use.", "client", "id-in-use")
-            return failure_error(request.id, taken)
-        self._modern[request.id] = running
-        try:
-            lifted = self._core.lift(request)
-            modern_in.check_served(lifted.client.protocol_version)
-            modern_in.check_method(request.method)
-            return (await self._core.run(request, lifted, running, _FACTS))[1]
-        except Refusal as refused:
-            return failure_error(request.id, refused.failure)
-        finally:
-            del self._modern[request.id]
-
-    async def _initialize(self, request: Request) -> bytes:
-        opening = handshake_in.read_initialize(request.params)
-        if isinstance(opening, Failure):
-            return failure_error(request.id, opening)
-        client = handshake_in.client_facts(opening.version, opening.info, opening.capabilities)
-        if self._session is not None:
-            self._session.close()
-        session = self._session = Session("", _AFFINITY, client, self._settings)
-        return await self._dialogue.open(session, request, _FACTS)
-
-    def _other(self, message: Notice | Response) -> None:
-        if isinstance(message, Response):
-            if self._session is not None:
-                self._session.asks.answer(message)
-            return
-        if message.method == "notifications/cancelled":
-            request_id = message.params.get("requestId")
-            running = self._modern.get(request_id) if isinstance(request_id, str | int) else None
-            if running is not None:
-                running.cancel()
-                return
-        session = self._session
-        if session is None:
-            return
-        if message.method == "notifications/initialized" and not len(session.hub):
-            session.hub.attach(Line(self))
-            self._dialogue.listen(session)
-        self._dialogue.notice(session, message)
+                await conversation.take(line)
 
     def write(self, message: bytes) -> None:
         """Write one message; line breaks in it can only be white space between tokens."""
@@ -289,7 +182,8 @@ class StdioFront:
                 message = message.replace(b"\r", b" ").replace(b"\n", b" ")
             self._writer.write(message + b"\n")
 
-    async def _flush(self) -> None:
+    async def flush(self) -> None:
+        """Wait until the client has read enough."""
         if self._writer is not None:
             try:
                 await self._writer.drain()
@@ -300,57 +194,10 @@ class StdioFront:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(BEAT)
-            if self._session is not None:
-                self._session.asks.sweep(self._settings.clock.monotonic())
+            self._conversation.sweep(self._settings.clock.monotonic())
 
     async def _finish(self) -> None:
         self._core.drain()
-        if self._session is not None and self._session.listening is not None:
-            self._session.listening.close()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=self._grace)
-        for task in tuple(self._tasks):
-            task.cancel()
-        if self._session is not None:
-            self._session.close()
-            self._dialogue.end(self._session)
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._conversation.settle(self._grace)
+        await self._conversation.end()
         await self._dialogue.settle()
-
-
-class Line(Running):
-    """A request whose notifications go out as lines among all others."""
-
-    __slots__ = ("_front",)
-
-    def __init__(self, front: StdioFront) -> None:
-        super().__init__()
-        self._front = front
-
-    def event(self, message: bytes, /) -> None:
-        """See `Running.event`."""
-        self._front.write(message)
-
-    def close(self) -> None:
-        """Nothing to close: the line is everybody's."""
-
-
-def _too_many(limit: int) -> Failure:
-    return Failure(
-        INTERNAL_ERROR,
-        f"Too many requests at once: {limit} are running, the most allowed.",
-        "gateway",
-        "too-many-calls",
-        remedy="Wait for running requests to end.",
-    )
-
-
-def _malformed(error: Malformed) -> bytes:
-    failure = Failure(
-        error.code,
-        error.message,
-        "client",
-        "malformed-message",
-        remedy="Send one JSON-RPC 2.0 message per line.",
-    )
-    return failure_error(error.id, failure)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from lockgate.config.model import Config
 from lockgate.core.clock import SYSTEM, Clock
-from lockgate.core.message import Call, Failure, Notification
+from lockgate.core.message import Call, Failure, Notification, drop
 from lockgate.core.raw import Raw
 from lockgate.errors import CallFailed
 from lockgate.fronts.exchange import Exchange
@@ -80,7 +80,11 @@ class Gateway:
         return Upstream(spec, pool=self._pool, keys=self._keys, clock=self._clock)
 
     def _handlers(self) -> Mapping[str, Handler]:
+        older = self._exchange.http_sse
         return {
+            # The oldest HTTP transport has two paths of its own; the endpoint wins over them.
+            self._config.lockgate.sse_path: older.stream,
+            self._settings.messages_path: older.messages,
             self._config.lockgate.path: self._exchange,
             "/health": health(),
             "/ready": ready(lambda: (self.phase, self.servers())),
@@ -140,28 +144,20 @@ class Gateway:
     ) -> dict[str, Any]:
         """One call on the gateway's own behalf; the result as plain values.
 
-        Speaks the newest era, and the handshake era to servers that know no other.
-
         Raises:
             CallFailed: the call came to a Failure.
         """
-        reply: Failure | None = None
-        for era in ("modern", "handshake"):
-            call = Call(
-                method=method,
-                client=OWN_CLIENT[era],
-                params=Raw.of(params),
-                wants_progress=on_notification is not None,
-                emit=on_notification or _ignore,
-            )
-            answer = await self._engine.handle(call)
-            if not isinstance(answer, Failure):
-                return dict(answer.raw)
-            if reply is None or reply.reason == "needs-bridge":
-                reply = answer
-            if answer.reason not in ("needs-bridge", "unknown-tool", "unknown-prompt"):
-                break
-        raise CallFailed(reply or Failure(code=-32603, message="No answer.", origin="gateway"))
+        call = Call(
+            method=method,
+            client=OWN_CLIENT["modern"],
+            params=Raw.of(params),
+            wants_progress=on_notification is not None,
+            emit=on_notification or drop,
+        )
+        reply = await self._engine.handle(call)
+        if isinstance(reply, Failure):
+            raise CallFailed(reply)
+        return dict(reply.raw)
 
     async def stop(self, grace: float) -> None:
         """Stop accepting, let running calls finish for `grace` seconds, end streams and children.
@@ -188,7 +184,3 @@ class Gateway:
     def abort(self) -> None:
         """End every child process at once; for a second signal, right before exiting."""
         abort_all()
-
-
-def _ignore(_: Notification) -> None:
-    return None

@@ -45,6 +45,7 @@ def upstream_spec(name: str, server: ServerConfig) -> UpstreamSpec:
             message_bytes=server.limits.message_bytes,
             stderr_line_bytes=server.limits.stderr_line_bytes,
             sessions=server.limits.sessions,
+            processes=server.limits.processes,
         ),
     )
 
@@ -60,7 +61,6 @@ def engine_settings(config: Config) -> EngineSettings:
             most_items=max((one.limits.list_items for one in servers.values()), default=1),
             most_pages=max((one.limits.list_pages for one in servers.values()), default=1),
         ),
-        timeouts={name: server.timeout for name, server in servers.items()},
         concurrent_calls=bounds.concurrent_requests,
         concurrent_per_caller=bounds.concurrent_per_caller,
         listen_streams=bounds.listen_streams,
@@ -121,6 +121,11 @@ def key_ring(config: Config) -> KeyRing:
     return KeyRing(keys) if keys else KeyRing.generate()
 
 
+def messages_path(sse_path: str) -> str:
+    """Where clients of the oldest HTTP transport post: beside the path of their streams."""
+    return f"{sse_path.rpartition('/')[0]}/messages"
+
+
 def exchange_settings(
     config: Config, keys: KeyRing, engine: Engine, clock: Clock
 ) -> ExchangeSettings:
@@ -131,9 +136,12 @@ def exchange_settings(
         annotations=engine.annotations,
         clock=clock,
         endpoint=settings.path,
+        messages_path=messages_path(settings.sse_path),
+        sse_streams=settings.limits.listen_streams,
         depth=settings.limits.json_depth,
         keep_alive=settings.keepalive,
         listens=settings.limits.listen_streams,
         backlog=settings.limits.backlog,
         session_ttl=settings.session.ttl,
+        unsolicited=settings.unsolicited == "ask",
     )

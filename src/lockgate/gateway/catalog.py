@@ -141,6 +141,14 @@ class Catalog:
                 return len(kept.section.items)
         return None
 
+    async def learn(self, server: str, call: Call) -> None:
+        """Fetch every list of one server as `call`'s client would see it, before anybody asks."""
+        view = self.view(call)
+        keys = [(method, server, view) for method in LISTS]
+        tasks = [self._fetch(key, call) for key in keys if self._needs_fetch(key)]
+        if tasks:
+            await asyncio.wait(tasks, timeout=self._settings.wait)
+
     async def face(self, method: str, call: Call) -> Face:
         """The list `method` as `call`'s client sees it."""
         view = self.view(call)

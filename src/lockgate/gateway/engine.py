@@ -7,25 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
 
 from lockgate.core.chain import compose
 from lockgate.core.clock import SYSTEM, Clock
-from lockgate.core.message import Call, Era, Failure, Reply
+from lockgate.core.message import Call, Failure, Reply
 from lockgate.core.policy import CallNext, Policy
 from lockgate.gateway.catalog import Catalog, CatalogSettings
 from lockgate.gateway.facts import OWN_CLIENT, Facts
-from lockgate.gateway.listing import LISTS
 from lockgate.gateway.router import Router
 from lockgate.gateway.status import ServerStatus
 from lockgate.gateway.subscriptions import Subscriptions
 from lockgate.gateway.tasks import TaskIds
 from lockgate.observe.decisions import record_decision, record_failure
 from lockgate.policies.concurrency import ConcurrencyLimit
-from lockgate.policies.deadline import Deadline
 from lockgate.policies.methods import REQUESTS, KnownMethods
 from lockgate.upstreams.supervisor import UpstreamState
 from lockgate.upstreams.upstream import Changed
@@ -52,13 +50,10 @@ class Server(Protocol):
 class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What the engine is told. Times in seconds.
 
-    timeouts    the longest a call may take, per server.
     start_wait  how long lists wait for servers that are still starting for the first time.
     """
 
     catalog: CatalogSettings = CatalogSettings()
-    timeouts: Mapping[str, float] = {}
-    timeout: float = 300.0
     start_wait: float = 10.0
     concurrent_calls: int = 1000
     concurrent_per_caller: int = 1000
@@ -86,7 +81,7 @@ class Engine:
         self.subscriptions = Subscriptions(sends, task_ids, self.catalog.changed)
         self.facts = Facts(sends, clock, wait=settings.catalog.wait, retry=settings.catalog.retry)
         router = Router(
-            {server.name: self._upstream_chain(server) for server in servers},
+            {server.name: compose([], server.send, record_decision) for server in servers},
             self.catalog,
             self.facts.ask,
             task_ids,
@@ -117,17 +112,6 @@ class Engine:
             )
             for method in (*REQUESTS, OTHER)
         }
-
-    def _upstream_chain(self, server: Server) -> CallNext:
-        seconds = self._settings.timeouts.get(server.name, self._settings.timeout)
-        deadline = Deadline(seconds, self._clock)
-        bounded = compose([deadline], server.send, record_decision)
-        unbounded = compose([], server.send, record_decision)
-
-        async def choose(call: Call) -> Reply:
-            return await (bounded if deadline.concerns(call.method) else unbounded)(call)
-
-        return choose
 
     async def handle(self, call: Call) -> Reply:
         """Answer one call of a client. Never raises but for cancellation."""
@@ -203,12 +187,8 @@ class Engine:
     async def _survey(self, server: Server) -> None:
         """Learn what a server that has just become ready offers, before anybody asks."""
         for era in sorted(server.state.eras):
-            await self._survey_in(era)
+            await self.catalog.learn(server.name, Call(method="", client=OWN_CLIENT[era]))
         self._settled[server.name].set()
-
-    async def _survey_in(self, era: Era) -> None:
-        calls = [Call(method=method, client=OWN_CLIENT[era]) for method in LISTS]
-        await asyncio.gather(*(self.catalog.face(call.method, call) for call in calls))
 
     def _list_changed(self, method: str, server: str) -> None:
         self.subscriptions.announce(method, server)
@@ -254,7 +234,7 @@ class Engine:
             resources=self.catalog.count(name, "resources/list"),
             seconds=self._took.get(name),
             retry_in=None if due is None else max(0.0, round(due - self._clock.monotonic(), 1)),
-            error=state.last_error if state.phase == "backoff" else None,
+            error=None if state.phase == "ready" else state.last_error,
         )
 
 

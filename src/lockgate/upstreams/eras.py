@@ -18,6 +18,7 @@ Answer = Literal[
     "modern-result",
     "handshake-result",
     "other-result",
+    "empty-result",
     "modern-error",
     "other-error",
     "unauthorized",
@@ -38,6 +39,9 @@ VERDICTS: Final[dict[tuple[Transport, Answer], Verdict]] = {
     ("stdio", "handshake-result"): "handshake",
     ("http", "other-result"): "unsupported",
     ("stdio", "other-result"): "unsupported",
+    # Some servers of the handshake era answer whatever they are asked with an empty result.
+    ("http", "empty-result"): "handshake",
+    ("stdio", "empty-result"): "handshake",
     ("http", "modern-error"): "modern",
     ("stdio", "modern-error"): "modern",
     # No single code decides: servers of the handshake era answer an unknown request as they like.
@@ -88,7 +92,7 @@ def _result(supported: tuple[str, ...]) -> Answer:
         return "modern-result"
     if any(version in HANDSHAKE_VERSIONS for version in supported):
         return "handshake-result"
-    return "other-result"
+    return "other-result" if supported else "empty-result"
 
 
 def _modern_error(probe: Probe) -> Answer:

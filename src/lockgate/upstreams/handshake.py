@@ -20,8 +20,8 @@ from lockgate.upstreams.parking import Parked, Parking
 from lockgate.upstreams.questions import CAN_WAIT
 from lockgate.upstreams.refusals import session_lost, state_elsewhere, unknown_state
 from lockgate.upstreams.remote import Down
-from lockgate.upstreams.session_pool import Key, SessionPool
-from lockgate.upstreams.sessions import SET_LEVEL, Session
+from lockgate.upstreams.session_pool import SessionPool
+from lockgate.upstreams.sessions import SET_LEVEL, Key, Session
 from lockgate.upstreams.supervisor import Backoff
 from lockgate.wire.handshake_out import Opening, discovered
 from lockgate.wire.modern_out import LISTEN

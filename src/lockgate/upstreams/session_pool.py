@@ -12,10 +12,7 @@ from typing import Final
 from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.message import ClientFacts, Failure
 from lockgate.upstreams.refusals import busy
-from lockgate.upstreams.sessions import Session
-
-Key = tuple[str, str, str | None]
-"""Principal, capabilities, affinity: callers with equal keys may share a session."""
+from lockgate.upstreams.sessions import Key, Session
 
 Open = Callable[[ClientFacts], Awaitable[Session | Failure]]
 SWEEP: Final = 60.0
@@ -76,8 +73,11 @@ class SessionPool:
             return session
         opening = self._opening.get(key)
         if opening is None:
-            if not self._make_room():
+            if not self._make_room(key):
                 return busy(self._server, f"all its {self._limit} sessions are in use")
+            session = self.live(key)
+            if session is not None:
+                return session
             opening = asyncio.get_running_loop().create_task(self._open_one(key, facts))
             self._opening[key] = opening
             opening.add_done_callback(lambda task: self._opened(key, task))
@@ -94,16 +94,15 @@ class SessionPool:
     def drop(self, session: Session) -> None:
         """The session is over: the next caller opens another."""
         session.expire()
-        if self._live.get(session.key) is session:  # pyright: ignore[reportArgumentType, reportCallIssue]  # any key will do
-            del self._live[session.key]  # pyright: ignore[reportArgumentType]  # it was found
+        if self._live.get(session.key) is session:
+            del self._live[session.key]
         if session in self._aside:
             self._aside.remove(session)
 
     def end(self, affinity: str) -> None:
         """End what was open for one client session."""
         for session in self._all():
-            key = session.key
-            if isinstance(key, tuple) and key[2] == affinity:
+            if session.key[2] == affinity:
                 self.drop(session)
                 session.close()
 
@@ -137,15 +136,28 @@ class SessionPool:
             # Looked at, in case everybody who waited has gone.
             task.exception()
 
-    def _make_room(self) -> bool:
+    def _make_room(self, key: Key) -> bool:
+        """Whether one more may be opened, or `key` has one again.
+
+        An idle session goes first. After that the calls of the same principal that have waited
+        longest for their client's answers: those who never come back must not shut the others out.
+        """
         if len(self) + len(self._opening) < self._limit:
             return True
         idle = [session for session in self._all() if session.idle]
-        if not idle:
+        if idle:
+            oldest = min(idle, key=lambda session: session.used)
+            self.drop(oldest)
+            oldest.close()
+            return True
+        waiting = [one for one in self._all() if one.occupied and one.key[0] == key[0]]
+        if not waiting:
             return False
-        oldest = min(idle, key=lambda session: session.used)
-        self.drop(oldest)
-        oldest.close()
+        oldest = min(waiting, key=lambda session: session.used)
+        oldest.give_up_waiting()
+        if oldest.key != key:
+            self.drop(oldest)
+            oldest.close()
         return True
 
     def _schedule(self) -> None:

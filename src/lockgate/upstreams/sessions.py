@@ -20,7 +20,7 @@ from lockgate.upstreams.flights import Asked, Flight, Listener, text
 from lockgate.upstreams.identity import gateway_call
 from lockgate.upstreams.parking import Parked, Parking
 from lockgate.upstreams.questions import Questions
-from lockgate.upstreams.refusals import busy, from_error, invalid, session_lost
+from lockgate.upstreams.refusals import busy, from_error, invalid, session_lost, unknown_state
 from lockgate.wire.handshake_out import (
     LEVELS,
     PROGRESS,
@@ -51,6 +51,9 @@ CHANGES: Final = {
 UPDATED: Final = "notifications/resources/updated"
 CANCELLED: Final = "notifications/cancelled"
 SET_LEVEL: Final = "logging/setLevel"
+
+Key = tuple[str, str, str | None]
+"""Principal, capabilities, affinity: callers with equal keys may share a session."""
 
 SETTLE: Final = 0.01
 """Seconds between a server's first question and passing on all that have come by then: enough for
@@ -117,7 +120,7 @@ class Session:
         self.facts = facts
         self.opening = opening
         self.greeting = greeting
-        self.key: object = None
+        self.key: Key = ("", "", None)
         self.used = 0.0
         self.alive = True
         self.flights: dict[int, Flight] = {}
@@ -170,6 +173,10 @@ class Session:
     async def resume(self, parked: Parked, call: Call) -> Reply:
         """Give the server the answers in `call` and wait on."""
         flight = parked.flight
+        self._waiting.discard(flight)
+        if self.flights.get(flight.id) is not flight and not flight.over:
+            # Given up meanwhile: the server was told, and works on it no more.
+            return unknown_state()
         if not self.alive and not flight.over:
             # The server takes no answers in a session it has forgotten.
             self.abandon(flight, "")
@@ -207,6 +214,11 @@ class Session:
         if self.alive and not flight.over:
             params = encode({"requestId": flight.id, "reason": why})
             self.channel.post(encode_notice(CANCELLED, params))
+
+    def give_up_waiting(self) -> None:
+        """Abandon the calls that wait for their clients' answers, for others need the session."""
+        for flight in tuple(self._waiting):
+            self.abandon(flight, "The client did not answer, and others wait.")
 
     def _land(self, flight: Flight, call: Call) -> Reply:
         response = flight.response

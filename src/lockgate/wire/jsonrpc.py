@@ -97,6 +97,7 @@ class _OnlyId(msgspec.Struct, gc=False):
 
 
 _scan = msgspec.json.Decoder(_Envelope).decode
+_scan_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _scan_id = msgspec.json.Decoder(_OnlyId).decode
 _scan_error = msgspec.json.Decoder(ErrorObject).decode
 _encode = msgspec.json.Encoder().encode
@@ -133,6 +134,30 @@ def decode(data: bytes) -> Message:
     if envelope.id is None:
         raise Malformed(INVALID_REQUEST, "The id of a request must be a string or an integer.")
     return Request(envelope.id, envelope.method, params)  # pyright: ignore[reportArgumentType]  # as above
+
+
+def decode_batch(data: bytes, most: int) -> list[Message | Malformed]:
+    """Read an array of messages (JSON-RPC 2.0 section 6); items that are none come as Malformed.
+
+    Raises:
+        Malformed: the bytes are no JSON array, or it is empty or holds more than `most` items.
+    """
+    try:
+        items = _scan_array(data)
+        if not data.isascii():
+            str(data, "utf-8")
+    except _NOT_JSON:
+        raise Malformed(PARSE_ERROR, "The message is not valid JSON in UTF-8.") from None
+    if not 0 < len(items) <= most:
+        raise Malformed(INVALID_REQUEST, f"A batch holds at least one message and at most {most}.")
+    return [_item(bytes(item)) for item in items]
+
+
+def _item(data: bytes) -> Message | Malformed:
+    try:
+        return decode(data)
+    except Malformed as error:
+        return error
 
 
 def _params(envelope: _Envelope) -> Raw:

@@ -1,0 +1,297 @@
+"""One client on a line that carries messages both ways, whatever the line is made of.
+
+Must not know: where messages come from, how they are delimited.
+
+The era is decided by each message: requests that carry their own protocol version are stateless;
+after an `initialize` the rest belongs to the one session there is. A client may mix both, unless
+its transport never had the stateless era.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Protocol
+
+from lockgate.core.message import Failure
+from lockgate.fronts import batch
+from lockgate.fronts.dialogue import Dialogue
+from lockgate.fronts.modern import Modern
+from lockgate.fronts.sessions import Session
+from lockgate.fronts.settings import ExchangeSettings
+from lockgate.fronts.streams import Running
+from lockgate.wire import handshake_in, modern_in
+from lockgate.wire.envelope import failure_error
+from lockgate.wire.jsonrpc import (
+    INTERNAL_ERROR,
+    INVALID_REQUEST,
+    Malformed,
+    Message,
+    Notice,
+    Request,
+    RequestId,
+    Response,
+    decode,
+    decode_batch,
+    encode_result,
+    too_deep,
+)
+from lockgate.wire.modern_in import Refusal
+
+MOST_RUNNING: Final = 256
+Items = Sequence[Message | Malformed]
+
+
+class Line(Protocol):
+    """The way to the client."""
+
+    def write(self, message: bytes, /) -> None:
+        """Take one message without waiting."""
+        ...
+
+    async def flush(self) -> None:
+        """Wait until the client has taken enough."""
+        ...
+
+
+class Conversation:
+    """Answers what one client says, for as long as its line holds."""
+
+    def __init__(
+        self,
+        line: Line,
+        dialogue: Dialogue,
+        core: Modern | None,
+        settings: ExchangeSettings,
+        *,
+        affinity: str,
+        facts: Mapping[str, Any],
+        running: int = MOST_RUNNING,
+    ) -> None:
+        """Answer on `line`.
+
+        Args:
+            line: the way to the client.
+            dialogue: answers the handshake era.
+            core: answers the stateless era; None: this transport never had it.
+            settings: as for HTTP, where they apply.
+            affinity: the client's id toward servers.
+            facts: what calls say of their transport.
+            running: requests answered at once; more are refused.
+        """
+        self._line = line
+        self._dialogue = dialogue
+        self._core = core
+        self._settings = settings
+        self._affinity = affinity
+        self._facts = facts
+        self._most = running
+        self._session: Session | None = None
+        self._modern: dict[RequestId, Running] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def take(self, data: bytes) -> None:
+        """Take what the client sent; answers come on the line when they are there."""
+        try:
+            message = self.read(data)
+        except Malformed as error:
+            self.refuse(error)
+            await self._line.flush()
+            return
+        await self.accept(message)
+
+    def read(self, data: bytes) -> Message | Items:
+        """One message, or the items of a batch from a client whose revision has batches.
+
+        Raises:
+            Malformed: it is neither, or nests too deep.
+        """
+        depth = self._settings.depth
+        if self._batches() and batch.looks_like_batch(data):
+            message, depth = decode_batch(data, batch.MOST), depth + 1
+        else:
+            message = decode(data)
+        if too_deep(data, depth):
+            raise Malformed(
+                INVALID_REQUEST,
+                f"The message nests deeper than {depth} levels.",
+                getattr(message, "id", None),
+            )
+        return message
+
+    def _batches(self) -> bool:
+        session = self._session
+        return session is not None and session.client.protocol_version == batch.VERSION
+
+    def refuse(self, error: Malformed) -> None:
+        """Answer what is no message."""
+        self._line.write(malformed(error))
+
+    async def accept(self, message: Message | Items) -> None:
+        """Take what was read."""
+        if isinstance(message, Notice | Response):
+            self._other(message)
+            return
+        # Who is not reading our answers is not read from either.
+        await self._line.flush()
+        if len(self._tasks) >= self._most:
+            # Not read on instead: what ends the running ones comes by the same way.
+            self._line.write(failure_error(getattr(message, "id", None), _too_many(self._most)))
+            return
+        work = self._answer(message) if isinstance(message, Request) else self._batch(message)
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        # A cancellation may be next: the request has to be known by then.
+        await asyncio.sleep(0)
+
+    async def _answer(self, request: Request) -> None:
+        running = _OnLine(self._line)
+        try:
+            body = await self._response(request, running)
+        except asyncio.CancelledError:
+            if not running.settle():
+                raise
+            return
+        self._line.write(body)
+        await self._line.flush()
+
+    async def _batch(self, items: Items) -> None:
+        answers: list[bytes] = []
+        await batch.run_batch(
+            items, self._response, self._other, lambda: _OnLine(self._line), answers.append
+        )
+        if answers:
+            self._line.write(batch.joined(answers))
+            await self._line.flush()
+
+    async def _response(self, request: Request, running: Running) -> bytes:
+        core = self._core
+        if core is not None and modern_in.claims_modern(request.params):
+            return await self._stateless(core, request, running)
+        if request.method == "initialize":
+            return await self._initialize(request)
+        session = self._session
+        if session is not None:
+            return await self._dialogue.request(session, request, running, self._facts)
+        if request.method == "ping":
+            return encode_result(request.id, b"{}")
+        if core is None:
+            return failure_error(request.id, _not_opened())
+        # Nothing opened a session, so only a stateless request could have been meant.
+        return await self._stateless(core, request, running)
+
+    async def _stateless(self, core: Modern, request: Request, running: Running) -> bytes:
+        if request.id in self._modern:
+            taken = Failure(INVALID_REQUEST, "This id is in use.", "client", "id-in-use")
+            return failure_error(request.id, taken)
+        self._modern[request.id] = running
+        try:
+            lifted = core.lift(request)
+            modern_in.check_served(lifted.client.protocol_version)
+            modern_in.check_method(request.method)
+            return (await core.run(request, lifted, running, self._facts))[1]
+        except Refusal as refused:
+            return failure_error(request.id, refused.failure)
+        finally:
+            del self._modern[request.id]
+
+    async def _initialize(self, request: Request) -> bytes:
+        opening = handshake_in.read_initialize(request.params)
+        if isinstance(opening, Failure):
+            return failure_error(request.id, opening)
+        client = handshake_in.client_facts(opening.version, opening.info, opening.capabilities)
+        if self._session is not None:
+            self._session.close()
+        session = self._session = Session("", self._affinity, client, self._settings)
+        return await self._dialogue.open(session, request, self._facts)
+
+    def _other(self, message: Notice | Response) -> None:
+        if isinstance(message, Notice) and message.method == "notifications/cancelled":
+            request_id = message.params.get("requestId")
+            running = self._modern.get(request_id) if isinstance(request_id, str | int) else None
+            if running is not None:
+                running.cancel()
+                return
+        session = self._session
+        if session is None:
+            return
+        if (
+            isinstance(message, Notice)
+            and message.method == "notifications/initialized"
+            and not len(session.hub)
+        ):
+            session.hub.attach(_OnLine(self._line))
+            self._dialogue.listen(session)
+        self._dialogue.take(session, message)
+
+    def sweep(self, now: float) -> None:
+        """Give up on questions that are too old."""
+        if self._session is not None:
+            self._session.asks.sweep(now)
+
+    async def settle(self, grace: float | None) -> None:
+        """Listen no more, and let what runs finish: for so many seconds, or as long as it takes."""
+        if self._session is not None and self._session.listening is not None:
+            self._session.listening.close()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace)
+
+    async def end(self) -> None:
+        """Call off what runs, and let servers forget this client."""
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if self._session is not None:
+            self._session.close()
+            self._dialogue.end(self._session)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class _OnLine(Running):
+    """A request whose notifications go out on the line among all others."""
+
+    __slots__ = ("_line",)
+
+    def __init__(self, line: Line) -> None:
+        super().__init__()
+        self._line = line
+
+    def event(self, message: bytes, /) -> None:
+        """See `Running.event`."""
+        self._line.write(message)
+
+    def close(self) -> None:
+        """Nothing to close: the line is everybody's."""
+
+
+def malformed(error: Malformed) -> bytes:
+    """The answer to what is no message."""
+    failure = Failure(
+        error.code,
+        error.message,
+        "client",
+        "malformed-message",
+        remedy="Send one JSON-RPC 2.0 message at a time.",
+    )
+    return failure_error(error.id, failure)
+
+
+def _too_many(limit: int) -> Failure:
+    return Failure(
+        INTERNAL_ERROR,
+        f"Too many requests at once: {limit} are running, the most allowed.",
+        "gateway",
+        "too-many-calls",
+        remedy="Wait for running requests to end.",
+    )
+
+
+def _not_opened() -> Failure:
+    return Failure(
+        INVALID_REQUEST,
+        "This connection has not been initialized.",
+        "client",
+        "not-initialized",
+        remedy="Send initialize first.",
+    )
