@@ -125,9 +125,7 @@ class OldServer(Scripted, OverHttp):
             responder.send(202, ())
             self._take(session, message)
 
-    def _no_post(
-        self, request: HttpRequest, responder: Responder, session: Session | None
-    ) -> None:
+    def _no_post(self, request: HttpRequest, responder: Responder, session: Session | None) -> None:
         if session is None:
             responder.send(404, ())
         elif request.method == "GET":

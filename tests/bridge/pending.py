@@ -6,3 +6,6 @@ Each entry is a strict expected failure: when it begins to pass the run fails un
 from __future__ import annotations
 
 PENDING: dict[str, dict[str, str]] = {}
+
+PENDING_FLEETS: dict[tuple[str, str], str] = {}
+"""The suite's runs, by cell and the second server's era."""

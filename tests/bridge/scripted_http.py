@@ -47,8 +47,13 @@ class OverHttp:
 
     def __init__(self) -> None:
         self.tasks: set[asyncio.Task[None]] = set()
-        self.http = HttpServer(self.respond)
+        self.responders: list[Responder] = []
+        self.http = HttpServer(self._received)
         self.port = 0
+
+    async def _received(self, request: HttpRequest, responder: Responder) -> None:
+        self.responders.append(responder)
+        await self.respond(request, responder)
 
     async def respond(self, request: HttpRequest, responder: Responder) -> None:
         """Answer one HTTP request."""
@@ -66,6 +71,8 @@ class OverHttp:
         for task in tuple(self.tasks):
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
+        for responder in self.responders:
+            responder.abort()
         await self.http.drain(0)
 
     @asynccontextmanager

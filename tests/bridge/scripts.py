@@ -16,6 +16,7 @@ Json = dict[str, Any]
 Asked = dict[str, tuple[str, Json]]
 URI = "notes://today"
 ABSENT = "notes://absent"
+NOWHERE = "nowhere://at-all"
 
 
 class RefusedError(Exception):
@@ -31,10 +32,14 @@ class RefusedError(Exception):
 class Turn(Protocol):
     """One execution of a request, as its handler sees it."""
 
-    server: Scripted
     params: Json
     facts: Json
     headers: dict[str, str]
+
+    @property
+    def server(self) -> Scripted:
+        """Who answers."""
+        ...
 
     async def ask(self, asked: Asked) -> Json:
         """Ask the client all of these at once; the answers by key."""
@@ -86,7 +91,10 @@ class Scripted:
         self.said[f"let {gate}"].set()
 
     async def handle(self, turn: Turn, method: str) -> Json:
-        """Answer a request that both eras have."""
+        """Answer a request that both eras have, if the server declares what it belongs to."""
+        family = method.partition("/")[0]
+        if {"completion": "completions"}.get(family, family) not in self.capabilities:
+            raise RefusedError(-32601, "Method not found")
         if method == "tools/call":
             name = turn.params["name"]
             tool = TOOLS.get(name)
@@ -264,7 +272,7 @@ async def list_templates(turn: Turn) -> Json:
 @method("resources/read")
 async def read(turn: Turn) -> Json:
     uri = turn.params["uri"]
-    if uri == ABSENT:
+    if uri in (ABSENT, NOWHERE):
         code = -32602 if turn.facts["version"] >= "2026" else -32002
         raise RefusedError(code, "Resource not found", {"uri": uri})
     said = "a note"

@@ -9,6 +9,7 @@ import pytest
 from tests.bridge.clients import ANSWERS, Json
 from tests.bridge.modern_server import NewServer
 from tests.bridge.requirements import requirement
+from tests.bridge.scripted_http import Sse
 from tests.bridge.scripts import ELICIT, FORM, ROOTS, SAMPLE
 from tests.bridge.world import cell_world, run, until, world
 
@@ -116,17 +117,18 @@ def test_an_answer_left_out_is_asked_for_again(cell: str) -> None:
             client = await w.client(cell[0])
             begun = await client.call("ask", rounds=[{"a": ELICIT, "b": SAMPLE}], asks=2)
             first = {key: one["method"] for key, one in begun.asked.items()}
-            given = {
-                key: ANSWERS[method] for key, method in first.items() if method == ELICIT[0]
-            }
+            given = {key: ANSWERS[method] for key, method in first.items() if method == ELICIT[0]}
             await client.answer(begun, inputResponses=given)
 
             assert SAMPLE[0] in [one["method"] for one in begun.asked.values()]
             begun.asked = {**begun.asked}
-            done = await client.answer(begun, inputResponses={
-                **{k: ANSWERS[m] for k, m in first.items()},
-                **{k: ANSWERS[one["method"]] for k, one in begun.asked.items()},
-            })
+            done = await client.answer(
+                begun,
+                inputResponses={
+                    **{k: ANSWERS[m] for k, m in first.items()},
+                    **{k: ANSWERS[one["method"]] for k, one in begun.asked.items()},
+                },
+            )
             assert done.said["answers"] == [{"a": ANSWERS[ELICIT[0]], "b": ANSWERS[SAMPLE[0]]}]
 
     run(play())
@@ -169,14 +171,16 @@ def test_a_server_that_only_wants_to_be_called_again(cell: str) -> None:
     class Shy(NewServer):
         """Answers the first two attempts with a state alone."""
 
-        async def _result(self, method: str, params: Json, *rest: object) -> Json:
+        async def _result(
+            self, method: str, params: Json, headers: dict[str, str], stream: Sse
+        ) -> Json:
             tries = self.runs["tries"]
             if method == "tools/call" and tries < 2:
                 self.runs["tries"] += 1
                 return {"resultType": "input_required", "requestState": f"{tries}"}
             if method == "tools/call":
                 assert params.pop("requestState") == "1"
-            return await super()._result(method, params, *rest)  # type: ignore[arg-type]  # passed on
+            return await super()._result(method, params, headers, stream)
 
     async def play() -> None:
         async with world(Shy()) as w:
@@ -194,9 +198,9 @@ def test_every_attempt_has_an_id_of_its_own_and_the_state_as_it_was(cell: str) -
     class Keeping(NewServer):
         """Remembers the ids of requests."""
 
-        async def _answer(self, message: Json, *rest: object) -> None:
+        async def _answer(self, message: Json, headers: dict[str, str], stream: Sse) -> None:
             self.runs[f"id {message['id']!r}"] += 1
-            await super()._answer(message, *rest)  # type: ignore[arg-type]  # passed on
+            await super()._answer(message, headers, stream)
 
     async def play() -> None:
         async with world(Keeping()) as w:
@@ -318,7 +322,9 @@ def test_a_question_outside_of_calls_reaches_the_get_stream(cell: str) -> None:
         async with cell_world(cell) as w:
             client = await w.client(cell[0])
             stream = await client.listen()
-            await until(lambda: any(s.streams for s in w.server.sessions.values() if own(s, client)))
+            await until(
+                lambda: any(s.streams for s in w.server.sessions.values() if own(s, client))
+            )
             [session] = [s for s in w.server.sessions.values() if own(s, client)]
             asking = w.server.spawn_ask(session, {"a": ("elicitation/create", FORM)})
             asked = await stream.next()

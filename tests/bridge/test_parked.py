@@ -271,7 +271,9 @@ def test_interleaved_answers_find_their_own_calls(cell: str) -> None:
                 await clients[number].answer(begun[number])
 
             for number, one in enumerate(begun):
-                names = [list(answer.values())[0]["content"]["name"] for answer in one.said["answers"]]
+                names = [
+                    next(iter(answer.values()))["content"]["name"] for answer in one.said["answers"]
+                ]
                 assert (one.said["tag"], names) == (number, [f"n{number}"] * 2)
 
     run(play())

@@ -87,14 +87,19 @@ class World:
 
 
 @asynccontextmanager
-async def world(*servers: AnyServer, **settings: Any) -> AsyncIterator[World]:
-    """A gateway in front of these servers, ready, with bare names."""
+async def world(
+    *servers: AnyServer, eras: dict[str, str] | None = None, **settings: Any
+) -> AsyncIterator[World]:
+    """A gateway in front of these servers, ready, with bare names unless told otherwise."""
     async with AsyncExitStack() as stack:
         for server in servers:
             await stack.enter_async_context(server.serving())
         config = Config.model_validate(
             {
-                "servers": {server.name: {"url": server.url} for server in servers},
+                "servers": {
+                    server.name: {"url": server.url, "era": (eras or {}).get(server.name, "auto")}
+                    for server in servers
+                },
                 "lockgate": {"naming": "bare", **settings},
             }
         )

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.bridge.pending import PENDING_FLEETS
 from tests.bridge.requirements import requirement
 from tests.support import conformance, running
 
@@ -75,8 +76,16 @@ def endpoints(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 @requirement("suite-counts", "mixed-fleet")
 @pytest.mark.parametrize(("transport", "second"), FLEETS)
 def test_required_scenarios(
-    cell: str, transport: str, second: str, endpoints: Any, tmp_path: Path
+    cell: str,
+    transport: str,
+    second: str,
+    endpoints: Any,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
 ) -> None:
+    reason = PENDING_FLEETS.get((cell, second))
+    if reason is not None:
+        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
     revision = CLIENT[cell[0]]
     names = conformance.required(revision, "server")
     outcome = conformance.run_server(endpoints(cell[1], transport, second), revision, tmp_path)

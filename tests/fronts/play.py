@@ -12,7 +12,7 @@ import msgspec
 from lockgate.core.message import Call, Reply, Result
 from lockgate.core.raw import Raw
 from lockgate.fronts.exchange import Exchange
-from lockgate.fronts.http import Headers, HttpRequest
+from lockgate.fronts.http import Headers, HttpRequest, Passage, Tunnel
 from lockgate.fronts.settings import ExchangeSettings
 from lockgate.testing.clock import ManualClock
 from lockgate.wire import sse
@@ -127,6 +127,9 @@ class FakeResponder:
 
     def abort(self) -> None:
         self.done = True
+
+    def take_over(self, tunnel: Tunnel) -> Passage | None:
+        return None
 
     def on_close(self, callback: Callable[[], None]) -> None:
         self._callback = callback

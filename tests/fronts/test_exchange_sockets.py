@@ -115,3 +115,35 @@ def test_a_get_stream_carries_events_and_its_end_is_noticed() -> None:
             writer.close()
 
     asyncio.run(run())
+
+
+def test_a_handshake_client_takes_a_broken_stream_up_again() -> None:
+    async def run() -> None:
+        finish = asyncio.Event()
+
+        async def act(call: Call) -> Reply:
+            call.emit(Notification("notifications/progress", Raw.of({"progress": 1})))
+            await finish.wait()
+            call.emit(Notification("notifications/progress", Raw.of({"progress": 2})))
+            return result({"done": True})
+
+        async with serving(FakeEngine().on("tools/call", act)) as (play, where):
+            await play.open()
+            asked = play.post("tools/call", {"name": "x", "_meta": {"progressToken": 1}}, 7)
+            reader, writer = await asyncio.open_connection(*where)
+            writer.write(as_sent(asked))
+            last = b""
+            while b'"progress":1' not in (line := await reader.readline()):
+                last = line.removeprefix(b"id: ").strip() if line.startswith(b"id: ") else last
+            writer.transport.abort()
+            again, writer = await asyncio.open_connection(*where)
+            writer.write(as_sent(play.get(last)))
+            assert b" 200 " in await again.readline()
+            finish.set()
+            rest = (await again.readuntil(b"\r\n0\r\n\r\n")).decode()
+            assert '"progress":1' not in rest
+            assert rest.index('"progress":2') < rest.index('"id":7,"result":{"done":true}')
+            assert not play.engine.cancelled
+            writer.close()
+
+    asyncio.run(asyncio.wait_for(run(), 20))

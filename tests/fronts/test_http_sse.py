@@ -174,9 +174,11 @@ def test_draining_ends_streams_once_their_answers_are_out() -> None:
         await play.exchange.drain()
         assert idle.stream.done
         assert not client.stream.done
-        assert (await client.post(message("ping", number=3))).status == 503
+        assert (await client.post(message("ping", number=3))).status == 202
+        refused = await client.hear(2)
+        assert refused["error"]["data"]["reason"] == "draining"
         finish.set()
-        assert (await client.hear(2))["result"] == {"late": True}
+        assert (await client.hear(3))["result"] == {"late": True}
         await client.stream.until(lambda it: it.done)
 
     within(body, {"tools/call": act})
@@ -261,11 +263,13 @@ def test_an_sdk_client_over_real_connections() -> None:
             server = HttpServer(Routes({"/sse": front.stream, "/messages": front.messages}))
             [(_, port)] = await server.start("127.0.0.1", 0)
             try:
-                async with sdk.sse_client(f"http://127.0.0.1:{port}/sse") as (read, write):
-                    async with session(read, write) as client:
-                        await client.initialize()
-                        listed = await client.list_tools()
-                        assert [tool.name for tool in listed.tools] == ["t"]
+                async with (
+                    sdk.sse_client(f"http://127.0.0.1:{port}/sse") as (read, write),
+                    session(read, write) as client,
+                ):
+                    await client.initialize()
+                    listed = await client.list_tools()
+                    assert [tool.name for tool in listed.tools] == ["t"]
             finally:
                 await play.exchange.drain()
                 await server.drain(1)

@@ -203,6 +203,7 @@ def test_pipelining_without_reading_stays_within_bounds() -> None:
             client.send(GET * total)
             before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             [connection] = served.server._state.connections
+            assert isinstance(connection, Connection)
             while not connection._paused:  # noqa: ASYNC110 -- nothing tells
                 await asyncio.sleep(0.001)
             assert connection._unread_size < 64 * 1024 + 512 * 1024

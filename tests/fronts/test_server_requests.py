@@ -20,7 +20,8 @@ PIPELINE = (
     b"3;ext=1\r\nabc\r\n1\r\nd\r\n0\r\nTrailer: x\r\n\r\n"
     b"POST /three HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
     b"HTTP2-Settings: AA\r\nContent-Length: 3\r\n\r\nxyz"
-    b"GET /four HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+    b"POST /four HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Content-Length: 0\r\n\r\n"
     b"POST /five HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\nConnection: upgrade\r\n"
     b"Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nT: x\r\n\r\n"
     b"DELETE /six HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\nGET /never HTTP/1.1\r\n\r\n"
@@ -47,7 +48,7 @@ def test_reader_understands_every_framing() -> None:
         ("POST", "/one", "a=b&c", b"hello"),
         ("POST", "/two", "", b"abcd"),
         ("POST", "/three", "", b"xyz"),
-        ("GET", "/four", "", b""),
+        ("POST", "/four", "", b""),
         ("POST", "/five", "", b"hi"),
         ("DELETE", "/six", "", b""),
     ]

@@ -85,6 +85,15 @@ def test_client_does_everything(gateway: str, client: str, era: str) -> None:
     judge(run(client, gateway, era, plan), era, plan)
 
 
+@pytest.mark.parametrize("way", ["sse", "websocket"])
+def test_client_does_everything_over_older_transports(gateway: str, way: str) -> None:
+    plan = whole_plan("handshake", way)
+    endpoint = gateway.removesuffix("/mcp")
+    url = f"{endpoint}/sse" if way == "sse" else f"ws{endpoint.removeprefix('http')}/mcp"
+
+    judge(run("typescript1", url, "handshake", plan, LOCKGATE_WAY=way), "handshake", plan)
+
+
 @pytest.mark.parametrize("era", PLANS)
 def test_client_does_everything_over_stdio(config: Path, era: str) -> None:
     plan = whole_plan(era, f"stdio-{era}")
@@ -141,12 +150,14 @@ def inspect(url: str, era: str, *arguments: str) -> Any:
     return printed.get("result", printed)
 
 
-def run(client: str, url: str, era: str, plan: dict[str, Any]) -> dict[str, Any]:
+def run(
+    client: str, url: str, era: str, plan: dict[str, Any], **environment: str
+) -> dict[str, Any]:
     """Run a client's script and return its verdict."""
-    environment: dict[str, str] = {}
     if client.startswith("typescript"):
         command = [str(node.NODE), str(SCRIPTS / "typescript.mjs")]
-        environment = {"LOCKGATE_NODE_MODULES": str(node.packages()), "LOCKGATE_TS": client[-1]}
+        environment["LOCKGATE_NODE_MODULES"] = str(node.packages())
+        environment["LOCKGATE_TS"] = client[-1]
     else:
         python = venvs.python("mcp1") if client == "python1" else sys.executable
         command = [str(python), str(SCRIPTS / f"{client}.py")]

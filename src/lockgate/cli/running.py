@@ -7,6 +7,7 @@ second ends at once.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -34,6 +35,18 @@ def run(work: Coroutine[Any, Any, Answer]) -> Answer:
             return runner.run(work)
         except asyncio.CancelledError:
             raise KeyboardInterrupt from None
+
+
+def settle_down() -> None:
+    """Spare the garbage collector what lives as long as the process.
+
+    Nearly everything allocated until here stays: modules, configuration, lists. Walking it again
+    and again costs calls up to a tenth of their time; what calls leave behind is freed by reference
+    counts, and the rarer full collections still find cycles.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 100)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

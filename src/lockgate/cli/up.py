@@ -105,6 +105,7 @@ async def _serve_http(config: Config, voice: Voice) -> int:
         await gateway.start()
         voice.listening(gateway.url or "")
         await _introduce(gateway, config, stopping, voice)
+        running.settle_down()
         await stopping.asked.wait()
     finally:
         await _end(gateway, config, voice)

@@ -12,9 +12,12 @@ inspected is what is forwarded, and what nobody understands passes unchanged.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
+
+Members = dict[str, bytes | msgspec.Raw]
+"""Keys with raw JSON values. Values just split are views of the object's bytes, not yet copies."""
 
 _MISSING: Final = object()
 _split = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -35,10 +38,10 @@ class Raw(Mapping[str, Any]):
 
     __slots__ = ("_bytes", "_members", "_seen")
 
-    def __init__(self, data: bytes | None = None, members: dict[str, bytes] | None = None) -> None:
+    def __init__(self, data: bytes | None = None, members: Members | None = None) -> None:
         """Wrap `data`, the bytes of one JSON object, or `members`: keys with raw JSON values."""
         self._bytes = data
-        self._members: dict[str, bytes] | None = members if data is None else None
+        self._members: Members | None = members if data is None else None
         self._seen: dict[str, Any] = {}
         if data is None and members is None:
             self._bytes, self._members = b"{}", {}
@@ -50,14 +53,11 @@ class Raw(Mapping[str, Any]):
             return value
         return cls(members={key: encode(item) for key, item in value.items()})
 
-    def _split(self) -> dict[str, bytes]:
+    def _split(self) -> Members:
         members = self._members
         if members is None:
-            members = {
-                key: bytes(item)
-                for key, item in _split(b"{}" if self._bytes is None else self._bytes).items()
-            }
-            self._members = members
+            data = b"{}" if self._bytes is None else self._bytes
+            members = self._members = cast("Members", _split(data))
         return members
 
     def check(self) -> Raw:
@@ -74,13 +74,20 @@ class Raw(Mapping[str, Any]):
 
     def get(self, key: str, default: Any = None) -> Any:
         """The decoded member, or `default` when it is absent."""
-        return self[key] if key in self._split() else default
+        value = self._seen.get(key, _MISSING)
+        if value is _MISSING:
+            data = (self._members or self._split()).get(key)
+            if data is None:
+                return default
+            value = self._seen[key] = _decode(data)
+        return value
 
     def member(self, key: str) -> bytes | None:
         """The member as JSON bytes, or None; what `encode` would write for it."""
         if key in self._seen:
             return _encode(self._seen[key])
-        return self._split().get(key)
+        data = self._split().get(key)
+        return data if data is None else bytes(data)
 
     def object(self, key: str) -> Raw:
         """The member as a `Raw` of its own; empty when it is absent, null or not an object."""
@@ -102,14 +109,14 @@ class Raw(Mapping[str, Any]):
         """A new object with these members set to plain values (or `Raw`, or `msgspec.Raw`)."""
         return self.with_members({key: encode(value) for key, value in members.items()})
 
-    def with_members(self, members: Mapping[str, bytes]) -> Raw:
+    def with_members(self, members: Mapping[str, bytes | msgspec.Raw]) -> Raw:
         """A new object with these members set to ready JSON bytes."""
         return Raw(members={**self._written(), **members})
 
     def without(self, *keys: str) -> Raw:
         """A new object without these members; itself when it has none of them."""
         members = self._written()
-        kept: dict[str, bytes] | None = None
+        kept: Members | None = None
         for key in keys:
             if key in members:
                 if kept is None:
@@ -117,17 +124,22 @@ class Raw(Mapping[str, Any]):
                 del kept[key]
         return self if kept is None else Raw(members=kept)
 
-    def _written(self) -> dict[str, bytes]:
-        members = self._split()
+    def _written(self) -> Members:
+        members = self._members or self._split()
         if not self._seen:
             return members
-        return {k: _encode(self._seen[k]) if k in self._seen else v for k, v in members.items()}
+        seen = self._seen
+        return {k: _encode(seen[k]) if k in seen else v for k, v in members.items()}
 
     def encode(self) -> bytes:
         """The object as JSON bytes."""
         if self._members is None:
             return b"{}" if self._bytes is None else self._bytes
-        return b"{" + b",".join([_key(k) + v for k, v in self._written().items()]) + b"}"
+        parts: list[bytes | msgspec.Raw] = []
+        for key, value in self._written().items():
+            parts += (_keys.get(key) or _key(key), value)
+        # Each key is written with a comma before it; the first one's makes room for the brace.
+        return b"{" + b"".join(parts)[1:] + b"}"
 
     def __repr__(self) -> str:
         """Names the members, never their values: params may hold secrets."""
@@ -141,11 +153,9 @@ _keys: dict[str, bytes] = {}
 
 
 def _key(key: str) -> bytes:
-    written = _keys.get(key)
-    if written is None:
-        written = _encode(key) + b":"
-        if len(_keys) < 1024 and len(key) <= 64:
-            _keys[key] = written
+    written = b"," + _encode(key) + b":"
+    if len(_keys) < 1024 and len(key) <= 64:
+        _keys[key] = written
     return written
 
 

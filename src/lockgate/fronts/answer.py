@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from lockgate.fronts.http import Headers, HttpRequest
+from lockgate.fronts.http import Headers, HttpRequest, Passage, Tunnel
 from lockgate.fronts.state import ServerState
 
 _CRLF: Final = b"\r\n"
@@ -48,6 +48,10 @@ class Line(Protocol):
 
     def finished(self, answer: Answer) -> None:
         """`answer` is complete."""
+        ...
+
+    def take_over(self, answer: Answer, tunnel: Tunnel) -> Passage | None:
+        """Make the connection the tunnel's; None when that cannot be."""
         ...
 
 
@@ -251,6 +255,15 @@ class Answer:
             self._line.loop.call_soon(callback)
         elif not self._done:
             self._callback = callback
+
+    def take_over(self, tunnel: Tunnel) -> Passage | None:
+        """See `Responder.take_over`."""
+        if self._begun or self._gone:
+            return None
+        passage = self._line.take_over(self, tunnel)
+        if passage is not None:
+            self._begun = self._done = True
+        return passage
 
     def client_left(self) -> None:
         """Tell the handler, once, that nobody waits for this answer any more."""

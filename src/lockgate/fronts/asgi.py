@@ -20,7 +20,7 @@ from urllib.parse import quote
 import msgspec
 
 from lockgate.fronts.answer import head
-from lockgate.fronts.http import Handler, Headers, HttpLimits, HttpRequest
+from lockgate.fronts.http import Handler, Headers, HttpLimits, HttpRequest, Passage, Tunnel
 from lockgate.fronts.screen import Refused, check_host
 
 log = logging.getLogger("lockgate.fronts")
@@ -157,6 +157,10 @@ class AsgiAnswer:
             self._loop.call_soon(callback)
         elif not self._done:
             self._callback = callback
+
+    def take_over(self, tunnel: Tunnel) -> Passage | None:
+        """See `Responder.take_over`; an ASGI server keeps its connections to itself."""
+        return None
 
     def leave(self) -> None:
         """The client is gone, or is given up; the handler is told if its answer was not done."""

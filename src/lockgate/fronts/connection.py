@@ -19,10 +19,11 @@ from math import inf
 from typing import Final, cast
 
 from lockgate.fronts.answer import Answer, refusal
-from lockgate.fronts.http import HttpRequest
+from lockgate.fronts.http import HttpRequest, Passage, Tunnel
 from lockgate.fronts.reading import BETWEEN, BODY, PIECE, Reader
 from lockgate.fronts.screen import Refused
 from lockgate.fronts.state import ServerState
+from lockgate.fronts.tunnelled import Tunnelled
 
 log = logging.getLogger("lockgate.fronts")
 
@@ -225,6 +226,23 @@ class Connection(asyncio.Protocol):
             self._transport.close()
         elif not self._clogged:
             self._proceed()
+
+    def take_over(self, answer: Answer, tunnel: Tunnel) -> Passage | None:
+        """See `Line.take_over`."""
+        reader = self._reader
+        if not reader.upgrading or answer is not self._current or self._closing or self._eof:
+            return None
+        passage = Tunnelled(self.state, self._transport, tunnel)
+        self._transport.set_protocol(passage)
+        early = b"".join((reader.rest, *self._unread))
+        if early:
+            self.loop.call_soon(passage.data_received, early)
+        self._current = None
+        self._unpause()
+        reader.release()
+        self.state.connections.discard(self)
+        self.state.connections.add(passage)
+        return passage
 
     def _proceed(self) -> None:
         """Take up what has waited for its turn; with nothing left, wait for the client."""

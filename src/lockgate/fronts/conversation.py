@@ -89,6 +89,7 @@ class Conversation:
         self._session: Session | None = None
         self._modern: dict[RequestId, Running] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._settling = False
 
     async def take(self, data: bytes) -> None:
         """Take what the client sent; answers come on the line when they are there."""
@@ -131,6 +132,9 @@ class Conversation:
         """Take what was read."""
         if isinstance(message, Notice | Response):
             self._other(message)
+            return
+        if self._settling and isinstance(message, Request):
+            self._line.write(failure_error(message.id, draining()))
             return
         # Who is not reading our answers is not read from either.
         await self._line.flush()
@@ -231,7 +235,11 @@ class Conversation:
             self._session.asks.sweep(now)
 
     async def settle(self, grace: float | None) -> None:
-        """Listen no more, and let what runs finish: for so many seconds, or as long as it takes."""
+        """Listen no more, and let what runs finish: for so many seconds, or as long as it takes.
+
+        Answers the client owes are still taken, for what runs may wait for them; requests are not.
+        """
+        self._settling = True
         if self._session is not None and self._session.listening is not None:
             self._session.listening.close()
         if self._tasks:
@@ -275,6 +283,17 @@ def malformed(error: Malformed) -> bytes:
         remedy="Send one JSON-RPC 2.0 message at a time.",
     )
     return failure_error(error.id, failure)
+
+
+def draining() -> Failure:
+    """What a request gets that came too late."""
+    return Failure(
+        INTERNAL_ERROR,
+        "The gateway is shutting down.",
+        "gateway",
+        "draining",
+        remedy="Try again; another instance may answer.",
+    )
 
 
 def _too_many(limit: int) -> Failure:

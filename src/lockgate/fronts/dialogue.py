@@ -25,6 +25,7 @@ from lockgate.fronts.settings import Engine, ExchangeSettings
 from lockgate.fronts.streams import Running
 from lockgate.wire import handshake_in
 from lockgate.wire.envelope import failure_error
+from lockgate.wire.handshake_out import ABANDON
 from lockgate.wire.jsonrpc import (
     INTERNAL_ERROR,
     INVALID_REQUEST,
@@ -143,7 +144,11 @@ class Dialogue:
             if not requests:
                 # The server only wants to be called again; not as fast as we can.
                 await asyncio.sleep(_PAUSE * 2**number)
-            answers = await self._put(session, requests, running.event)
+            try:
+                answers = await self._put(session, requests, running.event)
+            except asyncio.CancelledError:
+                await self._abandon(call, asked)
+                raise
             params = handshake_in.retry_params(first, asked, answers)
             reply = await self._engine.handle(call.replace(params=params))
         if isinstance(reply, Failure) or reply.kind != "input_required":
@@ -155,6 +160,11 @@ class Dialogue:
             "too-many-rounds",
             remedy="The server never finishes; report it to whoever runs it.",
         )
+
+    async def _abandon(self, call: Call, asked: Raw) -> None:
+        """Nobody waits for a call any more whose questions were with the client."""
+        params = handshake_in.retry_params(call.params, asked, {}).replace(**{ABANDON: True})
+        await self._engine.handle(call.replace(params=params))
 
     async def _put(
         self, session: Session, requests: Mapping[str, tuple[str, Raw]], send: Send

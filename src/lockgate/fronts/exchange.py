@@ -15,6 +15,7 @@ from typing import Final
 from lockgate.core.message import Failure
 from lockgate.fronts.accept import accepts_both, accepts_events, is_json
 from lockgate.fronts.batch import looks_like_batch
+from lockgate.fronts.conversation import draining
 from lockgate.fronts.dialogue import Dialogue
 from lockgate.fronts.handshake import HandshakeFront
 from lockgate.fronts.http import Headers, HttpRequest, Responder
@@ -22,10 +23,10 @@ from lockgate.fronts.http_sse import HttpSseFront
 from lockgate.fronts.modern import Modern, ModernFront
 from lockgate.fronts.settings import Engine, ExchangeSettings
 from lockgate.fronts.streams import JSON, Pulse
+from lockgate.fronts.websocket import WebSocketFront, is_upgrade
 from lockgate.wire.envelope import failure_error
 from lockgate.wire.headers import VERSION
 from lockgate.wire.jsonrpc import (
-    INTERNAL_ERROR,
     INVALID_REQUEST,
     Malformed,
     Message,
@@ -60,17 +61,21 @@ class Exchange:
         self._modern = ModernFront(self._core, settings, self.pulse)
         self._handshake = HandshakeFront(self._dialogue, settings, self.pulse)
         self.http_sse = HttpSseFront(self._dialogue, settings, self.pulse)
+        self.websocket = WebSocketFront(self._dialogue, self._core, settings, self.pulse)
         self.replay = self._handshake.replay
         self._draining = False
 
     async def __call__(self, request: HttpRequest, responder: Responder) -> None:
         """Answer one request."""
         if self._draining:
-            responder.send(503, self._retry, failure_error(None, _draining()))
+            responder.send(503, self._retry, failure_error(None, draining()))
         elif request.method == "POST":
             await self._post(request, responder)
         elif request.method == "GET":
-            self._get(request, responder)
+            if b"upgrade" in request.headers and is_upgrade(request):
+                await self.websocket(request, responder)
+            else:
+                self._get(request, responder)
         elif request.method == "DELETE" and not _says_modern(request):
             self._handshake.delete(request, responder)
         else:
@@ -122,8 +127,9 @@ class Exchange:
         self._core.drain()
         self._handshake.drain()
         await self.http_sse.drain()
+        await self.websocket.drain()
         await self._dialogue.settle()
-        if not len(self.pulse):
+        if not len(self.pulse) and not len(self.websocket):
             self.pulse.stop()
 
 
@@ -172,13 +178,3 @@ def _malformed(responder: Responder, error: Malformed) -> None:
         remedy="Send one JSON-RPC 2.0 message per POST.",
     )
     responder.send(400, JSON, failure_error(error.id, failure))
-
-
-def _draining() -> Failure:
-    return Failure(
-        INTERNAL_ERROR,
-        "The gateway is shutting down.",
-        "gateway",
-        "draining",
-        remedy="Try again; another instance may answer.",
-    )

@@ -133,13 +133,7 @@ class HandshakeFront:
         self, responder: Responder, session: Session, request_id: RequestId | None
     ) -> ResumableStream:
         return ResumableStream(
-            responder,
-            self._pulse,
-            self.replay,
-            session.affinity,
-            session.client.protocol_version,
-            self._patience,
-            request_id=request_id,
+            responder, self._pulse, self.replay, session, self._patience, request_id
         )
 
     async def _request(

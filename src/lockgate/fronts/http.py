@@ -37,6 +37,46 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     scheme: str = "http"
 
 
+class Tunnel(Protocol):
+    """What goes on with a connection when HTTP is over on it (RFC 9110 section 7.8)."""
+
+    def received(self, data: bytes, /) -> None:
+        """The client sent bytes."""
+        ...
+
+    def writable(self, yes: bool, /) -> None:
+        """Whether the network takes what is written, when that changes."""
+        ...
+
+    def ended(self) -> None:
+        """The client sends nothing more, or is gone. Called once, and last."""
+        ...
+
+
+class Passage(Protocol):
+    """What a tunnel may do with its connection. Nothing here blocks or raises."""
+
+    def write(self, data: bytes, /) -> None:
+        """Send bytes; a client that leaves too many unread is dropped."""
+        ...
+
+    def pause(self) -> None:
+        """Read nothing until `resume`."""
+        ...
+
+    def resume(self) -> None:
+        """Read on."""
+        ...
+
+    def close(self) -> None:
+        """End the connection once everything written is sent."""
+        ...
+
+    def abort(self) -> None:
+        """Drop the connection."""
+        ...
+
+
 class Responder(Protocol):
     """The way back to one client. Nothing here blocks or raises because a client has gone away.
 
@@ -84,6 +124,14 @@ class Responder(Protocol):
 
         When it has already gone, the callback runs in the next turn of the event loop. A later
         registration replaces an earlier one.
+        """
+        ...
+
+    def take_over(self, tunnel: Tunnel) -> Passage | None:
+        """Leave HTTP: from now on the connection is the tunnel's, its first answer included.
+
+        None when this request asked for no WebSocket, was answered, or its shell cannot. The
+        handler is expected to run as long as the tunnel is open.
         """
         ...
 

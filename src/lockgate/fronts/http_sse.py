@@ -86,9 +86,6 @@ class HttpSseFront:
         if client is None:
             _refuse(responder, 404, "session-unknown", "No stream is open for this session.")
             return
-        if self._draining:
-            responder.send(503, self._retry, failure_error(None, _busy()))
-            return
         conversation = client.conversation
         try:
             message = conversation.read(request.body)

@@ -41,6 +41,7 @@ class Reader:
 
     phase           between requests, in a head, or in a body.
     last            the request delivered last said that none follows; what comes is ignored.
+    upgrading       the request delivered last asks for a WebSocket; what follows it is `rest`.
     wants_continue  the client waits for `100 Continue` before it sends the body.
     """
 
@@ -67,6 +68,8 @@ class Reader:
         "_upgrade",
         "last",
         "phase",
+        "rest",
+        "upgrading",
         "wants_continue",
     )
 
@@ -76,6 +79,8 @@ class Reader:
         self._peer = peer
         self._scheme = scheme
         self.last = False
+        self.upgrading = False
+        self.rest = b""
         self._fed = 0
         self._upgrade = False
         self._keep_alive = True
@@ -98,9 +103,15 @@ class Reader:
 
         Raises Refused; a reader that has refused must not be fed again.
         """
+        if self.upgrading:
+            self.rest += data
+            return
         rest: bytes | memoryview = data
         while rest and not self.last:
             rest = self._parse(rest)
+            if self.upgrading:
+                self.rest = bytes(rest)
+                break
         if self._fresh:
             self._fresh = False
             self._fed = 0
@@ -128,14 +139,28 @@ class Reader:
         """Go on as if Upgrade had not been asked for (RFC 9110 section 7.8 allows that).
 
         The parser gives such a request up after its head, so a new one gets a head of ours with the
-        same framing, and reads the body. Some ordinary clients ask for h2c on every request.
+        same framing, and reads the body. Some ordinary clients ask for h2c on every request. What
+        may become a WebSocket is the last request of its connection: nothing behind it is parsed.
         """
+        self.upgrading = self._may_upgrade()
+        if self.upgrading:
+            self._keep_alive = False
         if b"transfer-encoding" in self._headers:
             framing = b"transfer-encoding: chunked"
         else:
             framing = b"content-length: %d" % self._left
         self._parser = httptools.HttpRequestParser(self)
         self._parser.feed_data(b"POST / HTTP/1.1\r\n%b\r\n\r\n" % framing)
+
+    def _may_upgrade(self) -> bool:
+        headers = self._headers
+        return (
+            self._method == "GET"
+            and not self._http10
+            and not self._left
+            and b"transfer-encoding" not in headers
+            and headers[b"upgrade"].lower() == b"websocket"
+        )
 
     # What follows is called by the parser, in this order.
 
@@ -228,7 +253,7 @@ class Reader:
             return
         self.phase = BETWEEN
         self._left = 0
-        self.last = not self._keep_alive
+        self.last = not (self._keep_alive or self.upgrading)
         path, query = self._split
         body = self._body
         request = HttpRequest(

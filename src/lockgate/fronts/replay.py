@@ -1,6 +1,6 @@
 """What was said on event streams, kept for clients whose connection breaks.
 
-Must not know: sessions beyond their id, what messages mean, which requests run.
+Must not know: what messages mean, which requests run, how a session is found.
 
 Source: specification 2025-11-25, basic/transports, "Resumability and Redelivery". A track is the
 history of one stream. It begins when the stream does, so an answer that goes out as plain JSON has
@@ -15,18 +15,20 @@ import binascii
 import secrets
 from collections import OrderedDict, deque
 from math import inf
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import msgspec
 
 from lockgate.core.message import RequestId
-from lockgate.fronts.http import Headers, Responder
+from lockgate.fronts.http import Responder
 from lockgate.fronts.settings import ExchangeSettings
 from lockgate.fronts.streams import EVENTS, Pulse, Stream
 from lockgate.wire import sse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from lockgate.fronts.sessions import Session
 
 OF_REQUEST: Final = "p"
 OF_SESSION: Final = "g"
@@ -68,6 +70,7 @@ class Track:
     """The history of one stream.
 
     forgotten  the newest event that is no longer kept.
+    resumed    where the stream goes on, when that is not where it began.
     since      when its stream was over, or lost its client; infinite before.
     stream     what still writes to it; None once that is over.
     """
@@ -79,6 +82,7 @@ class Track:
         "forgotten",
         "name",
         "number",
+        "resumed",
         "since",
         "size",
         "stream",
@@ -93,6 +97,7 @@ class Track:
         self.forgotten = 0
         self.size = 0
         self.since = inf
+        self.resumed: Responder | None = None
         self.stream: ResumableStream | None = None
 
     def record(self, message: bytes) -> bytes:
@@ -210,33 +215,29 @@ class Replay:
 
 
 class ResumableStream(Stream):
-    """A stream whose client may come back: what is said meanwhile is kept."""
+    """A stream whose client may come back: what is said meanwhile is kept.
 
-    __slots__ = ("_affinity", "_kind", "_priming", "_replay", "_request_id", "_resumed", "_track")
+    Clients before 2025-11-25 take every event for a message, so they get no empty one.
+    """
+
+    __slots__ = ("_replay", "_request_id", "_session", "_track")
+
+    kind: ClassVar[str] = OF_REQUEST
 
     def __init__(
         self,
         responder: Responder,
         pulse: Pulse,
         replay: Replay,
-        affinity: str,
-        version: str,
+        session: Session,
         patience: float | None,
-        *,
-        kind: str = OF_REQUEST,
         request_id: RequestId | None = None,
     ) -> None:
-        """As `Stream`, for a session (`affinity`) of this protocol version.
-
-        Clients before 2025-11-25 take every event for a message, so they get no empty one.
-        """
+        """As `Stream`, for the request of this id, or for several or none."""
         super().__init__(responder, pulse, (), patience)
         self._replay = replay
-        self._affinity = affinity
-        self._priming = version >= _PRIMING_SINCE
-        self._kind = kind
+        self._session = session
         self._request_id = request_id
-        self._resumed: Responder | None = None
         self._track: Track | None = None
 
     def open(self) -> None:
@@ -244,9 +245,10 @@ class ResumableStream(Stream):
         if self.streaming or self._over:
             return
         super().open()
-        track = self._track = self._replay.begin(self._kind, self._affinity, self._request_id)
+        session = self._session
+        track = self._track = self._replay.begin(self.kind, session.affinity, self._request_id)
         track.stream = self
-        if self._priming:
+        if session.client.protocol_version >= _PRIMING_SINCE:
             self._responder.write(track.priming(self._replay.retry))
 
     def _say(self, message: bytes) -> None:
@@ -258,30 +260,15 @@ class ResumableStream(Stream):
             self.touched = self._pulse.clock.monotonic()
 
     def _finish(self) -> None:
-        super()._finish()
-        self._rest()
-
-    def answer(self, body: bytes, status: int = 200, headers: Headers = ()) -> None:
-        """See `Stream.answer`."""
-        super().answer(body, status, headers)
-        self._release()
-
-    def close(self) -> None:
-        """See `Stream.close`."""
-        super().close()
-        self._release()
-
-    def _rest(self) -> None:
+        self._over = True
+        self._pulse.discard(self)
         if self._track is not None:
+            self._track.stream = self._track.resumed = None
             self._replay.rest(self._track)
-
-    def _release(self) -> None:
-        if self._track is not None:
-            self._track.stream = None
 
     def leave(self) -> None:
         """See `Stream.leave`."""
-        if self._resumed is None:
+        if self._track is None or self._track.resumed is None:
             super().leave()
 
     def resume(self, responder: Responder, number: int) -> None:
@@ -293,7 +280,7 @@ class ResumableStream(Stream):
             # It noticed the break before we did.
             self._responder.end()
         self.gone = False
-        self._responder = self._resumed = responder
+        self._responder = track.resumed = responder
         self._pulse.add(self)
         responder.start(200, EVENTS)
         for event in track.after(number):
@@ -302,8 +289,8 @@ class ResumableStream(Stream):
         track.since = inf
 
         def left() -> None:
-            if self._resumed is responder:
-                self._resumed = None
+            if track.resumed is responder:
+                track.resumed = None
                 self.leave()
 
         responder.on_close(left)

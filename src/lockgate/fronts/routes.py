@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import Final
 
 from lockgate.core.raw import encode
-from lockgate.fronts.http import Handler, Headers, HttpRequest, Responder
+from lockgate.fronts.http import Handler, Headers, HttpRequest, Passage, Responder, Tunnel
 
 LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
 ANY: Final = "*"
@@ -214,6 +214,9 @@ class _Shared:
 
     def on_close(self, callback: Callable[[], None]) -> None:
         self._responder.on_close(callback)
+
+    def take_over(self, tunnel: Tunnel) -> Passage | None:
+        return self._responder.take_over(tunnel)
 
 
 def _refuse(responder: Responder, status: int, reason: str, message: str, remedy: str) -> None:

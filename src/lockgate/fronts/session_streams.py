@@ -50,7 +50,7 @@ class SessionStreams:
                 "Close one of them first.",
             )
             return
-        _SessionStream(responder, self._pulse, self._replay, session).begin()
+        _SessionStream(responder, self._pulse, self._replay, session, None).begin()
         self._dialogue.listen(session)
 
     def _resume(self, session: Session, responder: Responder, last: bytes) -> bool:
@@ -95,14 +95,9 @@ class SessionStreams:
 class _SessionStream(ResumableStream):
     """A GET stream: never answers, ends with its session, rests when the client goes."""
 
-    __slots__ = ("_session",)
+    __slots__ = ()
 
-    def __init__(
-        self, responder: Responder, pulse: Pulse, replay: Replay, session: Session
-    ) -> None:
-        version = session.client.protocol_version
-        super().__init__(responder, pulse, replay, session.affinity, version, None, kind=OF_SESSION)
-        self._session = session
+    kind = OF_SESSION
 
     def begin(self) -> None:
         """Open the stream, and say so at once: the first bytes carry the headers."""
@@ -121,7 +116,8 @@ class _SessionStream(ResumableStream):
         super().leave()
         if self.gone:
             self._session.hub.detach(self)
-            self._rest()
+            if self._track is not None:
+                self._replay.rest(self._track)
 
     def resume(self, responder: Responder, number: int) -> None:
         """See `ResumableStream.resume`; what waited for a stream follows what was missed."""

@@ -53,6 +53,8 @@ class ExchangeSettings:
     endpoint          the name calls carry in `facts`.
     messages_path     where clients of revision 2024-11-05 post messages.
     sse_streams       clients of that revision connected at once.
+    websockets        clients on a WebSocket at once.
+    message_bytes     longest message on a WebSocket.
     depth             deepest nesting of JSON a client may send.
     stream_after      a call that runs longer is answered as a stream.
     keep_alive        silence on a stream after which a comment is sent.
@@ -88,6 +90,8 @@ class ExchangeSettings:
     endpoint: str = "/mcp"
     messages_path: str = "/messages"
     sse_streams: int = 1000
+    websockets: int = 1000
+    message_bytes: int = 4 * 1024 * 1024
     depth: int = DEPTH_LIMIT
     stream_after: float = 15.0
     keep_alive: float = 15.0

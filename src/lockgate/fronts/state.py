@@ -7,13 +7,26 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from lockgate.core.clock import Clock
 from lockgate.fronts.http import Handler, HttpLimits
 
-if TYPE_CHECKING:
-    from lockgate.fronts.connection import Connection
+
+class Open(Protocol):
+    """A connection, whatever is spoken on it."""
+
+    def sweep(self, now: float) -> None:
+        """Enforce what is overdue at `now`."""
+        ...
+
+    def drain(self) -> None:
+        """Close now if nothing is going on."""
+        ...
+
+    def abort(self) -> None:
+        """Drop it."""
+        ...
 
 
 class ServerState:
@@ -45,7 +58,7 @@ class ServerState:
         self.limits = limits
         self.tls = tls
         self.draining = False
-        self.connections: set[Connection] = set()
+        self.connections: set[Open] = set()
         self.tasks: set[asyncio.Task[None]] = set()
         self.emptied: asyncio.Event | None = None
         self.requests = 0

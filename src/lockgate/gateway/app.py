@@ -32,9 +32,10 @@ from lockgate.gateway.engine import Engine
 from lockgate.gateway.facts import OWN_CLIENT
 from lockgate.gateway.health import health, ready
 from lockgate.gateway.status import ServerStatus
+from lockgate.observe.decisions import record_decision
 from lockgate.upstreams.pool import HttpPool
-from lockgate.upstreams.processes import abort_all, spawner
-from lockgate.upstreams.spec import StdioSpec, UpstreamSpec
+from lockgate.upstreams.processes import abort_all
+from lockgate.upstreams.spec import UpstreamSpec
 from lockgate.upstreams.upstream import Upstream
 
 _log: Final = logging.getLogger("lockgate.gateway")
@@ -74,10 +75,9 @@ class Gateway:
         self.url: str | None = None
 
     def _upstream(self, spec: UpstreamSpec) -> Upstream:
-        if isinstance(spec.transport, StdioSpec):
-            spawn = spawner(spec.name, spec.transport, spec.limits)
-            return Upstream(spec, spawn=spawn, keys=self._keys, clock=self._clock)
-        return Upstream(spec, pool=self._pool, keys=self._keys, clock=self._clock)
+        return Upstream(
+            spec, pool=self._pool, keys=self._keys, observe=record_decision, clock=self._clock
+        )
 
     def _handlers(self) -> Mapping[str, Handler]:
         older = self._exchange.http_sse

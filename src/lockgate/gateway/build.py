@@ -138,6 +138,8 @@ def exchange_settings(
         endpoint=settings.path,
         messages_path=messages_path(settings.sse_path),
         sse_streams=settings.limits.listen_streams,
+        websockets=settings.limits.listen_streams,
+        message_bytes=settings.limits.body_bytes,
         depth=settings.limits.json_depth,
         keep_alive=settings.keepalive,
         listens=settings.limits.listen_streams,

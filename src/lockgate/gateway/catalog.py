@@ -141,6 +141,20 @@ class Catalog:
                 return len(kept.section.items)
         return None
 
+    def neutral(self, method: str, call: Call) -> Face | None:
+        """The list as a client without capabilities sees it, if the caller's own is not at hand.
+
+        What such a client can call, this one can; so a call need not wait for every server to list
+        its tools once more for yet another set of capabilities.
+        """
+        now = self._clock.monotonic()
+        view = self.view(call)
+        made = self._faces.get((method, view))
+        if (made is not None and now < made[0]) or view.session is not None:
+            return made[1] if made is not None and now < made[0] else None
+        made = self._faces.get((method, view._replace(capabilities="")))
+        return made[1] if made is not None and now < made[0] else None
+
     async def learn(self, server: str, call: Call) -> None:
         """Fetch every list of one server as `call`'s client would see it, before anybody asks."""
         view = self.view(call)

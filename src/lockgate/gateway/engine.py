@@ -14,7 +14,7 @@ import msgspec
 
 from lockgate.core.chain import compose
 from lockgate.core.clock import SYSTEM, Clock
-from lockgate.core.message import Call, Failure, Reply
+from lockgate.core.message import Call, Era, Failure, Reply
 from lockgate.core.policy import CallNext, Policy
 from lockgate.gateway.catalog import Catalog, CatalogSettings
 from lockgate.gateway.facts import OWN_CLIENT, Facts
@@ -186,7 +186,9 @@ class Engine:
 
     async def _survey(self, server: Server) -> None:
         """Learn what a server that has just become ready offers, before anybody asks."""
-        for era in sorted(server.state.eras):
+        # Stateless clients reach every server, if need be through the bridge.
+        eras: set[Era] = {*server.state.eras, "modern"}
+        for era in sorted(eras):
             await self.catalog.learn(server.name, Call(method="", client=OWN_CLIENT[era]))
         self._settled[server.name].set()
 

@@ -20,6 +20,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Protocol
 
+from msgspec.structs import replace
+
 from lockgate.core.message import Call, Failure, Kind, Reply, Result, Target
 from lockgate.core.names import nearest
 from lockgate.core.policy import CallNext
@@ -33,7 +35,8 @@ from lockgate.gateway.tasks import TaskIds
 
 INVALID_PARAMS: Final = -32602
 INTERNAL_ERROR: Final = -32603
-NOT_FOUND_CODES: Final = frozenset({-32602, -32002, -32601})
+METHOD_NOT_FOUND: Final = -32601
+NOT_FOUND_CODES: Final = frozenset({-32602, -32002})
 DONE: Final = Result(EMPTY)
 
 
@@ -114,18 +117,21 @@ class Router:
         name = call.params.get("name")
         if not isinstance(name, str):
             return invalid(f"{call.method} needs a string `name`.")
-        face = await self._catalog.face(method, call)
-        target = face.routes.get(name)
-        if target is None:
-            found = self._unlisted(face, name)
-            if isinstance(found, Failure):
-                return found
-            target = found
+        target = await self._named(method, call, name)
+        if isinstance(target, Failure):
+            return target
         params = call.params if target.name == name else call.params.replace(name=target.name)
         reply = await self._send(call, target, params)
         if isinstance(reply, Result) and (reply.kind == "task" or "task" in params):
             return self._task_ids.outward(target.server, reply)
         return reply
+
+    async def _named(self, method: str, call: Call, name: str) -> Target | Failure:
+        neutral = self._catalog.neutral(method, call)
+        if neutral is not None and name in neutral.routes:
+            return neutral.routes[name]
+        face = await self._catalog.face(method, call)
+        return face.routes.get(name) or self._unlisted(face, name)
 
     def _unlisted(self, face: Face, name: str) -> Target | Failure:
         """A name no list holds: with one server that server decides, else nobody can."""
@@ -154,16 +160,21 @@ class Router:
         found = await self._on(call, uri)
         if isinstance(found, Failure):
             return found
-        reply: Reply = invalid(f"Resource not found: {uri[:256]}")
+        missing = invalid(f"Resource not found: {uri[:256]}")
+        missing = replace(missing, data={"uri": uri[:2048]})
         refusals: list[Failure] = []
         for target in found:
             params = call.params if target.name == uri else call.params.replace(uri=target.name)
             reply = await self._send(call, target, params)
             if isinstance(reply, Result):
                 return reply
+            if reply.code == METHOD_NOT_FOUND and len(found) > 1:
+                # This server has no resources at all, so it says nothing about this one.
+                continue
+            missing = reply
             if reply.code not in NOT_FOUND_CODES:
                 refusals.append(reply)
-        return refusals[0] if refusals else reply
+        return refusals[0] if refusals else missing
 
     async def _on(self, call: Call, uri: str) -> Sequence[Target] | Failure:
         if len(self._names) == 1:

@@ -20,6 +20,7 @@ from lockgate.core.message import (
     Result,
     Target,
 )
+from lockgate.core.policy import Decision, Observe
 from lockgate.core.raw import EMPTY, Raw
 from lockgate.wire.bridge import (
     Task,
@@ -31,11 +32,13 @@ from lockgate.wire.bridge import (
     modern_failure,
     modern_result,
     read_task,
+    refusal_in,
     task_outcome,
     undeclared,
     wants_tasks,
     with_tasks,
 )
+from lockgate.wire.handshake_out import ABANDON
 
 MOST_CLIENTS: Final = 1024
 MOST_VISITS: Final = 1024
@@ -45,6 +48,14 @@ FIRST_POLL: Final = 0.5
 LONGEST_POLL: Final = 10.0
 ROUNDS: Final = 10
 TASK_STATE: Final = "lockgate-task:"
+
+
+OLD_SERVER: Final = Decision("bridge", "changed", 0.0, "modern client, handshake server")
+NEW_SERVER: Final = Decision("bridge", "changed", 0.0, "handshake client, modern server")
+
+
+def ignore(_call: Call, _decision: Decision) -> None:
+    """The observer where nobody keeps records."""
 
 
 class Link(Protocol):
@@ -80,12 +91,15 @@ class ToHandshake:
     the call; nothing is ever run twice.
     """
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, observe: Observe = ignore) -> None:
+        """`observe` is told of every call that was translated."""
         self._link = link
+        self._observe = observe
         self._clients = _Clients(handshake_client)
 
     async def send(self, call: Call) -> Reply:
         """See `Link.send`."""
+        self._observe(call, OLD_SERVER)
         if _refused_visit(call.params):
             return _declined(call)
         translated = call.replace(client=self._clients.of(call.client))
@@ -145,16 +159,25 @@ class ToModern:
     `input_required` passes: the front puts its questions to the client and calls again.
     """
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, observe: Observe = ignore) -> None:
+        """`observe` is told of every call that was translated."""
         self._link = link
+        self._observe = observe
         self._clients = _Clients(modern_client)
         self._visits: OrderedDict[tuple[str | None, object], list[str]] = OrderedDict()
 
     async def send(self, call: Call) -> Reply:
         """See `Link.send`."""
+        self._observe(call, NEW_SERVER)
         if call.method == "logging/setLevel" or call.method.startswith("notifications/"):
             # The level travels with each request, and roots are always asked for anew.
             return Result(EMPTY)
+        if ABANDON in call.params:
+            # A stateless server holds nothing for a client that does not come back.
+            return Result(EMPTY)
+        refused = refusal_in(call.params)
+        if refused is not None:
+            return refused
         translated = call.replace(client=self._clients.of(call.client))
         state = call.params.get("requestState")
         if isinstance(state, str) and state.startswith(TASK_STATE):

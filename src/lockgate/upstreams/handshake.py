@@ -23,7 +23,7 @@ from lockgate.upstreams.remote import Down
 from lockgate.upstreams.session_pool import SessionPool
 from lockgate.upstreams.sessions import SET_LEVEL, Key, Session
 from lockgate.upstreams.supervisor import Backoff
-from lockgate.wire.handshake_out import Opening, discovered
+from lockgate.wire.handshake_out import ABANDON, Opening, discovered
 from lockgate.wire.modern_out import LISTEN
 
 BACKLOG: Final = 1000
@@ -145,6 +145,9 @@ class Handshake:
         parked = self._parking.take(call.params.get("requestState"), call)
         if not isinstance(parked, Parked):
             return unknown_state() if parked == "unknown" else state_elsewhere(self._server)
+        if ABANDON in call.params:
+            parked.session.abandon(parked.flight, "The client cancelled the call.")
+            return Result(EMPTY)
         try:
             return self._watched(await parked.session.resume(parked, call))
         except Expired:

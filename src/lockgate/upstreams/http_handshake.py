@@ -268,6 +268,21 @@ class HttpChannel:
         async with asyncio.timeout(ASIDE):
             let_end(await self._remote.post(self._posted, body))
 
+    def answer(self, flight: Flight, body: bytes) -> None:
+        """Send the answer to a question of the flight's; if it fails, so does the flight."""
+        self._chores.add(self._answer(flight, body))
+
+    async def _answer(self, flight: Flight, body: bytes) -> None:
+        try:
+            async with asyncio.timeout(ASIDE):
+                reply = await self._remote.post(self._posted, body)
+        except (HttpFailure, TimeoutError):
+            flight.fail(lost(self._server, "it did not take the client's answer"))
+            return
+        if reply.status >= 400:
+            flight.fail(session_lost(self._server))
+        let_end(reply)
+
     async def listen(self) -> None:
         """Open the standing stream, and return once it stands or will not."""
         if self._standing is None:

@@ -21,6 +21,7 @@ import msgspec
 from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.message import Call, Target
 from lockgate.upstreams.flights import Asked, Flight
+from lockgate.wire.handshake_out import ABANDON
 from lockgate.wire.seal import BadSeal, KeyRing
 
 TOTAL: Final = 256
@@ -29,7 +30,7 @@ PER_PRINCIPAL: Final = 64
 LIFETIME: Final = 300.0
 
 _PURPOSE: Final = "parked-call"
-_REPEATED: Final = ("_meta", "inputResponses", "requestState")
+_REPEATED: Final = ("_meta", "inputResponses", "requestState", ABANDON)
 _sorted = msgspec.json.Encoder(order="sorted").encode
 _decode = msgspec.json.Decoder().decode
 

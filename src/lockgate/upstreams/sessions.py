@@ -55,9 +55,9 @@ SET_LEVEL: Final = "logging/setLevel"
 Key = tuple[str, str, str | None]
 """Principal, capabilities, affinity: callers with equal keys may share a session."""
 
-SETTLE: Final = 0.01
-"""Seconds between a server's first question and passing on all that have come by then: enough for
-one that asks several at once, and nothing to a person who answers."""
+SETTLE: Final = 0.03
+"""Seconds without a further question after which those that have come are passed on: enough for a
+server that asks several at once, and nothing to a person who answers."""
 
 
 class Channel(Protocol):
@@ -80,6 +80,10 @@ class Channel(Protocol):
 
     def post(self, body: bytes) -> None:
         """Send a notification or a response; if it fails, nobody needs to know."""
+        ...
+
+    def answer(self, flight: Flight, body: bytes) -> None:
+        """Send the answer to a question of the flight's; if it fails, so does the flight."""
         ...
 
     async def listen(self) -> None:
@@ -189,7 +193,7 @@ class Session:
             if value is None:
                 unanswered.append(asked)
             else:
-                self.channel.post(answer(asked.id, value))
+                self.channel.answer(flight, answer(asked.id, value))
         flight.asks[:0] = unanswered
         try:
             await flight.wait()
@@ -201,7 +205,9 @@ class Session:
 
     async def _gather(self, flight: Flight) -> None:
         """Give questions that are asked together a moment to arrive together."""
-        if flight.asks and not flight.over:
+        seen = 0
+        while seen < len(flight.asks) and not flight.over:
+            seen = len(flight.asks)
             self.channel.park(flight)
             await asyncio.sleep(SETTLE)
 

@@ -176,6 +176,10 @@ class StdioChannel:
         """Send a notification or a response."""
         self.process.write(body)
 
+    def answer(self, flight: Flight, body: bytes) -> None:
+        """Send the answer to a question; the end of the process ends the flight."""
+        self.process.write(body)
+
     async def listen(self) -> None:
         """Nothing to do."""
 

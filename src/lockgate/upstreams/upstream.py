@@ -13,8 +13,9 @@ from typing import Final, Protocol
 
 from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.message import NO_FACTS, Call, Era, Failure, Reply, drop
+from lockgate.core.policy import Observe
 from lockgate.core.raw import EMPTY
-from lockgate.upstreams.bridging import ToHandshake, ToModern
+from lockgate.upstreams.bridging import ToHandshake, ToModern, ignore
 from lockgate.upstreams.changes import Announcer, Changed, Watcher
 from lockgate.upstreams.chores import Chores
 from lockgate.upstreams.connectors import connector_for
@@ -58,13 +59,16 @@ class Upstream:
         pool: Pool | None = None,
         spawn: Spawn | None = None,
         keys: KeyRing | None = None,
+        observe: Observe = ignore,
         clock: Clock = SYSTEM,
         backoff: Backoff | None = None,
     ) -> None:
         """Nothing is connected or started yet.
 
-        pool   sends HTTP requests; needed for a server reached over HTTP.
-        spawn  makes child processes for a stdio server; by default those of `processes`.
+        pool     sends HTTP requests; needed for a server reached over HTTP.
+        spawn    makes child processes for a stdio server; by default those of `processes`.
+        keys     seal the states of calls that wait for their clients' answers.
+        observe  is told which calls were translated between eras.
         """
         self.name = spec.name
         self._spec = spec
@@ -73,6 +77,7 @@ class Upstream:
         self._announcer = Announcer(spec.name)
         self._supervisor = Supervisor(clock, self._backoff, self._on_phase)
         self._chores = Chores()
+        self._observe = observe
         self._parking = Parking(clock, keys)
         self._connector = connector_for(
             spec,
@@ -329,9 +334,9 @@ class Upstream:
             self._link_of["modern"] = modern
         if "handshake" in self.state.eras and handshake is not None:
             self._link_of["handshake"] = handshake
-            self._link_of.setdefault("modern", ToHandshake(handshake))
+            self._link_of.setdefault("modern", ToHandshake(handshake, self._observe))
         elif modern is not None and self._one_era:
-            self._link_of["handshake"] = ToModern(modern)
+            self._link_of["handshake"] = ToModern(modern, self._observe)
 
     def _rest_later(self) -> None:
         """A stdio server nobody uses for long is ended, if so configured."""

@@ -16,6 +16,7 @@ from lockgate.core.message import ClientFacts, Failure, Result
 from lockgate.core.raw import Raw
 from lockgate.wire.envelope import capabilities_key
 from lockgate.wire.handshake_in import ASKS, can_answer, input_requests, input_response
+from lockgate.wire.handshake_out import PRIVATE_ERROR
 from lockgate.wire.modern_in import MISSING_CAPABILITY
 from lockgate.wire.revisions import LATEST_HANDSHAKE, LATEST_MODERN
 
@@ -208,6 +209,27 @@ def _with_object_output(tool: Raw) -> Raw:
     if "outputSchema" not in tool or schema.get("type") == "object":
         return tool
     return tool.without("outputSchema")
+
+
+def refusal_in(params: Raw) -> Failure | None:
+    """What a client of the old era answered with an error to, if it did so.
+
+    The new era has no way to pass an error on as an answer, so it is the end of the call.
+    """
+    answers = params.object("inputResponses")
+    for key in answers:
+        error = answers.object(key).object(PRIVATE_ERROR)
+        code: object = error.get("code")
+        if isinstance(code, int):
+            return Failure(
+                code=code,
+                message=str(error.get("message") or "The client refused to answer."),
+                origin="client",
+                reason="input-refused",
+                data={"error": error.get("data")} if "data" in error else None,
+                remedy="The server asked the client for input, and this is what it answered.",
+            )
+    return None
 
 
 def elicitation_ids(state: object, raw: Raw) -> tuple[Raw, list[str]]:

@@ -24,6 +24,10 @@ PRIVATE_ERROR: Final = "_lockgate/error"
 """The member of `inputResponses` under which a front passes on that its client answered with an
 error, or could not be asked. Only fronts of the handshake era write it."""
 
+ABANDON: Final = "_lockgate/abandon"
+"""The member of params by which a front says that nobody waits for a parked call any more; it comes
+with the call's `requestState` and nothing is sent to the server but the cancellation."""
+
 PROGRESS: Final = "notifications/progress"
 _STATE: Final = ("inputResponses", "requestState")
 _ENVELOPE_META: Final = (*RESERVED_REQUEST_META, "progressToken")

@@ -1,5 +1,6 @@
 // The official TypeScript clients, 1.x and 2.x. See README.md for what this does.
-// LOCKGATE_NODE_MODULES says where the packages are; LOCKGATE_TS is 1 or 2.
+// LOCKGATE_NODE_MODULES says where the packages are; LOCKGATE_TS is 1 or 2. With 1, LOCKGATE_WAY
+// may be `sse` or `websocket`, and the address is that of the older transport.
 
 import { createRequire } from "node:module";
 import { setTimeout as pause } from "node:timers/promises";
@@ -13,9 +14,13 @@ function client1() {
   const { StreamableHTTPClientTransport } = require(
     "@modelcontextprotocol/sdk/client/streamableHttp.js",
   );
+  const { SSEClientTransport } = require("@modelcontextprotocol/sdk/client/sse.js");
+  const { WebSocketClientTransport } = require("@modelcontextprotocol/sdk/client/websocket.js");
+  const ways = { sse: SSEClientTransport, websocket: WebSocketClientTransport };
+  const Transport = ways[process.env.LOCKGATE_WAY] ?? StreamableHTTPClientTransport;
   const client = new Client({ name: "typescript-1", version: "1" });
   const call = (tool, options) => client.callTool(tool, undefined, options);
-  return { client, call, transport: new StreamableHTTPClientTransport(new URL(url)) };
+  return { client, call, transport: new Transport(new URL(url)) };
 }
 
 function client2() {

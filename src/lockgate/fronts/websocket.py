@@ -1,0 +1,259 @@
+"""Clients on a WebSocket, subprotocol `mcp`: one text message is one JSON-RPC message.
+
+Must not know: frames and handshakes (`frames.py`), what messages mean (`conversation.py`).
+
+No revision describes this transport; it is what the official SDKs offered before Streamable HTTP.
+Both eras are spoken, as on stdio. A client that goes away has cancelled what it asked, since
+nothing can be delivered to it any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import deque
+from typing import Final
+
+from lockgate.core.message import Failure
+from lockgate.fronts import frames
+from lockgate.fronts.conversation import Conversation
+from lockgate.fronts.dialogue import Dialogue
+from lockgate.fronts.frames import Framing, Refusal
+from lockgate.fronts.http import Headers, HttpRequest, Passage, Responder
+from lockgate.fronts.modern import Modern
+from lockgate.fronts.settings import ExchangeSettings
+from lockgate.fronts.streams import JSON, Pulse
+from lockgate.wire.envelope import failure_error
+from lockgate.wire.jsonrpc import INTERNAL_ERROR, INVALID_REQUEST
+
+GOING_AWAY: Final = 1001
+UNSUPPORTED_DATA: Final = 1003
+INVALID_TEXT: Final = 1007
+INTERNAL: Final = 1011
+_MOST_WAITING: Final = 64
+_LONG_SILENCE: Final = 3  # times the keep-alive interval, a ping in it unanswered
+_GOODBYE: Final = 2.0  # seconds a client has to answer a close frame
+
+
+def is_upgrade(request: HttpRequest) -> bool:
+    """Whether a request asks for a WebSocket."""
+    return request.headers.get(b"upgrade", b"").lower() == b"websocket" and not request.body
+
+
+class WebSocketFront:
+    """Answers upgrade requests, and serves each client until its socket closes."""
+
+    def __init__(
+        self, dialogue: Dialogue, core: Modern, settings: ExchangeSettings, pulse: Pulse
+    ) -> None:
+        self._dialogue = dialogue
+        self._core = core
+        self._settings = settings
+        self._pulse = pulse
+        self._retry: Headers = (*JSON, (b"retry-after", b"%d" % settings.retry_after))
+        self._sockets: dict[_Socket, None] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+        pulse.also(self._sweep)
+
+    def __len__(self) -> int:
+        """How many clients are connected."""
+        return len(self._sockets)
+
+    async def __call__(self, request: HttpRequest, responder: Responder) -> None:
+        """Answer one request that `is_upgrade`; returns when its socket is closed."""
+        if len(self._sockets) >= self._settings.websockets:
+            responder.send(503, self._retry, failure_error(None, _too_many()))
+            return
+        try:
+            framing = frames.accept(request, self._settings.message_bytes)
+        except Refusal as refused:
+            _refuse(responder, refused)
+            return
+        socket = _Socket(framing, self._pulse)
+        passage = responder.take_over(socket)
+        if passage is None:
+            _refuse(responder, Refusal(501, "This server cannot serve WebSockets.", _HTTP))
+            return
+        conversation = Conversation(
+            socket,
+            self._dialogue,
+            self._core,
+            self._settings,
+            affinity=secrets.token_urlsafe(16),
+            facts={
+                "peer": request.peer,
+                "endpoint": self._settings.endpoint,
+                "transport": "websocket",
+            },
+        )
+        self._sockets[socket] = None
+        self._pulse.wake()
+        socket.begin(passage, conversation)
+        try:
+            await socket.converse()
+        finally:
+            del self._sockets[socket]
+            socket.leave()
+            await conversation.end()
+
+    def _sweep(self, now: float) -> bool:
+        for socket in tuple(self._sockets):
+            socket.beat(now)
+        return bool(self._sockets)
+
+    async def drain(self) -> None:
+        """Take nothing new; each socket is closed when nothing runs on it any more."""
+        for socket in tuple(self._sockets):
+            task = asyncio.create_task(socket.finish())
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+        # Whoever waits for nothing is told before this returns.
+        await asyncio.sleep(0)
+
+
+class _Socket:
+    """One client: the tunnel its bytes come through, and the line its answers go out on."""
+
+    def __init__(self, framing: Framing, pulse: Pulse) -> None:
+        self._framing = framing
+        self._pulse = pulse
+        self._waiting: deque[bytes] = deque()
+        self._wake = asyncio.Event()
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._paused = False
+        self._over = False
+        self._closed_at: float | None = None
+        self._heard = self._pinged = pulse.clock.monotonic()
+        self._passage: Passage
+        self.conversation: Conversation
+
+    def begin(self, passage: Passage, conversation: Conversation) -> None:
+        """Answer the handshake."""
+        self._passage = passage
+        self.conversation = conversation
+        self._flush()
+
+    async def converse(self) -> None:
+        """Take message after message until the socket is over."""
+        while not self._over:
+            while self._waiting and not self._over:
+                await self.conversation.take(self._waiting.popleft())
+            if self._paused and not self._waiting:
+                self._paused = False
+                self._passage.resume()
+            if not self._over:
+                self._wake.clear()
+                await self._wake.wait()
+
+    async def finish(self) -> None:
+        """Close once nothing runs any more."""
+        await self.conversation.settle(None)
+        self._close(GOING_AWAY, "The gateway is shutting down.")
+
+    # As a tunnel.
+
+    def received(self, data: bytes) -> None:
+        """See `Tunnel.received`."""
+        self._heard = self._pulse.clock.monotonic()
+        for message in self._framing.received(data):
+            self._message(message)
+        self._flush()
+        if len(self._waiting) > _MOST_WAITING and not self._paused:
+            self._paused = True
+            self._passage.pause()
+        self._wake.set()
+
+    def _message(self, message: bytes | None) -> None:
+        if message is None:
+            self._close(UNSUPPORTED_DATA, "Messages are text.")
+            return
+        if not message.isascii():
+            try:
+                str(message, "utf-8")
+            except UnicodeDecodeError:
+                self._close(INVALID_TEXT, "Text is UTF-8.")
+                return
+        self._waiting.append(message)
+
+    def writable(self, yes: bool) -> None:
+        """See `Tunnel.writable`."""
+        if yes:
+            self._writable.set()
+        else:
+            self._writable.clear()
+
+    def ended(self) -> None:
+        """See `Tunnel.ended`."""
+        self._over = True
+        self._writable.set()
+        self._wake.set()
+
+    # As a line.
+
+    def write(self, message: bytes) -> None:
+        """See `Line.write`."""
+        if not self._over and self._closed_at is None:
+            self._framing.send(message)
+            self._flush()
+
+    async def flush(self) -> None:
+        """See `Line.flush`."""
+        await self._writable.wait()
+
+    # Time and the end.
+
+    def beat(self, now: float) -> None:
+        """Ping a silent client; give one up that answers nothing."""
+        if self._closed_at is not None:
+            if now - self._closed_at >= _GOODBYE:
+                self._passage.abort()
+            return
+        self.conversation.sweep(now)
+        silent = now - self._heard
+        if silent >= self._pulse.keep_alive * _LONG_SILENCE:
+            self._close(INTERNAL, "No sign of life.")
+        elif silent >= self._pulse.keep_alive and now - self._pinged >= self._pulse.keep_alive:
+            self._pinged = now
+            self._framing.ping()
+            self._flush()
+
+    def _close(self, code: int, reason: str) -> None:
+        if self._closed_at is None and not self._over:
+            self._framing.close(code, reason)
+            self._waiting.clear()
+            self._flush()
+
+    def _flush(self) -> None:
+        for data in self._framing.to_send():
+            self._passage.write(data)
+        if self._framing.closing and self._closed_at is None:
+            self._closed_at = self._pulse.clock.monotonic()
+            self._waiting.clear()
+        if self._framing.finished:
+            self._passage.close()
+
+    def leave(self) -> None:
+        """Nobody serves this socket any more."""
+        self._close(GOING_AWAY, "The gateway is shutting down.")
+        self._passage.close()
+
+
+_HTTP: Final = "Use Streamable HTTP: POST to this same path."
+
+
+def _refuse(responder: Responder, refused: Refusal) -> None:
+    reason = "websocket-unavailable" if refused.status == 501 else "websocket-handshake"
+    origin = "gateway" if refused.status == 501 else "client"
+    failure = Failure(INVALID_REQUEST, refused.message, origin, reason, remedy=refused.remedy)
+    responder.send(refused.status, (*JSON, *refused.headers), failure_error(None, failure))
+
+
+def _too_many() -> Failure:
+    return Failure(
+        INTERNAL_ERROR,
+        "Too many WebSockets are open.",
+        "gateway",
+        "too-many-streams",
+        remedy="Try again later, or use Streamable HTTP.",
+    )
