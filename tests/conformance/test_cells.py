@@ -57,7 +57,9 @@ def endpoints(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         key = (era, transport, second)
         if key not in known:
             servers = {
-                "everything": entry(f"{SERVER[era]}_everything", transport, stack),
+                # The suite waits 0.6 s for a first answer; a cold start is not what it measures.
+                "everything": entry(f"{SERVER[era]}_everything", transport, stack)
+                | ({"spare": True} if transport == "stdio" else {}),
                 "second": entry(f"{SERVER[second]}_second", transport, stack),
             }
             folder = tmp_path_factory.mktemp("cell")

@@ -29,7 +29,7 @@ _OWN_HEADERS: Final = frozenset(
     {"host", "content-length", "transfer-encoding", "connection", "content-type", "accept"}
     | {"mcp-session-id", "mcp-protocol-version", "mcp-method", "mcp-name", "te", "upgrade"}
 )
-_STDIO_ONLY: Final = ("args", "env", "cwd", "envFile", "idle_stop", "allow_unsafe_env")
+_STDIO_ONLY: Final = ("args", "env", "cwd", "envFile", "idle_stop", "spare", "allow_unsafe_env")
 _HTTP_ONLY: Final = ("headers", "connect_timeout")
 
 

@@ -108,6 +108,14 @@ class ServerConfig(Section):
         30 * 86400,
         "Stop a stdio server nobody has used for so long; the next call starts it. None: never.",
     )
+    spare: bool = Field(
+        default=False,
+        description=(
+            "Keep one more process of a stdio server started. Clients with other capabilities, and "
+            "calls made while another waits for its client's answer, need a process of their own; "
+            "with a spare they need not wait for it to start. Costs the memory of one process."
+        ),
+    )
     timeout: Seconds = time(
         300,
         0.1,

@@ -41,6 +41,7 @@ def upstream_spec(name: str, server: ServerConfig) -> UpstreamSpec:
         call_timeout=server.timeout,
         stop_grace=server.stop_grace,
         idle_stop=server.idle_stop,
+        spare=server.spare,
         limits=UpstreamLimits(
             message_bytes=server.limits.message_bytes,
             stderr_line_bytes=server.limits.stderr_line_bytes,

@@ -52,8 +52,12 @@ class StdioConnector:
         *,
         grace: float,
         probe_timeout: float = PROBE_TIMEOUT,
+        spare: bool = False,
     ) -> None:
-        """`lost` is told when a process ends by itself."""
+        """`lost` is told when a process ends by itself.
+
+        spare  keep one process started for the next session that needs one.
+        """
         self.modern: ModernStdio | None = None
         self.handshake: Handshake | None = None
         self._latest: StdioProcess | None = None
@@ -64,6 +68,8 @@ class StdioConnector:
         self._grace = grace
         self._probe_timeout = probe_timeout
         self._spare: StdioProcess | None = None
+        self._keep_spare = spare
+        self._closed = False
 
     @property
     def pid(self) -> int | None:
@@ -75,7 +81,24 @@ class StdioConnector:
         process, self._spare = self._spare, None
         if process is None or not process.alive:
             process = await self._start()
+        else:
+            process.on_exit = self._ended
+        if self._keep_spare:
+            self._around.chores.add(self._refill())
         return await open_stdio(self._around, process, facts)
+
+    async def _refill(self) -> None:
+        """Have a process ready before somebody waits for it."""
+        if self._spare is not None or self._closed:
+            return
+        process = StdioProcess(
+            self._around.server, self._spawn, self._around.chores, grace=self._grace
+        )
+        await process.start()
+        if self._spare is not None or self._closed:
+            process.stop()
+        else:
+            self._spare = process
 
     async def connect(self, call: Call | None, known: Era | None) -> Learned:
         """Find out how the server is to be spoken to; `known` is what it spoke before.
@@ -103,15 +126,15 @@ class StdioConnector:
             self._around.server, self._spawn, self._around.chores, grace=self._grace
         )
 
-        def exited(why: str) -> None:
-            if self.modern is None:
-                # Otherwise one session ended, and what serves everybody else still runs.
-                self._lost(why)
-
-        process.on_exit = exited
+        process.on_exit = self._ended
         self._latest = process
         await process.start()
         return process
+
+    def _ended(self, why: str) -> None:
+        if self.modern is None:
+            # Otherwise one session ended, and what serves everybody else still runs.
+            self._lost(why)
 
     async def _probe(self, process: StdioProcess, call: Call | None) -> Learned:
         discover = gateway_call("server/discover")
@@ -207,6 +230,7 @@ class StdioConnector:
 
     def close(self) -> None:
         """End every process."""
+        self._closed = True
         self.rest()
         if self.handshake is not None:
             self.handshake.close()

@@ -56,6 +56,7 @@ def connector_for(
             spec.era,
             lost,
             grace=spec.stop_grace,
+            spare=spec.spare,
         )
         limit, idle = spec.limits.processes, spec.idle_stop or SESSION_IDLE
     sessions = SessionPool(spec.name, connector.open, limit=limit, idle=idle, clock=clock)

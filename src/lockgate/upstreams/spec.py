@@ -75,6 +75,7 @@ class UpstreamSpec:
     start_timeout  how long it may take to start and introduce itself.
     stop_grace     how long a child may take to end by itself.
     idle_stop      stop a stdio server unused for so long; None: never.
+    spare          keep one more process of a stdio server started for the next that is needed.
     """
 
     name: str
@@ -86,6 +87,7 @@ class UpstreamSpec:
     call_timeout: float = 300.0
     stop_grace: float = 5.0
     idle_stop: float | None = None
+    spare: bool = False
     limits: UpstreamLimits = UpstreamLimits()
 
 
