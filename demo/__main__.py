@@ -17,6 +17,7 @@ import urllib.request
 from types import FrameType
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
@@ -31,6 +32,9 @@ PORT = 4040
 UNTIL_READY = 60.0
 UNTIL_ANSWERED = 120.0
 LONGEST_ANSWER = 48  # characters shown of one
+LONGEST_FAILURE = 400
+REVISIONS = {"handshake": "2025-11-25", "modern": "2026-07-28"}
+TRANSLATED = "⇄"
 
 
 def main() -> int:
@@ -150,8 +154,7 @@ def wait_until_ready(gateway: Running, port: int, update: Update) -> dict[str, A
 def call(url: str, servers: list[Server]) -> list[dict[str, Any]]:
     """Call one tool of each server through Lockgate with the official client."""
     calls = [
-        {"server": one.name, "tool": one.tool, "arguments": one.arguments, "eras": one.eras}
-        for one in servers
+        {"server": one.name, "tool": one.tool, "arguments": one.arguments} for one in servers
     ]
     with working("calling a tool on each with the official client, in each era"):
         try:
@@ -177,29 +180,41 @@ def call(url: str, servers: list[Server]) -> list[dict[str, Any]]:
 def show(servers: list[Server], answers: list[dict[str, Any]]) -> None:
     """Print what came back: a row per server, a column per client era."""
     found = {(answer["server"], answer["era"]): answer for answer in answers}
-    table = Table(title="One tool of each server, through Lockgate", title_justify="left")
-    for name in ("server", "over", "tool"):
+    table = Table(
+        title="One tool of each server, through Lockgate",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    for name in ("server", "over", "tool", "answer"):
         table.add_column(name, no_wrap=True)
-    table.add_column("answer", max_width=LONGEST_ANSWER)
-    for revision in ("2025-11-25", "2026-07-28"):
+    for revision in REVISIONS.values():
         table.add_column(revision, justify="right", no_wrap=True)
+    room = _room(servers)
     for server in servers:
-        old, new = (found.get((server.name, era)) for era in ("handshake", "modern"))
-        shown = next((one for one in (new, old) if one and not one["ok"]), new or old)
+        of_eras = {era: found.get((server.name, era)) for era in REVISIONS}
+        given = [answer for answer in of_eras.values() if answer]
+        shown = next((one for one in given if not one["ok"]), given[0] if given else None)
         table.add_row(
             server.name,
             "http" if server.http else "stdio",
             server.tool,
-            escape(_cut(server.excerpt(shown["text"]))) if shown else "no answer",
-            _milliseconds(old),
-            _milliseconds(new),
+            escape(_cut(server.excerpt(shown["text"]), room)) if shown else "no answer",
+            *(_milliseconds(one, translated=era not in server.eras) for era, one in of_eras.items()),
         )
     console.print()
     console.print(table)
     console.print(
-        "[dim]The last columns: milliseconds for a client of that revision. A dash: the server"
-        " does not speak it;\ntranslation between the eras is the next step of Lockgate.[/dim]"
+        "[dim]The last columns: milliseconds, for a client of that revision.\n"
+        f"{TRANSLATED} The server does not speak that revision; Lockgate translated.[/dim]"
     )
+    for answer in answers:
+        if not answer["ok"]:
+            console.print(
+                f"[red]{answer['server']}, {REVISIONS[answer['era']]}:[/red] "
+                f"{escape(_cut(answer['text'], LONGEST_FAILURE))}"
+            )
 
 
 def explain(url: str) -> None:
@@ -209,18 +224,27 @@ def explain(url: str) -> None:
         console.print(f"[bold]{where}[/bold]")
         console.print(f"  {escape(what)}", soft_wrap=True)
     console.print(
-        f"\nServing {url} until Ctrl-C. Lockgate's log: {PLACE / 'lockgate.log'}", soft_wrap=True
+        f"\nServing {url} until Ctrl-C.\nLockgate's log: {PLACE / 'lockgate.log'}", soft_wrap=True
     )
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST_ANSWER else f"{text[: LONGEST_ANSWER - 1]}…"
+def _room(servers: list[Server]) -> int:
+    """Where a terminal is narrow, only the answers give way."""
+    names = max(len(one.name) for one in servers) + max(len(one.tool) for one in servers)
+    others = names + len("stdio") + sum(map(len, REVISIONS.values())) + 14
+    return max(8, min(LONGEST_ANSWER, console.width - others))
 
 
-def _milliseconds(answer: dict[str, Any] | None) -> str:
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def _milliseconds(answer: dict[str, Any] | None, *, translated: bool) -> str:
     if answer is None:
         return "-"
-    return f"{answer['ms']:.1f}" if answer["ok"] else "[red]failed[/red]"
+    if not answer["ok"]:
+        return "[red]failed[/red]"
+    return f"{answer['ms']:.1f} {TRANSLATED if translated else ' '}"
 
 
 def _summary(state: dict[str, Any]) -> str:

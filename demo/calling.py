@@ -1,7 +1,7 @@
 """Call tools through one endpoint with the official client; runs in that client's environment.
 
-Must not know: Lockgate. Reads `{"url", "calls": [{"server", "tool", "arguments", "eras"}]}` from
-standard input, writes one JSON line per call and era: `{"server", "era", "ok", "text", "ms"}`.
+Must not know: Lockgate. Reads `{"url", "calls": [{"server", "tool", "arguments"}]}` from standard
+input, writes one JSON line per call and era: `{"server", "era", "ok", "text", "ms"}`.
 """
 
 from __future__ import annotations
@@ -22,9 +22,8 @@ async def main() -> None:
     """Make every call, one client per era."""
     work = json.load(sys.stdin)
     for era, mode in MODES.items():
-        calls = [call for call in work["calls"] if era in call["eras"]]
         async with Client(work["url"], mode=mode, read_timeout_seconds=LONGEST) as client:
-            for call in calls:
+            for call in work["calls"]:
                 print(json.dumps(await answer(client, era, call)), flush=True)
 
 

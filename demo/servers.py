@@ -27,7 +27,7 @@ class Server:
     name       its key in the config.
     package    where it comes from, for the table.
     command    starts it; `{port}` is filled in for a server that listens.
-    eras       what it speaks.
+    eras       what it speaks by itself; for a client of the other, Lockgate translates.
     tool       the tool that is called, with which arguments.
     telling    finds the part of the answer that the table shows; all of it when empty.
     variables  environment it needs; `{port}` is filled in here too.

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Final, Protocol
 
 import httptools
+from msgspec.structs import replace
 
 from lockgate.fronts.http import HttpLimits, HttpRequest
 from lockgate.fronts.screen import (
@@ -22,8 +23,10 @@ from lockgate.fronts.screen import (
     parser_refusal,
     split_target,
 )
+from lockgate.wire.repeated import Head, remember
 
 PIECE: Final = 4096  # bytes of heads parsed at once, so that few requests are parsed ahead of time
+MISSES: Final = 64  # heads in a row unlike the one before, after which likeness is not expected
 BETWEEN, HEAD, BODY = range(3)
 _NONE: Final[frozenset[bytes]] = frozenset()
 
@@ -54,9 +57,12 @@ class Reader:
         "_headers",
         "_http10",
         "_keep_alive",
+        "_known",
+        "_last_request",
         "_left",
         "_limits",
         "_method",
+        "_misses",
         "_parser",
         "_peer",
         "_repeated",
@@ -82,6 +88,9 @@ class Reader:
         self.upgrading = False
         self.rest = b""
         self._fed = 0
+        self._known: tuple[Head, HttpRequest] | None = None
+        self._misses = 0
+        self._last_request: HttpRequest | None = None
         self._upgrade = False
         self._keep_alive = True
         self._http10 = False
@@ -106,6 +115,9 @@ class Reader:
         if self.upgrading:
             self.rest += data
             return
+        at_start = self.phase == BETWEEN and not self.last
+        if at_start and self._known is not None and self._again(data, *self._known):
+            return
         rest: bytes | memoryview = data
         while rest and not self.last:
             rest = self._parse(rest)
@@ -115,10 +127,47 @@ class Reader:
         if self._fresh:
             self._fresh = False
             self._fed = 0
+            if at_start and self._misses < MISSES:
+                self._remember(data)
+            self._last_request = None
             return
         self._fed += len(data)
         if self._fed > self._limits.header_bytes:
             raise Refused(431, "The request's headers are too large.")
+
+    def _again(self, data: bytes | memoryview, head: Head, like: HttpRequest) -> bool:
+        """Deliver a request whose head has been parsed before, but for its length."""
+        found = head.body(data) if isinstance(data, bytes) else None
+        if found is None:
+            self._misses += 1
+            return False
+        digits, start = found
+        if len(data) - start > self._limits.body_bytes:
+            return False
+        self._misses = 0
+        request = HttpRequest(
+            method=like.method,
+            path=like.path,
+            query=like.query,
+            headers={**like.headers, b"content-length": digits},
+            repeated=like.repeated,
+            body=bytes(data[start:]),
+            peer=self._peer,
+            scheme=self._scheme,
+        )
+        self._deliver(request, keep_alive=True, http10=False)
+        return True
+
+    def _remember(self, data: bytes | memoryview) -> None:
+        """Keep the head of a request that came whole, for the ones that follow it."""
+        request = self._last_request
+        if request is None or not isinstance(data, bytes) or self.phase != BETWEEN:
+            return
+        ordinary = self._keep_alive and not self._http10 and not self.upgrading
+        if ordinary and not {b"expect", b"upgrade"} & request.headers.keys():
+            head = remember(data)
+            if head is not None and head.body(data) is not None:
+                self._known = head, replace(request, body=b"")
 
     def release(self) -> None:
         """Let go of parser and receiver, which refer back here; nothing may be fed any more."""
@@ -267,4 +316,5 @@ class Reader:
             scheme=self._scheme,
         )
         self._body = b""
+        self._last_request = request
         self._deliver(request, keep_alive=self._keep_alive, http10=self._http10)

@@ -16,6 +16,7 @@ import httptools
 
 from lockgate.upstreams.failures import BadResponse, ConnectionLost, HttpFailure, TimedOut
 from lockgate.upstreams.reply import HttpReply
+from lockgate.wire.repeated import Head, remember
 
 _ONE_WRITE = 64 * 1024
 
@@ -69,6 +70,7 @@ class Connection(asyncio.Protocol):
         "_headers",
         "_heard",
         "_keep",
+        "_known",
         "_limits",
         "_loop",
         "_owner",
@@ -105,6 +107,7 @@ class Connection(asyncio.Protocol):
         self._head = False
         self._done = False
         self._keep = False
+        self._known: tuple[Head, dict[bytes, bytes]] | None = None
         self._to_eof = False
         self._heard = False
         self._until = inf
@@ -207,6 +210,9 @@ class Connection(asyncio.Protocol):
             return
         self._quiet += len(data)
         self._heard = True
+        first = self._quiet == len(data) and self._waiter is not None
+        if first and self._known is not None and self._again(data, *self._known):
+            return
         assert self._parser is not None  # noqa: S101 - made with the transport
         try:
             self._parser.feed_data(data)
@@ -217,9 +223,37 @@ class Connection(asyncio.Protocol):
                 self._refuse(cause)
                 return
         if self._done:
+            if first:
+                self._remember(data)
             self._finish()
         elif self._quiet > self._limits.header_bytes:
             self._refuse("its headers or framing are over the limit")
+
+    def _again(self, data: bytes, head: Head, headers: dict[bytes, bytes]) -> bool:
+        """Hand out a response whose head has been parsed before, but for its length."""
+        waiter = self._waiter
+        found = head.body(data)
+        if found is None or waiter is None or waiter.done() or self._head:
+            return False
+        digits, start = found
+        headers = {**headers, b"content-length": digits}
+        self._reply = reply = HttpReply(200, headers, self, self._limits.unread_bytes)
+        self._waiter = None
+        waiter.set_result(reply)
+        if len(data) > start:
+            reply.put(data[start:])
+        self._keep = True
+        self._finish()
+        return True
+
+    def _remember(self, data: bytes) -> None:
+        """Keep the head of a response that came whole, for the ones that follow it."""
+        reply = self._reply
+        if reply is None or reply.status != 200 or self._head or not self._keep:
+            return
+        head = remember(data)
+        if head is not None and head.body(data) is not None:
+            self._known = head, reply.headers
 
     def eof_received(self) -> None:
         """See `asyncio.Protocol`. The transport closes next."""

@@ -108,6 +108,7 @@ class HttpChannel:
         self._expire: Callable[[], None] = lambda: None
         self._standing: asyncio.Task[None] | None = None
         self._established: asyncio.Event = asyncio.Event()
+        self._standing_by = False
 
     async def initialize(self, body: bytes, request_id: int) -> Outcome:
         """Open the session. Raises what the pool raises."""
@@ -153,9 +154,9 @@ class HttpChannel:
     async def _fly(self, flight: Flight, body: bytes, *, pausing: bool) -> None:
         try:
             reply = await self._remote.post(self._posted, body)
-        except ConnectFailed as error:
-            raise Down(str(error)) from None
         except HttpFailure as error:
+            if isinstance(error, ConnectFailed) and error.cause != "busy":
+                raise Down(str(error)) from None
             flight.fail(from_http(self._server, error, self._remote.max_message))
             return
         try:
@@ -285,15 +286,26 @@ class HttpChannel:
 
     async def listen(self) -> None:
         """Open the standing stream, and return once it stands or will not."""
-        if self._standing is None:
-            self._established = asyncio.Event()
-            self._standing = asyncio.get_running_loop().create_task(self._stand())
-            self._standing.add_done_callback(self._stood)
+        self._open_standing()
         try:
             async with asyncio.timeout(ESTABLISH):
                 await self._established.wait()
         except TimeoutError:
             return
+
+    def stand_by(self) -> None:
+        """Open the standing stream and keep it for as long as the session lives.
+
+        The server may ask the client something there; official clients open it at once.
+        """
+        self._standing_by = True
+        self._open_standing()
+
+    def _open_standing(self) -> None:
+        if self._standing is None:
+            self._established = asyncio.Event()
+            self._standing = asyncio.get_running_loop().create_task(self._stand())
+            self._standing.add_done_callback(self._stood)
 
     def _stood(self, task: asyncio.Task[None]) -> None:
         """The standing stream is over, perhaps because the server has none."""
@@ -302,7 +314,11 @@ class HttpChannel:
             self._standing = None
 
     def unlisten(self) -> None:
-        """Close the standing stream."""
+        """Close the standing stream, unless the server may still ask something there."""
+        if not self._standing_by:
+            self._close_standing()
+
+    def _close_standing(self) -> None:
         if self._standing is not None:
             self._standing.cancel()
             self._standing = None
@@ -348,7 +364,7 @@ class HttpChannel:
 
     def close(self) -> None:
         """End the session at the server too."""
-        self.unlisten()
+        self._close_standing()
         if self._in_session:
             self._in_session = False
             self._chores.add(self._delete())
@@ -370,7 +386,6 @@ def refused_opening(server: str, outcome: Outcome) -> Failure:
     if outcome.status in {400, 404, 405} and outcome.response is None:
         return invalid(
             server,
-            f"HTTP {outcome.status} to initialize; it may speak the HTTP+SSE "
-            "transport of 2024-11-05, which is not supported",
+            f"HTTP {outcome.status} to initialize, and no event stream of 2024-11-05 either",
         )
     return from_status(server, outcome.status or 0, outcome.headers.get(b"retry-after"))

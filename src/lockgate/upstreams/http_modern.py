@@ -51,6 +51,7 @@ from lockgate.wire.jsonrpc import (
     encode_request,
 )
 from lockgate.wire.modern_out import (
+    LISTEN,
     MESSAGE,
     PROGRESS,
     InvalidResult,
@@ -138,7 +139,7 @@ class ModernHttp:
             return unreadable()
         body = encode_request(request_id, call.method, params)
         try:
-            reply = await self._remote.post(headers, body)
+            reply = await self._remote.post(headers, body, stream=call.method == LISTEN)
             try:
                 answer = await self._answer(call, reply, request_id)
             except BaseException:
@@ -169,7 +170,7 @@ class ModernHttp:
         return self._remote.posted(request_headers(call.method, call.params, annotations))
 
     def _failed(self, error: HttpFailure) -> Failure:
-        if isinstance(error, ConnectFailed):
+        if isinstance(error, ConnectFailed) and error.cause != "busy":
             raise Down(str(error)) from None
         if isinstance(error, ConnectionLost) and error.reused and not error.answered:
             return Failure(INTERNAL_ERROR, str(error), "upstream", "upstream-stale-connection")

@@ -15,11 +15,12 @@ import msgspec
 from lockgate.core.message import ClientFacts, Era, Failure
 from lockgate.core.raw import Raw
 from lockgate.upstreams.chores import Chores
+from lockgate.upstreams.eras import MODERN_ERRORS
 from lockgate.upstreams.failures import ConnectFailed, HttpFailure
 from lockgate.upstreams.http_handshake import HttpChannel, refused_opening
 from lockgate.upstreams.parking import Parking
 from lockgate.upstreams.refusals import from_error, from_http, invalid, lost, timed_out
-from lockgate.upstreams.remote import Down, Outcome, Remote, Stale
+from lockgate.upstreams.remote import Outcome, Refused, Remote, Stale, Down
 from lockgate.upstreams.sessions import Session
 from lockgate.upstreams.stdio import StdioChannel, StdioProcess
 from lockgate.upstreams.supervisor import Backoff
@@ -30,15 +31,14 @@ from lockgate.wire.revisions import META_SERVER_INFO
 INITIALIZE_ID: Final = 0
 DISCOVER_ID: Final = -1
 _NOT_MCP: Final = frozenset({400, 404, 405, 406, 415})
+_PERHAPS_OLDER: Final = frozenset({400, 404, 405})
+_ASKED_FOR: Final = ("sampling", "elicitation", "roots")
+"""What a client offers that a server may ask for outside of calls, on the standing stream."""
 _INITIALIZED: Final = encode_notice("notifications/initialized", b"{}")
 
 
-class Refused(Exception):
-    """A server that answers, but not so that anything can be done with it."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.message)
-        self.failure = failure
+class NotStreamable(Stale):
+    """It refused `initialize` in a way that servers of 2024-11-05 have."""
 
 
 class Learned(msgspec.Struct, frozen=True):
@@ -100,7 +100,7 @@ async def open_http(around: Surroundings, remote: Remote, facts: ClientFacts) ->
 
     Raises:
         Down: the server cannot be reached.
-        Stale: it does not speak this era.
+        Stale: it does not speak this era, or (`NotStreamable`) perhaps its oldest transport.
     """
     channel = HttpChannel(remote, around.chores, around.backoff)
     body = encode_request(INITIALIZE_ID, "initialize", initialize_params(facts))
@@ -109,7 +109,7 @@ async def open_http(around: Surroundings, remote: Remote, facts: ClientFacts) ->
             outcome = await channel.initialize(body, INITIALIZE_ID)
             if outcome.response is None or outcome.status in {401, 403}:
                 return _no_answer(around.server, outcome)
-            opening, data = read_answer(around.server, outcome.response)
+            opening, data = _answered(around.server, outcome.status, outcome.response)
             session = session_of(around, channel, facts, opening, data)
             await channel.connect(
                 opening.protocol_version, _INITIALIZED, session.receive, session.expire
@@ -120,11 +120,25 @@ async def open_http(around: Surroundings, remote: Remote, facts: ClientFacts) ->
         raise Down(str(error)) from None
     except HttpFailure as error:
         return from_http(around.server, error, remote.max_message)
+    if any(asked in facts.capabilities for asked in _ASKED_FOR):
+        channel.stand_by()
     return session
+
+
+def _answered(server: str, status: int | None, response: Response) -> tuple[Opening, bytes]:
+    """As `read_answer`; an error of no modern server may come from one of 2024-11-05."""
+    try:
+        return read_answer(server, response)
+    except Stale as error:
+        if status in _PERHAPS_OLDER and error.failure.code not in MODERN_ERRORS:
+            raise NotStreamable(error.failure) from None
+        raise
 
 
 def _no_answer(server: str, outcome: Outcome) -> Failure:
     failure = refused_opening(server, outcome)
+    if outcome.status in _PERHAPS_OLDER:
+        raise NotStreamable(failure)
     if outcome.status in _NOT_MCP:
         raise Stale(failure)
     return failure
@@ -133,10 +147,10 @@ def _no_answer(server: str, outcome: Outcome) -> Failure:
 async def open_stdio(
     around: Surroundings, process: StdioProcess, facts: ClientFacts
 ) -> Session | Failure:
-    """Open a session on a running process that nobody has taken over.
+    """Open a session on a running process, or an open connection, that nobody has taken over.
 
     Raises:
-        Down: the process has ended.
+        Down: it has ended.
         Stale: it does not speak this era.
     """
     body = encode_request(INITIALIZE_ID, "initialize", initialize_params(facts))
@@ -146,6 +160,9 @@ async def open_stdio(
     except TimeoutError:
         process.stop()
         return timed_out(around.server)
+    except Refused as error:
+        process.stop()
+        return error.failure
     except BaseException:
         process.stop()
         raise
@@ -163,6 +180,7 @@ def take_over(
         raise
     session = session_of(around, StdioChannel(process), facts, opening, data)
     process.on_line = session.receive
+    process.on_dropped = session.dropped
     before = process.on_exit
 
     def exited(why: str) -> None:

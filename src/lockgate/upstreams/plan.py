@@ -31,16 +31,31 @@ class Plan(Generic[Connection, Request]):
 
     limit    connections at most: idle, in use and being opened.
     waiting  requests waiting at most.
+    streams  connections beside these for streams that stay open, so that however many there are,
+             the rest goes on as if there were none.
     """
 
-    __slots__ = ("_idle", "_limit", "_opening", "_used", "_waiting", "_waiting_limit")
+    __slots__ = (
+        "_idle",
+        "_limit",
+        "_opening",
+        "_opening_streams",
+        "_streams",
+        "_streams_limit",
+        "_used",
+        "_waiting",
+        "_waiting_limit",
+    )
 
-    def __init__(self, limit: int, waiting: int) -> None:
+    def __init__(self, limit: int, waiting: int, streams: int = 0) -> None:
         self._limit = limit
         self._waiting_limit = waiting
+        self._streams_limit = streams
         self._idle: dict[Connection, float] = {}
         self._used: set[Connection] = set()
+        self._streams: set[Connection] = set()
         self._opening = 0
+        self._opening_streams = 0
         self._waiting: dict[Request, float] = {}
 
     @property
@@ -59,6 +74,11 @@ class Plan(Generic[Connection, Request]):
         return self._opening
 
     @property
+    def streams(self) -> int:
+        """How many connections carry a stream, or are being opened for one."""
+        return len(self._streams) + self._opening_streams
+
+    @property
     def waiting(self) -> int:
         """How many requests wait."""
         return len(self._waiting)
@@ -66,11 +86,14 @@ class Plan(Generic[Connection, Request]):
     @property
     def empty(self) -> bool:
         """Nothing is open, opening or waiting: the plan can be forgotten."""
-        return not (self._idle or self._used or self._opening or self._waiting)
+        return not (
+            self._idle or self._used or self._opening or self._waiting or self.streams
+        )
 
     def busy(self) -> Iterator[Connection]:
-        """The connections that serve a request."""
+        """The connections that serve a request or carry a stream."""
         yield from list(self._used)
+        yield from list(self._streams)
 
     def take(self) -> Connection | None:
         """The idle connection used last, now in use; None when none is idle.
@@ -104,6 +127,39 @@ class Plan(Generic[Connection, Request]):
         self._opening -= 1
         return self._next_to_open()
 
+    def open_stream(self) -> bool:
+        """Whether one more connection may be opened for a stream; it is then being opened.
+
+        A stream takes no idle connection, which a call could use at once, and never waits for
+        another stream to end, which may never happen.
+        """
+        if self.streams >= self._streams_limit:
+            return False
+        self._opening_streams += 1
+        return True
+
+    def stream_opened(self, connection: Connection) -> None:
+        """A connection being opened for a stream is open, and carries it."""
+        self._opening_streams -= 1
+        self._streams.add(connection)
+
+    def gave_up_stream(self) -> None:
+        """A connection being opened for a stream will not be."""
+        self._opening_streams -= 1
+
+    def keeps(self, connection: Connection) -> bool:
+        """Whether a connection whose exchange is over has a place among those of calls.
+
+        One that carried a stream may take a free place; without one it is to be closed.
+        """
+        if connection not in self._streams:
+            return True
+        if len(self._idle) + len(self._used) + self._opening >= self._limit:
+            return False
+        self._streams.discard(connection)
+        self._used.add(connection)
+        return True
+
     def release(self, connection: Connection, until: float) -> Request | None:
         """A used connection can serve again; if it stays idle, until then.
 
@@ -120,6 +176,7 @@ class Plan(Generic[Connection, Request]):
     def lose(self, connection: Connection) -> Request | None:
         """A connection is gone. Returns a waiting request that shall open one now, if any."""
         known = connection in self._used or connection in self._idle
+        self._streams.discard(connection)
         self._used.discard(connection)
         self._idle.pop(connection, None)
         return self._next_to_open() if known else None

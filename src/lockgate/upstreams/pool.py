@@ -54,7 +54,8 @@ _Turn = asyncio.Future["Connection | None"]
 class PoolLimits:
     """Per origin. Times in seconds.
 
-    connections       open at once.
+    connections       open at once for calls.
+    streams           open at once for streams that stay: they never take a call's connection.
     waiting           requests waiting for one of them; one more is refused at once.
     wait_seconds      how long they wait.
     connect_seconds   name lookup, TCP and TLS handshake together.
@@ -67,6 +68,7 @@ class PoolLimits:
     """
 
     connections: int = 256
+    streams: int = 10_000
     waiting: int = 1024
     wait_seconds: float = 30.0
     connect_seconds: float = 5.0
@@ -108,6 +110,7 @@ class HttpPool:
         *,
         timeout: float | None = None,  # noqa: ASYNC109 - no timer of its own: the sweep looks at it
         stall: float | None = None,
+        stream: bool = False,
     ) -> HttpReply:
         """Send one request and await the head of its response.
 
@@ -120,6 +123,7 @@ class HttpPool:
             body: the whole body.
             timeout: seconds from sending to the response's headers; None: no limit.
             stall: seconds the response's body may be silent; None: no limit (event streams).
+            stream: the response is to stay open, so its connection counts among the streams.
 
         Raises:
             BadRequest: the headers cannot be sent.
@@ -130,11 +134,11 @@ class HttpPool:
         """
         head = write_head(url, method, headers, len(body))
         line = self._lines.get(url.origin) or self._new_line(url)
-        connection = line.plan.take()
+        connection = await line.for_stream() if stream else line.plan.take()
         while connection is None or not connection.ready():
             if connection is not None:
                 connection.close()
-            connection = await line.acquire()
+            connection = await (line.for_stream() if stream else line.acquire())
         waiter = connection.send(
             head,
             body,
@@ -215,7 +219,9 @@ class _Line:
         self._idle_seconds = (
             limits.idle_tls_seconds if url.scheme == "https" else limits.idle_seconds
         )
-        self.plan: Plan[Connection, _Turn] = Plan(limits.connections, limits.waiting)
+        self.plan: Plan[Connection, _Turn] = Plan(
+            limits.connections, limits.waiting, limits.streams
+        )
 
     async def acquire(self) -> Connection:
         """A connection when none was idle: one of our own, or the next that comes free."""
@@ -261,6 +267,18 @@ class _Line:
             else:
                 turn = self.plan.release(connection, self.loop.time() + self._idle_seconds)
 
+    async def for_stream(self) -> Connection:
+        """A connection of its own for a stream."""
+        if not self.plan.open_stream():
+            raise ConnectFailed(f"too many streams from {self._url.shown} are open", cause="busy")
+        try:
+            connection = await self._open()
+        except BaseException:
+            self.plan.gave_up_stream()
+            raise
+        self.plan.stream_opened(connection)
+        return self._checked(connection)
+
     async def _connect(self) -> Connection:
         try:
             connection = await self._open()
@@ -268,6 +286,9 @@ class _Line:
             self._give(self.plan.gave_up_opening(), None)
             raise
         self.plan.opened(connection)
+        return self._checked(connection)
+
+    def _checked(self, connection: Connection) -> Connection:
         if not connection.usable:
             self.gone(connection)
             raise ConnectFailed(f"{self._url.shown} closed the connection at once")
@@ -303,6 +324,9 @@ class _Line:
 
     def free(self, connection: Connection, keep_alive: bytes | None) -> None:
         """See `connection.Owner`."""
+        if not self.plan.keeps(connection):
+            connection.close()
+            return
         seconds = self._idle_seconds
         if keep_alive is not None:
             seconds = min(seconds, _promised(keep_alive))

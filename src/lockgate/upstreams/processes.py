@@ -155,6 +155,11 @@ class ChildProcess:
                 groups.kill(pid)
         await self._ended_within(REAPED)
 
+    def abort(self) -> None:
+        """End it and what it started at once, waiting for nothing."""
+        self._stopping = True
+        self._end("it is not wanted any more")
+
     async def _ended_within(self, seconds: float) -> bool:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._gone.wait(), seconds)
@@ -247,11 +252,20 @@ def _ending(code: int | None) -> str:
 
 def spawner(
     name: str, spec: StdioSpec, limits: UpstreamLimits
-) -> Callable[[Callable[[bytes], None], Callable[[str], None]], ChildProcess]:
+) -> Callable[
+    [Callable[[bytes], None], Callable[[str], None], Callable[[bytes, int], None]], ChildProcess
+]:
     """A maker of children of one server, for its upstream."""
 
-    def spawn(on_line: Callable[[bytes], None], on_exit: Callable[[str], None]) -> ChildProcess:
-        return ChildProcess(name, spec, limits, on_line, on_exit)
+    def spawn(
+        on_line: Callable[[bytes], None],
+        on_exit: Callable[[str], None],
+        on_too_long: Callable[[bytes, int], None],
+    ) -> ChildProcess:
+        def too_long(head: bytes) -> None:
+            on_too_long(head, limits.message_bytes)
+
+        return ChildProcess(name, spec, limits, on_line, on_exit, too_long)
 
     return spawn
 

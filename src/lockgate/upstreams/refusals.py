@@ -181,6 +181,8 @@ def from_http(server: str, error: HttpFailure, limit: int) -> Failure:
         return too_large(server, limit)
     if isinstance(error, TimedOut):
         return timed_out(server)
+    if isinstance(error, ConnectFailed) and error.cause == "busy":
+        return busy(server, str(error))
     sent = not isinstance(error, ConnectFailed) and bool(getattr(error, "sent", True))
     return lost(server, str(error), sent=sent)
 

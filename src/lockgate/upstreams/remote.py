@@ -7,7 +7,9 @@ redirects are never followed.
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Mapping
+from copy import copy
 from typing import Final, Protocol
 
 import msgspec
@@ -39,8 +41,14 @@ class Pool(Protocol):
         method: bytes,
         headers: Headers,
         body: bytes = b"",
+        *,
+        stream: bool = False,
     ) -> HttpReply:
         """One request; see `HttpPool.request`."""
+        ...
+
+    def tls(self) -> ssl.SSLContext:
+        """What TLS connections are made with."""
         ...
 
 
@@ -50,6 +58,14 @@ class Down(Exception):
 
 class Stale(Exception):
     """The server no longer speaks the era it was taken to speak; nothing was executed."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+class Refused(Exception):
+    """A server that answers, but not so that anything can be done with it."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.message)
@@ -103,14 +119,34 @@ class Remote:
         """The whole headers of a POST, given those of the protocol."""
         return self._post + headers
 
-    def post(self, headers: Headers, body: bytes) -> Awaitable[HttpReply]:
-        """POST `body`, with headers from `posted`. Raises what the pool raises."""
+    @property
+    def url(self) -> Url:
+        """Where everything is sent."""
+        return self._url
+
+    def at(self, url: Url) -> Remote:
+        """The same server at another URL of the same origin, so with the same headers."""
+        if url.origin != self._url.origin:
+            raise ValueError("configured headers stay with their origin")
+        other = copy(self)
+        other._url = url  # noqa: SLF001 - a copy of this very object
+        return other
+
+    def post(
+        self, headers: Headers, body: bytes, *, stream: bool = False
+    ) -> Awaitable[HttpReply]:
+        """POST `body`, with headers from `posted`. Raises what the pool raises.
+
+        stream  the answer is a stream that stays open, and not a call's.
+        """
+        if stream:
+            return self._pool.request(self._url, b"POST", headers, body, stream=True)
         return self._pool.request(self._url, b"POST", headers, body)
 
     async def get(self, headers: Headers) -> HttpReply:
-        """Ask for an event stream. Raises what the pool raises."""
+        """Ask for an event stream that stays open. Raises what the pool raises."""
         return await self._pool.request(
-            self._url, b"GET", [(b"accept", EVENTS), *self._headers, *headers]
+            self._url, b"GET", [(b"accept", EVENTS), *self._headers, *headers], stream=True
         )
 
     async def delete(self, headers: Headers) -> HttpReply:

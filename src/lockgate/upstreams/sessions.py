@@ -416,6 +416,14 @@ class Session:
             flight.fail(failure)
         self.expire()
 
+    def dropped(self, request_id: int | None, failure: Failure) -> None:
+        """An answer was dropped: its call fails, if it can be told which it is."""
+        if request_id is None and len(self.flights) == 1:
+            [request_id] = self.flights
+        flight = self.flights.get(request_id) if request_id is not None else None
+        if flight is not None:
+            flight.fail(failure)
+
     def expire(self) -> None:
         """The server knows this session no more; what still runs may still end by itself."""
         self.alive = False

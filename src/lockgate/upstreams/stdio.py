@@ -1,7 +1,8 @@
-"""A server that runs as a child process, of either era, one JSON-RPC message on each line.
+"""A server with one stream each way, of either era: a child process, or a connection like one.
 
-Must not know: how processes are started and ended, or which of them exist. Source: revision
-2026-07-28, basic/transports/stdio; the framing is the same in the handshake era.
+Must not know: what carries the messages (lines of a process, a WebSocket, HTTP with SSE), how it
+is started and ended, or which of them exist. Source: revision 2026-07-28, basic/transports/stdio;
+the rules are the same in the handshake era. What is said here of a process holds for them all.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from lockgate.upstreams.chores import Chores
 from lockgate.upstreams.eras import UNSUPPORTED_VERSION
 from lockgate.upstreams.flights import Flight
 from lockgate.upstreams.http_modern import wanted
-from lockgate.upstreams.refusals import from_error, invalid, lost
-from lockgate.upstreams.remote import Down, Stale
+from lockgate.upstreams.overlong import dropped
+from lockgate.upstreams.refusals import from_error, invalid, lost, too_large
+from lockgate.upstreams.remote import Down, Refused, Stale
 from lockgate.wire.jsonrpc import (
     METHOD_NOT_FOUND,
     Malformed,
@@ -48,15 +50,20 @@ CANCELLED: Final = "notifications/cancelled"
 
 
 class Child(Protocol):
-    """What is needed of a child process."""
+    """What is needed of a child process, or of a connection."""
 
     @property
     def pid(self) -> int | None:
-        """The process id while it runs."""
+        """The process id while it runs; None for a connection."""
         ...
 
     async def start(self) -> None:
-        """Start it. Raises OSError when it cannot be."""
+        """Start it.
+
+        Raises:
+            OSError: it cannot be.
+            Down, Refused, Stale: a connection cannot be made, will not do, or is none.
+        """
         ...
 
     def write(self, line: bytes) -> None:
@@ -67,9 +74,17 @@ class Child(Protocol):
         """End it and everything it started."""
         ...
 
+    def abort(self) -> None:
+        """End it at once, waiting for nothing."""
+        ...
 
-Spawn = Callable[[Callable[[bytes], None], Callable[[str], None]], Child]
-"""Makes a child, not yet started, from what takes its lines and what is told of its end."""
+
+OnLine = Callable[[bytes], None]
+OnExit = Callable[[str], None]
+OnTooLong = Callable[[bytes, int], None]
+Spawn = Callable[[OnLine, OnExit, OnTooLong], Child]
+"""Makes a child, not yet started, from what takes its lines, what is told of its end, and what
+gets the first bytes of a message that was dropped, with the length it may have."""
 
 
 class StdioProcess:
@@ -80,9 +95,10 @@ class StdioProcess:
         self.alive = False
         self.on_line: Callable[[bytes], None] = self._early
         self.on_exit: Callable[[str], None] = lambda _: None
+        self.on_dropped: Callable[[int | None, Failure], None] = self._early_dropped
         self._chores = chores
         self._grace = grace
-        self._child = spawn(self._line, self._exit)
+        self._child = spawn(self._line, self._exit, self._too_long)
         self._asked: dict[int, asyncio.Future[Response]] = {}
 
     @property
@@ -110,7 +126,8 @@ class StdioProcess:
     def stop(self) -> None:
         """End the process, in the background."""
         self.alive = False
-        self._chores.add(self._child.stop(self._grace))
+        if self._chores.add(self._child.stop(self._grace)) is None:
+            self._child.abort()
 
     def exchange(self, request_id: int, body: bytes) -> asyncio.Future[Response]:
         """Ask before anybody has taken over. The future fails with `Down` if the process ends."""
@@ -122,6 +139,20 @@ class StdioProcess:
     def _line(self, data: bytes) -> None:
         if data and not data.isspace():
             self.on_line(data)
+
+    def _too_long(self, head: bytes, limit: int) -> None:
+        found = dropped(head)
+        if found.answers:
+            self.on_dropped(found.id, too_large(self.server, limit))
+
+    def _early_dropped(self, request_id: int | None, failure: Failure) -> None:
+        if request_id is None and len(self._asked) == 1:
+            [request_id] = self._asked
+        answer = self._asked.pop(request_id, None) if request_id is not None else None
+        if answer is not None and not answer.done():
+            answer.set_exception(Refused(failure))
+            # Looked at, so that one nobody awaits any more is not reported.
+            answer.exception()
 
     def _early(self, data: bytes) -> None:
         try:
@@ -161,7 +192,7 @@ class StdioChannel:
     async def run(self, flight: Flight, body: bytes) -> None:
         """Send a request and return once its flight has landed."""
         if not self.process.alive:
-            flight.fail(lost(self.process.server, "its process has ended", sent=False))
+            flight.fail(lost(self.process.server, "its process or connection has ended", sent=False))
             return
         self.process.write(body)
         await flight.wait()
@@ -201,6 +232,7 @@ class ModernStdio:
         self._ids = count(1)
         self._calls: dict[int, tuple[Call, asyncio.Future[Reply]]] = {}
         process.on_line = self._line
+        process.on_dropped = self._dropped
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -214,7 +246,7 @@ class ModernStdio:
         if call.method.startswith("notifications/"):
             return Result(EMPTY)
         if not self._process.alive:
-            return lost(self._server, "its process has ended", sent=False)
+            return lost(self._server, "its process or connection has ended", sent=False)
         request_id = next(self._ids)
         answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._calls[request_id] = (call, answer)
@@ -240,6 +272,14 @@ class ModernStdio:
         """End the process."""
         self.ended(lost(self._server, "the server is being stopped"))
         self._process.stop()
+
+    def _dropped(self, request_id: int | None, failure: Failure) -> None:
+        """An answer was dropped for its length: its call fails, if it can be told which it is."""
+        if request_id is None and len(self._calls) == 1:
+            [request_id] = self._calls
+        found = self._calls.get(request_id) if request_id is not None else None
+        if found is not None and not found[1].done():
+            found[1].set_result(failure)
 
     def _line(self, data: bytes) -> None:
         try:
