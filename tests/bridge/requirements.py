@@ -712,14 +712,14 @@ for _entry in _TABLE:
 
 # Promises whose tests come with their code. An entry whose promise has a test fails.
 AWAITED = {
-    "resume-front": "the front has no event store yet",
+    "resume-front": "held by tests/fronts/test_replay.py",
     "resume-upstream": "held by tests/conformance/test_client_suite.py (sse-retry) for LL",
-    "batch": "the front refuses batches yet",
-    "http-sse": "there is no such front or upstream yet",
-    "websocket": "there is no such front or upstream yet",
-    "docs-table": "the page does not exist yet",
+    "batch": "held by tests/fronts/test_batch.py",
+    "http-sse": "held by tests/fronts/test_http_sse.py for clients",
+    "websocket": "held by tests/fronts/test_websocket.py for clients",
+    "docs-table": "held by tests/bridge/test_requirements.py",
     "up-shows-era": "held by tests/cli",
-    "audit-translation": "there are no audit facts yet",
+    "audit-translation": "held by tests/upstreams/test_bridging.py",
 }
 
 

@@ -9,6 +9,7 @@ import pkgutil
 import pytest
 
 import tests.bridge
+from tests.bridge.page import PAGE, written
 from tests.bridge.pending import PENDING
 from tests.bridge.requirements import AWAITED, CELLS, HELD, REQUIREMENTS
 
@@ -66,3 +67,7 @@ def test_every_promise_says_where_it_comes_from(one: object) -> None:
     assert text
     assert source
     assert set(getattr(one, "cells", ())) <= set(CELLS)
+
+
+def test_the_page_of_crossings_is_current() -> None:
+    assert PAGE.read_text() == written(), "run python -m tests.bridge.page"

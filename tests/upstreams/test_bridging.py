@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from lockgate.core.message import Call, ClientFacts, Failure, Notification, Reply, Result, Target
+from lockgate.core.policy import Decision
 from lockgate.core.raw import Raw
 from lockgate.upstreams.bridging import TASK_STATE, ToHandshake, ToModern
 from lockgate.wire.bridge import TASKS
@@ -168,6 +169,20 @@ def test_an_error_that_only_looks_like_pages_to_visit_passes() -> None:
     for data in (None, {}, {"elicitations": []}, {"elicitations": [1]}, {"elicitations": "x"}):
         failure = Failure(code=-32042, message="visit", origin="upstream", data=data)
         assert run(ToHandshake(Scripted(failure)).send(call(MODERN))) is failure
+
+
+def test_every_translation_is_recorded() -> None:
+    seen: list[tuple[str, str | None]] = []
+
+    def observe(_: Call, decision: Decision) -> None:
+        seen.append((decision.policy, decision.reason))
+
+    run(ToHandshake(Scripted(DONE), observe).send(call(MODERN)))
+    run(ToModern(Scripted(DONE), observe).send(call(HANDSHAKE)))
+    assert seen == [
+        ("bridge", "modern client, handshake server"),
+        ("bridge", "handshake client, modern server"),
+    ]
 
 
 # A client of the handshake era, a stateless server.

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import pytest
 
 from lockgate.core.message import Call, Reply, Result
 from lockgate.core.raw import Raw
-from lockgate.upstreams.processes import ChildProcess
+from lockgate.upstreams.processes import ChildProcess, spawner
 from lockgate.upstreams.spec import StdioSpec, UpstreamLimits, UpstreamSpec
 from lockgate.upstreams.upstream import Upstream
 from tests.upstreams.calls import QUICK, Heard, bad, call, eventually, good, nothing_left, run
@@ -23,13 +23,14 @@ SCRIPT = str(Path(__file__).with_name("stdio_script.py"))
 async def server(mode: str, **more: Any) -> AsyncIterator[tuple[Upstream, list[ChildProcess]]]:
     children: list[ChildProcess] = []
     transport = StdioSpec(command=sys.executable, args=("-S", SCRIPT, mode))
-
-    def spawn(on_line: Callable[[bytes], None], on_exit: Callable[[str], None]) -> ChildProcess:
-        children.append(ChildProcess("it", transport, UpstreamLimits(), on_line, on_exit))
-        return children[-1]
-
     settings = {"start_timeout": 10.0, "call_timeout": 10.0, **more}
     limits = UpstreamLimits(**settings.pop("limits", {}))
+    make = spawner("it", transport, limits)
+
+    def spawn(*hearers: Any) -> ChildProcess:
+        children.append(make(*hearers))
+        return children[-1]
+
     one = Upstream(
         UpstreamSpec(name="it", transport=transport, limits=limits, **settings),
         spawn=spawn,

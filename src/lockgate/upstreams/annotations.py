@@ -26,10 +26,11 @@ _KEY: Final = b"x-mcp-header"
 class ToolAnnotations:
     """The annotations of one server's tools, as of the last list seen."""
 
-    __slots__ = ("_complete", "_found")
+    __slots__ = ("_complete", "_found", "_refused")
 
     def __init__(self) -> None:
         self._found: dict[str, Annotations] = {}
+        self._refused: set[str] = set()
         self._complete = False
 
     def of(self, tool: str) -> Annotations | None:
@@ -39,10 +40,15 @@ class ToolAnnotations:
             return NO_ANNOTATIONS
         return found
 
+    def refused(self, tool: str) -> bool:
+        """Whether `tool` was left out of the list, so that it must not be callable either."""
+        return tool in self._refused
+
     def forget(self) -> None:
         """The next call has to look at a fresh list."""
         self._complete = False
         self._found = {}
+        self._refused = set()
 
     def complete(self) -> None:
         """Every page has been seen: a tool not noted so far has no annotations."""
@@ -83,7 +89,10 @@ class ToolAnnotations:
         try:
             found = param_headers(cast("dict[str, Any]", schema))
         except InvalidAnnotation:
+            if len(self._refused) < TOOL_LIMIT:
+                self._refused.add(name)
             return False
+        self._refused.discard(name)
         if len(self._found) < TOOL_LIMIT:
             self._found[name] = found or NO_ANNOTATIONS
         return True

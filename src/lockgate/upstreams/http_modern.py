@@ -24,6 +24,7 @@ from lockgate.upstreams.refusals import (
     from_error,
     from_http,
     from_status,
+    hidden_tool,
     invalid,
     lost,
     too_large,
@@ -112,6 +113,8 @@ class ModernHttp:
             name = text(call.params, "name")
             found = self.tools.of(name) if name is not None else NO_ANNOTATIONS
             annotations = await self._learned(name or "") if found is None else found
+            if self.tools.refused(name or ""):
+                return hidden_tool(self._server)
         reply = await self._attempt(call, annotations)
         if isinstance(reply, Failure):
             return await self._second_attempt(call, reply)

@@ -91,6 +91,27 @@ def too_large(server: str, limit: int) -> Failure:
     )
 
 
+def foreign_endpoint(server: str, shown: str) -> Failure:
+    """An HTTP+SSE server wants messages posted to another origin, credentials and all."""
+    return _failure(
+        "upstream-foreign-endpoint",
+        f"The server '{server}' wants its messages posted to another origin ({shown}).",
+        "Put the URL of that origin into the configuration if it is to be trusted.",
+        server=server,
+    )
+
+
+def library_missing(server: str) -> Failure:
+    """A WebSocket server, and no library to speak with it."""
+    return _failure(
+        "websocket-unavailable",
+        f"The server '{server}' is reached over a WebSocket, and the library for that is missing.",
+        "Install lockgate[websocket], or use the server's Streamable HTTP endpoint.",
+        "gateway",
+        server=server,
+    )
+
+
 def busy(server: str, what: str) -> Failure:
     """A bound on what one server may occupy is reached, and nothing of it is idle."""
     return _failure(
@@ -140,6 +161,18 @@ def state_elsewhere(server: str) -> Failure:
         reason="parked-elsewhere",
         data={"server": server},
         remedy="Make the call again without requestState, if it may be made twice.",
+    )
+
+
+def hidden_tool(server: str) -> Failure:
+    """A tool that is left out of lists, as the specification asks, cannot be called by name."""
+    return Failure(
+        code=INVALID_PARAMS,
+        message="This tool repeats its arguments in headers in a way the specification forbids.",
+        origin="upstream",
+        reason="invalid-tool",
+        data={"server": server},
+        remedy=f"Report it to the authors of {server}: its x-mcp-header annotations are invalid.",
     )
 
 
