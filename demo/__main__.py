@@ -153,9 +153,7 @@ def wait_until_ready(gateway: Running, port: int, update: Update) -> dict[str, A
 
 def call(url: str, servers: list[Server]) -> list[dict[str, Any]]:
     """Call one tool of each server through Lockgate with the official client."""
-    calls = [
-        {"server": one.name, "tool": one.tool, "arguments": one.arguments} for one in servers
-    ]
+    calls = [{"server": one.name, "tool": one.tool, "arguments": one.arguments} for one in servers]
     with working("calling a tool on each with the official client, in each era"):
         try:
             done = subprocess.run(
@@ -201,7 +199,10 @@ def show(servers: list[Server], answers: list[dict[str, Any]]) -> None:
             "http" if server.http else "stdio",
             server.tool,
             escape(_cut(server.excerpt(shown["text"]), room)) if shown else "no answer",
-            *(_milliseconds(one, translated=era not in server.eras) for era, one in of_eras.items()),
+            *(
+                _milliseconds(one, translated=era not in server.eras)
+                for era, one in of_eras.items()
+            ),
         )
     console.print()
     console.print(table)

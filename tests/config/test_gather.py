@@ -137,7 +137,7 @@ def test_every_client_is_understood(places: Places) -> None:
         "db-cursor": {"url": "https://db.example/mcp"},
         "wind": {"url": "https://wind.example/mcp", "disabled": True},
         "gem": {"url": "https://gem.example/mcp", "timeout": 5.0},
-        "gemsse": {"url": "https://gem.example/sse", "type": "sse", "disabled": True},
+        "gemsse": {"url": "https://gem.example/sse", "type": "sse"},
         "cod": {
             "command": "cod",
             "args": ["-v"],
@@ -158,7 +158,7 @@ def test_every_client_is_understood(places: Places) -> None:
             "type": "http",
         },
         "old": {"command": "old"},
-        "cli": {"url": "https://cli.example/sse", "type": "sse", "disabled": True},
+        "cli": {"url": "https://cli.example/sse", "type": "sse"},
         "zed": {"command": "zed-server", "args": ["a"], "env": {"A": "b"}},
         "zednew": {"command": "zed2", "disabled": True},
         "goo": {"command": "goo", "args": ["x"], "env": {"GOO_KEY": "${GOO_KEY}", "A": "b"}},
@@ -175,7 +175,7 @@ def test_everything_found_is_accounted_for(places: Places) -> None:
     assert ("Claude Code", "time", "same") in said
     assert ("Claude Code", "db", "renamed") in said
     assert ("Cursor", "db", "renamed") in said
-    assert ("Cline", "cli", "later") in said
+    assert ("Cline", "cli", "taken") in said
     assert ("Copilot CLI", "me", "itself") in said
     assert ("Kiro", None, "unreadable") in said
     assert ("Amazon Q", None, "none") in said

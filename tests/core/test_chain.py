@@ -14,6 +14,7 @@ from lockgate.core.chain import compose
 from lockgate.core.message import Call, ClientFacts, Failure, Reply, Result
 from lockgate.core.policy import CallNext, Decision, Stage
 from lockgate.core.raw import Raw
+from tests.support.asking import asked
 
 CLIENT = ClientFacts(era="modern", protocol_version="2026-07-28")
 CALL = Call(method="tools/call", client=CLIENT)
@@ -77,7 +78,7 @@ def test_total_and_closed(behaviours: list[str], inner_raises: bool) -> None:
     chain = compose(
         [Scripted(b) for b in behaviours], inner, lambda _, decision: decisions.append(decision)
     )
-    reply = asyncio.run(chain(CALL))
+    reply = asked(chain(CALL))
     open_all_the_way = all(b in LETS_THROUGH for b in behaviours) and not inner_raises
     assert (reply is DONE) == open_all_the_way
     assert isinstance(reply, Result) == open_all_the_way
@@ -125,7 +126,7 @@ def test_stages_decide_the_order_and_config_order_decides_within_a_stage() -> No
         return DONE
 
     policies = [Late("late"), Noting("first"), Early("early"), Noting("second")]
-    asyncio.run(compose(policies, inner)(CALL))
+    asked(compose(policies, inner)(CALL))
     assert seen == ["early", "first", "second", "late"]
 
 
@@ -135,7 +136,7 @@ def test_a_crash_is_recorded_and_its_detail_stays_inside() -> None:
 
     decisions: list[Decision] = []
     chain = compose([Scripted("raise")], inner, lambda _, decision: decisions.append(decision))
-    reply = asyncio.run(chain(CALL))
+    reply = asked(chain(CALL))
     assert isinstance(reply, Failure)
     assert (reply.origin, reply.policy, reply.reason) == ("policy", "scripted", "policy-crashed")
     assert "secret detail" not in reply.message + str(reply.remedy) + str(reply.data)

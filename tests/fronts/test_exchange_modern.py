@@ -248,7 +248,7 @@ def test_a_repeated_parameter_header_is_refused_only_where_it_means_something() 
     async def run() -> None:
         wanted = {"echo": {"mcp-param-region": ("region",)}}
         async with playing(annotations=wanted.get) as play:
-            twice = {"repeated": frozenset({b"mcp-param-region"})}
+            twice: dict[str, Any] = {"repeated": frozenset({b"mcp-param-region"})}
             answer = await play.ask(modern("tools/call", CALL, **twice))
             assert answer.code == -32020
             answer = await play.ask(modern("tools/call", {"name": "other"}, **twice))

@@ -218,7 +218,7 @@ def test_servers_can_ask_outside_of_any_call(way: str) -> None:
                 await play.engine.called(3)
             ask = listens.open[0].ask
             assert ask is not None
-            waiting = asyncio.create_task(ask("roots/list", Raw.of({"x": 1})))
+            waiting = asyncio.ensure_future(ask("roots/list", Raw.of({"x": 1})))
             if way == "none":
                 reply = await waiting
                 assert isinstance(reply, Failure)

@@ -9,6 +9,7 @@ from typing import Any
 
 from lockgate.core.message import Call, ClientFacts, Notification, Principal, Reply
 from lockgate.core.names import Naming
+from lockgate.core.policy import CallNext
 from lockgate.core.raw import Raw
 from lockgate.gateway.catalog import Catalog, CatalogSettings
 from lockgate.gateway.facts import Facts
@@ -42,7 +43,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.clock = ManualClock()
-        send = {server.name: server.send for server in self.servers}
+        send: dict[str, CallNext] = {server.name: server.send for server in self.servers}
         ids = TaskIds(tuple(send))
         self.announced: list[tuple[str, str]] = []
         self.catalog = Catalog(

@@ -12,6 +12,7 @@ from lockgate.core.message import Call, ClientFacts, Failure, Principal, Reply, 
 from lockgate.core.raw import EMPTY
 from lockgate.policies.concurrency import ConcurrencyLimit
 from lockgate.policies.methods import KnownMethods
+from tests.support.asking import asked
 
 CLIENT = ClientFacts(era="modern", protocol_version="2026-07-28")
 DONE = Result(EMPTY)
@@ -39,7 +40,7 @@ async def answer(_: Call) -> Reply:
     ],
 )
 def test_only_known_methods_pass(method: str, passes: bool) -> None:
-    reply = asyncio.run(compose([KnownMethods()], answer)(call(method)))
+    reply = asked(compose([KnownMethods()], answer)(call(method)))
     assert isinstance(reply, Result) is passes
     if isinstance(reply, Failure):
         assert reply.code == -32601
@@ -47,7 +48,7 @@ def test_only_known_methods_pass(method: str, passes: bool) -> None:
 
 
 def test_an_unknown_method_gets_the_nearest_known_one_suggested() -> None:
-    reply = asyncio.run(compose([KnownMethods()], answer)(call("tools/cal")))
+    reply = asked(compose([KnownMethods()], answer)(call("tools/cal")))
     assert isinstance(reply, Failure)
     assert "tools/call" in str(reply.remedy)
 

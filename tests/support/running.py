@@ -59,9 +59,9 @@ def process(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen
 
 
 @contextlib.contextmanager
-def fixture_server(name: str, *arguments: str) -> Iterator[str]:
-    """A fixture server over HTTP; gives its URL."""
-    command = fixture_command(name, "--http", "--with-parent", *arguments)
+def fixture_server(name: str, *arguments: str, over: str = "http") -> Iterator[str]:
+    """A fixture server over HTTP, or `sse`, which only old ones have; gives its URL."""
+    command = fixture_command(name, f"--{over}", "--with-parent", *arguments)
     with (
         tempfile.TemporaryFile() as errors,
         process(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors) as child,

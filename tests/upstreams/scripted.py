@@ -9,8 +9,8 @@ from typing import Any, Self
 class Asked:
     """One HTTP request."""
 
-    def __init__(self, method: str, headers: dict[str, str], body: bytes) -> None:
-        self.http = method
+    def __init__(self, line: str, headers: dict[str, str], body: bytes) -> None:
+        self.http, self.target, *_ = line.split()
         self.headers = headers
         self.body = body
         self.json: dict[str, Any] = json.loads(body) if body else {}
@@ -71,6 +71,11 @@ class Answer:
         if retry is not None:
             data += f"retry: {retry}\n".encode()
         data += b"data: " + (b"" if message is None else json.dumps(message).encode()) + b"\n\n"
+        self._writer.write(b"%x\r\n%b\r\n" % (len(data), data))
+
+    def raw_event(self, text: str, kind: str) -> None:
+        """One event with this text, which need not be JSON."""
+        data = f"event: {kind}\ndata: {text}\n\n".encode()
         self._writer.write(b"%x\r\n%b\r\n" % (len(data), data))
 
     def note(self, method: str, **params: Any) -> None:
@@ -151,4 +156,4 @@ class ScriptedServer:
             for name, _, value in (line.partition(":") for line in head[1:] if line)
         }
         body = await reader.readexactly(int(headers.get("content-length", "0")))
-        return Asked(head[0].split()[0], headers, body)
+        return Asked(head[0], headers, body)

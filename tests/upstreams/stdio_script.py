@@ -3,6 +3,7 @@
 modern | old | dual      what it speaks
 silent                   old, and says nothing to requests before it is initialized
 slow                     modern, and answers the first request late
+strict                   old, and ends at whatever comes before `initialize`
 """
 
 import json
@@ -41,12 +42,18 @@ def serve(message: dict[str, Any]) -> None:
     elif method == "initialize":
         initialize(request_id)
     elif VERSION in params.get("_meta", {}):
-        if MODE in {"old", "silent"}:
-            if MODE == "old":
-                say(id=request_id, error={"code": -32602, "message": "what?"})
-        else:
-            tool(method, request_id, params)
+        new(method, request_id, params)
     elif state["initialized"]:
+        tool(method, request_id, params)
+
+
+def new(method: str, request_id: Any, params: dict[str, Any]) -> None:
+    """A request of the stateless era."""
+    if MODE == "strict":
+        sys.exit(1)
+    elif MODE == "old":
+        say(id=request_id, error={"code": -32602, "message": "what?"})
+    elif MODE != "silent":
         tool(method, request_id, params)
 
 
@@ -66,6 +73,23 @@ def initialize(request_id: Any) -> None:
     )
 
 
+def huge(request_id: Any) -> None:
+    say(id=request_id, result={"content": "x" * 5000})
+
+
+def huge_late_id(request_id: Any) -> None:
+    line = {"result": {"content": "x" * 5000}, "jsonrpc": "2.0", "id": request_id}
+    print(json.dumps(line), flush=True)
+
+
+def huge_note(request_id: Any) -> None:
+    note("notifications/message", level="info", data="x" * 5000)
+    say(id=request_id, result={"ok": True})
+
+
+HUGE = {"huge": huge, "huge-late-id": huge_late_id, "huge-note": huge_note}
+
+
 def tool(method: str, request_id: Any, params: dict[str, Any]) -> None:
     if method == "server/discover":
         if MODE == "slow":
@@ -83,6 +107,8 @@ def tool(method: str, request_id: Any, params: dict[str, Any]) -> None:
         os._exit(3)
     elif name == "hang":
         return
+    elif name in HUGE:
+        HUGE[name](request_id)
     elif name == "ask":
         state["asked"] = request_id
         say(id="q1", method="elicitation/create", params={"message": "?"})

@@ -8,6 +8,7 @@ from lockgate.upstreams.plan import Plan, Step
 
 LIMIT = 3
 WAITING = 4
+STREAMS = 2
 
 
 class Pool(RuleBasedStateMachine):
@@ -15,11 +16,13 @@ class Pool(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.plan: Plan[str, str] = Plan(LIMIT, WAITING)
+        self.plan: Plan[str, str] = Plan(LIMIT, WAITING, STREAMS)
         self.count = 0
         self.using: dict[str, str] = {}  # connection -> request
         self.idle: dict[str, float] = {}
         self.opening: list[str] = []
+        self.streams: set[str] = set()
+        self.opening_streams = 0
         self.waiting: dict[str, float] = {}
 
     def name(self, kind: str) -> str:
@@ -57,11 +60,47 @@ class Pool(RuleBasedStateMachine):
         else:
             self.grant_open(self.plan.gave_up_opening())
 
+    @rule()
+    def request_stream(self) -> None:
+        room = len(self.streams) + self.opening_streams < STREAMS
+        assert self.plan.open_stream() == room
+        self.opening_streams += room
+
+    @precondition(lambda self: self.opening_streams)
+    @rule(works=st.booleans())
+    def finish_opening_stream(self, works: bool) -> None:
+        self.opening_streams -= 1
+        if works:
+            connection = self.name("connection")
+            self.plan.stream_opened(connection)
+            self.streams.add(connection)
+        else:
+            self.plan.gave_up_stream()
+
+    @precondition(lambda self: self.streams)
+    @rule(data=st.data(), until=st.integers(1, 20))
+    def end_stream(self, data: st.DataObject, until: int) -> None:
+        connection = data.draw(st.sampled_from(sorted(self.streams)))
+        room = len(self.using) + len(self.idle) + len(self.opening) < LIMIT
+        assert self.plan.keeps(connection) == room
+        if room:
+            self.streams.discard(connection)
+            assert self.plan.release(connection, until) is None
+            self.idle[connection] = until
+
+    @precondition(lambda self: self.streams)
+    @rule(data=st.data())
+    def lose_stream(self, data: st.DataObject) -> None:
+        connection = data.draw(st.sampled_from(sorted(self.streams)))
+        self.streams.discard(connection)
+        assert self.plan.lose(connection) is None
+
     @precondition(lambda self: self.using)
     @rule(data=st.data(), until=st.integers(1, 20))
     def release(self, data: st.DataObject, until: int) -> None:
         connection = data.draw(st.sampled_from(list(self.using)))
         del self.using[connection]
+        assert self.plan.keeps(connection)
         granted = self.plan.release(connection, until)
         if granted is None:
             assert not self.waiting
@@ -116,12 +155,15 @@ class Pool(RuleBasedStateMachine):
         assert plan.used == len(self.using)
         assert plan.opening == len(self.opening)
         assert plan.waiting == len(self.waiting)
-        assert set(plan.busy()) == set(self.using)
-        assert plan.empty == (not (self.idle or self.using or self.opening or self.waiting))
+        assert plan.streams == len(self.streams) + self.opening_streams
+        assert set(plan.busy()) == set(self.using) | self.streams
+        calls = self.idle or self.using or self.opening or self.waiting
+        assert plan.empty == (not (calls or self.streams or self.opening_streams))
 
     @invariant()
     def never_over_the_limit(self) -> None:
         assert len(self.idle) + len(self.using) + len(self.opening) <= LIMIT
+        assert len(self.streams) + self.opening_streams <= STREAMS
 
     @invariant()
     def nobody_waits_beside_room(self) -> None:

@@ -278,3 +278,40 @@ def test_a_session_that_dies_leaves_the_other_era_alone() -> None:
             good(await one.send(use(era="handshake")))
 
     run(test())
+
+
+@pytest.mark.parametrize("era", ["modern", "handshake"])
+@pytest.mark.parametrize("name", ["huge", "huge-late-id"])
+def test_an_answer_over_the_limit_fails_its_call_at_once(era: str, name: str) -> None:
+    async def test() -> None:
+        async with server("dual", limits={"message_bytes": 4096}) as (one, _):
+            good(await one.send(use(era=era)))
+            assert bad(await one.send(use(name, era=era))).reason == "upstream-too-large"
+            hanging = asyncio.create_task(one.send(use("hang", era=era)))
+            await asyncio.sleep(0)
+            if name == "huge":
+                # With two in flight, its id is needed.
+                assert bad(await one.send(use(name, era=era))).reason == "upstream-too-large"
+            assert not hanging.done()
+            hanging.cancel()
+            await asyncio.gather(hanging, return_exceptions=True)
+
+    run(test())
+
+
+def test_a_notification_over_the_limit_fails_nobody() -> None:
+    async def test() -> None:
+        async with server("dual", limits={"message_bytes": 4096}) as (one, _):
+            assert good(await one.send(use("huge-note")))["ok"]
+
+    run(test())
+
+
+def test_a_server_that_ends_when_probed_is_initialized_in_another_process() -> None:
+    async def test() -> None:
+        async with server("strict") as (one, children):
+            good(await one.send(use(era="handshake")))
+            assert one.state.eras == {"handshake"}
+            assert len(children) == 2
+
+    run(test())

@@ -111,7 +111,6 @@ _SAYS = {
     "taken": "imported",
     "renamed": "imported as {name!r}: another server has its name",
     "same": "the same as {name!r}; one is enough",
-    "later": "imported as {name!r}, disabled: its transport needs a later version of Lockgate",
     "itself": "left out: it is Lockgate",
     "unreadable": "cannot be read: {detail}",
     "none": "has no servers",

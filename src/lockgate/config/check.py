@@ -29,6 +29,7 @@ _OWN_HEADERS: Final = frozenset(
     {"host", "content-length", "transfer-encoding", "connection", "content-type", "accept"}
     | {"mcp-session-id", "mcp-protocol-version", "mcp-method", "mcp-name", "te", "upgrade"}
 )
+_SCHEMES: Final = ("http", "https", "ws", "wss")
 _STDIO_ONLY: Final = ("args", "env", "cwd", "envFile", "idle_stop", "spare", "allow_unsafe_env")
 _HTTP_ONLY: Final = ("headers", "connect_timeout")
 
@@ -120,16 +121,25 @@ class _Rules:
             self.note(
                 "server-shape",
                 f"it {what}{'' if command is None else ' `command` and `url`'}.",
-                "Give it `command` for a local program, or `url` for a Streamable HTTP server.",
+                "Give it `command` for a local program, or `url` for a server on the network.",
             )
             return False
         transport = self.server.transport
-        if self.server.type not in (None, transport):
+        type_ = self.server.type
+        if type_ not in (None, transport):
             self.note(
                 "server-shape",
-                f"`type: {self.server.type}` does not fit `{'url' if url else 'command'}`.",
-                f"Write `type: {transport}`, or remove it.",
+                f"`type: {type_}` does not fit `{'url' if url else 'command'}`.",
+                f"Write `type: {transport}`, or remove it."
+                + (" A WebSocket's URL begins with ws:// or wss://." * (type_ == "websocket")),
                 "type",
+            )
+        if transport == "sse" and self.server.era == "modern":
+            self.note(
+                "server-shape",
+                "`era: modern` does not fit `type: sse`, which only older revisions have.",
+                "Remove `era`.",
+                "era",
             )
         foreign = _HTTP_ONLY if transport == "stdio" else _STDIO_ONLY
         for key in foreign:
@@ -200,7 +210,7 @@ class _Rules:
                 )
 
     def url(self) -> None:
-        """An http or https URL; headers do not travel in clear to other machines."""
+        """An http or WebSocket URL; headers do not travel in clear to other machines."""
         url = self.server.url or ""
         if self.findings.fatal and self.node.members["url"].unresolved:
             return
@@ -209,18 +219,18 @@ class _Rules:
             host, scheme, _ = parts.hostname or "", parts.scheme.lower(), parts.port
         except ValueError:
             host, scheme = "", ""
-        if scheme not in ("http", "https") or not host or re.search(r"[\x00-\x20]", url):
+        if scheme not in _SCHEMES or not host or re.search(r"[\x00-\x20]", url):
             self.note(
                 "invalid-value",
-                "`url` is no http or https URL.",
+                "`url` is no http, https, ws or wss URL.",
                 "Write it in full, for example https://example.com/mcp.",
                 "url",
             )
-        elif scheme == "http" and self.server.headers and not loopback(host):
+        elif scheme in ("http", "ws") and self.server.headers and not loopback(host):
             self.note(
                 "cleartext",
                 f"its headers travel unencrypted to {host}.",
-                "Use https, or reach it through a tunnel.",
+                f"Use {scheme}s, or reach it through a tunnel.",
                 "url",
             )
 

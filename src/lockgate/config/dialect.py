@@ -16,7 +16,6 @@ from lockgate.config.keys import (
     CLIENT_FILES,
     CLIENT_SERVER_KEYS,
     CLIENT_TOP_KEYS,
-    LATER_TYPES,
     SERVER_KEYS,
     SERVER_MAPS,
     TOP_KEYS,
@@ -26,10 +25,6 @@ from lockgate.config.nodes import Node
 from lockgate.core.names import nearest
 
 MILLISECONDS_FROM: Final = 1000
-_LATER_REMEDY: Final = (
-    "Use the server's Streamable HTTP endpoint if it has one, or set `disabled: true` here "
-    "until a version of Lockgate that speaks it."
-)
 
 
 def recognise(root: Node, findings: Findings) -> Node | None:
@@ -179,27 +174,6 @@ def _timeout(name: str, node: Node, findings: Findings) -> Node:
         node.at,
     )
     return replace(node, value=value / 1000)
-
-
-def drop_later(servers: Node, findings: Findings) -> Node:
-    """The servers without those whose transport this version does not speak, each noted."""
-    kept: dict[str, Node] = {}
-    for name, server in servers.members.items():
-        kind, url = server.members.get("type"), server.members.get("url")
-        if kind is not None and kind.text in LATER_TYPES:
-            what, at = f"`type: {kind.text}`", kind.at
-        elif url is not None and (url.text or "").startswith(("ws://", "wss://")):
-            what, at = "WebSocket", url.at
-        else:
-            kept[name] = server
-            continue
-        findings.add(
-            "transport-later",
-            f"Server {name!r} is reached by {what}, which this version does not speak yet.",
-            _LATER_REMEDY,
-            at,
-        )
-    return servers.with_members(kept)
 
 
 def disabled(server: Node) -> bool:

@@ -22,7 +22,6 @@ KINDS: Final[dict[str, tuple[Severity, str]]] = {
     "invalid-value": ("error", "A value has the wrong type or is out of bounds."),
     "server-shape": ("error", "A server needs either `command` or `url`, and keys that fit it."),
     "server-name": ("error", "A server's name is empty, too long, or spells like another's."),
-    "transport-later": ("error", "The server's transport is not supported by this version."),
     "variable-missing": ("error", "A `${VAR}` has no value in the environment and no default."),
     "input-variable": ("error", "`${input:…}` asks a person in VS Code; nobody is asked here."),
     "variable-unknown": ("warning", "A `${…}` of a form that is not expanded; it is left as is."),

@@ -11,7 +11,8 @@ from typing import Any, Final, cast
 
 from lockgate.config.clients import Shape
 from lockgate.config.dialect import MILLISECONDS_FROM
-from lockgate.config.keys import ALIASES, LATER_TYPES, TYPES
+from lockgate.config.keys import ALIASES, TYPES
+from lockgate.config.model import WEBSOCKET_SCHEMES
 
 Entry = dict[str, Any]
 Pairs = Iterator[tuple[str, Entry]]
@@ -36,13 +37,12 @@ def _ours(raw: Mapping[str, Any]) -> Entry | None:
         isinstance(entry.get(key, ""), str) for key in ("command", "url")
     ):
         return None
-    kind = str(written.get("type") or "")
-    later = kind in LATER_TYPES or str(entry.get("url", "")).startswith(("ws://", "wss://"))
-    if later:
-        entry["type"] = kind or "ws"
-    elif TYPES.get(kind) == "http" and "url" in entry:
-        entry["type"] = "http"
-    if written.get("disabled") is True or written.get("enabled") is False or later:
+    kind = TYPES.get(str(written.get("type") or ""))
+    if str(entry.get("url", "")).startswith(WEBSOCKET_SCHEMES):
+        entry["type"] = "websocket"
+    elif kind in ("http", "sse") and "url" in entry:
+        entry["type"] = kind
+    if written.get("disabled") is True or written.get("enabled") is False:
         entry["disabled"] = True
     timeout = written.get("timeout")
     if isinstance(timeout, int | float) and not isinstance(timeout, bool) and timeout > 0:

@@ -25,15 +25,14 @@ from lockgate.config.finding import Findings
 from lockgate.config.foreign import Entry, entries
 from lockgate.config.show import as_yaml
 
-Outcome = Literal["taken", "renamed", "same", "later", "itself", "unreadable", "none"]
+Outcome = Literal["taken", "renamed", "same", "itself", "unreadable", "none"]
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one server, or of one file.
 
-    outcome  taken, renamed (another server had the name), same (equal to one already taken), later
-             (taken, but disabled: its transport needs a later version), itself (it is Lockgate),
-             unreadable or none (the file as a whole).
+    outcome  taken, renamed (another server had the name), same (equal to one already taken),
+             itself (it is Lockgate), unreadable or none (the file as a whole).
     server   its name in the client's file; None when the line is about the file.
     name     its name in ours.
     """
@@ -85,8 +84,6 @@ def _take(source: Source, name: str, entry: Entry, servers: dict[str, Entry]) ->
     ours = _free(name, source.client, servers)
     servers[ours] = entry
     outcome: Outcome = "taken" if ours == name else "renamed"
-    if entry.get("disabled") and entry.get("type") in ("sse", "ws", "websocket"):
-        outcome = "later"
     return _line(source, outcome, server=name, name=ours)
 
 

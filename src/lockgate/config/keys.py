@@ -87,10 +87,12 @@ TYPES: Final[dict[str, str]] = {
     "streamablehttp": "http",
     "streamable": "http",
     "remote": "http",
+    "sse": "sse",
+    "http+sse": "sse",
+    "websocket": "websocket",
+    "ws": "websocket",
 }
 """The spellings of a transport."""
-
-LATER_TYPES: Final = ("sse", "ws", "websocket")
 
 UNSAFE_NAMES: Final = frozenset(
     {

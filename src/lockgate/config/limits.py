@@ -94,6 +94,12 @@ class ServerLimits(Section):
     connections: int = count(
         256, 1, 10_000, "HTTP connections open to this server at once; more calls wait their turn."
     )
+    streams: int = count(
+        10_000,
+        1,
+        1_000_000,
+        "HTTP connections beside these for streams that stay open, which calls never wait for.",
+    )
     waiting: int = count(
         1024, 0, 1_000_000, "Calls that may wait for a connection; one more is refused at once."
     )

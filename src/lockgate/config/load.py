@@ -99,9 +99,6 @@ def _expand(shaped: Node, environ: Mapping[str, str], findings: Findings) -> tup
         name: server if dialect.disabled(server) else expand_node(server, expander, findings)
         for name, server in shaped.members["servers"].members.items()
     }
-    active = {name: server for name, server in servers.items() if not dialect.disabled(server)}
-    kept = dialect.drop_later(shaped.with_members(active), findings).members
-    servers = {n: s for n, s in servers.items() if n in kept or dialect.disabled(s)}
     members = {"servers": shaped.members["servers"].with_members(servers)}
     if "lockgate" in shaped.members:
         members["lockgate"] = expand_node(shaped.members["lockgate"], expander, findings)

@@ -26,13 +26,14 @@ __all__ = [
     "SessionSettings",
 ]
 
+WEBSOCKET_SCHEMES = ("ws://", "wss://")
 SERVER_NAME = r"^[^\x00-\x1f\x7f/]{1,128}$"
 
 
 class ServerConfig(Section):
     """One server: the keys every MCP client knows, and ours beside them.
 
-    A server has either `command` (a child process speaking stdio) or `url` (Streamable HTTP).
+    A server has either `command` (a child process speaking stdio) or `url` (HTTP or WebSocket).
     """
 
     command: str | None = Field(
@@ -60,17 +61,19 @@ class ServerConfig(Section):
     url: str | None = Field(
         default=None,
         repr=False,
-        description="The endpoint of a Streamable HTTP server.",
+        description="The endpoint of a server reached over HTTP, or (ws, wss) over a WebSocket.",
     )
     headers: dict[str, SecretStr] = Field(
         default={},
         description="Headers sent with every request to the server, for example Authorization.",
     )
-    type: Literal["stdio", "http"] | None = Field(
+    type: Literal["stdio", "http", "sse", "websocket"] | None = Field(
         default=None,
         description=(
-            "The transport, for files that say it: `stdio` or `http` (also spelled "
-            "`streamable-http`, `streamableHttp`); otherwise `command` or `url` decides."
+            "The transport, for files that say it: `stdio`, `http` (also spelled "
+            "`streamable-http`, `streamableHttp`), `websocket` (or `ws`), or `sse`, the HTTP of "
+            "revision 2024-11-05; otherwise `command` or `url` decides, and a server that does "
+            "not know Streamable HTTP is tried with the older one."
         ),
     )
     disabled: bool = Field(
@@ -148,9 +151,13 @@ class ServerConfig(Section):
     limits: ServerLimits = Field(default=ServerLimits(), description="Bounds on this server.")
 
     @property
-    def transport(self) -> Literal["stdio", "http"]:
-        """Which transport the server speaks."""
-        return "stdio" if self.command is not None else "http"
+    def transport(self) -> Literal["stdio", "http", "sse", "websocket"]:
+        """Which transport the server speaks; `http` may turn out to be the older `sse`."""
+        if self.command is not None:
+            return "stdio"
+        if (self.url or "").lower().startswith(WEBSOCKET_SCHEMES):
+            return "websocket"
+        return "sse" if self.type == "sse" else "http"
 
     def plain_env(self) -> dict[str, str]:
         """The environment with its secrets readable; for starting the child only."""

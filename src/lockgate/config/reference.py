@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from lockgate.config.finding import KINDS
-from lockgate.config.keys import ALIASES, CLIENT_SERVER_KEYS, CLIENT_TOP_KEYS, LATER_TYPES
+from lockgate.config.keys import ALIASES, CLIENT_SERVER_KEYS, CLIENT_TOP_KEYS
 from lockgate.config.limits import GatewayLimits, ServerLimits
 from lockgate.config.model import ServerConfig
 from lockgate.config.schema import schema
@@ -146,7 +146,6 @@ def _foreign() -> str:
     aliases = ", ".join(f"`{key}` for `{target}`" for key, target in ALIASES.items())
     server = ", ".join(f"`{key}` ({owner})" for key, owner in CLIENT_SERVER_KEYS.items())
     top = ", ".join(f"`{key}` ({owner})" for key, owner in CLIENT_TOP_KEYS.items())
-    later = ", ".join(f"`{kind}`" for kind in LATER_TYPES)
     return f"""\
 ## Keys of other clients
 
@@ -158,7 +157,7 @@ Known and ignored, at the top level: {top}. Files that hold a client's whole sta
 `.claude.json`, may have any other keys there.
 
 Any other key is an error, because a slip of the pen in `timeout` or `headers` would otherwise go
-unnoticed. Servers of type {later} need a later version: switch them off with `disabled: true`.
+unnoticed.
 """
 
 

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from hashlib import sha256
+from itertools import islice
 from typing import Final, Literal
 
 Naming = Literal["bare", "prefix"]
@@ -19,6 +20,8 @@ Naming = Literal["bare", "prefix"]
 SEPARATOR: Final = "__"
 LONGEST: Final = 64  # model APIs take at most 64 characters of [A-Za-z0-9_-]
 _HASH: Final = 8
+_LONGEST_GUESSED: Final = 128
+_MOST_GUESSED: Final = 1000
 _outside = re.compile(r"[^A-Za-z0-9_-]")
 
 ALIAS_SCHEME: Final = "lockgate"
@@ -64,6 +67,12 @@ def split_alias(uri: str, servers: Iterable[str]) -> tuple[str, str] | None:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name most like `name`, for `did you mean`; None when none is near."""
-    matches = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    """The known name most like `name`, for `did you mean`; None when none is near.
+
+    Comparing is slow, and names come from peers: long ones, and all but the first, are not tried.
+    """
+    if len(name) > _LONGEST_GUESSED:
+        return None
+    tried = (one for one in islice(known, _MOST_GUESSED) if len(one) <= _LONGEST_GUESSED)
+    matches = get_close_matches(name, list(tried), n=1, cutoff=0.6)
     return matches[0] if matches else None

@@ -12,10 +12,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
+import msgspec
+
 from lockgate.core.message import Failure
 from lockgate.fronts.streams import Running
 from lockgate.wire import modern_in
-from lockgate.wire.envelope import failure_error
+from lockgate.wire.envelope import failure_error, unreadable
 from lockgate.wire.jsonrpc import INVALID_REQUEST, Malformed, Message, Notice, Request, Response
 
 VERSION: Final = "2025-03-26"
@@ -59,6 +61,8 @@ async def run_batch(
             if not mine.settle():
                 raise
             return
+        except msgspec.MsgspecError:
+            body = failure_error(request.id, unreadable())
         say(body)
 
     requests: list[Request] = []

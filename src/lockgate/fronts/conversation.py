@@ -10,10 +10,14 @@ its transport never had the stateless era.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
+import msgspec
+
 from lockgate.core.message import Failure
+from lockgate.core.raw import Raw
 from lockgate.fronts import batch
 from lockgate.fronts.dialogue import Dialogue
 from lockgate.fronts.modern import Modern
@@ -21,7 +25,7 @@ from lockgate.fronts.sessions import Session
 from lockgate.fronts.settings import ExchangeSettings
 from lockgate.fronts.streams import Running
 from lockgate.wire import handshake_in, modern_in
-from lockgate.wire.envelope import failure_error
+from lockgate.wire.envelope import failure_error, unreadable
 from lockgate.wire.jsonrpc import (
     INTERNAL_ERROR,
     INVALID_REQUEST,
@@ -38,6 +42,7 @@ from lockgate.wire.jsonrpc import (
 )
 from lockgate.wire.modern_in import Refusal
 
+log: Final = logging.getLogger("lockgate.fronts")
 MOST_RUNNING: Final = 256
 Items = Sequence[Message | Malformed]
 
@@ -157,6 +162,11 @@ class Conversation:
             if not running.settle():
                 raise
             return
+        except msgspec.MsgspecError:
+            body = failure_error(request.id, unreadable())
+        except Exception:
+            log.exception("the request %s could not be answered", request.method[:64])
+            body = failure_error(request.id, _broken())
         self._line.write(body)
         await self._line.flush()
 
@@ -212,8 +222,7 @@ class Conversation:
 
     def _other(self, message: Notice | Response) -> None:
         if isinstance(message, Notice) and message.method == "notifications/cancelled":
-            request_id = message.params.get("requestId")
-            running = self._modern.get(request_id) if isinstance(request_id, str | int) else None
+            running = self._meant(message.params)
             if running is not None:
                 running.cancel()
                 return
@@ -228,6 +237,14 @@ class Conversation:
             session.hub.attach(_OnLine(self._line))
             self._dialogue.listen(session)
         self._dialogue.take(session, message)
+
+    def _meant(self, params: Raw) -> Running | None:
+        """The stateless request that a cancellation is about."""
+        try:
+            request_id = params.get("requestId")
+        except msgspec.MsgspecError:
+            return None
+        return self._modern.get(request_id) if isinstance(request_id, str | int) else None
 
     def sweep(self, now: float) -> None:
         """Give up on questions that are too old."""
@@ -303,6 +320,16 @@ def _too_many(limit: int) -> Failure:
         "gateway",
         "too-many-calls",
         remedy="Wait for running requests to end.",
+    )
+
+
+def _broken() -> Failure:
+    return Failure(
+        INTERNAL_ERROR,
+        "The gateway failed.",
+        "gateway",
+        "gateway-crashed",
+        remedy="The gateway's log has the cause.",
     )
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
@@ -228,11 +229,12 @@ class Dialogue:
         return ask
 
     def take(self, session: Session, message: Notice | Response) -> None:
-        """Take what the client wants no answer to."""
-        if isinstance(message, Notice):
-            self.notice(session, message)
-        else:
+        """Take what the client wants no answer to; one that cannot be read is ignored."""
+        if isinstance(message, Response):
             session.asks.answer(message)
+            return
+        with suppress(msgspec.MsgspecError):
+            self.notice(session, message)
 
     def notice(self, session: Session, notice: Notice) -> None:
         """Take one notification of the client; what it sets in motion goes on by itself."""

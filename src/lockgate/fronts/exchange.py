@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from lockgate.core.message import Failure
 from lockgate.fronts.accept import accepts_both, accepts_events, is_json
 from lockgate.fronts.batch import looks_like_batch
@@ -24,7 +26,7 @@ from lockgate.fronts.modern import Modern, ModernFront
 from lockgate.fronts.settings import Engine, ExchangeSettings
 from lockgate.fronts.streams import JSON, Pulse
 from lockgate.fronts.websocket import WebSocketFront, is_upgrade
-from lockgate.wire.envelope import failure_error
+from lockgate.wire.envelope import failure_error, unreadable
 from lockgate.wire.headers import VERSION
 from lockgate.wire.jsonrpc import (
     INVALID_REQUEST,
@@ -101,7 +103,13 @@ class Exchange:
             _malformed(responder, Malformed(INVALID_REQUEST, deep, getattr(message, "id", None)))
             return
         front = self._modern if _is_modern(headers, body, message) else self._handshake
-        await front.post(request, responder, message)
+        try:
+            await front.post(request, responder, message)
+        except msgspec.MsgspecError:
+            # Valid JSON can hold numbers without a value; whoever reads one first ends up here.
+            if responder.started:
+                raise
+            responder.send(400, JSON, failure_error(getattr(message, "id", None), unreadable()))
 
     async def _batch(self, request: HttpRequest, responder: Responder) -> bool:
         """Answer a batch; False when there is none, or none may come from this client."""

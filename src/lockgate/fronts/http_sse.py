@@ -96,7 +96,10 @@ class HttpSseFront:
         await conversation.accept(message)
 
     def _client(self, request: HttpRequest) -> _Client | None:
-        tokens = parse_qs(request.query, max_num_fields=8).get("session", ())
+        try:
+            tokens = parse_qs(request.query, max_num_fields=8).get("session", ())
+        except ValueError:
+            return None
         if len(tokens) != 1 or len(tokens[0]) > _LONGEST_TOKEN:
             return None
         settings = self._settings

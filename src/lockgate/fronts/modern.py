@@ -154,7 +154,7 @@ class ModernFront:
             said.get(routing.VERSION), routing.VERSION in request.repeated, lifted.client
         )
         modern_in.check_headers(
-            said, request.repeated, message.method, message.params, self._annotations
+            said, request.repeated, message.method, lifted.params, self._annotations
         )
         modern_in.check_method(message.method)
         return lifted

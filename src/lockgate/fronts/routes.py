@@ -143,7 +143,7 @@ def _origin_judge(served: frozenset[str], allowed: frozenset[bytes]) -> Callable
         scheme, found, authority = written.partition(b"://")
         # A wildcard for hosts says nothing about who may ask from a browser.
         if not found or scheme not in (b"http", b"https") or ANY in served:
-            return found != b"" and authority != b"" and _is_loopback(authority)
+            return found != b"" and scheme != b"" and _is_loopback(authority)
         return is_host(authority)
 
     return judge

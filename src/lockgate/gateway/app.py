@@ -9,6 +9,8 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from lockgate.config.model import Config
 from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.message import Call, Failure, Notification, drop
@@ -33,6 +35,7 @@ from lockgate.gateway.facts import OWN_CLIENT
 from lockgate.gateway.health import health, ready
 from lockgate.gateway.status import ServerStatus
 from lockgate.observe.decisions import record_decision
+from lockgate.observe.log import Blackener
 from lockgate.upstreams.pool import HttpPool
 from lockgate.upstreams.processes import abort_all
 from lockgate.upstreams.spec import UpstreamSpec
@@ -56,6 +59,7 @@ class Gateway:
         """
         self._config = config
         self._clock = clock
+        self._black = Blackener(config.secrets)
         self._phase = "starting"
         # One ring seals everything clients keep for us, so a replica with the same keys opens it.
         self._keys = key_ring(config)
@@ -113,9 +117,13 @@ class Gateway:
 
     def servers(self) -> list[ServerStatus]:
         """Every enabled server as it stands now, in the order of the file."""
-        return [
+        states = [
             self._engine.status(name, server.transport)
             for name, server in self._config.enabled.items()
+        ]
+        # A remedy may quote what a server wrote, and a server may write what it was given.
+        return [
+            replace(one, remedy=self._black(one.remedy)) if one.remedy else one for one in states
         ]
 
     async def serve_http(self, host: str, port: int) -> list[tuple[str, int]]:

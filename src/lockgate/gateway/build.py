@@ -15,22 +15,38 @@ from lockgate.fronts.settings import ExchangeSettings
 from lockgate.gateway.catalog import CatalogSettings
 from lockgate.gateway.engine import Engine, EngineSettings
 from lockgate.upstreams.pool import PoolLimits
-from lockgate.upstreams.spec import HttpSpec, StdioSpec, UpstreamLimits, UpstreamSpec
+from lockgate.upstreams.spec import (
+    HttpSpec,
+    StdioSpec,
+    UpstreamLimits,
+    UpstreamSpec,
+    WebSocketSpec,
+)
 from lockgate.wire.seal import KeyRing
 
 
 def upstream_spec(name: str, server: ServerConfig) -> UpstreamSpec:
     """What the upstream of one server is told."""
     if server.command is not None:
-        transport: StdioSpec | HttpSpec = StdioSpec(
+        transport: StdioSpec | HttpSpec | WebSocketSpec = StdioSpec(
             command=server.command,
             args=tuple(server.args),
             env=server.plain_env(),
             cwd=str(server.cwd) if server.cwd is not None else None,
             allow_unsafe_env=server.allow_unsafe_env,
         )
+    elif server.transport == "websocket":
+        transport = WebSocketSpec(
+            url=server.url or "",
+            headers=server.plain_headers(),
+            connect_timeout=server.connect_timeout,
+        )
     else:
-        transport = HttpSpec(url=server.url or "", headers=server.plain_headers())
+        transport = HttpSpec(
+            url=server.url or "",
+            headers=server.plain_headers(),
+            kind="sse" if server.transport == "sse" else "auto",
+        )
     return UpstreamSpec(
         name=name,
         transport=transport,
@@ -70,9 +86,10 @@ def engine_settings(config: Config) -> EngineSettings:
 
 def pool_limits(config: Config) -> PoolLimits:
     """What the HTTP pool is told; a bound that differs between servers takes the widest."""
-    servers = [one for one in config.enabled.values() if one.transport == "http"]
+    servers = [one for one in config.enabled.values() if one.transport != "stdio"]
     return PoolLimits(
         connections=max((one.limits.connections for one in servers), default=1),
+        streams=max((one.limits.streams for one in servers), default=1),
         waiting=max((one.limits.waiting for one in servers), default=1),
         connect_seconds=max((one.connect_timeout for one in servers), default=5.0),
     )

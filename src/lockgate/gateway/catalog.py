@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
@@ -68,6 +68,7 @@ class CatalogSettings(msgspec.Struct, frozen=True, kw_only=True):
     page_size: int = 1000
     most_items: int = 10_000
     most_pages: int = 200
+    most_bytes: int = 64 * 1024 * 1024
     wait: float = 5.0
     refresh: float = 30.0
     retry: float = 5.0
@@ -130,9 +131,17 @@ class Catalog:
         return View(call.principal.id, "handshake", call.client.capabilities_key, own)
 
     def peek(self, method: str, view: View) -> Face | None:
-        """The face as it was last made, however old; None when there was none yet."""
+        """The face as it was last made, however old, or what is known makes one; None: nothing."""
         made = self._faces.get((method, view))
-        return made[1] if made else None
+        if made is not None:
+            return made[1]
+        keys = [(method, name, view) for name in self._sources]
+        sections = [self._kept[key].section for key in keys if key in self._kept]
+        if not sections:
+            return None
+        face = self._merged(LISTS[method], view, sections)
+        self._remember(method, view, face, 0.0)
+        return face
 
     def count(self, server: str, method: str) -> int | None:
         """How many items a server lists, as last seen by anybody; None when it was never seen."""
@@ -182,7 +191,13 @@ class Catalog:
         for key in keys.values():
             self._refresh_in_background(key, call)
         kept = [self._kept[key] for key in keys.values() if key in self._kept]
-        sections = [one.section for one in kept]
+        face = self._merged(entry, view, [one.section for one in kept])
+        settled = len(kept) == len(self._sources) and not any(one.stale for one in kept)
+        expires = min((one.expires for one in kept), default=0.0) if settled else 0.0
+        self._remember(entry.method, view, face, expires)
+        return face
+
+    def _merged(self, entry: ListMethod, view: View, sections: Sequence[Section]) -> Face:
         face = merge(
             entry,
             [section for section in sections if section.problem is None],
@@ -190,11 +205,7 @@ class Catalog:
             modern=view.era == "modern",
             page_size=self._settings.page_size,
         )
-        face = msgspec.structs.replace(face, parts=tuple(sections))
-        settled = len(kept) == len(self._sources) and not any(one.stale for one in kept)
-        expires = min((one.expires for one in kept), default=0.0) if settled else 0.0
-        self._remember(entry.method, view, face, expires)
-        return face
+        return msgspec.structs.replace(face, parts=tuple(sections))
 
     def _stop_waiting_for(self, keys: Iterable[_Key]) -> None:
         """What is still being fetched counts as absent, so that it delays nobody else."""
@@ -235,16 +246,18 @@ class Catalog:
             return
         method, server, view = key
         error = task.exception()
-        section = task.result() if error is None else _broken(server, method, repr(error))
+        section = task.result() if error is None else _broken(server, method, type(error).__name__)
         before = self._kept.pop(key, None)
         self._kept[key] = self._aged(section)
         self._kept[key].stale = key in self._overtaken
         self._overtaken.discard(key)
         while len(self._kept) > MOST_VIEWS * len(LISTS):
             self._kept.popitem(last=False)
-        if before is not None and not before.stale and before.section.items != section.items:
-            self._age_face(method, view)
-            self._on_change(LISTS[method].changed, server)
+        if before is None or before.section.items != section.items:
+            # Whatever was made without it is no longer what callers see.
+            self._faces.pop((method, view), None)
+            if before is not None and not before.stale:
+                self._on_change(LISTS[method].changed, server)
 
     def _aged(self, section: Section) -> _Kept:
         now = self._clock.monotonic()
@@ -268,6 +281,7 @@ class Catalog:
         scopes: set[object] = set()
         extras: dict[str, bytes] = {}
         params: dict[str, Any] = {}
+        size = 0
         for _ in range(self._settings.most_pages):
             reply = await self._sources[server].send(
                 Call(
@@ -280,6 +294,9 @@ class Catalog:
             )
             if isinstance(reply, Failure):
                 return _problem(server, reply)
+            size += len(reply.raw.encode())
+            if size > self._settings.most_bytes:
+                return _broken(server, method, f"more than {self._settings.most_bytes} bytes")
             try:
                 page, cursor = read_page(entry, reply.raw)
             except BadList as error:

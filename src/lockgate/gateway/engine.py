@@ -18,6 +18,7 @@ from lockgate.core.message import Call, Era, Failure, Reply
 from lockgate.core.policy import CallNext, Policy
 from lockgate.gateway.catalog import Catalog, CatalogSettings
 from lockgate.gateway.facts import OWN_CLIENT, Facts
+from lockgate.gateway.news import News
 from lockgate.gateway.router import Router
 from lockgate.gateway.status import ServerStatus
 from lockgate.gateway.subscriptions import Subscriptions
@@ -92,6 +93,7 @@ class Engine:
         self._annotations: tuple[str, dict[str, Annotations]] = ("", {})
         self._watching: list[Callable[[], None]] = []
         self._chores: set[asyncio.Task[Any]] = set()
+        self._news = News()
         self._settled: dict[str, asyncio.Event] = {name: asyncio.Event() for name in sends}
         self._began: dict[str, float] = {}
         self._took: dict[str, float] = {}
@@ -149,7 +151,13 @@ class Engine:
         for server in self._servers.values():
             self._began[server.name] = self._clock.monotonic()
             self._watching.append(server.watch(self._server_changed))
-            self._chore(server.start())
+            self._chore(self._begin(server))
+
+    async def _begin(self, server: Server) -> None:
+        await server.start()
+        if server.state.phase == "idle":
+            # It starts when it is needed: there is nothing to wait for.
+            self._settled[server.name].set()
 
     async def settled(self, seconds: float) -> bool:
         """Wait until every server is ready, has failed once, or starts lazily; False: not yet."""
@@ -177,6 +185,8 @@ class Engine:
         )
         self.facts.forget(changed.server)
         self.catalog.changed(changed.server, "state")
+        quiet = not self._settled[changed.server].is_set()
+        self._news.changed(changed.server, server.state, quiet=quiet)
         if phase == "ready":
             began = self._began.get(changed.server, self._clock.monotonic())
             self._took.setdefault(changed.server, self._clock.monotonic() - began)
@@ -237,6 +247,7 @@ class Engine:
             seconds=self._took.get(name),
             retry_in=None if due is None else max(0.0, round(due - self._clock.monotonic(), 1)),
             error=None if state.phase == "ready" else state.last_error,
+            remedy=None if state.phase == "ready" else state.remedy,
         )
 
 

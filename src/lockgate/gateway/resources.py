@@ -19,19 +19,21 @@ from lockgate.core.names import split_alias
 from lockgate.gateway.face import Face
 
 _LONGEST_TEMPLATE: Final = 2048
+_LONGEST_URI: Final = 8192
+_MOST_EXPRESSIONS: Final = 32
 _expression = re.compile(r"\{([+#./;?&]?)[^{}]*\}")
-# What an expression may stand for, by operator (RFC 6570 section 3.2): reserved expansion takes
-# anything, query operators an optional query, the rest everything up to the next delimiter.
-_STANDS_FOR: Final = {
-    "": r"[^/?#]*",
-    "+": r".*",
-    "#": r"(?:#.*)?",
-    ".": r"(?:\.[^/?#]*)?",
-    "/": r"(?:/[^?#]*)?",
-    ";": r"(?:;[^/?#]*)?",
-    "?": r"(?:\?[^#]*)?",
-    "&": r"(?:&[^#]*)?",
+_STANDS_FOR: Final[dict[str, tuple[str, str]]] = {
+    "": ("", "/?#"),
+    "+": ("", ""),
+    "#": ("#", ""),
+    ".": (".", "/?#"),
+    "/": ("/", "?#"),
+    ";": (";", "/?#"),
+    "?": ("?", "#"),
+    "&": ("&", "#"),
 }
+"""What an expression may stand for, by operator (RFC 6570 section 3.2): what it begins with unless
+it is empty, and the characters that end it."""
 
 
 def candidates(
@@ -57,17 +59,64 @@ def candidates(
 def matches(template: str, uri: str) -> bool:
     """Whether `uri` may be an expansion of the URI template (RFC 6570), loosely."""
     pattern = _pattern(template)
-    return pattern is not None and pattern.fullmatch(uri) is not None
+    return pattern is not None and len(uri) <= _LONGEST_URI and pattern.takes(uri)
+
+
+class _Pattern:
+    """A template as an automaton whose states are the bits of one number.
+
+    A regular expression would try every way to split the URI among the expressions, and both come
+    from peers; this looks at each character once, whatever the template.
+    """
+
+    __slots__ = ("_at", "_end", "_kept", "_skips", "_width")
+
+    def __init__(self, template: str) -> None:
+        self._at: dict[str, int] = {}
+        self._kept: list[tuple[int, str]] = []
+        self._skips: list[tuple[int, int]] = []
+        self._width = 0
+        end = 0
+        for found in _expression.finditer(template):
+            self._literal(template[end : found.start()])
+            first, ends = _STANDS_FOR[found[1]]
+            start = self._width
+            self._literal(first)
+            inside, behind = 1 << self._width, 2 << self._width
+            self._kept.append((inside, ends))
+            self._skips += ((1 << start, behind), (inside, behind))
+            self._width += 1
+            end = found.end()
+        self._literal(template[end:])
+        self._end = 1 << self._width
+
+    def _literal(self, text: str) -> None:
+        for letter in text:
+            self._at[letter] = self._at.get(letter, 0) | 1 << self._width
+            self._width += 1
+
+    def _with_skips(self, states: int) -> int:
+        for before, behind in self._skips:
+            if states & before:
+                states |= behind
+        return states
+
+    def takes(self, uri: str) -> bool:
+        states = self._with_skips(1)
+        for letter in uri:
+            stay = 0
+            for bit, ends in self._kept:
+                if states & bit and letter not in ends:
+                    stay |= bit
+            moved = (states & self._at.get(letter, 0)) << 1
+            states = self._with_skips(stay | moved)
+            if not states:
+                return False
+        return bool(states & self._end)
 
 
 @lru_cache(maxsize=4096)
-def _pattern(template: str) -> re.Pattern[str] | None:
-    if len(template) > _LONGEST_TEMPLATE:
+def _pattern(template: str) -> _Pattern | None:
+    if len(template) > _LONGEST_TEMPLATE or len(_expression.findall(template)) > _MOST_EXPRESSIONS:
         return None
-    written: list[str] = []
-    end = 0
-    for found in _expression.finditer(template):
-        written += [re.escape(template[end : found.start()]), _STANDS_FOR[found[1]]]
-        end = found.end()
-    written.append(re.escape(template[end:]))
-    return re.compile("".join(written), re.DOTALL)
+    return _Pattern(template)

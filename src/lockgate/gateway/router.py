@@ -20,6 +20,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Protocol
 
+import msgspec
 from msgspec.structs import replace
 
 from lockgate.core.message import Call, Failure, Kind, Reply, Result, Target
@@ -32,6 +33,7 @@ from lockgate.gateway.introduction import introduce
 from lockgate.gateway.listing import LISTS
 from lockgate.gateway.resources import candidates
 from lockgate.gateway.tasks import TaskIds
+from lockgate.wire.envelope import unreadable
 
 INVALID_PARAMS: Final = -32602
 INTERNAL_ERROR: Final = -32603
@@ -91,7 +93,11 @@ class Router:
     async def __call__(self, call: Call) -> Reply:
         """Answer the call, or send it where it belongs."""
         handle = self._table.get(call.method)
-        return await (handle(call) if handle else self._everywhere(call))
+        try:
+            return await (handle(call) if handle else self._everywhere(call))
+        except msgspec.ValidationError:
+            # Servers' chains and the catalog answer for themselves, so these are the params.
+            return unreadable()
 
     async def _introduce(self, call: Call) -> Reply:
         replies = await asyncio.gather(*(self._discover(call, name) for name in self._names))

@@ -11,7 +11,7 @@ import msgspec
 class ServerStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One server as it stands now.
 
-    transport  `stdio` or `http`.
+    transport  `stdio`, `http`, `sse` or `websocket`.
     eras       the eras it is known to speak, none before it was reached.
     phase      the supervisor's word: idle, connecting, ready, backoff, stopped.
     seconds    how long it took to become ready; None when it never was.

@@ -13,6 +13,7 @@ from lockgate.core.message import Call, Failure
 from lockgate.core.policy import Decision
 
 _log: Final = logging.getLogger("lockgate.calls")
+_LONGEST: Final = 200
 
 
 def record_decision(call: Call, decision: Decision) -> None:
@@ -46,6 +47,10 @@ def _fields(call: Call) -> dict[str, object]:
     return {
         "method": call.method,
         "principal": call.principal.id,
-        "client": call.client.name,
-        **({"server": call.target.server, "target": call.target.name} if call.target else {}),
+        "client": call.client.name[:_LONGEST],
+        **(
+            {"server": call.target.server, "target": call.target.name[:_LONGEST]}
+            if call.target
+            else {}
+        ),
     }

@@ -6,12 +6,12 @@ basic/transports/streamable-http ("Custom Headers from Tool Parameters").
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Final, cast
 
 import msgspec
 
 from lockgate.core.message import Result
-from lockgate.core.raw import Raw
 from lockgate.wire.headers import (
     NO_ANNOTATIONS,
     Annotations,
@@ -21,6 +21,16 @@ from lockgate.wire.headers import (
 
 TOOL_LIMIT: Final = 10_000
 _KEY: Final = b"x-mcp-header"
+
+
+class _Tool(msgspec.Struct):
+    name: str
+    inputSchema: msgspec.Raw = msgspec.Raw(b"null")  # noqa: N815 - the wire's own spelling
+
+
+_read_tools = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_read_tool = msgspec.json.Decoder(_Tool).decode
+_decode = msgspec.json.Decoder().decode
 
 
 class ToolAnnotations:
@@ -42,13 +52,13 @@ class ToolAnnotations:
 
     def refused(self, tool: str) -> bool:
         """Whether `tool` was left out of the list, so that it must not be callable either."""
-        return tool in self._refused
+        full = len(self._refused) >= TOOL_LIMIT
+        return tool in self._refused or (full and tool not in self._found)
 
     def forget(self) -> None:
-        """The next call has to look at a fresh list."""
+        """The next call has to look at a fresh list. What was refused stays so until it is seen."""
         self._complete = False
         self._found = {}
-        self._refused = set()
 
     def complete(self) -> None:
         """Every page has been seen: a tool not noted so far has no annotations."""
@@ -61,38 +71,55 @@ class ToolAnnotations:
         clients leave those out.
         """
         page = result.raw
-        data = page.encode()
         last = "nextCursor" not in page
-        if _KEY not in data and b"\\u" not in data:
-            # A server without annotations is the ordinary case and costs one byte search.
-            self._complete = self._complete or (first and last)
-            return result
         try:
-            tools = page.get("tools")
+            tools = _read_tools(page.member("tools") or b"[]")
         except msgspec.MsgspecError:
+            # No list at all, and whoever wanted one will say so.
             return result
-        if not isinstance(tools, list):
-            return result
-        kept = [tool for tool in cast("list[Any]", tools) if self._note_tool(tool)]
+        if _marked(page.encode()):
+            kept = [tool for tool in tools if self._note_tool(bytes(tool))]
+        else:
+            # A server without annotations is the ordinary case and costs little.
+            kept = tools
+            self._note_plain(tools)
         self._complete = self._complete or (first and last)
-        if len(kept) == len(cast("list[Any]", tools)):
-            return Result(Raw(data), result.kind)
-        return Result(Raw(data).replace(tools=kept), result.kind)
+        if len(kept) == len(tools):
+            return result
+        members = {"tools": b"[%b]" % b",".join(map(bytes, kept))}
+        return Result(page.with_members(members), result.kind)
 
-    def _note_tool(self, tool: Any) -> bool:
-        if not isinstance(tool, dict):
-            return True
-        fields = cast("dict[str, Any]", tool)
-        name, schema = fields.get("name"), fields.get("inputSchema")
-        if not isinstance(name, str) or not isinstance(schema, dict):
-            return True
+    def _note_plain(self, tools: list[msgspec.Raw]) -> None:
+        """None of these has annotations, whatever they had before."""
+        if not self._refused and not self._found:
+            return
+        for tool in tools:
+            with suppress(msgspec.MsgspecError):
+                name = _read_tool(tool).name
+                self._refused.discard(name)
+                self._found.pop(name, None)
+
+    def _note_tool(self, data: bytes) -> bool:
+        """Whether this tool may be listed. One that is marked and cannot be read may not."""
         try:
-            found = param_headers(cast("dict[str, Any]", schema))
-        except InvalidAnnotation:
-            if len(self._refused) < TOOL_LIMIT:
-                self._refused.add(name)
-            return False
-        self._refused.discard(name)
+            tool = _read_tool(data)
+        except msgspec.MsgspecError:
+            return not _marked(data)
+        try:
+            schema: Any = _decode(tool.inputSchema)
+            found = param_headers(cast("dict[str, Any]", schema)) if schema is not None else {}
+        except (InvalidAnnotation, msgspec.MsgspecError, RecursionError):
+            if _marked(data):
+                if len(self._refused) < TOOL_LIMIT:
+                    self._refused.add(tool.name)
+                return False
+            found = {}
+        self._refused.discard(tool.name)
         if len(self._found) < TOOL_LIMIT:
-            self._found[name] = found or NO_ANNOTATIONS
+            self._found[tool.name] = found or NO_ANNOTATIONS
         return True
+
+
+def _marked(data: bytes) -> bool:
+    """Whether an annotation may be in there; a key can be spelled with escapes."""
+    return _KEY in data or b"\\u" in data

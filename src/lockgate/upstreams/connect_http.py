@@ -12,37 +12,87 @@ from lockgate.upstreams.eras import HANDSHAKE, MODERN, eras_of, verdict
 from lockgate.upstreams.failures import ConnectFailed, HttpFailure
 from lockgate.upstreams.handshake import Handshake
 from lockgate.upstreams.http_modern import ModernHttp
+from lockgate.upstreams.http_sse import SseConnection
 from lockgate.upstreams.identity import gateway_call
 from lockgate.upstreams.opening import (
     Learned,
-    Refused,
+    NotStreamable,
     Surroundings,
     introduction,
     open_http,
+    open_stdio,
 )
 from lockgate.upstreams.refusals import from_http, from_status, invalid
-from lockgate.upstreams.remote import Down, Remote, Stale
+from lockgate.upstreams.remote import Refused, Remote, Stale, unreachable
 from lockgate.upstreams.sessions import Session
+from lockgate.upstreams.stdio import Child, OnExit, OnLine, OnTooLong, StdioProcess
 
 Wanted = Literal["auto", "handshake", "modern"]
+Kind = Literal["auto", "streamable", "sse"]
 
 
 class HttpConnector:
     """The way to one HTTP server. Its links stay the same for as long as it lives."""
 
-    def __init__(self, around: Surroundings, remote: Remote, wanted: Wanted) -> None:
-        """`handshake` is set by the owner before anything is sent."""
-        self.modern: ModernHttp | None = ModernHttp(remote)
+    def __init__(
+        self, around: Surroundings, remote: Remote, wanted: Wanted, kind: Kind = "auto"
+    ) -> None:
+        """`handshake` is set by the owner before anything is sent.
+
+        kind  the transport; with `auto`, a server that does not know Streamable HTTP is tried
+              with that of 2024-11-05, which has the handshake era only.
+        """
+        self._modern = ModernHttp(remote)
+        self.modern: ModernHttp | None = None if kind == "sse" else self._modern
         self.handshake: Handshake | None = None
         self.pid: int | None = None
-        self._modern = self.modern
+        self.last_words = ""
+        self._kind: Kind = kind
+        self._sse = kind == "sse"
+        self._streamable = kind == "streamable"
         self._around = around
         self._remote = remote
         self._wanted: Wanted = wanted
 
     async def open(self, facts: ClientFacts) -> Session | Failure:
-        """Open one session of the handshake era."""
-        return await open_http(self._around, self._remote, facts)
+        """Open one session of the handshake era, over the transport that has worked before."""
+        if self._sse:
+            try:
+                return await self._open_sse(facts)
+            except Stale:
+                self._sse = self._kind == "sse"
+                raise
+        try:
+            return await open_http(self._around, self._remote, facts)
+        except NotStreamable as refusal:
+            if self._streamable:
+                raise
+            return await self._try_sse(facts, refusal)
+
+    async def _try_sse(self, facts: ClientFacts, refusal: Stale) -> Session | Failure:
+        try:
+            session = await self._open_sse(facts)
+        except Stale:
+            raise refusal from None
+        self._sse = isinstance(session, Session)
+        return session
+
+    async def _open_sse(self, facts: ClientFacts) -> Session | Failure:
+        """A session with a stream of its own.
+
+        Raises:
+            Down: the server cannot be reached.
+            Stale: it has no such stream.
+        """
+        stream = StdioProcess(self._around.server, self._connection, self._around.chores)
+        try:
+            await stream.start()
+        except Refused as error:
+            return error.failure
+        return await open_stdio(self._around, stream, facts)
+
+    def _connection(self, on_line: OnLine, on_exit: OnExit, on_too_long: OnTooLong) -> Child:
+        return SseConnection(self._remote, on_line, on_exit, on_too_long)
 
     async def connect(self, call: Call | None, known: Era | None) -> Learned:
         """Find out how the server is to be spoken to; `known` is what it spoke before.
@@ -51,11 +101,12 @@ class HttpConnector:
             Down: it cannot be reached, or is in no state to tell.
             Refused: it answers, and there is nothing to be done with the answer.
         """
-        if self._wanted == "handshake" or (self._wanted == "auto" and known == "handshake"):
+        only = self._wanted == "handshake" or self._kind == "sse"
+        if only or (self._wanted == "auto" and known == "handshake"):
             try:
                 return await self._open_first(call)
             except Stale:
-                if self._wanted == "handshake":
+                if only:
                     raise
         return await self._probe(call)
 
@@ -64,11 +115,12 @@ class HttpConnector:
         try:
             probe, result = await self._modern.probe()
         except ConnectFailed as error:
-            raise Down(str(error)) from None
+            raise unreachable(error) from None
         except HttpFailure as error:
             raise Refused(from_http(server, error, self._remote.max_message)) from None
         found = verdict("http", probe)
         if found == "modern":
+            self._streamable = True
             name, version = introduction(result, "discover")
             eras = eras_of(probe.supported) | MODERN
             return Learned("modern", eras, name, version, final=self._wanted == "modern")

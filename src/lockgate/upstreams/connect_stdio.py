@@ -1,8 +1,8 @@
-"""Finding out what a stdio server speaks, and its processes in each era.
+"""Finding out what a server with one stream each way speaks, and its processes in each era.
 
 Must not know: supervision, when to connect. In the stateless era one process serves everybody; in
 the handshake era each session has a process of its own. A server that speaks both gets separate
-processes for each.
+processes for each. What is said of processes holds for WebSockets too.
 """
 
 from __future__ import annotations
@@ -53,10 +53,12 @@ class StdioConnector:
         grace: float,
         probe_timeout: float = PROBE_TIMEOUT,
         spare: bool = False,
+        apart: bool = False,
     ) -> None:
         """`lost` is told when a process ends by itself.
 
         spare  keep one process started for the next session that needs one.
+        apart  the end of one session's connection says nothing about the server.
         """
         self.modern: ModernStdio | None = None
         self.handshake: Handshake | None = None
@@ -69,6 +71,7 @@ class StdioConnector:
         self._probe_timeout = probe_timeout
         self._spare: StdioProcess | None = None
         self._keep_spare = spare
+        self._apart = apart
         self._closed = False
 
     @property
@@ -76,11 +79,19 @@ class StdioConnector:
         """The process started last, while it runs."""
         return None if self._latest is None else self._latest.pid
 
+    @property
+    def last_words(self) -> str:
+        """What the process started last wrote last to its standard error."""
+        return "" if self._latest is None else self._latest.last_words
+
     async def open(self, facts: ClientFacts) -> Session | Failure:
         """Open one session of the handshake era, in a process of its own."""
         process, self._spare = self._spare, None
         if process is None or not process.alive:
-            process = await self._start()
+            try:
+                process = await self._start()
+            except Refused as error:
+                return error.failure
         else:
             process.on_exit = self._ended
         if self._keep_spare:
@@ -116,6 +127,12 @@ class StdioConnector:
         process = await self._start()
         try:
             return await self._probe(process, call)
+        except Down:
+            if self._wanted == "modern":
+                raise
+            # It was there, and ended when it was asked: some servers end at whatever comes
+            # before `initialize`.
+            return await self._open_first(call)
         except BaseException:
             if self._spare is not process and process.alive and self.modern is None:
                 process.stop()
@@ -132,7 +149,7 @@ class StdioConnector:
         return process
 
     def _ended(self, why: str) -> None:
-        if self.modern is None:
+        if self.modern is None and not self._apart:
             # Otherwise one session ended, and what serves everybody else still runs.
             self._lost(why)
 
@@ -170,12 +187,11 @@ class StdioConnector:
         self.modern = modern = ModernStdio(process)
 
         def exited(why: str) -> None:
+            modern.ended(lost(self._around.server, why))
             if self.modern is modern:
                 self.modern = None
-            modern.ended(lost(self._around.server, why))
-            before(why)
+                self._lost(why)
 
-        before = process.on_exit
         process.on_exit = exited
         name, version = introduction(result, "discover")
         eras = eras_of(probe.supported) | MODERN

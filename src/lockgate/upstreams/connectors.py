@@ -16,9 +16,10 @@ from lockgate.upstreams.opening import Surroundings
 from lockgate.upstreams.processes import spawner
 from lockgate.upstreams.remote import Pool, Remote
 from lockgate.upstreams.session_pool import SessionPool
-from lockgate.upstreams.spec import HttpSpec, StdioSpec, UpstreamSpec
-from lockgate.upstreams.stdio import Spawn
+from lockgate.upstreams.spec import HttpSpec, StdioSpec, UpstreamSpec, WebSocketSpec
+from lockgate.upstreams.stdio import Child, OnExit, OnLine, OnTooLong, Spawn
 from lockgate.upstreams.url import Url
+from lockgate.upstreams.websocket import WebSocketConnection, parse_url
 
 SESSION_IDLE: Final = 1800.0
 """Seconds an unused session is kept."""
@@ -42,12 +43,22 @@ def connector_for(
     until_ready  returns when the server is ready.
 
     Raises:
-        ValueError: a server reached over HTTP, and no pool.
+        ValueError: a server reached over the network, and no pool.
         BadUrl: its URL cannot be used.
     """
     transport = spec.transport
     if isinstance(transport, HttpSpec):
-        connector = HttpConnector(around, _remote(spec, transport, pool), spec.era)
+        connector = HttpConnector(around, _remote(spec, transport, pool), spec.era, transport.kind)
+        limit, idle = spec.limits.sessions, SESSION_IDLE
+    elif isinstance(transport, WebSocketSpec):
+        connector = StdioConnector(
+            around,
+            spawn or _sockets(spec, transport, pool),
+            spec.era,
+            lost,
+            grace=spec.stop_grace,
+            apart=True,
+        )
         limit, idle = spec.limits.sessions, SESSION_IDLE
     else:
         connector = StdioConnector(
@@ -70,6 +81,20 @@ def connector_for(
         clock=clock,
     )
     return connector
+
+
+def _sockets(spec: UpstreamSpec, transport: WebSocketSpec, pool: Pool | None) -> Spawn:
+    if pool is None:
+        raise ValueError("a server reached over a WebSocket needs a pool, for its TLS context")
+    parse_url(transport.url)
+    limit = spec.limits.message_bytes
+
+    def connect(on_line: OnLine, on_exit: OnExit, on_too_long: OnTooLong) -> Child:
+        return WebSocketConnection(
+            spec.name, transport, limit, pool.tls, on_line, on_exit, on_too_long
+        )
+
+    return connect
 
 
 def _remote(spec: UpstreamSpec, transport: HttpSpec, pool: Pool | None) -> Remote:

@@ -33,6 +33,7 @@ from lockgate.upstreams.remote import (
     let_end,
     not_an_answer,
     read_response,
+    unreachable,
 )
 from lockgate.upstreams.reply import HttpReply
 from lockgate.upstreams.supervisor import Backoff
@@ -156,7 +157,7 @@ class HttpChannel:
             reply = await self._remote.post(self._posted, body)
         except HttpFailure as error:
             if isinstance(error, ConnectFailed) and error.cause != "busy":
-                raise Down(str(error)) from None
+                raise unreachable(error) from None
             flight.fail(from_http(self._server, error, self._remote.max_message))
             return
         try:

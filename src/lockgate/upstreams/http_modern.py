@@ -28,7 +28,6 @@ from lockgate.upstreams.refusals import (
     invalid,
     lost,
     too_large,
-    unreadable,
 )
 from lockgate.upstreams.remote import (
     ERROR_BODY,
@@ -40,11 +39,12 @@ from lockgate.upstreams.remote import (
     Stale,
     let_end,
     not_an_answer,
+    unreachable,
 )
 from lockgate.upstreams.reply import HttpReply
+from lockgate.wire.envelope import unreadable
 from lockgate.wire.headers import NAMED_BY, NO_ANNOTATIONS, Annotations, request_headers
 from lockgate.wire.jsonrpc import (
-    INTERNAL_ERROR,
     Malformed,
     Notice,
     Response,
@@ -71,6 +71,9 @@ LIST_WITHIN: Final = 30.0
 """Seconds for the whole tool list, when a call has to wait for it."""
 HEADS: Final = 1024
 """Ready-made headers kept, at most: names come from callers."""
+LONGEST_KEPT: Final = 256
+"""Characters of a name whose headers are kept."""
+STALE: Final = "it closed an idle connection as the call was sent"
 REPEATABLE: Final = frozenset(
     {
         "server/discover",
@@ -126,18 +129,23 @@ class ModernHttp:
         """Try again where the server certainly did nothing, or there is nothing to do twice."""
         if failure.code == HEADER_MISMATCH and call.method == "tools/call":
             self.tools.forget()
-            return await self._attempt(call, await self._learned(text(call.params, "name") or ""))
+            name = text(call.params, "name") or ""
+            annotations = await self._learned(name)
+            if self.tools.refused(name):
+                return hidden_tool(self._server)
+            return await self._attempt(call, annotations)
         if failure.reason == "upstream-stale-connection":
             if call.method in REPEATABLE:
                 return await self._attempt(call, NO_ANNOTATIONS)
-            return lost(self._server, "it closed an idle connection as the call was sent")
+            return lost(self._server, STALE)
         return failure
 
     async def _attempt(self, call: Call, annotations: Annotations) -> Reply:
         request_id = next(self._ids)
         try:
-            params = request_params(call, request_id)
+            # Headers first: what they repeat has then been read, and is written as it was read.
             headers = self._head_of(call) if not annotations else self._head(call, annotations)
+            params = request_params(call, request_id)
         except msgspec.MsgspecError:
             return unreadable()
         body = encode_request(request_id, call.method, params)
@@ -165,7 +173,7 @@ class ModernHttp:
         head = self._heads.get(key)
         if head is None:
             head = self._head(call, NO_ANNOTATIONS)
-            if len(self._heads) < HEADS:
+            if len(self._heads) < HEADS and len(name) <= LONGEST_KEPT:
                 self._heads[key] = head
         return head
 
@@ -174,9 +182,10 @@ class ModernHttp:
 
     def _failed(self, error: HttpFailure) -> Failure:
         if isinstance(error, ConnectFailed) and error.cause != "busy":
-            raise Down(str(error)) from None
+            raise unreachable(error) from None
         if isinstance(error, ConnectionLost) and error.reused and not error.answered:
-            return Failure(INTERNAL_ERROR, str(error), "upstream", "upstream-stale-connection")
+            gone = lost(self._server, STALE, detail=str(error))
+            return msgspec.structs.replace(gone, reason="upstream-stale-connection")
         return from_http(self._server, error, self._remote.max_message)
 
     async def _answer(self, call: Call, reply: HttpReply, request_id: int) -> Reply:

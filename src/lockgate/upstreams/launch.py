@@ -36,11 +36,13 @@ INSTALL: Final = {
 class SpawnFailed(OSError):
     """A child could not be started; the text says why and what to do, in one line.
 
+    what    why, alone.
     remedy  what to do, as a sentence of its own.
     """
 
     def __init__(self, what: str, remedy: str) -> None:
         super().__init__(f"{what}; {remedy}")
+        self.what = what
         self.remedy = f"{remedy[0].upper()}{remedy[1:]}."
 
 

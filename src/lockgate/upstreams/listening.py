@@ -55,7 +55,8 @@ class _Stream:
         try:
             reply = await send(call)
         except Exception as error:
-            reply = Failure(INTERNAL_ERROR, str(error), "upstream", "upstream-lost")
+            text = "The subscription broke off."
+            reply = Failure(INTERNAL_ERROR, text, "upstream", "upstream-lost", detail=repr(error))
         finally:
             self.ended = True
         if not self.acked.done():

@@ -20,7 +20,7 @@ from lockgate.upstreams.failures import ConnectFailed, HttpFailure
 from lockgate.upstreams.http_handshake import HttpChannel, refused_opening
 from lockgate.upstreams.parking import Parking
 from lockgate.upstreams.refusals import from_error, from_http, invalid, lost, timed_out
-from lockgate.upstreams.remote import Outcome, Refused, Remote, Stale, Down
+from lockgate.upstreams.remote import Outcome, Refused, Remote, Stale, unreachable
 from lockgate.upstreams.sessions import Session
 from lockgate.upstreams.stdio import StdioChannel, StdioProcess
 from lockgate.upstreams.supervisor import Backoff
@@ -116,9 +116,9 @@ async def open_http(around: Surroundings, remote: Remote, facts: ClientFacts) ->
             )
     except TimeoutError:
         return timed_out(around.server)
-    except ConnectFailed as error:
-        raise Down(str(error)) from None
     except HttpFailure as error:
+        if isinstance(error, ConnectFailed) and error.cause != "busy":
+            raise unreachable(error) from None
         return from_http(around.server, error, remote.max_message)
     if any(asked in facts.capabilities for asked in _ASKED_FOR):
         channel.stand_by()

@@ -13,6 +13,7 @@ import msgspec.json
 
 _LONGEST_NUMBER: Final = 19
 _SPACE: Final = b" \t\r\n"
+_AFTER_NUMBER: Final = b" \t\r\n,}"
 
 
 class Dropped(msgspec.Struct, frozen=True):
@@ -82,8 +83,9 @@ def _scalar_end(head: bytes, at: int) -> int:
     end = at
     while end < len(head) and head[end] in b"-0123456789":
         end += 1
-    # A number that goes up to the end of what is known may go on behind it.
-    return end if at < end < len(head) and end - at <= _LONGEST_NUMBER else 0
+    # Whatever else follows, such as a fraction or the end of what is known, belongs to the number.
+    whole = head[end : end + 1] in _AFTER_NUMBER and end < len(head)
+    return end if whole and 0 < end - at <= _LONGEST_NUMBER else 0
 
 
 def _value(data: bytes) -> Any:

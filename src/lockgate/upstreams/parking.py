@@ -11,6 +11,7 @@ the server lives there and nowhere else.
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from hashlib import sha256
 from itertools import count
 from os import urandom
@@ -155,7 +156,9 @@ def _bound_to(call: Call) -> str:
 
     `_meta` may differ from attempt to attempt (trace context does), so it is left out.
     """
-    same = _sorted(_decode(call.params.without(*_REPEATED).encode()))
+    same = call.params.without(*_REPEATED).encode()
+    with suppress(msgspec.MsgspecError):  # with a number nobody can read it has one spelling
+        same = _sorted(_decode(same))
     target = f"{call.target.server}\0{call.target.name}" if call.target else ""
     parts = (call.principal.id, call.affinity or "", call.method, target, sha256(same).hexdigest())
     return "\0".join(parts)

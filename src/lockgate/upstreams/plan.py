@@ -3,9 +3,9 @@
 Must not know: sockets, event loops, clocks. Connections and requests are opaque here. Every method
 takes what happened and returns what to do next; nothing else changes the plan.
 
-Three things always hold. A connection is idle, or in use by one request, or unknown. Idle, used and
-opening connections together are never more than the limit. And nobody waits while there is an idle
-connection or room for one more.
+Four things always hold. A connection is idle, or in use by one request, or unknown. Idle, used and
+opening connections together are never more than the limit. Nobody waits while there is an idle
+connection or room for one more. Streams are counted apart: they never take what calls could use.
 """
 
 from __future__ import annotations
@@ -86,9 +86,7 @@ class Plan(Generic[Connection, Request]):
     @property
     def empty(self) -> bool:
         """Nothing is open, opening or waiting: the plan can be forgotten."""
-        return not (
-            self._idle or self._used or self._opening or self._waiting or self.streams
-        )
+        return not (self._idle or self._used or self._opening or self._waiting or self.streams)
 
     def busy(self) -> Iterator[Connection]:
         """The connections that serve a request or carry a stream."""

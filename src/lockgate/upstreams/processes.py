@@ -31,7 +31,7 @@ BACKLOG: Final = 64 * 1024 * 1024
 """Bytes a child may leave unread before it is taken for stuck."""
 STDERR_KEPT: Final = 20
 LAST_WORDS: Final = 2000
-"""Characters of stderr that are logged when a child ends unasked."""
+"""Characters of stderr that are kept for whoever asks why a child ended."""
 POLITE: Final = 0.5
 """The share of the grace a child has to end by itself before it is told to."""
 LINGER: Final = 0.25
@@ -84,6 +84,11 @@ class ChildProcess:
     def pid(self) -> int | None:
         """The process id while it runs."""
         return None if self._process is None or self._gone.is_set() else self._process.pid
+
+    @property
+    def last_words(self) -> str:
+        """The last lines of its standard error, as one; for its owner, not for clients."""
+        return " | ".join(line for line in self._said if line)[-LAST_WORDS:]
 
     async def start(self) -> None:
         """Start it.
@@ -217,8 +222,7 @@ class ChildProcess:
         self._gone.set()
         self._reason = reason = self._reason or _ending(process.code)
         if not self._stopping and self._said:
-            said = " | ".join(self._said)[-LAST_WORDS:]
-            _log.warning("%s: %s. It last said: %s", self._name, reason, said)
+            _log.debug("%s: %s. It last said: %s", self._name, reason, self.last_words)
         if self._known:
             self._on_exit(reason)
 

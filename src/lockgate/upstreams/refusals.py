@@ -1,7 +1,8 @@
 """The words in which a server's trouble is told to the caller.
 
 Must not know: how calls are sent. Every Failure here names the server, says whose fault it is and
-what to do next; none repeats bytes that could hold a secret.
+what to do next; none repeats bytes that could hold a secret. Addresses, paths and a server's own
+words about its trouble are for its owner: they stay in `detail`, which goes to the log alone.
 """
 
 from __future__ import annotations
@@ -9,7 +10,14 @@ from __future__ import annotations
 from typing import Any, Final
 
 from lockgate.core.message import Era, Failure, Origin
-from lockgate.upstreams.failures import ConnectFailed, HttpFailure, TimedOut, TooLarge
+from lockgate.upstreams.failures import (
+    BadResponse,
+    ConnectFailed,
+    ConnectionLost,
+    HttpFailure,
+    TimedOut,
+    TooLarge,
+)
 from lockgate.upstreams.supervisor import UpstreamState
 from lockgate.wire.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS, NO_DATA, ErrorObject
 
@@ -21,6 +29,7 @@ def _failure(
     message: str,
     remedy: str | None,
     origin: Origin = "upstream",
+    detail: str | None = None,
     **data: Any,
 ) -> Failure:
     return Failure(
@@ -30,18 +39,19 @@ def _failure(
         reason=reason,
         data=data,
         remedy=remedy,
+        detail=detail,
     )
 
 
 def unavailable(server: str, state: UpstreamState, retry_after: float | None) -> Failure:
     """The server is down, starting or stopped; the caller need not wait to learn it."""
     seconds = None if retry_after is None else round(retry_after, 1)
-    because = f": {state.last_error}" if state.last_error else ""
     when = f" The next attempt is in {seconds} s." if seconds is not None else ""
     return _failure(
         "server-unavailable",
-        f"The server '{server}' is not available ({state.phase}{because}).{when}",
-        "Lockgate keeps trying by itself; if it stays so, look at the server's own log.",
+        f"The server '{server}' is not available ({state.phase}).{when}",
+        "Lockgate keeps trying by itself; if it stays so, its log says why.",
+        detail=state.last_error,
         server=server,
         state=state.phase,
         retry_after=seconds,
@@ -58,13 +68,14 @@ def timed_out(server: str) -> Failure:
     )
 
 
-def lost(server: str, what: str, *, sent: bool = True) -> Failure:
+def lost(server: str, what: str, *, sent: bool = True, detail: str | None = None) -> Failure:
     """The connection or the process went away before the answer came."""
     effect = "The call may have had its effect." if sent else "The call was not sent."
     return _failure(
         "upstream-lost",
         f"The connection to the server '{server}' was lost ({what}). {effect}",
         "Check whether it took effect before calling again." if sent else "Call again.",
+        detail=detail,
         server=server,
         sent=sent,
     )
@@ -105,7 +116,8 @@ def library_missing(server: str) -> Failure:
     """A WebSocket server, and no library to speak with it."""
     return _failure(
         "websocket-unavailable",
-        f"The server '{server}' is reached over a WebSocket, and the library for that is missing.",
+        f"The server '{server}' is reached over a WebSocket, and the library for that is missing "
+        "(lockgate[websocket]).",
         "Install lockgate[websocket], or use the server's Streamable HTTP endpoint.",
         "gateway",
         server=server,
@@ -176,17 +188,6 @@ def hidden_tool(server: str) -> Failure:
     )
 
 
-def unreadable() -> Failure:
-    """Params that are JSON and still hold something without a value, such as 1e999."""
-    return Failure(
-        code=INVALID_PARAMS,
-        message="The params hold a value that cannot be read, such as a number out of range.",
-        origin="client",
-        reason="invalid-params",
-        remedy="Send numbers that fit into 64 bits.",
-    )
-
-
 def session_lost(server: str) -> Failure:
     """The server forgot the session that this call belonged to."""
     return _failure(
@@ -215,9 +216,20 @@ def from_http(server: str, error: HttpFailure, limit: int) -> Failure:
     if isinstance(error, TimedOut):
         return timed_out(server)
     if isinstance(error, ConnectFailed) and error.cause == "busy":
-        return busy(server, str(error))
+        return busy(server, "too many calls wait for a connection to it")
     sent = not isinstance(error, ConnectFailed) and bool(getattr(error, "sent", True))
-    return lost(server, str(error), sent=sent)
+    return lost(server, _what(error), sent=sent, detail=str(error))
+
+
+def _what(error: HttpFailure) -> str:
+    """What broke, without where: the address of a server is not its clients' business."""
+    if isinstance(error, ConnectFailed):
+        return "no connection could be made"
+    if isinstance(error, BadResponse):
+        return "its answer is not HTTP as it should be"
+    if isinstance(error, ConnectionLost) and error.answered:
+        return "it closed the connection in the middle of its answer"
+    return "it closed the connection without an answer"
 
 
 def from_status(server: str, status: int, retry_after: bytes | None = None) -> Failure:

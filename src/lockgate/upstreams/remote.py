@@ -15,6 +15,7 @@ from typing import Final, Protocol
 import msgspec
 
 from lockgate.core.message import Failure, RequestId
+from lockgate.upstreams.failures import ConnectCause, ConnectFailed
 from lockgate.upstreams.refusals import invalid, too_large
 from lockgate.upstreams.reply import HttpReply
 from lockgate.upstreams.url import Url
@@ -53,7 +54,27 @@ class Pool(Protocol):
 
 
 class Down(Exception):
-    """The server cannot be reached at all; the text is the cause in one line."""
+    """The server cannot be reached at all; the text is the cause in one line.
+
+    remedy  what to do about it, when that is known; for the owner, not for clients.
+    """
+
+    def __init__(self, why: str, remedy: str | None = None) -> None:
+        super().__init__(why)
+        self.remedy = remedy
+
+
+_REMEDIES: Final[dict[ConnectCause, str]] = {
+    "name": "Check the host name in `url`, and this machine's network.",
+    "refused": "Start the server, or correct the port in `url`.",
+    "unreachable": "Check this machine's network, and the address in `url`.",
+    "tls": "Check the certificate of the server, and whether `url` should begin with http.",
+}
+
+
+def unreachable(error: ConnectFailed) -> Down:
+    """What a failed connection means to the owner of the server's entry."""
+    return Down(str(error), _REMEDIES.get(error.cause))
 
 
 class Stale(Exception):
@@ -132,9 +153,7 @@ class Remote:
         other._url = url  # noqa: SLF001 - a copy of this very object
         return other
 
-    def post(
-        self, headers: Headers, body: bytes, *, stream: bool = False
-    ) -> Awaitable[HttpReply]:
+    def post(self, headers: Headers, body: bytes, *, stream: bool = False) -> Awaitable[HttpReply]:
         """POST `body`, with headers from `posted`. Raises what the pool raises.
 
         stream  the answer is a stream that stays open, and not a call's.

@@ -38,15 +38,36 @@ class StdioSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class HttpSpec:
-    """A server reached over Streamable HTTP. `headers` are sent to this origin only."""
+    """A server reached over HTTP. `headers` are sent to this origin only.
+
+    kind  `streamable`; `sse`, the transport of 2024-11-05; `auto` finds out.
+    """
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    kind: Literal["auto", "streamable", "sse"] = "auto"
 
     def __repr__(self) -> str:
         """Without header values, query and user information."""
         names = ", ".join(sorted(self.headers))
         return f"HttpSpec({plain_url(self.url)!r}, headers: {names or 'none'})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebSocketSpec:
+    """A server reached over a WebSocket. `headers` go with the upgrade request only.
+
+    connect_timeout  seconds for name lookup, TCP and TLS handshake together.
+    """
+
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    connect_timeout: float = 5.0
+
+    def __repr__(self) -> str:
+        """Without header values, query and user information."""
+        names = ", ".join(sorted(self.headers))
+        return f"WebSocketSpec({plain_url(self.url)!r}, headers: {names or 'none'})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +100,7 @@ class UpstreamSpec:
     """
 
     name: str
-    transport: StdioSpec | HttpSpec
+    transport: StdioSpec | HttpSpec | WebSocketSpec
     era: Literal["auto", "handshake", "modern"] = "auto"
     start: Literal["eager", "lazy"] = "eager"
     isolation: Literal["shared", "session"] = "shared"

@@ -8,6 +8,7 @@ the rules are the same in the handshake era. What is said here of a process hold
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from itertools import count
 from typing import Final, Protocol
@@ -18,6 +19,7 @@ from lockgate.upstreams.chores import Chores
 from lockgate.upstreams.eras import UNSUPPORTED_VERSION
 from lockgate.upstreams.flights import Flight
 from lockgate.upstreams.http_modern import wanted
+from lockgate.upstreams.launch import SpawnFailed
 from lockgate.upstreams.overlong import dropped
 from lockgate.upstreams.refusals import from_error, invalid, lost, too_large
 from lockgate.upstreams.remote import Down, Refused, Stale
@@ -46,6 +48,8 @@ from lockgate.wire.modern_out import (
     subscription_id,
 )
 
+_log: Final = logging.getLogger("lockgate.servers")
+
 CANCELLED: Final = "notifications/cancelled"
 
 
@@ -55,6 +59,11 @@ class Child(Protocol):
     @property
     def pid(self) -> int | None:
         """The process id while it runs; None for a connection."""
+        ...
+
+    @property
+    def last_words(self) -> str:
+        """What it wrote last to its standard error, on one line; empty for a connection."""
         ...
 
     async def start(self) -> None:
@@ -106,6 +115,11 @@ class StdioProcess:
         """The process id while it runs."""
         return self._child.pid if self.alive else None
 
+    @property
+    def last_words(self) -> str:
+        """See `Child.last_words`."""
+        return self._child.last_words
+
     async def start(self) -> None:
         """Start the process. Raises `Down` when it cannot be."""
         self.alive = True
@@ -113,6 +127,8 @@ class StdioProcess:
             await self._child.start()
         except OSError as error:
             self.alive = False
+            if isinstance(error, SpawnFailed):
+                raise Down(f"it could not be started: {error.what}", error.remedy) from None
             raise Down(f"it could not be started: {error.strerror or error}") from None
         except BaseException:
             self.stop()
@@ -132,13 +148,20 @@ class StdioProcess:
     def exchange(self, request_id: int, body: bytes) -> asyncio.Future[Response]:
         """Ask before anybody has taken over. The future fails with `Down` if the process ends."""
         answer: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+        if not self.alive:
+            answer.set_exception(Down("it has ended"))
+            return answer
         self._asked[request_id] = answer
         self.write(body)
         return answer
 
     def _line(self, data: bytes) -> None:
         if data and not data.isspace():
-            self.on_line(data)
+            try:
+                self.on_line(data)
+            except Exception:
+                # The rest of what arrives must be read, whatever one message did to its reader.
+                _log.exception("%s: a message could not be handled", self.server)
 
     def _too_long(self, head: bytes, limit: int) -> None:
         found = dropped(head)
@@ -192,7 +215,9 @@ class StdioChannel:
     async def run(self, flight: Flight, body: bytes) -> None:
         """Send a request and return once its flight has landed."""
         if not self.process.alive:
-            flight.fail(lost(self.process.server, "its process or connection has ended", sent=False))
+            flight.fail(
+                lost(self.process.server, "its process or connection has ended", sent=False)
+            )
             return
         self.process.write(body)
         await flight.wait()

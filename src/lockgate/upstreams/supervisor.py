@@ -69,6 +69,7 @@ class UpstreamState(msgspec.Struct, frozen=True, kw_only=True):
     attempt       failed attempts since it was last steadily ready.
     next_attempt  in backoff: when the next attempt is due, on the monotonic clock.
     last_error    the last failure in one line; None when there was none since it became ready.
+    remedy        what its owner can do about that; may quote the server, so it is not for clients.
     pid           the process id of a stdio server that runs.
     """
 
@@ -80,6 +81,7 @@ class UpstreamState(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int = 0
     next_attempt: float | None = None
     last_error: str | None = None
+    remedy: str | None = None
     pid: int | None = None
 
 
@@ -99,28 +101,29 @@ class Supervisor:
         self._ready_at = clock.monotonic()
         self.state = UpstreamState(since=clock.wall())
 
-    def report(self, event: Event, error: str | None = None) -> bool:
+    def report(self, event: Event, error: str | None = None, remedy: str | None = None) -> bool:
         """Take the transition that `event` names; False, changing nothing, when there is none.
 
-        `error` is the one-line cause of `failed` and `lost`.
+        `error` is the one-line cause of `failed` and `lost`, `remedy` what to do about it.
         """
         old = self.state
         phase = TABLE.get((old.phase, event))
         if phase is None:
             return False
         now = self._clock.monotonic()
-        attempt, next_attempt, last_error = old.attempt, None, old.last_error
+        attempt, next_attempt = old.attempt, None
+        last_error, advice = old.last_error, old.remedy
         if phase == "backoff":
             if event == "lost" and now - self._ready_at >= STEADY_AFTER:
                 attempt = 0
             attempt += 1
             next_attempt = now + self._backoff.wait(attempt)
-            last_error = one_line(error or "unknown error")
+            last_error, advice = one_line(error or "unknown error"), remedy
         elif phase == "ready":
             self._ready_at = now
-            last_error = None
+            last_error = advice = None
         elif event == "start":
-            attempt, last_error = 0, None
+            attempt, last_error, advice = 0, None, None
         self.state = replace(
             old,
             phase=phase,
@@ -128,6 +131,7 @@ class Supervisor:
             attempt=attempt,
             next_attempt=next_attempt,
             last_error=last_error,
+            remedy=advice,
         )
         if self._on_change is not None:
             self._on_change(self.state)

@@ -29,7 +29,7 @@ from lockgate.upstreams.parking import Parking
 from lockgate.upstreams.refusals import timed_out, unavailable
 from lockgate.upstreams.remote import Down, Pool, Stale
 from lockgate.upstreams.second_era import SecondEra
-from lockgate.upstreams.spec import HttpSpec, StdioSpec, UpstreamSpec
+from lockgate.upstreams.spec import StdioSpec, UpstreamSpec
 from lockgate.upstreams.stdio import Spawn
 from lockgate.upstreams.supervisor import Backoff, Event, Supervisor, UpstreamState
 from lockgate.wire.modern_out import LISTEN
@@ -39,6 +39,7 @@ __all__ = ["Changed", "Upstream", "UpstreamState"]
 
 REPROBE_AFTER: Final = 5.0
 """Seconds between two looks at which era a server speaks."""
+SLOW: Final = "If it only needs longer, raise its start_timeout; if not, run it by hand and look."
 
 
 class Link(Protocol):
@@ -65,7 +66,7 @@ class Upstream:
     ) -> None:
         """Nothing is connected or started yet.
 
-        pool     sends HTTP requests; needed for a server reached over HTTP.
+        pool     sends HTTP requests; needed for a server reached over the network.
         spawn    makes child processes for a stdio server; by default those of `processes`.
         keys     seal the states of calls that wait for their clients' answers.
         observe  is told which calls were translated between eras.
@@ -138,7 +139,7 @@ class Upstream:
         try:
             return await link.send(call)
         except Down as error:
-            return self._down(str(error))
+            return self._down(error)
         except Stale as error:
             return await self._look_again(call, error.failure)
         except asyncio.CancelledError:
@@ -155,7 +156,7 @@ class Upstream:
         try:
             return await link.send(call)
         except Down as error:
-            return self._down(str(error))
+            return self._down(error)
         except Stale as error:
             return error.failure
 
@@ -225,7 +226,7 @@ class Upstream:
         try:
             return await link.send(call)
         except Down as error:
-            return self._down(str(error))
+            return self._down(error)
         except Stale as error:
             return error.failure
 
@@ -237,7 +238,7 @@ class Upstream:
         try:
             return await modern.send(call)
         except Down as error:
-            return self._down(str(error))
+            return self._down(error)
         except Stale as error:
             return error.failure
 
@@ -300,12 +301,12 @@ class Upstream:
             async with asyncio.timeout(self._spec.start_timeout):
                 learned = await self._connector.connect(self._last, self._known)
         except TimeoutError:
-            self._failed(f"it was not ready within {self._spec.start_timeout:g} s")
+            self._failed(f"it was not ready within {self._spec.start_timeout:g} s", SLOW)
         except (Refused, Stale) as error:
             self._refusal = error.failure
-            self._failed(error.failure.message)
+            self._failed(error.failure.message, error.failure.remedy)
         except Down as error:
-            self._failed(str(error))
+            self._failed(str(error), error.remedy)
         except Exception as error:
             self._failed(f"connecting failed unexpectedly ({type(error).__name__})")
         else:
@@ -358,17 +359,22 @@ class Upstream:
             self._timer.cancel()
             self._timer = None
 
-    def _failed(self, why: str) -> None:
-        self._supervisor.report("failed", why)
+    def _failed(self, why: str, remedy: str | None = None) -> None:
+        self._supervisor.report("failed", why, self._advice(remedy))
 
-    def _down(self, why: str) -> Failure:
+    def _down(self, error: Down) -> Failure:
         """A ready server turned out to be gone."""
-        self._supervisor.report("lost", why)
+        self._supervisor.report("lost", str(error), error.remedy)
         return self._unavailable()
 
     def _process_ended(self, why: str) -> None:
         self._supervisor.running(self._connector.pid)
-        self._supervisor.report("lost", why)
+        self._supervisor.report("lost", why, self._advice(None))
+
+    def _advice(self, remedy: str | None) -> str | None:
+        """What to do, and what the server itself has said about it; for the owner's eyes."""
+        said = self._connector.last_words
+        return " ".join(filter(None, (remedy, f"It last said: {said}" if said else ""))) or None
 
     def _on_phase(self, state: UpstreamState) -> None:
         if state.phase != "ready":
@@ -384,7 +390,7 @@ class Upstream:
         """Hear of changed lists. A stdio server of the handshake era tells them unasked."""
         if self._known == "modern":
             self._hub.watch()
-        elif self._watch is None and isinstance(self._spec.transport, HttpSpec):
+        elif self._watch is None and not isinstance(self._spec.transport, StdioSpec):
             self._watch = asyncio.get_running_loop().create_task(self._watch_session())
 
     async def _watch_session(self) -> None:

@@ -13,7 +13,7 @@ import msgspec
 
 from lockgate.core.message import Failure, RequestId
 from lockgate.core.raw import EMPTY, Raw
-from lockgate.wire.jsonrpc import NO_DATA, encode_error
+from lockgate.wire.jsonrpc import INVALID_PARAMS, NO_DATA, encode_error
 
 LOG_LEVELS: Final = {
     name: rank
@@ -58,6 +58,17 @@ def failure_data(failure: Failure) -> Any:
 
 
 _SERVERS_OWN: Final = frozenset({"error", "upstream-error"})
+
+
+def unreadable() -> Failure:
+    """Params that are JSON and still hold something without a value, such as 1e999."""
+    return Failure(
+        INVALID_PARAMS,
+        "The params hold a value that cannot be read, such as a number out of range.",
+        "client",
+        "invalid-params",
+        remedy="Send numbers that fit into 64 bits.",
+    )
 
 
 def capabilities_key(capabilities: Raw) -> str:
@@ -113,7 +124,10 @@ def is_heard(params: Raw, level: str | None) -> bool:
     """
     if level is None:
         return True
-    rank = LOG_LEVELS.get(str(params.get("level")))
+    try:
+        rank = LOG_LEVELS.get(str(params.get("level")))
+    except msgspec.MsgspecError:
+        return True
     return rank is None or rank >= LOG_LEVELS.get(level, 0)
 
 

@@ -1,0 +1,1 @@
+"""What must hold against hostile clients and servers, shown with real sockets."""

@@ -1,0 +1,205 @@
+"""Upstream toward servers of the handshake era: what comes on the standing stream."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from lockgate.core.message import Failure, Reply, Result
+from lockgate.core.raw import Raw
+from tests.upstreams.calls import Heard, eventually, good, run, upstream
+from tests.upstreams.old_calls import ELICIT, FIRST, done, old
+from tests.upstreams.old_server import OldServer
+from tests.upstreams.scripted import Answer, Asked
+
+LISTEN = {
+    "notifications": {
+        "toolsListChanged": True,
+        "promptsListChanged": True,
+        "resourceSubscriptions": ["file:///a"],
+    }
+}
+
+
+def listen(one: Any, heard: Heard, **more: Any) -> asyncio.Task[Reply]:
+    params = more.pop("params", LISTEN)
+    return asyncio.create_task(
+        one.send(old(method="subscriptions/listen", params=params, emit=heard, **more))
+    )
+
+
+def test_listening_subscribes_and_hears_the_standing_stream() -> None:
+    async def test() -> None:
+        async with OldServer(done) as server, upstream(server.url) as one:
+            heard = Heard()
+            task = listen(one, heard)
+            await heard.until(len)
+            assert heard[0].method == "notifications/subscriptions/acknowledged"
+            assert heard[0].params["notifications"] == {
+                "toolsListChanged": True,
+                "resourceSubscriptions": ["file:///a"],
+            }
+            get = server.gets["s1"]
+            get.note("notifications/tools/list_changed")
+            get.note("notifications/resources/updated", uri="file:///a")
+            get.note("notifications/resources/updated", uri="file:///b")
+            get.note("notifications/resources/list_changed")
+            get.note("notifications/message", level="info", data="x")
+            get.note("notifications/elicitation/complete", elicitationId="e")
+            await heard.until(lambda all_: len(all_) == 5)
+            assert heard.methods()[1:] == [
+                "notifications/tools/list_changed",
+                "notifications/resources/updated",
+                "notifications/message",
+                "notifications/elicitation/complete",
+            ]
+            good(await one.send(old()))
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            await eventually(lambda: "resources/unsubscribe" in server.methods())
+
+    run(test())
+
+
+def test_a_second_listener_shares_subscriptions() -> None:
+    async def test() -> None:
+        async with OldServer(done) as server, upstream(server.url) as one:
+            first, second = Heard(), Heard()
+            task = listen(one, first)
+            await first.until(len)
+            other = listen(one, second)
+            await second.until(len)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            server.gets["s1"].note("notifications/resources/updated", uri="file:///a/part")
+            await second.until(lambda all_: len(all_) == 2)
+            methods = server.methods()
+            assert methods.count("resources/subscribe") == 1
+            assert "resources/unsubscribe" not in methods
+            other.cancel()
+            await asyncio.gather(other, return_exceptions=True)
+
+    run(test())
+
+
+def test_a_listener_survives_a_forgotten_session() -> None:
+    async def test() -> None:
+        async with OldServer(done) as server, upstream(server.url) as one:
+            heard = Heard()
+            task = listen(one, heard)
+            await heard.until(len)
+            server.forget()
+            server.gets["s1"].drop()
+            await heard.until(lambda all_: len(all_) == 3)
+            assert heard.methods()[1:] == [
+                "notifications/tools/list_changed",
+                "notifications/resources/updated",
+            ]
+            server.gets["s2"].note("notifications/tools/list_changed")
+            await heard.until(lambda all_: len(all_) == 4)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    run(test())
+
+
+def test_a_request_outside_of_calls_goes_to_who_listens() -> None:
+    async def ask(method: str, params: Raw) -> Reply:
+        if method == "roots/list":
+            return Result(Raw.of({"roots": [], "asked": dict(params)}))
+        return Failure(-7, "no", "client", data={"d": 1})
+
+    async def test() -> None:
+        async with OldServer(done) as server, upstream(server.url) as one:
+            heard = Heard()
+            task = listen(one, heard, ask=ask)
+            await heard.until(len)
+            get = server.gets["s1"]
+            get.event({"jsonrpc": "2.0", "id": 7, "method": "roots/list", "params": {"p": 1}})
+            get.event({"jsonrpc": "2.0", "id": 8, "method": "sampling/createMessage"})
+            await eventually(lambda: len(server.answers) >= 2)
+            by_id = {answer["id"]: answer for answer in server.answers}
+            assert by_id[7]["result"] == {"roots": [], "asked": {"p": 1}}
+            assert by_id[8]["error"] == {"code": -7, "message": "no", "data": {"d": 1}}
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    run(test())
+
+
+def test_a_request_on_the_standing_stream_is_adopted_by_the_only_call() -> None:
+    async def script(asked: Asked, answer: Answer) -> None:
+        server: OldServer = script.server  # type: ignore[attr-defined]
+        server.gets["s1"].event({"jsonrpc": "2.0", "id": "q0", **ELICIT})
+        await eventually(lambda: server.answers)
+        answer.result({"got": server.answers[0]["result"]})
+
+    async def test() -> None:
+        async with OldServer(script) as server, upstream(server.url) as one:
+            script.server = server  # type: ignore[attr-defined]
+            heard = Heard()
+            task = listen(one, heard)
+            await heard.until(len)
+            reply = await one.send(old())
+            assert isinstance(reply, Result)
+            [(key, request)] = reply.raw["inputRequests"].items()
+            assert request == ELICIT
+            params = {
+                **FIRST,
+                "requestState": reply.raw["requestState"],
+                "inputResponses": {key: {"a": 1}},
+            }
+            assert good(await one.send(old(params=params))) == {"got": {"a": 1}}
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    run(test())
+
+
+def test_stopping_ends_listeners_gracefully() -> None:
+    async def test() -> None:
+        async with OldServer(done) as server, upstream(server.url) as one:
+            heard = Heard()
+            task = listen(one, heard)
+            await heard.until(len)
+            await one.stop(1.0)
+            assert good(await task) == {}
+
+    run(test())
+
+
+def test_a_server_without_a_standing_stream() -> None:
+    async def test() -> None:
+        async with OldServer(done, standing=False) as server, upstream(server.url) as one:
+            heard = Heard()
+            task = listen(one, heard)
+            await heard.until(len)
+            good(await one.send(old()))
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    run(test())
+
+
+def test_watchers_hear_of_changed_lists() -> None:
+    async def test() -> None:
+        async with OldServer(done) as server, upstream(server.url) as one:
+            seen: list[str] = []
+            news = asyncio.Event()
+
+            def watcher(changed: Any) -> None:
+                seen.append(changed.subject)
+                news.set()
+
+            one.watch(watcher)
+            good(await one.send(old()))
+            await eventually(lambda: "s2" in server.gets)
+            assert seen == ["state", "state"]
+            news.clear()
+            for _ in range(5):
+                server.gets["s2"].note("notifications/tools/list_changed")
+            await news.wait()
+            assert seen[2] == "tools"
+
+    run(test())
