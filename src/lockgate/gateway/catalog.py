@@ -116,6 +116,7 @@ class Catalog:
         self._overtaken: set[_Key] = set()
         self._own_lists: OrderedDict[str, None] = OrderedDict()
         self._grace_until = 0.0
+        self.edition = 0
 
     def wait_for_start(self, seconds: float) -> None:
         """Until this many seconds from now, lists wait for servers that are still starting."""
@@ -214,6 +215,7 @@ class Catalog:
             self._kept[key] = _Kept(_slow(key[1], key[0]), expires, hard=False)
 
     def _remember(self, method: str, view: View, face: Face, expires: float) -> None:
+        self.edition += 1
         self._faces.pop((method, view), None)
         self._faces[method, view] = (expires, face)
         while len(self._faces) > MOST_VIEWS:
@@ -256,6 +258,7 @@ class Catalog:
         if before is None or before.section.items != section.items:
             # Whatever was made without it is no longer what callers see.
             self._faces.pop((method, view), None)
+            self.edition += 1
             if before is not None and not before.stale:
                 self._on_change(LISTS[method].changed, server)
 

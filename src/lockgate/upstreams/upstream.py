@@ -7,7 +7,7 @@ the wire of the caller's era, and answers at once when the server is down.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final, Protocol
 
@@ -45,8 +45,8 @@ SLOW: Final = "If it only needs longer, raise its start_timeout; if not, run it 
 class Link(Protocol):
     """The way to a server in one era."""
 
-    async def send(self, call: Call) -> Reply:
-        """Answer the call; raises `Down` and `Stale`."""
+    def send(self, call: Call) -> Awaitable[Reply]:
+        """Answer the call, when awaited; raises `Down` and `Stale`."""
         ...
 
 
