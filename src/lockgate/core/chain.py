@@ -69,7 +69,7 @@ def _guard_gates(
             reply = _broken(gates[entered].name if entered < len(gates) else None, repr(error))
         finally:
             if entered:
-                _leave(gates, entered, call, observe)
+                _leave(gates[:entered], call, observe)
         if reply.__class__ is Result:
             return reply
         reply = _reply(reply, None)
@@ -89,9 +89,9 @@ def _refused(gate: Gate, refusal: object) -> Failure:
     return _broken(gate.name, f"refused with {type(refusal).__name__}, which is no Failure")
 
 
-def _leave(gates: tuple[Gate, ...], entered: int, call: Call, observe: Observe | None) -> None:
+def _leave(gates: tuple[Gate, ...], call: Call, observe: Observe | None) -> None:
     """Whoever let the call in learns that it is over, even when another of them breaks."""
-    for gate in gates[entered - 1 :: -1]:
+    for gate in gates:
         try:
             gate.leave(call)
         except Exception:

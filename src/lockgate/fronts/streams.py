@@ -145,7 +145,9 @@ class Stream(Running):
             extra: headers of the answer, whatever form it takes.
             patience: how long the call runs on when the client goes away; None: for ever.
         """
-        super().__init__(responder.task)
+        # What `Running` would do: there is a stream for every call, so a call less.
+        self.task = responder.task or asyncio.current_task()
+        self.cancelled = False
         self._responder = responder
         self._pulse = pulse
         self._extra = extra
