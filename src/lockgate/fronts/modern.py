@@ -38,13 +38,10 @@ class Modern:
         self._engine = engine
         self._info = settings.server_info
         self._most_listens = settings.listens
-        self._lifter = modern_in.Lifter()
+        # The canonical form of a request's params; raises `Refusal`.
+        self.lift = modern_in.Lifter().lift
         self._listens: set[Running] = set()
         self._draining = False
-
-    def lift(self, message: Request) -> Lifted:
-        """The canonical form of a request; raises `Refusal`."""
-        return self._lifter.lift(message.params)
 
     def drain(self) -> None:
         """End every listen stream gracefully."""
@@ -131,6 +128,7 @@ class ModernFront:
 
     def __init__(self, core: Modern, settings: ExchangeSettings, pulse: Pulse) -> None:
         self._core = core
+        self._lift = core.lift
         self._annotations = settings.annotations
         self._endpoint = settings.endpoint
         self._retry: Headers = ((b"retry-after", b"%d" % settings.retry_after),)
@@ -170,7 +168,7 @@ class ModernFront:
 
     def _admit(self, request: HttpRequest, message: Request) -> Lifted:
         """The rungs of the ladder in order: metadata, version, method and names, known at all."""
-        lifted = self._core.lift(message)
+        lifted = self._lift(message.params)
         said = request.headers
         modern_in.check_version(
             said.get(routing.VERSION), routing.VERSION in request.repeated, lifted.client

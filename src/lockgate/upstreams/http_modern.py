@@ -44,7 +44,7 @@ from lockgate.upstreams.remote import (
 )
 from lockgate.upstreams.reply import HttpReply
 from lockgate.wire.envelope import unreadable
-from lockgate.wire.headers import NAMED_BY, NO_ANNOTATIONS, Annotations, request_headers
+from lockgate.wire.headers import NO_ANNOTATIONS, Annotations, request_headers
 from lockgate.wire.jsonrpc import (
     Malformed,
     Notice,
@@ -99,7 +99,7 @@ class ModernHttp:
         self._remote = remote
         self._server = remote.server
         self._ids = count(1)
-        self._heads: dict[tuple[str, str], KeptHeaders] = {}
+        self._tool_heads: dict[str, KeptHeaders] = {}
         self._listing: asyncio.Task[None] | None = None
 
     def send(self, call: Call) -> Awaitable[Reply]:
@@ -115,7 +115,8 @@ class ModernHttp:
             annotations = self.tools.of(name)
             if annotations is None or self.tools.refused(name):
                 return self._call_learned(call, name)
-            return self._attempt(call, annotations, again=True)
+            head = None if annotations else self._tool_heads.get(name)
+            return self._attempt(call, annotations, head, again=True)
         if method == "tools/list":
             return self._list(call)
         if method.startswith("notifications/"):
@@ -150,12 +151,19 @@ class ModernHttp:
             return lost(self._server, STALE)
         return failure
 
-    async def _attempt(self, call: Call, annotations: Annotations, *, again: bool = False) -> Reply:
+    async def _attempt(
+        self,
+        call: Call,
+        annotations: Annotations,
+        headers: KeptHeaders | None = None,
+        *,
+        again: bool = False,
+    ) -> Reply:
         """One request; `again`: and a second one, where that can do no harm."""
         request_id = next(self._ids)
         try:
             # Headers first: what they repeat has then been read, and is written as it was read.
-            headers = self._head_of(call) if not annotations else self._head(call, annotations)
+            headers = headers or self._head_of(call, annotations)
             params = request_params(call, request_id)
         except msgspec.MsgspecError:
             return unreadable()
@@ -178,22 +186,14 @@ class ModernHttp:
             return await self._second_attempt(call, answer)
         return answer
 
-    def _head_of(self, call: Call) -> KeptHeaders:
-        """The headers of a call without annotated arguments: the same for each such call."""
-        named_by = NAMED_BY.get(call.method)
-        name = "" if named_by is None else call.params.get(named_by)
-        if not isinstance(name, str):
-            return self._head(call, NO_ANNOTATIONS)
-        key = (call.method, name)
-        head = self._heads.get(key)
-        if head is None:
-            head = self._head(call, NO_ANNOTATIONS)
-            if len(self._heads) < HEADS and len(name) <= LONGEST_KEPT:
-                self._heads[key] = head
+    def _head_of(self, call: Call, annotations: Annotations) -> KeptHeaders:
+        """The headers of a call: the same for each call of one tool without annotations."""
+        head = self._remote.posted(request_headers(call.method, call.params, annotations))
+        if call.method == "tools/call" and not annotations:
+            name = text(call.params, "name") or ""
+            if len(self._tool_heads) < HEADS and len(name) <= LONGEST_KEPT:
+                self._tool_heads[name] = head
         return head
-
-    def _head(self, call: Call, annotations: Annotations) -> KeptHeaders:
-        return self._remote.posted(request_headers(call.method, call.params, annotations))
 
     def _failed(self, error: HttpFailure) -> Failure:
         if isinstance(error, ConnectFailed) and error.cause != "busy":
@@ -319,7 +319,7 @@ class ModernHttp:
         call = gateway_call("server/discover")
         request_id = next(self._ids)
         body = encode_request(request_id, call.method, request_params(call, request_id))
-        headers = self._head(call, NO_ANNOTATIONS)
+        headers = self._head_of(call, NO_ANNOTATIONS)
         outcome = await self._remote.exchange(headers, body, request_id)
         return probe_of(outcome.status, outcome.response)
 

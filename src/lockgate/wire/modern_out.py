@@ -82,13 +82,8 @@ def request_params(call: Call, progress_token: int) -> bytes:
     """
     params = call.params
     known = _client_meta(call.client) + _per_call(call, progress_token)
-    if "_meta" in params:
-        rest = _rest_of_meta(params.object("_meta"))
-        return params.with_members({"_meta": b"".join((known, rest, b"}"))}).encode()
-    if not params:
-        return b'{"_meta":%b}}' % known
-    # An object is open until its last brace: one more member fits before it.
-    return b'%b,"_meta":%b}}' % (params.encode().rstrip()[:-1], known)
+    rest = _rest_of_meta(params.object("_meta")) if "_meta" in params else b""
+    return params.encode_with("_meta", b"".join((known, rest, b"}")))
 
 
 def _client_meta(client: ClientFacts) -> bytes:
