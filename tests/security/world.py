@@ -12,6 +12,7 @@ from typing import Any
 from lockgate.config.model import Config
 from lockgate.fronts.http import HttpRequest, Responder
 from lockgate.gateway.app import Gateway
+from tests.bridge.clients import in_header
 from tests.bridge.scripted_http import JSON, OverHttp, Sse
 
 Json = dict[str, Any]
@@ -213,7 +214,8 @@ def modern(method: str, params: Json | bytes | None) -> tuple[bytes, dict[str, A
         "Mcp-Method": method,
     }
     if method in NAMED:
-        headers["Mcp-Name"] = json.loads(params).get(NAMED[method])
+        name = json.loads(params).get(NAMED[method])
+        headers["Mcp-Name"] = in_header(name) if isinstance(name, str) else name
     return body, headers
 
 

@@ -95,6 +95,7 @@ class Conversation:
         self._modern: dict[RequestId, Running] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._settling = False
+        self._turn = asyncio.Lock()
 
     async def take(self, data: bytes) -> None:
         """Take what the client sent; answers come on the line when they are there."""
@@ -167,7 +168,16 @@ class Conversation:
         except Exception:
             log.exception("the request %s could not be answered", request.method[:64])
             body = failure_error(request.id, _broken())
-        self._line.write(body)
+        await self._say(body)
+
+    async def _say(self, answer: bytes) -> None:
+        """Give an answer to the line: one after another, as the client takes them.
+
+        Written all at once, many large answers would look like a client that reads nothing.
+        """
+        async with self._turn:
+            await self._line.flush()
+            self._line.write(answer)
         await self._line.flush()
 
     async def _batch(self, items: Items) -> None:
@@ -176,8 +186,7 @@ class Conversation:
             items, self._response, self._other, lambda: _OnLine(self._line), answers.append
         )
         if answers:
-            self._line.write(batch.joined(answers))
-            await self._line.flush()
+            await self._say(batch.joined(answers))
 
     async def _response(self, request: Request, running: Running) -> bytes:
         core = self._core

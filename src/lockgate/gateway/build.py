@@ -158,6 +158,8 @@ def exchange_settings(
         sse_streams=settings.limits.listen_streams,
         websockets=settings.limits.listen_streams,
         message_bytes=settings.limits.body_bytes,
+        message_seconds=settings.limits.body_timeout,
+        unsent_bytes=settings.limits.unsent_bytes,
         depth=settings.limits.json_depth,
         keep_alive=settings.keepalive,
         listens=settings.limits.listen_streams,
