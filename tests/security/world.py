@@ -252,10 +252,15 @@ def unchunked(data: bytes) -> bytes:
 
 @asynccontextmanager
 async def gateway(
-    servers: dict[str, Json], *, settled: bool = True, **settings: Any
+    servers: dict[str, Json],
+    *,
+    settled: bool = True,
+    secrets: frozenset[str] = frozenset(),
+    **settings: Any,
 ) -> AsyncIterator[World]:
-    """A gateway in front of these entries."""
-    made = Gateway(Config.model_validate({"servers": servers, "lockgate": settings}))
+    """A gateway in front of these entries; `secrets` are the values nobody may be shown."""
+    config = Config.model_validate({"servers": servers, "lockgate": settings})
+    made = Gateway(config.with_secrets(secrets))
     try:
         await made.start()
         if settled:
@@ -267,13 +272,15 @@ async def gateway(
 
 
 @asynccontextmanager
-async def before(*peers: Peer, server: Json | None = None, **settings: Any) -> AsyncIterator[World]:
-    """A gateway in front of these peers; `server` is added to each one's entry."""
+async def before(
+    *peers: Peer, server: Json | None = None, more: Json | None = None, **settings: Any
+) -> AsyncIterator[World]:
+    """A gateway in front of these peers; `server` is added to each one's entry, `more` to all."""
     for peer in peers:
         [(_, peer.port)] = await peer.http.start("127.0.0.1", 0)
     entries = {peer.name: {"url": peer.url, "era": "modern", **(server or {})} for peer in peers}
     try:
-        async with gateway(entries, **settings) as world:
+        async with gateway({**entries, **(more or {})}, **settings) as world:
             yield world
     finally:
         for peer in peers:

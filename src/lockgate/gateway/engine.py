@@ -20,6 +20,7 @@ from lockgate.gateway.catalog import Catalog, CatalogSettings
 from lockgate.gateway.facts import OWN_CLIENT, Facts
 from lockgate.gateway.news import News
 from lockgate.gateway.router import Router
+from lockgate.gateway.shown import Mask, shown
 from lockgate.gateway.status import ServerStatus
 from lockgate.gateway.subscriptions import Subscriptions
 from lockgate.gateway.tasks import TaskIds
@@ -65,9 +66,17 @@ class Engine:
     """Chains around a router around servers."""
 
     def __init__(
-        self, servers: Sequence[Server], settings: EngineSettings, clock: Clock = SYSTEM
+        self,
+        servers: Sequence[Server],
+        settings: EngineSettings,
+        clock: Clock = SYSTEM,
+        mask: Mask = str,
     ) -> None:
-        """Compose everything between fronts and servers; nothing is started yet."""
+        """Compose everything between fronts and servers; nothing is started yet.
+
+        `mask` takes configured secrets out of what clients are told of failures.
+        """
+        self._mask = mask
         self._servers = {server.name: server for server in servers}
         self._settings = settings
         self._clock = clock
@@ -121,6 +130,7 @@ class Engine:
         reply = await chain(call)
         if isinstance(reply, Failure):
             record_failure(call, reply)
+            return shown(reply, self._mask)
         return reply
 
     async def end_session(self, affinity: str) -> None:
