@@ -92,7 +92,7 @@ def test_garbage_instead_of_a_list_takes_that_server_out_and_no_other(
     async def test() -> None:
         bad = ScriptedServer("bad", answers={"tools/list": Result(Raw.of(answer))})
         good = ScriptedServer("good", tools=[tool("x")])
-        world = World([bad, good], settings={"most_pages": 5, "most_items": 20})
+        world = World([bad, good], settings={"most": dict.fromkeys(("bad", "good"), (20, 5))})
         assert names(await world.ask("tools/list")) == ["good__x"]
         face = world.catalog.peek("tools/list", world.catalog.view(world.call("tools/list")))
         assert face is not None

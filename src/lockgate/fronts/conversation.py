@@ -119,11 +119,7 @@ class Conversation:
         else:
             message = decode(data)
         if too_deep(data, depth):
-            raise Malformed(
-                INVALID_REQUEST,
-                f"The message nests deeper than {depth} levels.",
-                getattr(message, "id", None),
-            )
+            raise nests_too_deep(depth, getattr(message, "id", None))
         return message
 
     def _batches(self) -> bool:
@@ -299,6 +295,22 @@ class _OnLine(Running):
         """Nothing to close: the line is everybody's."""
 
 
+_ONE: Final = "Send one JSON-RPC 2.0 message at a time."
+
+
+class OverLimit(Malformed):
+    """A message over a bound; `remedy` names the setting."""
+
+    def __init__(self, message: str, setting: str, request_id: RequestId | None = None) -> None:
+        super().__init__(INVALID_REQUEST, message, request_id)
+        self.remedy = f"The bound is lockgate.limits.{setting}."
+
+
+def nests_too_deep(depth: int, request_id: RequestId | None) -> OverLimit:
+    """A message with more levels of arrays and objects than are taken."""
+    return OverLimit(f"The message nests deeper than {depth} levels.", "json_depth", request_id)
+
+
 def malformed(error: Malformed) -> bytes:
     """The answer to what is no message."""
     failure = Failure(
@@ -306,7 +318,7 @@ def malformed(error: Malformed) -> bytes:
         error.message,
         "client",
         "malformed-message",
-        remedy="Send one JSON-RPC 2.0 message at a time.",
+        remedy=error.remedy if isinstance(error, OverLimit) else _ONE,
     )
     return failure_error(error.id, failure)
 

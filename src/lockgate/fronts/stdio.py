@@ -12,12 +12,11 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
-from lockgate.fronts.conversation import MOST_RUNNING, Conversation
+from lockgate.fronts.conversation import MOST_RUNNING, Conversation, OverLimit
 from lockgate.fronts.dialogue import Dialogue
 from lockgate.fronts.modern import Modern
 from lockgate.fronts.settings import Engine, ExchangeSettings
 from lockgate.fronts.streams import BEAT
-from lockgate.wire.jsonrpc import INVALID_REQUEST, Malformed
 
 _CHUNK: Final = 64 * 1024
 _LOOK: Final = 64 * 1024  # bytes written after which it is looked whether the client reads
@@ -174,7 +173,7 @@ class StdioFront:
                 line = await lines.next()
             except TooLong:
                 over = f"A message is longer than {self._line_bytes} bytes."
-                conversation.refuse(Malformed(INVALID_REQUEST, over))
+                conversation.refuse(OverLimit(over, "body_bytes"))
                 continue
             if line is None:
                 return
