@@ -98,8 +98,9 @@ def test_garbage_instead_of_a_list_takes_that_server_out_and_no_other(
         assert face is not None
         problem = face.parts[0].problem
         assert problem is not None
-        assert problem.reason == "invalid-list"
-        assert what in str(problem.remedy)
+        long = what in {"pages", "entries"}
+        assert problem.reason == ("list-too-long" if long else "invalid-list")
+        assert what in (problem.message if long else str(problem.remedy))
 
     run(test)
 
