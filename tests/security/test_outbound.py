@@ -1,4 +1,4 @@
-"""Where requests to servers go: to the configured address, with the configured credentials, only."""
+"""Where requests to servers go: to the configured address alone, with its own credentials."""
 
 from __future__ import annotations
 
