@@ -6,12 +6,15 @@ import asyncio
 import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lockgate.observe.log import Format, configure
+from lockgate.config.load import load
+from lockgate.observe.log import Blackener, Format, configure
 from tests.bridge.clients import Client
+from tests.cli.program import config_file
 from tests.fronts.served import run
 from tests.security.controls import holds
 from tests.security.test_processes import mirror
@@ -224,6 +227,29 @@ def test_nothing_that_peers_write_forges_a_log_line(
             assert json.loads(line)["level"]
         else:
             assert line[2] == ":" or line.startswith((" ", "Traceback")), line
+
+
+@holds(46)
+def test_what_is_masked_when_shown_is_masked_everywhere(tmp_path: Path) -> None:
+    """Also what stands in arguments and addresses: a child that prints them is common."""
+    secrets = [f"planted-secret-{number}" for number in range(8)]
+    entries: dict[str, Json] = {
+        "a": {
+            "command": "x",
+            "args": ["--token", secrets[0], f"--api-key={secrets[1]}", f"PASSWORD={secrets[2]}",
+                     "--header", f"Authorization: Bearer {secrets[3]}"],
+            "env": {"API_TOKEN": secrets[4]},
+        },
+        "b": {
+            "url": f"https://mcp.example.com/x?a=b&api_key={secrets[5]}%21",
+            "headers": {"X-Api-Key": secrets[6], "Authorization": f"Basic {secrets[7]}"},
+        },
+    }  # fmt: skip
+    config = load(config_file(tmp_path, entries), {})
+    told = Blackener(config.secrets)(json.dumps(entries) + " and a plain word")
+    assert "planted" not in told
+    assert told.endswith("and a plain word")
+    assert "mcp.example.com" in told
 
 
 @holds(46)
