@@ -30,7 +30,8 @@ def config_file(folder: Path, servers: Mapping[str, Any], **settings: Any) -> Pa
 
 
 def environment(**more: str) -> dict[str, str]:
-    kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
+    names = ("PATH", "HOME", "LANG", "PYTHONPATH")
+    kept = {key: os.environ[key] for key in names if key in os.environ}
     return {**kept, "TERM": "xterm-256color", **more}
 
 

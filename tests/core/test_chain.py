@@ -201,7 +201,7 @@ def test_gates_between_policies_are_total_and_closed_and_left_as_often_as_entere
         policies,
         inner,
         lambda _, decision: decisions.append(decision),
-        lambda _, failure: failures.append(failure),
+        lambda _, failure: failures.append(failure) or failure,
     )
     shut = [one for one in policies if one.behaviour not in {*LETS_THROUGH, "open", "raise-after"}]
     shut += [

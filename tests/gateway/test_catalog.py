@@ -92,14 +92,15 @@ def test_garbage_instead_of_a_list_takes_that_server_out_and_no_other(
     async def test() -> None:
         bad = ScriptedServer("bad", answers={"tools/list": Result(Raw.of(answer))})
         good = ScriptedServer("good", tools=[tool("x")])
-        world = World([bad, good], settings={"most_pages": 5, "most_items": 20})
+        world = World([bad, good], settings={"most": dict.fromkeys(("bad", "good"), (20, 5))})
         assert names(await world.ask("tools/list")) == ["good__x"]
         face = world.catalog.peek("tools/list", world.catalog.view(world.call("tools/list")))
         assert face is not None
         problem = face.parts[0].problem
         assert problem is not None
-        assert problem.reason == "invalid-list"
-        assert what in str(problem.remedy)
+        long = what in {"pages", "entries"}
+        assert problem.reason == ("list-too-long" if long else "invalid-list")
+        assert what in (problem.message if long else str(problem.remedy))
 
     run(test)
 

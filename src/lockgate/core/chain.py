@@ -24,12 +24,13 @@ def compose(
     policies: Iterable[Policy | Gate],
     inner: CallNext,
     observe: Observe | None = None,
-    failed: Callable[[Call, Failure], None] | None = None,
+    failed: Callable[[Call, Failure], Failure] | None = None,
 ) -> CallNext:
     """Wrap `inner` in `policies`, ordered by stage and, within a stage, as given.
 
     Returns a handler with the two properties above. `observe` gets one `Decision` for each policy
-    that refused, answered, changed or broke something, `failed` each Failure that comes out.
+    that refused, answered, changed or broke something; `failed` turns each Failure that comes out
+    into the one the caller sees, and must not raise.
     """
     handler, gates = inner, list[Gate]()
     wrapped = False
@@ -49,7 +50,7 @@ def _guard_gates(
     gates: tuple[Gate, ...],
     call_next: CallNext,
     observe: Observe | None,
-    failed: Callable[[Call, Failure], None] | None,
+    failed: Callable[[Call, Failure], Failure] | None,
 ) -> CallNext:
     """Gates side by side, and whatever `call_next` does made a Reply."""
 
@@ -77,7 +78,7 @@ def _guard_gates(
             if entered < len(gates) and observe is not None:
                 observe(call, _decision(gates[entered].name, False, reply, 0.0))
             if failed is not None:
-                failed(call, reply)
+                return failed(call, reply)
         return reply
 
     return run

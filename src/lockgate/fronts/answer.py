@@ -82,7 +82,7 @@ def head(
 
 def refusal(status: int, message: str, date: bytes) -> bytes:
     """A whole closing answer with a JSON body, for what never reaches a handler."""
-    body = msgspec.json.encode({"error": message})
+    body = refusal_body(status, message)
     return (
         b"%bcontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%b"
         % (
@@ -91,6 +91,24 @@ def refusal(status: int, message: str, date: bytes) -> bytes:
             body,
         )
     )
+
+
+_LIMITS: Final = {
+    408: ("request-too-slow", "header_timeout and body_timeout"),
+    413: ("body-too-large", "body_bytes"),
+    414: ("target-too-long", "target_bytes"),
+    431: ("headers-too-large", "header_bytes and header_count"),
+    503: ("too-many-connections", "connections"),
+}
+
+
+def refusal_body(status: int, message: str) -> bytes:
+    """What is wrong with a request as a whole, and which setting bounds it, if one does."""
+    error = {"reason": "bad-request", "message": message}
+    if status in _LIMITS:
+        reason, setting = _LIMITS[status]
+        error |= {"reason": reason, "remedy": f"The bound is lockgate.limits: {setting}."}
+    return msgspec.json.encode({"error": error})
 
 
 class Answer:

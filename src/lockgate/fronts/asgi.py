@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from lockgate.fronts.answer import head
+from lockgate.fronts.answer import head, refusal_body
 from lockgate.fronts.http import Handler, Headers, HttpLimits, HttpRequest, Passage, Tunnel
 from lockgate.fronts.screen import Refused, check_host
 
@@ -214,7 +214,8 @@ async def _serve(
     try:
         request = await _request(scope, receive, limits.body_bytes)
     except Refused as refused:
-        answer.fail(refused.status, refused.message)
+        body = refusal_body(refused.status, refused.message)
+        answer.send(refused.status, ((b"content-type", b"application/json"),), body)
         await answer.pump(send)
         return
     except _ClientGone:

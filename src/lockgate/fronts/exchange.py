@@ -16,7 +16,7 @@ from typing import Final
 from lockgate.core.message import Failure
 from lockgate.fronts.accept import accepts_both, accepts_events, is_json
 from lockgate.fronts.batch import looks_like_batch
-from lockgate.fronts.conversation import draining
+from lockgate.fronts.conversation import draining, malformed, nests_too_deep
 from lockgate.fronts.dialogue import Dialogue
 from lockgate.fronts.handshake import HandshakeFront
 from lockgate.fronts.http import Headers, HttpRequest, Responder, nothing_more
@@ -96,8 +96,8 @@ class Exchange:
         except Malformed as error:
             return self._batch(request, responder, error)
         if too_deep(body, self._depth):
-            deep = f"The message nests deeper than {self._depth} levels."
-            _malformed(responder, Malformed(INVALID_REQUEST, deep, getattr(message, "id", None)))
+            error = nests_too_deep(self._depth, getattr(message, "id", None))
+            responder.send(400, JSON, malformed(error))
             return nothing_more()
         front = self._modern if _is_modern(headers, body, message) else self._handshake
         return front.post(request, responder, message)
@@ -108,7 +108,7 @@ class Exchange:
         possible = looks_like_batch(body) and not _says_modern(request)
         possible = possible and not too_deep(body, self._depth + 1)
         if not (possible and await self._handshake.batch(request, responder)):
-            _malformed(responder, error)
+            responder.send(400, JSON, malformed(error))
 
     def _get(self, request: HttpRequest, responder: Responder) -> None:
         if _says_modern(request):
@@ -167,14 +167,3 @@ def _refuse(
 ) -> None:
     failure = Failure(INVALID_REQUEST, message, "client", reason, remedy=_REMEDY[reason])
     responder.send(status, (*JSON, *headers), failure_error(None, failure))
-
-
-def _malformed(responder: Responder, error: Malformed) -> None:
-    failure = Failure(
-        error.code,
-        error.message,
-        "client",
-        "malformed-message",
-        remedy="Send one JSON-RPC 2.0 message per POST.",
-    )
-    responder.send(400, JSON, failure_error(error.id, failure))

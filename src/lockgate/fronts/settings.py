@@ -54,7 +54,9 @@ class ExchangeSettings:
     messages_path     where clients of revision 2024-11-05 post messages.
     sse_streams       clients of that revision connected at once.
     websockets        clients on a WebSocket at once.
-    message_bytes     longest message on a WebSocket.
+    message_bytes     longest message on a WebSocket or a stdio line.
+    message_seconds   how long a client may take to send one message on a WebSocket.
+    unsent_bytes      what may wait for a stdio client that does not read; then it is given up.
     depth             deepest nesting of JSON a client may send.
     stream_after      a call that runs longer is answered as a stream.
     keep_alive        silence on a stream after which a comment is sent.
@@ -92,6 +94,8 @@ class ExchangeSettings:
     sse_streams: int = 1000
     websockets: int = 1000
     message_bytes: int = 4 * 1024 * 1024
+    message_seconds: float = 30.0
+    unsent_bytes: int = 8 * 1024 * 1024
     depth: int = DEPTH_LIMIT
     stream_after: float = 15.0
     keep_alive: float = 15.0

@@ -116,7 +116,8 @@ class Pulse:
 class Stream(Running):
     """The answer to one HTTP request.
 
-    `gone` is set once the client has gone away; from then on whatever is said is dropped.
+    `gone` is set once the client has gone away. From then on nothing is streamed to it; an answer
+    in one piece is still sent, since it may only have closed its sending half.
     """
 
     __slots__ = (
@@ -163,6 +164,9 @@ class Stream(Running):
         """The client has gone away."""
         self.gone = True
         self.touched = self._pulse.clock.monotonic()
+        if self.streaming and not self._over:
+            # Otherwise the connection would stay half open for as long as the call runs.
+            self._responder.end()
         if self._patience is None:
             self._pulse.discard(self)
         elif self._patience <= 0:
@@ -196,8 +200,6 @@ class Stream(Running):
             self._say(body)
             if not self.gone:
                 self._responder.end()
-        elif self.gone:
-            return
         elif self._extra or headers:
             self._responder.send(status, (*JSON, *headers, *self._extra), body)
         else:
@@ -210,6 +212,8 @@ class Stream(Running):
         if not self.gone:
             self.open()
             self._responder.end()
+        elif not self.streaming:
+            self._responder.abort()
         self._finish()
 
     def _finish(self) -> None:

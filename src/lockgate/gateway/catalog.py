@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
@@ -32,6 +32,7 @@ from lockgate.gateway.listing import LISTS, BadList, Item, ListMethod, Section, 
 UPSTREAM_INVALID: Final = -32603
 METHOD_NOT_FOUND: Final = -32601
 MOST_VIEWS: Final = 1024
+_MOST: Final = (10_000, 200)
 
 
 class View(NamedTuple):
@@ -62,12 +63,14 @@ class Source(Protocol):
 
 
 class CatalogSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Bounds and ages. Times in seconds."""
+    """Bounds and ages. Times in seconds.
+
+    most  of servers by name: entries and pages taken of one list.
+    """
 
     naming: Naming = "prefix"
     page_size: int = 1000
-    most_items: int = 10_000
-    most_pages: int = 200
+    most: Mapping[str, tuple[int, int]] = {}
     most_bytes: int = 64 * 1024 * 1024
     wait: float = 5.0
     refresh: float = 30.0
@@ -318,7 +321,8 @@ class Catalog:
         extras: dict[str, bytes] = {}
         params: dict[str, Any] = {}
         size = 0
-        for _ in range(self._settings.most_pages):
+        most_items, most_pages = self._settings.most.get(server, _MOST)
+        for _ in range(most_pages):
             reply = await self._sources[server].send(
                 Call(
                     method=method,
@@ -332,7 +336,7 @@ class Catalog:
                 return _problem(server, reply)
             size += len(reply.raw.encode())
             if size > self._settings.most_bytes:
-                return _broken(server, method, f"more than {self._settings.most_bytes} bytes")
+                return _too_long(server, method, f"{self._settings.most_bytes} bytes", None)
             try:
                 page, cursor = read_page(entry, reply.raw)
             except BadList as error:
@@ -341,8 +345,8 @@ class Catalog:
             extras |= extras_of(entry, reply.raw)
             ttls.append(_ttl(reply.raw.get("ttlMs")))
             scopes.add(reply.raw.get("cacheScope"))
-            if len(items) > self._settings.most_items:
-                return _broken(server, method, f"more than {self._settings.most_items} entries")
+            if len(items) > most_items:
+                return _too_long(server, method, f"{most_items} entries", "list_items")
             if cursor is None:
                 scope = "public" if scopes == {"public"} else "private"
                 return Section(
@@ -353,7 +357,7 @@ class Catalog:
                     extras=extras,
                 )
             params = {"cursor": cursor}
-        return _broken(server, method, f"more than {self._settings.most_pages} pages")
+        return _too_long(server, method, f"{most_pages} pages", "list_pages")
 
     def changed(self, server: str, subject: str, session: str | None = None) -> None:
         """A server's lists of `subject` (tools, prompts, resources; state: all) have changed.
@@ -421,6 +425,22 @@ def _slow(server: str, method: str) -> Section:
             reason="server-slow",
             data={"server": server},
             remedy="It is still being asked; what it lists appears when it answers.",
+        ),
+    )
+
+
+def _too_long(server: str, method: str, limit: str, setting: str | None) -> Section:
+    """A list over its bound is refused whole: half of one would look like all of it."""
+    raised = f"Raise limits.{setting} of this server in the configuration if so many are meant."
+    return Section(
+        server=server,
+        problem=Failure(
+            code=UPSTREAM_INVALID,
+            message=f"{server} answered {method} with more than {limit}.",
+            origin="upstream",
+            reason="list-too-long",
+            data={"server": server},
+            remedy=raised if setting else "Have the server list less.",
         ),
     )
 

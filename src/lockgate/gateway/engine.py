@@ -14,12 +14,13 @@ import msgspec
 
 from lockgate.core.chain import compose
 from lockgate.core.clock import SYSTEM, Clock
-from lockgate.core.message import Call, Era, Reply
+from lockgate.core.message import Call, Era, Failure, Reply
 from lockgate.core.policy import CallNext, Gate, Policy
 from lockgate.gateway.catalog import Catalog, CatalogSettings
 from lockgate.gateway.facts import OWN_CLIENT, Facts
 from lockgate.gateway.news import News
 from lockgate.gateway.router import Router
+from lockgate.gateway.shown import Mask, shown
 from lockgate.gateway.status import ServerStatus
 from lockgate.gateway.subscriptions import Subscriptions
 from lockgate.gateway.tasks import TaskIds
@@ -65,9 +66,17 @@ class Engine:
     """Chains around a router around servers."""
 
     def __init__(
-        self, servers: Sequence[Server], settings: EngineSettings, clock: Clock = SYSTEM
+        self,
+        servers: Sequence[Server],
+        settings: EngineSettings,
+        clock: Clock = SYSTEM,
+        mask: Mask = str,
     ) -> None:
-        """Compose everything between fronts and servers; nothing is started yet."""
+        """Compose everything between fronts and servers; nothing is started yet.
+
+        `mask` takes configured secrets out of what clients are told of failures.
+        """
+        self._mask = mask
         self._servers = {server.name: server for server in servers}
         self._settings = settings
         self._clock = clock
@@ -115,7 +124,7 @@ class Engine:
                 [policy for policy in policies if policy.concerns(method)],
                 router,
                 record_decision,
-                record_failure,
+                self._failed,
             )
             for method in (*REQUESTS, OTHER)
         }
@@ -123,6 +132,11 @@ class Engine:
     def handle(self, call: Call) -> Awaitable[Reply]:
         """Answer one call of a client. Awaiting it never raises but for cancellation."""
         return (self._edge.get(call.method) or self._edge[OTHER])(call)
+
+    def _failed(self, call: Call, failure: Failure) -> Failure:
+        """What the caller sees of a failure: no secret of the configuration."""
+        record_failure(call, failure)
+        return shown(failure, self._mask)
 
     async def end_session(self, affinity: str) -> None:
         """A client's session is over: servers that keep one for it are told."""

@@ -121,9 +121,12 @@ class Subscriptions:
             asyncio.get_running_loop().create_task(part.settled.wait())
             for part in stream.parts.values()
         ]
-        if waiting:
-            _, late = await asyncio.wait(waiting, timeout=self._ack_wait)
-            for task in late:
+        try:
+            if waiting:
+                await asyncio.wait(waiting, timeout=self._ack_wait)
+        finally:
+            # Also when the client goes meanwhile: nothing else would ever end them.
+            for task in waiting:
                 task.cancel()
 
     async def _run(self, stream: _Stream, part: _Part) -> None:

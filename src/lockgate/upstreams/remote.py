@@ -234,4 +234,7 @@ def read_response(data: bytes, request_id: RequestId) -> Response | None:
 def not_an_answer(server: str, reply: HttpReply) -> Failure:
     """The Failure for a 200 that is neither JSON nor an event stream."""
     kind = reply.headers.get(b"content-type", b"").decode("latin-1")[:60]
-    return invalid(server, f"its content type is {kind!r}" if kind else "it has no content type")
+    if not kind:
+        return invalid(server, "it has no content type")
+    what = "its content type is neither JSON nor an event stream"
+    return invalid(server, what, detail=f"its content type is {kind!r}")

@@ -50,6 +50,7 @@ class HttpReply:
         "_reader",
         "_size",
         "_source",
+        "_taken",
         "_until_whole",
         "headers",
         "status",
@@ -69,6 +70,7 @@ class HttpReply:
         self._paused = False
         self._reader: asyncio.Future[None] | None = None
         self._until_whole = False
+        self._taken = False
 
     @classmethod
     def of(cls, status: int, headers: dict[bytes, bytes], body: bytes) -> HttpReply:
@@ -114,7 +116,7 @@ class HttpReply:
     async def _arrive(self, limit: int) -> None:
         """Wait until the body is complete or over `limit`. Raises what broke it."""
         announced = self.headers.get(b"content-length", b"")
-        if announced.isdigit() and int(announced) > limit and not self._chunks:
+        if announced.isdigit() and int(announced) > limit and not self._taken:
             self.close()
             raise TooLarge(f"the response body is over {limit} bytes")
         self._high_water = limit
@@ -133,6 +135,7 @@ class HttpReply:
         while True:
             if self._chunks:
                 taken, self._chunks, self._size = self._chunks, [], 0
+                self._taken = True
                 for chunk in taken:
                     yield chunk
             elif self._complete:

@@ -91,7 +91,7 @@ def _client_meta(client: ClientFacts) -> bytes:
     kept = _metas.get(id(client))
     if kept is not None and kept[0] is client:
         return kept[1]
-    if len(_metas) >= _MOST_METAS:
+    if len(_metas) >= MOST_CLIENTS:
         _metas.clear()
     written = _written_meta(client)
     if len(written) <= _LONGEST_META:
@@ -101,7 +101,7 @@ def _client_meta(client: ClientFacts) -> bytes:
 
 
 _metas: dict[int, tuple[ClientFacts, bytes]] = {}
-_MOST_METAS: Final = 1024
+MOST_CLIENTS: Final = 256
 _LONGEST_META: Final = 8192
 
 
