@@ -75,7 +75,7 @@ class Exchange:
         elif request.method == "GET":
             if b"upgrade" in request.headers and is_upgrade(request):
                 return self.websocket(request, responder)
-            self._get(request, responder)
+            return self._get(request, responder)
         elif request.method == "DELETE" and not _says_modern(request):
             self._handshake.delete(request, responder)
         else:
@@ -110,13 +110,14 @@ class Exchange:
         if not (possible and await self._handshake.batch(request, responder)):
             responder.send(400, JSON, malformed(error))
 
-    def _get(self, request: HttpRequest, responder: Responder) -> None:
+    def _get(self, request: HttpRequest, responder: Responder) -> Awaitable[None]:
         if _says_modern(request):
             _not_allowed(request, responder)
         elif not accepts_events(request.headers.get(b"accept", b"")):
             _refuse(responder, 406, "accept", "GET needs Accept: text/event-stream.")
         else:
-            self._handshake.get(request, responder)
+            return self._handshake.get(request, responder)
+        return nothing_more()
 
     async def drain(self) -> None:
         """Take nothing new, and end the streams that would never end by themselves.

@@ -190,7 +190,7 @@ class HandshakeFront:
             return
         stream.answer(body)
 
-    def get(self, request: HttpRequest, responder: Responder) -> None:
+    async def get(self, request: HttpRequest, responder: Responder) -> None:
         """Open a stream for what belongs to no request, or go on with one that broke.
 
         It stays open after this returns.
@@ -198,7 +198,7 @@ class HandshakeFront:
         session = self._session(request, responder, None)
         if session is None:
             return
-        self._streams.open(session, responder, request.headers.get(LAST_EVENT_ID))
+        await self._streams.open(session, responder, request.headers.get(LAST_EVENT_ID))
 
     def delete(self, request: HttpRequest, responder: Responder) -> None:
         """End the session."""
