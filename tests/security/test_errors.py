@@ -270,3 +270,25 @@ def test_configured_secrets_are_in_no_repr() -> None:
             assert "QUFB" not in shown
 
     run(play())
+
+
+@holds(46)
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_connection_that_breaks_says_which_server_and_not_where(begun: bool) -> None:
+    async def script(_: Peer, __: Any, ___: Any, responder: Any) -> None:
+        if begun:
+            responder.start(200, (JSON, (b"content-length", b"100")))
+            responder.write(CANARY.encode())
+            await asyncio.sleep(0)
+        responder.abort()
+
+    async def play() -> None:
+        peer = Peer(script=script)
+        async with before(peer) as w:
+            for error in await both(w, "echo"):
+                assert error["data"]["reason"] == "upstream-lost"
+                assert error["data"]["server"] == "peer"
+                assert str(peer.port) not in str(error)
+                assert CANARY not in str(error)
+
+    run(play())
