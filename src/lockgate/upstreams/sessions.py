@@ -464,24 +464,24 @@ class Session:
 
     def close(self) -> None:
         """End the session from this side."""
-        self._report("close", session_lost(self.server))
+        self._report("close")
 
     def _left(self) -> None:
         """A request has left; the last one to leave a forgotten session ends it."""
         if self.phase == "forgotten" and not self.flights:
-            self._report("drain", session_lost(self.server))
+            self._report("drain")
 
     def _report(self, event: Event, failure: Failure | None = None) -> None:
-        """Take the step that `event` names, if there is one; open calls get `failure`."""
+        """Take the step that `event` names, if there is one; calls that fail get `failure`."""
         step = TABLE.get((self.phase, event))
         if step is None:
             return
         self.phase = step.phase
         flights = tuple(self.flights.values())
-        if failure is not None:
+        if step.action != "end the listening":
             self._questions.close()
             for flight in flights:
-                flight.fail(failure)
+                flight.fail(failure or session_lost(self.server))
         for listener in tuple(self.listeners):
             listener.end(gracefully=False)
         if step.action == "close the channel":
