@@ -154,6 +154,9 @@ class Lists(Machine):
         least = {name: dict(self.announced[name]) for name in NAMES}
         fresh = [v for when, name, v in self.history if name == "a" and when < self.recently()]
         least["a"][None] = max([least["a"][None], *fresh])
+        at_hand = self.catalog.neutral(TOOLS, call)
+        if at_hand is not None:
+            self.judge(who, session, least, at_hand)
         self.callers.append(
             Caller(who, session, least, self.healthy(), self.begin(self.catalog.face(TOOLS, call)))
         )
@@ -169,9 +172,11 @@ class Lists(Machine):
     def look(self) -> None:
         for caller in [one for one in self.callers if one.task.done()]:
             self.callers.remove(caller)
-            self.judge(caller, caller.task.result())
+            self.judge(caller.who, caller.session, caller.least, caller.task.result())
 
-    def judge(self, caller: Caller, face: Face) -> None:
+    def judge(
+        self, asker: str, own: str | None, at_least: dict[str, dict[str | None, int]], face: Face
+    ) -> None:
         listed = face.pages[0].raw["tools"]
         assert [one["name"] for one in listed] == list(face.routes)
         lists: dict[str, list[list[str]]] = {}
@@ -184,11 +189,10 @@ class Lists(Machine):
             places = [(str(page), str(place)) for page in range(PAGES) for place in range(PER_PAGE)]
             assert [(entry[3], entry[4]) for entry in entries] == places
             who, session, version = entries[0][:3]
-            assert who == caller.who
-            assert session in ("", caller.session)
-            least = caller.least[server]
-            if session == "":
-                assert caller.session not in least or caller.session is None
+            assert who == asker
+            assert session in ("", own)
+            least = at_least[server]
+            assert session == own or own is None or own not in least, "not what it was told"
             assert int(version) >= least.get(session or None, 0), "older than what was announced"
 
     # What must be so.
@@ -197,6 +201,7 @@ class Lists(Machine):
     def what_is_kept_is_bounded(self) -> None:
         catalog = self.catalog
         assert len(catalog._faces) <= MOST
+        assert len(catalog._at_hand) <= MOST
         assert len(catalog._kept) <= MOST * len(LISTS)
         assert catalog._overtaken <= set(catalog._fetching)
 

@@ -99,6 +99,9 @@ class Answer:
     keep_alive  the connection may carry another request after this one.
     http10      the client speaks HTTP/1.0: no chunks, and keep-alive has to be said.
     task        the handler at work on it.
+
+    Whoever holds the answer is let go of when it is complete: it refers back here, and what a call
+    leaves behind shall need no garbage collector.
     """
 
     __slots__ = (
@@ -146,8 +149,9 @@ class Answer:
         if self._gone:
             self._begun = self._done = True
             return
-        top = head(status, headers, self._line.state.date, _AND_LENGTH)
+        top = self._head(status, headers)
         self._begun = self._done = True
+        self._callback = None
         if status in _BODILESS:
             body = b""
             length = b"content-length: 0\r\n" if status == HTTPStatus.RESET_CONTENT else b""
@@ -162,6 +166,17 @@ class Answer:
             self._line.put(top)
             self._line.put(body)
         self._line.finished(self)
+
+    def _head(self, status: int, headers: Headers) -> bytes:
+        """The head of a whole answer; nearly always that of the answer before it."""
+        state = self._line.state
+        kept = state.kept_head
+        if kept is not None and kept[0] == status and kept[1] is headers:
+            return kept[2]
+        written = head(status, headers, state.date, _AND_LENGTH)
+        if isinstance(headers, tuple):
+            state.kept_head = status, headers, written
+        return written
 
     def start(self, status: int, headers: Headers) -> None:
         """See `Responder.start`. Raises RuntimeError, ValueError."""
@@ -237,6 +252,7 @@ class Answer:
             self.abort()
             raise RuntimeError("less was written than Content-Length said")
         self._done = True
+        self._callback = None
         last = b"0\r\n\r\n" if self._chunked and not self._bare else b""
         if self._held or last:
             self._line.put(self._held + last)

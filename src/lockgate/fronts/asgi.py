@@ -80,6 +80,7 @@ class AsgiAnswer:
         "_loop",
         "_unsent",
         "_wake",
+        "task",
     )
 
     def __init__(self, *, bare: bool, unsent_bytes: int) -> None:
@@ -90,6 +91,7 @@ class AsgiAnswer:
         self._wake: asyncio.Future[None] | None = None
         self._unsent = 0
         self._begun = self._done = self._gone = False
+        self.task: asyncio.Task[None] | None = None
         self._callback: Callable[[], None] | None = None
 
     @property

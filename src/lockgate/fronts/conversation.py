@@ -201,7 +201,7 @@ class Conversation:
             return failure_error(request.id, taken)
         self._modern[request.id] = running
         try:
-            lifted = core.lift(request)
+            lifted = core.lift(request.params)
             modern_in.check_served(lifted.client.protocol_version)
             modern_in.check_method(request.method)
             return (await core.run(request, lifted, running, self._facts))[1]

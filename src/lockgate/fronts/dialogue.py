@@ -11,7 +11,7 @@ remembered.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Coroutine, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final
@@ -267,7 +267,7 @@ class Dialogue:
         await asyncio.gather(*self._background, return_exceptions=True)
 
 
-async def _ignore(work: Coroutine[Any, Any, object]) -> None:
+async def _ignore(work: Awaitable[object]) -> None:
     await work
 
 

@@ -5,7 +5,7 @@ Must not know: how either is made.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -24,8 +24,8 @@ SERVER_INFO = encode({"name": "lockgate", "title": "Lockgate", "version": __vers
 class Engine(Protocol):
     """What answers calls."""
 
-    async def handle(self, call: Call, /) -> Reply:
-        """The reply to one call. Cancel the awaiting task to cancel the call."""
+    def handle(self, call: Call, /) -> Awaitable[Reply]:
+        """The reply to one call, when awaited. Cancel the awaiting task to cancel the call."""
         ...
 
     async def end_session(self, affinity: str, /) -> None:

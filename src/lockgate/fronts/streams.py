@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from lockgate.core.clock import Clock
 from lockgate.fronts.http import Headers, Responder
@@ -30,8 +30,9 @@ class Running:
 
     __slots__ = ("cancelled", "task")
 
-    def __init__(self) -> None:
-        self.task = asyncio.current_task()
+    def __init__(self, task: asyncio.Task[Any] | None = None) -> None:
+        """The call runs in `task`; in the current one when none is given."""
+        self.task = task or asyncio.current_task()
         self.cancelled = False
 
     def cancel(self) -> None:
@@ -144,7 +145,9 @@ class Stream(Running):
             extra: headers of the answer, whatever form it takes.
             patience: how long the call runs on when the client goes away; None: for ever.
         """
-        super().__init__()
+        # What `Running` would do: there is a stream for every call, so a call less.
+        self.task = responder.task or asyncio.current_task()
+        self.cancelled = False
         self._responder = responder
         self._pulse = pulse
         self._extra = extra

@@ -23,7 +23,7 @@ from typing import Any, Final, NamedTuple, Protocol
 import msgspec
 
 from lockgate.core.clock import Clock
-from lockgate.core.message import Call, Era, Failure, Reply
+from lockgate.core.message import Call, ClientFacts, Era, Failure, Reply
 from lockgate.core.names import Naming
 from lockgate.core.raw import Raw
 from lockgate.gateway.face import Face, extras_of, merge
@@ -87,6 +87,24 @@ class _Kept(msgspec.Struct):
 _Key = tuple[str, str, View]
 
 
+class _AtHand(NamedTuple):
+    """The face that calls of one client are routed by, while nothing has changed."""
+
+    client: ClientFacts
+    principal: str
+    edition: int
+    expires: float
+    face: Face
+
+    def serves(self, call: Call, edition: int, now: float) -> bool:
+        return (
+            self.client is call.client
+            and self.edition == edition
+            and now < self.expires
+            and self.principal == call.principal.id
+        )
+
+
 class Catalog:
     """Sections and faces of all servers behind one endpoint."""
 
@@ -119,6 +137,8 @@ class Catalog:
         self._own_lists: OrderedDict[str, None] = OrderedDict()
         self._grace_until = 0.0
         self._closed = False
+        self._at_hand: dict[tuple[str, int], _AtHand] = {}
+        self.edition = 0
 
     def wait_for_start(self, seconds: float) -> None:
         """Until this many seconds from now, lists wait for servers that are still starting."""
@@ -160,12 +180,26 @@ class Catalog:
         its tools once more for yet another set of capabilities.
         """
         now = self._clock.monotonic()
+        # Fronts keep one ClientFacts for all calls of a stateless client.
+        kept = self._at_hand.get((method, id(call.client)))
+        if kept is not None and kept.serves(call, self.edition, now):
+            return kept.face
+        made = self._neutral(method, call, now)
+        if made is None:
+            return None
+        if call.client.era == "modern":
+            if len(self._at_hand) >= MOST_VIEWS:
+                self._at_hand.clear()
+            at_hand = _AtHand(call.client, call.principal.id, self.edition, *made)
+            self._at_hand[method, id(call.client)] = at_hand
+        return made[1]
+
+    def _neutral(self, method: str, call: Call, now: float) -> tuple[float, Face] | None:
         view = self.view(call)
         made = self._faces.get((method, view))
-        if (made is not None and now < made[0]) or view.session is not None:
-            return made[1] if made is not None and now < made[0] else None
-        made = self._faces.get((method, view._replace(capabilities="")))
-        return made[1] if made is not None and now < made[0] else None
+        if (made is None or now >= made[0]) and view.session is None:
+            made = self._faces.get((method, view._replace(capabilities="")))
+        return made if made is not None and now < made[0] else None
 
     async def learn(self, server: str, call: Call) -> None:
         """Fetch every list of one server as `call`'s client would see it, before anybody asks."""
@@ -217,6 +251,7 @@ class Catalog:
             self._kept[key] = _Kept(_slow(key[1], key[0]), expires, hard=False)
 
     def _remember(self, method: str, view: View, face: Face, expires: float) -> None:
+        self.edition += 1
         self._faces.pop((method, view), None)
         self._faces[method, view] = (expires, face)
         while len(self._faces) > MOST_VIEWS:
@@ -261,6 +296,7 @@ class Catalog:
         if before is None or before.section.items != section.items:
             # Whatever was made without it is no longer what callers see.
             self._faces.pop((method, view), None)
+            self.edition += 1
             if before is not None and not before.stale:
                 self._on_change(LISTS[method].changed, server)
 
@@ -349,6 +385,7 @@ class Catalog:
             self._own_lists[session] = None
             while len(self._own_lists) > MOST_VIEWS:
                 self._own_lists.popitem(last=False)
+        self.edition += 1
         touched = {
             entry.method for entry in LISTS.values() if subject in ("state", entry.capability)
         }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import Final
 
 from lockgate.core.message import Failure
@@ -45,7 +46,9 @@ RESUMES: Final = 5
 """How often a broken stream is taken up again without anything new coming of it."""
 LONGEST_RETRY: Final = 60.0
 ESTABLISH: Final = 5.0
-"""Seconds to wait for the standalone stream before going on without."""
+"""Seconds a listener waits for the standalone stream before going on without."""
+STAND_BY: Final = 0.5
+"""Seconds the first call of a session waits for it."""
 
 ASIDE: Final = 30.0
 """Seconds for what is sent in the background."""
@@ -289,20 +292,22 @@ class HttpChannel:
 
     async def listen(self) -> None:
         """Open the standing stream, and return once it stands or will not."""
-        self._open_standing()
-        try:
-            async with asyncio.timeout(ESTABLISH):
-                await self._established.wait()
-        except TimeoutError:
-            return
+        await self._stand_within(ESTABLISH)
 
-    def stand_by(self) -> None:
+    async def stand_by(self) -> None:
         """Open the standing stream and keep it for as long as the session lives.
 
-        The server may ask the client something there; official clients open it at once.
+        The server may ask the client something there; official clients open it at once. Servers
+        drop what they say there before it stands, so calls wait for it a moment.
         """
         self._standing_by = True
+        await self._stand_within(STAND_BY)
+
+    async def _stand_within(self, seconds: float) -> None:
         self._open_standing()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._established.wait()
 
     def _open_standing(self) -> None:
         if self._standing is None:

@@ -56,7 +56,7 @@ class HttpReply:
     )
 
     def __init__(
-        self, status: int, headers: dict[bytes, bytes], source: Source, high_water: int
+        self, status: int, headers: dict[bytes, bytes], source: Source | None, high_water: int
     ) -> None:
         self.status = status
         self.headers = headers
@@ -69,6 +69,15 @@ class HttpReply:
         self._paused = False
         self._reader: asyncio.Future[None] | None = None
         self._until_whole = False
+
+    @classmethod
+    def of(cls, status: int, headers: dict[bytes, bytes], body: bytes) -> HttpReply:
+        """A reply whose whole body is here, and whose connection is no longer its own."""
+        reply = cls(status, headers, None, 0)
+        reply._chunks = [body]
+        reply._size = len(body)
+        reply._complete = True
+        return reply
 
     def __repr__(self) -> str:
         return f"HttpReply({self.status})"
@@ -89,6 +98,10 @@ class HttpReply:
         """
         if not self._complete:
             await self._arrive(limit)
+        return self.whole(limit)
+
+    def whole(self, limit: int) -> bytes:
+        """As `read`, of a body that is complete. Raises TooLarge."""
         if self._size > limit:
             self.close()
             raise TooLarge(f"the response body is over {limit} bytes")
