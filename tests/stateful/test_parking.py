@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
 
-from lockgate.core.message import Call, ClientFacts, Failure, Reply, Result, Target
+from lockgate.core.message import Call, ClientFacts, Failure, Principal, Reply, Result, Target
 from lockgate.core.raw import Raw
 from lockgate.upstreams.handshake import Handshake
 from lockgate.upstreams.parking import Parking
@@ -190,7 +190,7 @@ class ParkedCalls(Machine):
         states = [(one.call, one.state) for one in self.parked] + self.used
         one, state = data.draw(st.sampled_from(states))
         if how == "who":
-            one = call(era="handshake", who="mallory", affinity=one.affinity, target=one.target)
+            one = one.replace(principal=Principal(id="mallory"))
         elif how == "affinity":
             one = one.replace(affinity="other")
         elif how == "arguments":

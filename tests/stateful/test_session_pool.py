@@ -103,6 +103,18 @@ class PooledSessions(Machine):
         self.made.append(made)
         self.look(before, made)
 
+    @rule(who=WHO, caps=CAPS, affinity=AFFINITY, seconds=st.sampled_from([0.0, 1.0]))
+    def whole_call(self, who: str, caps: str, affinity: str | None, seconds: float) -> None:
+        """Leaves a session behind that has nothing to do."""
+        self.loop.pass_time(seconds)
+        self.call(who, caps, affinity)
+        for gate in tuple(self.opening):
+            gate.set_result("works")
+        self.loop.settle()
+        self.find()
+        for made in self.with_server():
+            self.finish(made)
+
     async def send(self, one: Call) -> Reply:
         try:
             return await self.link.send(one)
@@ -165,7 +177,9 @@ class PooledSessions(Machine):
     @precondition(lambda self: self.with_server())
     @rule(data=st.data())
     def answer(self, data: st.DataObject) -> None:
-        made = data.draw(st.sampled_from(self.with_server()))
+        self.finish(data.draw(st.sampled_from(self.with_server())))
+
+    def finish(self, made: Made) -> None:
         assert made.wire is not None
         self.made.remove(made)
         made.wire.finish(made.flight, "done")
