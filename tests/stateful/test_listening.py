@@ -230,7 +230,7 @@ class Listeners(Machine):
         self.time_passes(2 * ACKNOWLEDGE)
         union = {what for client in self.clients for what in client.wanted}
         assert all(one.acked for one in self.clients)
-        assert len(self.streams) == (1 if union else 0)
+        assert len(self.streams) == (1 if union else 0), (union, self.streams, self.clients)
         self.the_server_is_asked_for_the_union()
 
     def teardown(self) -> None:
