@@ -214,6 +214,25 @@ def test_who_wants_nothing_is_not_refused_with_the_others() -> None:
     run(test())
 
 
+def test_a_stream_that_ends_as_soon_as_it_stands_is_opened_again() -> None:
+    async def test() -> None:
+        opened: list[Call] = []
+
+        async def send(one: Call) -> Reply:
+            opened.append(one)
+            one.emit(Notification(ACK, one.params))
+            if len(opened) > 1:
+                await asyncio.Event().wait()
+            return Result(Raw())
+
+        hub = Listening(send, lambda _: None, QUICK)
+        hub.watch()
+        await eventually(lambda: len(opened) == 2)
+        hub.stop()
+
+    run(test())
+
+
 def test_stopping_ends_listeners_gracefully_and_watchers_hear_of_lists() -> None:
     async def test() -> None:
         streams = Streams()

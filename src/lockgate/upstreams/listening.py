@@ -194,6 +194,8 @@ class Listening:
         failed = 0
         while (wanted := self._wanted()) or self._subscribers:
             self._news.clear()
+            # Before waiting: a stream may have ended as soon as it stood.
+            failed = self._count_loss(failed)
             if not wanted:
                 self._close()
                 self._acknowledge()
@@ -203,7 +205,6 @@ class Listening:
                 failed += await self._open(wanted)
                 continue
             await self._news.wait()
-            failed = self._count_loss(failed)
         self._close()
         self._keeper = None
 
