@@ -108,6 +108,7 @@ class HttpChannel:
         self._headers: Headers = []
         self._posted = remote.posted([])
         self._in_session = False
+        self._forgotten = False
         self._receive: Receive = lambda _data, _flight: None
         self._expire: Callable[[], None] = lambda: None
         self._standing: asyncio.Task[None] | None = None
@@ -242,6 +243,7 @@ class HttpChannel:
         named = response is not None and response.id == flight.id
         if self._in_session and status in {400, 404} and not named:
             # An answer with the request's own id was given by somebody who knows the session.
+            self._forgotten = True
             raise Expired
         if response is not None and response.error is not None:
             flight.settle(response)
@@ -344,6 +346,7 @@ class HttpChannel:
                 if not _is_stream(reply):
                     reply.close()
                     if reply.status == 404 and self._in_session:
+                        self._forgotten = True
                         self._expire()
                     return
                 self._established.set()
@@ -369,11 +372,11 @@ class HttpChannel:
         return some
 
     def close(self) -> None:
-        """End the session at the server too."""
+        """End the session at the server too, if it still knows it."""
         self._close_standing()
-        if self._in_session:
-            self._in_session = False
+        if self._in_session and not self._forgotten:
             self._chores.add(self._delete())
+        self._in_session = False
 
     async def _delete(self) -> None:
         async with asyncio.timeout(ASIDE):
