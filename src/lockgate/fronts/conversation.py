@@ -43,6 +43,8 @@ from lockgate.wire.jsonrpc import (
 from lockgate.wire.modern_in import Refusal
 
 log: Final = logging.getLogger("lockgate.fronts")
+APART: Final = 0.005
+"""Seconds between the last notification of a request and its answer, at least."""
 MOST_RUNNING: Final = 256
 Items = Sequence[Message | Malformed]
 
@@ -155,6 +157,7 @@ class Conversation:
         running = _OnLine(self._line)
         try:
             body = await self._response(request, running)
+            await running.apart()
         except asyncio.CancelledError:
             if not running.settle():
                 raise
@@ -281,15 +284,27 @@ class Conversation:
 class _OnLine(Running):
     """A request whose notifications go out on the line among all others."""
 
-    __slots__ = ("_line",)
+    __slots__ = ("_line", "_said")
 
     def __init__(self, line: Line) -> None:
         super().__init__()
         self._line = line
+        self._said = -APART
 
     def event(self, message: bytes, /) -> None:
         """See `Running.event`."""
+        self._said = asyncio.get_running_loop().time()
         self._line.write(message)
+
+    async def apart(self) -> None:
+        """Give the client a moment for what was said last, before the answer follows.
+
+        Official TypeScript clients of the 1.x line forget who wanted progress as they read the
+        answer, and only then look at the progress that came in the same piece.
+        """
+        left = self._said + APART - asyncio.get_running_loop().time()
+        if left > 0:
+            await asyncio.sleep(left)
 
     def close(self) -> None:
         """Nothing to close: the line is everybody's."""
