@@ -106,7 +106,7 @@ def test_servers_as_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
         "server a: ready transport=stdio era=modern tools=3 time=0.50 s",
         "server b: lazy transport=http era=- tools=- time=-",
         "server c: failed transport=http era=- tools=- time=-",
-        "c: refused\\x1b[2J (next attempt in 2 s)",
+        "c: refused\\x1b[2J; next attempt in 2 s",
         "  → Start it.",
     ]
     assert summary(servers) == "2 of 3 servers ready, 3 tools"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from itertools import pairwise
 from typing import Final
 
 import click
@@ -16,7 +17,14 @@ import click
 from lockgate import __version__
 from lockgate.cli import exits
 from lockgate.core.names import nearest
-from lockgate.errors import CallFailed, ConfigError, LockgateError, ServerUnavailable, UnsafeBind
+from lockgate.errors import (
+    CallFailed,
+    ConfigError,
+    LockgateError,
+    ServerUnavailable,
+    UnfitCall,
+    UnsafeBind,
+)
 
 VARIABLE: Final = "LOCKGATE_LOG"
 
@@ -80,16 +88,29 @@ def run(args: list[str] | None = None) -> int:
     try:
         code = program.main(args, prog_name="lockgate", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        _misused(error, sys.argv[1:] if args is None else args)
         return exits.USAGE
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted.", err=True)
+        from lockgate.cli.terminal import say  # noqa: PLC0415 - see _explain
+
+        say("Interrupted.")
         return exits.INTERRUPTED
     except LockgateError as error:
         return _explain(error)
     except Exception as error:
         return _apologise(error)
     return code if isinstance(code, int) else exits.OK
+
+
+def _misused(error: click.ClickException, args: list[str]) -> None:
+    if "--log-format=json" not in args and ("--log-format", "json") not in pairwise(args):
+        error.show()
+        return
+    from lockgate.cli.terminal import say_error  # noqa: PLC0415 - see _explain
+    from lockgate.observe import log  # noqa: PLC0415 - see _explain
+
+    log.configure("info", "json")
+    say_error(error.format_message(), "See --help.")
 
 
 def _explain(error: LockgateError) -> int:
@@ -100,7 +121,7 @@ def _explain(error: LockgateError) -> int:
         show_findings(error.findings, to_stderr=True)
         return exits.USAGE
     say_error(error.message, error.remedy)
-    if isinstance(error, (ConfigError, UnsafeBind)):
+    if isinstance(error, (ConfigError, UnsafeBind, UnfitCall)):
         return exits.USAGE
     if isinstance(error, ServerUnavailable):
         return exits.UNAVAILABLE

@@ -66,6 +66,12 @@ def configure(
     logging.raiseExceptions = False  # a broken log line must not write a traceback to the terminal
 
 
+def form() -> Format:
+    """How lines look now; `text` before anything was configured."""
+    handlers = logging.getLogger(ROOT).handlers
+    return "json" if any(isinstance(one.formatter, JsonLines) for one in handlers) else "text"
+
+
 class _Stderr(logging.StreamHandler[TextIO]):
     """Looks stderr up for each line, so that a progress display can take its place for a while."""
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, cast
 
 from lockgate.core.message import Failure
+from lockgate.upstreams.pool import tls_reason
 from lockgate.upstreams.refusals import from_status, invalid, library_missing
 from lockgate.upstreams.remote import Down, Refused
 from lockgate.upstreams.spec import WebSocketSpec
@@ -117,7 +118,7 @@ class WebSocketConnection(asyncio.Protocol):
         except TimeoutError:
             raise Down(f"connecting to {shown} took too long") from None
         except ssl.SSLError as error:
-            raise Down(f"no TLS connection to {shown}: {error.reason or 'failed'}") from None
+            raise Down(f"no TLS connection to {shown}: {tls_reason(error)}") from None
         except OSError as error:
             raise Down(f"no connection to {shown}: {error.strerror or 'it failed'}") from None
         finally:
