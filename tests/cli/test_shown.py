@@ -43,7 +43,7 @@ def text(said: str) -> dict[str, Any]:
         ({}, "(an empty result)\n"),
         (
             {"content": [{"type": "image", "mimeType": "image/png", "data": "A" * 4096}]},
-            "[image image/png, 3.0 KiB]\n",
+            "[image image/png, 3.0 KiB; --json has it in base64]\n",
         ),
         (
             {"content": [{"type": "resource_link", "name": "n", "uri": "file:///x\x1b"}]},
@@ -52,7 +52,7 @@ def text(said: str) -> dict[str, Any]:
         ({"content": [{"type": "resource", "resource": {"uri": "u", "text": "T"}}]}, "T\n"),
         (
             {"content": [{"type": "resource", "resource": {"uri": "u", "blob": "AAAA"}}]},
-            "[resource u, 3 bytes]\n",
+            "[resource u, 3 bytes; --json has it in base64]\n",
         ),
         ({"content": [{"type": "novel"}]}, "[content of type novel; --json shows it]\n"),
     ],
