@@ -81,12 +81,13 @@ def lost(server: str, what: str, *, sent: bool = True, detail: str | None = None
     )
 
 
-def invalid(server: str, what: str) -> Failure:
+def invalid(server: str, what: str, detail: str | None = None) -> Failure:
     """The server answered something that no revision of the protocol allows."""
     return _failure(
         "upstream-invalid",
         f"The server '{server}' sent an invalid answer: {what}.",
         "This is a defect of the server; report it there.",
+        detail=detail,
         server=server,
     )
 

@@ -7,12 +7,12 @@ the wire of the caller's era, and answers at once when the server is down.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final, Protocol
 
 from lockgate.core.clock import SYSTEM, Clock
-from lockgate.core.message import NO_FACTS, Call, Era, Failure, Reply, drop
+from lockgate.core.message import NO_FACTS, Call, Era, Failure, Reply, Result, drop
 from lockgate.core.policy import Observe
 from lockgate.core.raw import EMPTY
 from lockgate.upstreams.bridging import ToHandshake, ToModern, ignore
@@ -48,8 +48,8 @@ SILENT: Final = "It said nothing on its standard error; run it by hand and look.
 class Link(Protocol):
     """The way to a server in one era."""
 
-    async def send(self, call: Call) -> Reply:
-        """Answer the call; raises `Down` and `Stale`."""
+    def send(self, call: Call) -> Awaitable[Reply]:
+        """Answer the call, when awaited; raises `Down` and `Stale`."""
         ...
 
 
@@ -403,11 +403,19 @@ class Upstream:
             self._watch = asyncio.get_running_loop().create_task(self._watch_session())
 
     async def _watch_session(self) -> None:
-        handshake = self._connector.handshake
-        if handshake is None:
-            return
-        with suppress(Down, Stale):
-            await handshake.send(gateway_call(LISTEN, LISTS.params(), era="handshake"))
+        failed = 0
+        while (handshake := self._connector.handshake) is not None:
+            try:
+                reply = await handshake.send(gateway_call(LISTEN, LISTS.params(), era="handshake"))
+            except Down:
+                reply = None
+            except Stale:
+                break
+            if isinstance(reply, Result):
+                break
+            failed += 1
+            await asyncio.sleep(self._backoff.wait(failed))
+            await self._ready.wait()
         self._watch = None
 
     async def _until_ready(self) -> None:
