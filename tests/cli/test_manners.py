@@ -160,3 +160,22 @@ def test_every_server_that_failed_is_named(tmp_path: Path) -> None:
         "  → Start the server, or correct the port in `url`.",
         "error: No server is ready.",
     ]
+
+
+def test_what_to_do_about_a_command_that_is_missing_is_said(tmp_path: Path) -> None:
+    servers = {"gone": {"command": "uvx", "args": ["x"]}}
+    done = run("tools", config_file(tmp_path, servers), PATH="/nowhere")
+    assert done.stderr.splitlines()[:2] == [
+        "error: gone is not ready: it could not be started: the command 'uvx' was not found on PATH",
+        "  → Install uv (https://docs.astral.sh/uv).",
+    ]
+
+
+def test_a_port_that_is_refused_is_explained(tmp_path: Path) -> None:
+    path = config_file(tmp_path, {"tiny": tiny()})
+    arguments = ("up", path, "--insecure-bind", "--port", 0, "--host")
+    for host, why in (("no.such.invalid", "no such host name"), ("192.0.2.1", "no such address")):
+        done = run(*arguments, host)
+        assert done.returncode == 1
+        assert why in done.stderr
+        assert "  → Correct the host." in done.stderr

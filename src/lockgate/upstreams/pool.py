@@ -316,7 +316,7 @@ class _Line:
         except TimeoutError:
             raise TimedOut(f"connecting to {url.shown} took too long", phase="connect") from None
         except OSError as error:
-            raise _connect_failed(url, error) from error
+            raise connect_failed(url, error) from error
         return connection
 
     # What connections tell.
@@ -393,18 +393,19 @@ _TLS_REASONS: Final = {
 }
 
 
-def tls_reason(error: ssl.SSLError) -> str:
+def _tls_reason(error: ssl.SSLError) -> str:
     """Why TLS failed, in words; of a certificate, what is wrong with it."""
     word = error.reason or ""
     return getattr(error, "verify_message", "") or _TLS_REASONS.get(word, word or "it failed")
 
 
-def _connect_failed(url: Url, error: OSError) -> ConnectFailed:
+def connect_failed(url: Url, error: OSError) -> ConnectFailed:
+    """What the system's refusal of a connection means."""
     shown = url.shown
     if isinstance(error, socket.gaierror):
         return ConnectFailed(f"the host name of {shown} cannot be resolved", cause="name")
     if isinstance(error, ssl.SSLError):
-        return ConnectFailed(f"no TLS connection to {shown}: {tls_reason(error)}", cause="tls")
+        return ConnectFailed(f"no TLS connection to {shown}: {_tls_reason(error)}", cause="tls")
     # Several addresses tried give one OSError whose text lists the causes.
     if isinstance(error, ConnectionRefusedError) or f"[Errno {errno.ECONNREFUSED}]" in str(error):
         return ConnectFailed(f"{shown} refuses connections", cause="refused")

@@ -74,6 +74,9 @@ _REMEDIES: Final[dict[ConnectCause, str]] = {
 }
 
 
+TOO_LONG: Final = "Check the address in `url`, and firewalls on the way; or raise connect_timeout."
+
+
 def unreachable(error: ConnectFailed) -> Down:
     """What a failed connection means to the owner of the server's entry."""
     return Down(str(error), _REMEDIES.get(error.cause))
