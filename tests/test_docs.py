@@ -153,10 +153,9 @@ def test_the_table_in_the_first_steps_is_what_people_see(monkeypatch: pytest.Mon
     shown = Console(file=out, width=80, color_system=None, highlight=False)
     monkeypatch.setattr(table, "console", lambda **_: shown)
     monkeypatch.setattr(table.sys.stderr, "isatty", lambda: True, raising=False)
-    both = ("handshake", "modern")
     servers = [
         ServerStatus(
-            name="time", transport="stdio", phase="ready", eras=both, tools=2, seconds=0.84
+            name="time", transport="stdio", phase="ready", eras=("modern",), tools=2, seconds=0.84
         ),
         ServerStatus(
             name="tickets",

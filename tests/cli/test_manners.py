@@ -166,7 +166,8 @@ def test_what_to_do_about_a_command_that_is_missing_is_said(tmp_path: Path) -> N
     servers = {"gone": {"command": "uvx", "args": ["x"]}}
     done = run("tools", config_file(tmp_path, servers), PATH="/nowhere")
     assert done.stderr.splitlines()[:2] == [
-        "error: gone is not ready: it could not be started: the command 'uvx' was not found on PATH",
+        "error: gone is not ready: "
+        "it could not be started: the command 'uvx' was not found on PATH",
         "  → Install uv (https://docs.astral.sh/uv).",
     ]
 

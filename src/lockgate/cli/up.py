@@ -64,7 +64,10 @@ def command(
         raise click.UsageError(f"--{problem['loc'][0]}: {problem['msg']}.") from error
     chosen = start_log(settings, log_level, log_format)
     voice = Logged() if stdio or chosen == "json" else Spoken()
-    voice.findings([one for one in warnings if one.id != "wide-bind"])
+    told_elsewhere = {"wide-bind"}
+    if all(one.start == "eager" for one in settings.enabled.values()):
+        told_elsewhere.add("command-missing")  # by the table, with the next attempt
+    voice.findings([one for one in warnings if one.id not in told_elsewhere])
     if not stdio:
         check_bind(settings.lockgate.host, voice, insecure=insecure_bind)
 
