@@ -165,9 +165,9 @@ def test_every_server_that_failed_is_named(tmp_path: Path) -> None:
 def test_what_to_do_about_a_command_that_is_missing_is_said(tmp_path: Path) -> None:
     servers = {"gone": {"command": "uvx", "args": ["x"]}}
     done = run("tools", config_file(tmp_path, servers), PATH="/nowhere")
+    why = "it could not be started: the command 'uvx' was not found on PATH"
     assert done.stderr.splitlines()[:2] == [
-        "error: gone is not ready: "
-        "it could not be started: the command 'uvx' was not found on PATH",
+        f"error: gone is not ready: {why}",
         "  → Install uv (https://docs.astral.sh/uv).",
     ]
 
