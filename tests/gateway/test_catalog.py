@@ -48,6 +48,26 @@ def test_a_list_is_fetched_once_for_many_callers_at_once() -> None:
     run(test)
 
 
+def test_an_answer_counts_although_it_is_being_asked_for_anew() -> None:
+    async def test() -> None:
+        quick, slow = ScriptedServer("a", tools=[tool("x")]), ScriptedServer("b")
+        slow.gate = asyncio.Event()
+        world = World([quick, slow])
+        asking = asyncio.create_task(world.ask("tools/list"))
+        key = ("tools/list", "a", world.catalog.view(world.call("tools/list")))
+        await until(lambda: key in world.catalog._kept)
+        quick.gate = asyncio.Event()
+        world.catalog.changed("a", "state")
+        again = asyncio.create_task(world.catalog.learn("a", world.call("")))
+        await until(lambda: len(quick.asked("tools/list")) == 2)
+        slow.gate.set()
+        assert names(await asking) == ["a__x"]
+        quick.gate.set()
+        await again
+
+    run(test)
+
+
 def test_all_pages_of_a_server_are_one_list() -> None:
     async def test() -> None:
         async def paged(call: Call) -> Reply:

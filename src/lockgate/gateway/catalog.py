@@ -223,11 +223,13 @@ class Catalog:
     async def _make(self, entry: ListMethod, view: View, call: Call) -> Face:
         keys = {name: (entry.method, name, view) for name in self._sources}
         needed = [key for key in keys.values() if self._needs_fetch(key)]
-        tasks = [self._fetch(key, call) for key in needed]
-        if tasks:
+        asked = {self._fetch(key, call): key for key in needed}
+        if asked:
             grace = self._grace_until - self._clock.monotonic()
-            await asyncio.wait(tasks, timeout=max(self._settings.wait, grace))
-            self._stop_waiting_for(key for key in needed if key in self._fetching)
+            _, late = await asyncio.wait(asked, timeout=max(self._settings.wait, grace))
+            # By these tasks, not by what is being fetched: what was answered while another was
+            # waited for may be asked for anew by now, and is no less an answer.
+            self._stop_waiting_for(asked[task] for task in late)
         for key in keys.values():
             self._refresh_in_background(key, call)
         kept = [self._kept[key] for key in keys.values() if key in self._kept]

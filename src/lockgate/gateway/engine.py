@@ -191,7 +191,12 @@ class Engine:
     @property
     def had_their_chance(self) -> bool:
         """Every server is ready, has failed once, or starts lazily."""
-        return all(event.is_set() for event in self._settled.values())
+        return not self.starting
+
+    @property
+    def starting(self) -> list[str]:
+        """The servers that have not had their first chance yet."""
+        return [name for name, event in self._settled.items() if not event.is_set()]
 
     def _server_changed(self, changed: Changed) -> None:
         if changed.subject != "state":

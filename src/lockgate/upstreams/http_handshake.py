@@ -20,6 +20,7 @@ from lockgate.upstreams.refusals import (
     from_status,
     invalid,
     lost,
+    no_endpoint,
     session_lost,
     too_large,
 )
@@ -393,8 +394,7 @@ def refused_opening(server: str, outcome: Outcome) -> Failure:
     if outcome.failure is not None:
         return outcome.failure
     if outcome.status in {400, 404, 405} and outcome.response is None:
-        return invalid(
-            server,
-            f"HTTP {outcome.status} to initialize, and no event stream of 2024-11-05 either",
-        )
-    return from_status(server, outcome.status or 0, outcome.headers.get(b"retry-after"))
+        return no_endpoint(server, outcome.status)
+    found = outcome.headers
+    kind = found.get(b"content-type", b"")
+    return from_status(server, outcome.status or 0, found.get(b"retry-after"), kind)

@@ -69,8 +69,12 @@ _REMEDIES: Final[dict[ConnectCause, str]] = {
     "name": "Check the host name in `url`, and this machine's network.",
     "refused": "Start the server, or correct the port in `url`.",
     "unreachable": "Check this machine's network, and the address in `url`.",
-    "tls": "Check the certificate of the server, and whether `url` should begin with http.",
+    "tls": "If it speaks plain HTTP, let `url` begin with http:. If a private authority made its "
+    "certificate, start Lockgate with SSL_CERT_FILE naming that authority's file.",
 }
+
+
+TOO_LONG: Final = "Check the address in `url`, and firewalls on the way; or raise connect_timeout."
 
 
 def unreachable(error: ConnectFailed) -> Down:
