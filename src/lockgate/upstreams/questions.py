@@ -101,7 +101,13 @@ class Questions:
         try:
             reply = await ask(asked.method, asked.params)
         except Exception:
-            reply = Failure(INTERNAL_ERROR, "The client could not be asked.", "gateway")
+            reply = Failure(
+                INTERNAL_ERROR,
+                "The client could not be asked.",
+                "gateway",
+                "gateway-crashed",
+                remedy="The gateway's log has the cause.",
+            )
         if isinstance(reply, Result):
             post(encode_result(asked.id, reply.raw.encode()))
         else:
