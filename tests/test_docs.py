@@ -157,7 +157,7 @@ def test_the_dependencies_are_those_that_are_explained() -> None:
 
 def test_the_table_in_the_first_steps_is_what_people_see(monkeypatch: pytest.MonkeyPatch) -> None:
     out = io.StringIO()
-    shown = Console(file=out, width=80, color_system=None, highlight=False)
+    shown = Console(file=out, width=90, color_system=None, highlight=False)
     monkeypatch.setattr(table, "console", lambda **_: shown)
     monkeypatch.setattr(table.sys.stderr, "isatty", lambda: True, raising=False)
     servers = [
