@@ -72,7 +72,11 @@ class GatewayLimits(Section):
         1000, 1, 1_000_000, "Calls running at once for one caller; equal to the total by default."
     )
     listen_streams: int = count(
-        1000, 1, 1_000_000, "Notification streams open at once; they count here and not as calls."
+        5000,
+        1,
+        1_000_000,
+        "Notification streams open at once, of clients of either era; they count here and not as "
+        "calls.",
     )
     backlog: int = count(
         256,
@@ -113,7 +117,7 @@ class ServerLimits(Section):
         200, 1, 100_000, "The most pages read of one list, so that no list is endless."
     )
     sessions: int = count(
-        1000,
+        10_000,
         1,
         100_000,
         "Sessions (or, with `isolation: session`, processes) kept for clients of this server.",

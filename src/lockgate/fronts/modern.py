@@ -37,6 +37,7 @@ class Modern:
         self._info = settings.server_info
         self._most_listens = settings.listens
         self._lifter = modern_in.Lifter()
+        self._notices = modern_dress.ListenNotices()
         self._listens: set[Running] = set()
         self._draining = False
 
@@ -87,10 +88,10 @@ class Modern:
     ) -> tuple[int, bytes]:
         if len(self._listens) >= self._most_listens:
             return 503, failure_error(message.id, _too_many(self._most_listens))
-        listen_id = message.id
+        listen_id, notices = message.id, self._notices
 
         def emit(notification: Notification) -> None:
-            running.event(modern_dress.listen_notice(notification, listen_id))
+            running.event(notices.notice(notification, listen_id))
 
         call = Call(
             method=LISTEN,
