@@ -3,6 +3,7 @@
     LockgateError            everything below; never raised itself
     ├── ConfigError          the configuration cannot be used; carries all findings at once
     ├── UnsafeBind           listening there would offer every tool to strangers
+    ├── UnfitCall            there is no such tool, or the arguments do not fit it
     ├── ServerUnavailable    no server could be reached that the command needs
     └── CallFailed           a call was refused or failed; carries the Failure
 
@@ -19,7 +20,14 @@ if TYPE_CHECKING:
     from lockgate.config.finding import Finding
     from lockgate.core.message import Failure
 
-__all__ = ["CallFailed", "ConfigError", "LockgateError", "ServerUnavailable", "UnsafeBind"]
+__all__ = [
+    "CallFailed",
+    "ConfigError",
+    "LockgateError",
+    "ServerUnavailable",
+    "UnfitCall",
+    "UnsafeBind",
+]
 
 
 class LockgateError(Exception):
@@ -51,6 +59,10 @@ class ConfigError(LockgateError):
 
 class UnsafeBind(LockgateError):
     """Listening on this address without authentication was refused."""
+
+
+class UnfitCall(LockgateError):
+    """No tool has this name, or its arguments are wrong; nothing was called."""
 
 
 class ServerUnavailable(LockgateError):

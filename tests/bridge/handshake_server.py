@@ -132,7 +132,12 @@ class OldServer(Scripted, OverHttp):
             stream = Sse(responder)
             responder.write(b": hello\n\n")
             session.streams.append(stream)
-            responder.on_close(lambda: session.streams.remove(stream))
+
+            def left() -> None:
+                session.streams.remove(stream)
+                stream.end()
+
+            responder.on_close(left)
             self.said["listening"].set()
         else:
             del self.sessions[session.name]

@@ -141,3 +141,110 @@ def test_a_crash_is_recorded_and_its_detail_stays_inside() -> None:
     assert (reply.origin, reply.policy, reply.reason) == ("policy", "scripted", "policy-crashed")
     assert "secret detail" not in reply.message + str(reply.remedy) + str(reply.data)
     assert [d.verdict for d in decisions] == ["crashed"]
+
+
+class Door:
+    """A gate that does what its script says, and counts who is inside."""
+
+    name: ClassVar[str] = "door"
+    stage: ClassVar[Stage] = Stage.ADMIT
+
+    def __init__(self, behaviour: str) -> None:
+        self.behaviour = behaviour
+        self.inside = 0
+
+    def concerns(self, method: str) -> bool:
+        return True
+
+    def enter(self, call: Call, /) -> Failure | None:
+        match self.behaviour:
+            case "refuse":
+                return REFUSED
+            case "raise":
+                raise ValueError("secret detail")
+            case "nonsense":
+                return DONE  # pyright: ignore[reportReturnType] - the point
+            case _:
+                self.inside += 1
+                return None
+
+    def leave(self, call: Call, /) -> None:
+        self.inside -= 1
+        if self.behaviour == "raise-after":
+            raise KeyError("late")
+
+
+DOORS = ["open", "refuse", "raise", "nonsense", "raise-after"]
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), st.sampled_from(BEHAVIOURS + DOORS)), max_size=8),
+    st.sampled_from(["answer", "raise", "cancel"]),
+)
+def test_gates_between_policies_are_total_and_closed_and_left_as_often_as_entered(
+    behaviours: list[tuple[bool, str]], inside: str
+) -> None:
+    async def inner(call: Call) -> Reply:
+        if inside == "raise":
+            raise RuntimeError("inner")
+        if inside == "cancel":
+            raise asyncio.CancelledError
+        return DONE
+
+    policies = [
+        Door(what) if door and what in DOORS else Scripted(what if what in BEHAVIOURS else "pass")
+        for door, what in behaviours
+    ]
+    decisions: list[Decision] = []
+    failures: list[Failure] = []
+    chain = compose(
+        policies,
+        inner,
+        lambda _, decision: decisions.append(decision),
+        lambda _, failure: failures.append(failure) or failure,
+    )
+    shut = [one for one in policies if one.behaviour not in {*LETS_THROUGH, "open", "raise-after"}]
+    shut += [
+        one for one in policies if isinstance(one, Scripted) and one.behaviour == "raise-after"
+    ]
+
+    async def play() -> Reply | None:
+        try:
+            return await chain(CALL)
+        except asyncio.CancelledError:
+            return None
+
+    reply = asyncio.run(play())
+    if inside == "cancel":
+        assert reply is None or isinstance(reply, Failure)
+    else:
+        assert (reply is DONE) == (not shut and inside == "answer")
+    assert all(one.inside == 0 for one in policies if isinstance(one, Door))
+    assert len(failures) == isinstance(reply, Failure)
+    if isinstance(reply, Failure) and inside == "answer":
+        assert any(one.verdict in {"refused", "crashed"} for one in decisions)
+
+
+def test_a_gate_that_refuses_is_named_and_those_before_it_are_left() -> None:
+    async def inner(call: Call) -> Reply:
+        raise AssertionError("nobody comes here")
+
+    class Second(Door):
+        name: ClassVar[str] = "second"
+
+    first, second, third = Door("open"), Second("refuse"), Door("open")
+    decisions: list[Decision] = []
+    chain = compose([first, second, third], inner, lambda _, decision: decisions.append(decision))
+    assert asked(chain(CALL)) is REFUSED
+    assert [(one.policy, one.verdict) for one in decisions] == [("second", "refused")]
+    assert (first.inside, third.inside) == (0, 0)
+
+
+def test_a_gate_that_breaks_has_refused_and_its_detail_stays_inside() -> None:
+    async def inner(call: Call) -> Reply:
+        return DONE
+
+    reply = asked(compose([Door("raise")], inner)(CALL))
+    assert isinstance(reply, Failure)
+    assert (reply.origin, reply.policy, reply.reason) == ("policy", "door", "policy-crashed")
+    assert "secret detail" not in reply.message + str(reply.remedy) + str(reply.data)

@@ -91,6 +91,7 @@ class FakeResponder:
         self.done = False
         self._changed = asyncio.Event()
         self._callback: Callable[[], None] | None = None
+        self.task: asyncio.Task[None] | None = None
 
     @property
     def started(self) -> bool:
@@ -225,7 +226,7 @@ class Play:
         self.clock = ManualClock()
         self.settings = ExchangeSettings(clock=self.clock, linger=0.0, **settings)
         self.exchange = Exchange(engine, self.settings)
-        self.tasks: list[asyncio.Task[None]] = []
+        self.tasks: list[asyncio.Future[None]] = []
         self.session: dict[bytes, bytes] = {}
 
     async def ask(self, request: HttpRequest) -> FakeResponder:
@@ -237,7 +238,7 @@ class Play:
     def begin(self, request: HttpRequest) -> FakeResponder:
         """The answer to a request that goes on."""
         responder = FakeResponder()
-        self.tasks.append(asyncio.create_task(self.exchange(request, responder)))
+        self.tasks.append(asyncio.ensure_future(self.exchange(request, responder)))
         return responder
 
     async def open(

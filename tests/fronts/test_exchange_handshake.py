@@ -489,3 +489,21 @@ def test_a_client_that_names_event_streams_first_gets_one() -> None:
             assert answer.events[0]["result"] == {"ok": True}
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":1e999}}',
+        b'{"jsonrpc":"2.0","id":1,"method":"logging/setLevel","params":{"level":1e999}}',
+        b'{"jsonrpc":"2.0","id":1,"method":"resources/subscribe","params":{"uri":1e999}}',
+    ],
+)
+def test_numbers_without_a_value_are_the_clients_mistake(body: bytes) -> None:
+    async def run() -> None:
+        async with playing() as play:
+            await play.open()
+            answer = await play.ask(http(body, play.session))
+            assert answer.json()["error"]["data"]["reason"] == "invalid-params"
+
+    asyncio.run(run())

@@ -349,7 +349,9 @@ def test_a_client_that_leaves_cancels_its_call(streaming: bool) -> None:
             answer.leave()
             await play.tasks[0]
             assert play.engine.cancelled == ["tools/call"]
-            assert not answer.done
+            assert answer.done, "the connection is let go"
+            assert b'"result"' not in answer.body
+            assert answer.status == (200 if streaming else 0)
             assert len(play.exchange.pulse) == 0
 
     asyncio.run(run())

@@ -9,6 +9,7 @@ import pytest
 
 from lockgate.core.message import Call, Failure, Notification, Reply, Result
 from lockgate.core.raw import Raw
+from lockgate.fronts import session_streams
 from tests.fronts.play import FakeEngine, FakeResponder, http, message, playing, result
 
 ACK = "notifications/subscriptions/acknowledged"
@@ -259,5 +260,43 @@ def test_other_methods_are_refused_with_what_is_allowed() -> None:
             answer = await play.ask(http(message("x"), method="PATCH"))
             assert answer.status == 405
             assert answer.headers[b"allow"] == b"GET, POST, DELETE"
+
+    asyncio.run(run())
+
+
+def test_a_stream_opens_once_its_servers_are_listened_to() -> None:
+    async def run() -> None:
+        acknowledge = asyncio.Event()
+
+        async def listen(call: Call) -> Reply:
+            await acknowledge.wait()
+            call.emit(Notification(ACK, Raw.of({})))
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        async with playing(FakeEngine().on("subscriptions/listen", listen)) as play:
+            await play.open()
+            stream = play.begin(play.get())
+            await play.engine.called(2)
+            await settle()
+            assert not stream.started
+            acknowledge.set()
+            await stream.until(lambda it: it.started)
+            assert stream.status == 200
+
+    asyncio.run(run())
+
+
+def test_a_stream_opens_although_a_server_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_streams, "HEARD_WITHIN", 0.01)
+
+    async def run() -> None:
+        async def never(_: Call) -> Reply:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        async with playing(FakeEngine().on("subscriptions/listen", never)) as play:
+            await play.open()
+            assert (await play.ask(play.get())).status == 200
 
     asyncio.run(run())

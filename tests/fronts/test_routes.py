@@ -31,7 +31,11 @@ def ask(
     routes = Routes({"/mcp": serve}, RouteSettings(**options))
     responder = FakeResponder()
     request = HttpRequest(method=method, path=path, query=query, headers=headers, repeated=repeated)
-    asyncio.run(routes(request, responder))
+
+    async def ask() -> None:
+        await routes(request, responder)
+
+    asyncio.run(ask())
     return responder
 
 

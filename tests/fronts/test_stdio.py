@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from lockgate.core.message import Call, Notification, Reply
 from lockgate.core.raw import Raw
+from lockgate.fronts.settings import ExchangeSettings
 from lockgate.fronts.stdio import StdioFront
 from tests.fronts.play import META, FakeEngine, message, result
 
@@ -251,6 +253,78 @@ def test_who_does_not_read_is_not_read_from() -> None:
             pipe.open.set()
             for n in range(50):
                 assert (await pipe.hear())["id"] == n
+
+    asyncio.run(run())
+
+
+def test_who_reads_nothing_is_given_up_when_too_much_waits(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Notifications wait for nobody, so they have a bound in bytes."""
+    settings = ExchangeSettings(unsent_bytes=100_000)
+    note = Notification("notifications/message", Raw.of({"level": "info", "data": "x" * 1000}))
+
+    async def run() -> None:
+        async def act(call: Call) -> Reply:
+            while True:
+                call.emit(note)
+                await asyncio.sleep(0)
+
+        pipe = Pipe()
+        front = StdioFront(FakeEngine().on("tools/call", act), settings, grace=1000)
+        level = {"io.modelcontextprotocol/logLevel": "debug"}
+        pipe.say(message("tools/call", {"name": "x", "_meta": {**META, **level}}, 1))
+        async with asyncio.timeout(20):
+            serving = asyncio.create_task(front.serve(pipe.input, pipe))
+            while pipe.silent:  # noqa: ASYNC110 - looking takes nothing out
+                await asyncio.sleep(0)
+            pipe.open.clear()
+            await serving
+        assert 90 <= pipe._lines.qsize() < 200
+
+    logging.getLogger("lockgate").propagate = True
+    asyncio.run(run())
+    assert "unsent_bytes" in caplog.text
+
+
+def test_who_reads_is_not_given_up_however_much_there_is() -> None:
+    settings = ExchangeSettings(unsent_bytes=100_000)
+    note = Notification("notifications/message", Raw.of({"level": "info", "data": "x" * 1000}))
+
+    async def run() -> None:
+        async def act(call: Call) -> Reply:
+            for _ in range(1000):
+                call.emit(note)
+                await asyncio.sleep(0)
+            return result({"done": True})
+
+        engine = FakeEngine().on("tools/call", act)
+        async with serving(engine, settings=settings) as pipe:
+            level = {"io.modelcontextprotocol/logLevel": "debug"}
+            pipe.say(message("tools/call", {"name": "x", "_meta": {**META, **level}}, 1))
+            heard = [await pipe.hear() for _ in range(1001)]
+            assert heard[-1]["result"]["done"] is True
+
+    asyncio.run(run())
+
+
+def test_many_large_answers_wait_for_a_slow_reader_one_by_one() -> None:
+    settings = ExchangeSettings(unsent_bytes=100_000)
+
+    async def run() -> None:
+        async def act(_: Call) -> Reply:
+            return result({"text": "x" * 90_000})
+
+        engine = FakeEngine().on("tools/call", act)
+        async with serving(engine, settings=settings) as pipe:
+            pipe.say(*(modern("tools/call", {"name": "x"}, number) for number in range(20)))
+            await engine.called()
+            pipe.open.clear()
+            for _ in range(50):
+                await asyncio.sleep(0)
+            assert pipe._lines.qsize() < 4
+            pipe.open.set()
+            assert {(await pipe.hear())["id"] for _ in range(20)} == set(range(20))
 
     asyncio.run(run())
 

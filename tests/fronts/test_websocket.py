@@ -284,6 +284,76 @@ def test_a_silent_client_is_pinged_and_then_given_up() -> None:
     within(body)
 
 
+PING = msgspec.json.encode(message("ping"))
+SLOW = {
+    "a frame byte by byte": (bytes((0x81, 0x80 | len(PING))) + b"\0\0\0\0", [b" "] * 5),
+    "a message in fragments": (b"\x01\x80\0\0\0\0", [b"\x00\x81\0\0\0\0 "] * 5),
+    "fragments between pings": (b"\x01\x80\0\0\0\0", [b"\x89\x80\0\0\0\0"] * 5),
+}
+
+
+@pytest.mark.parametrize("way", SLOW)
+def test_a_message_has_its_time_however_lively_its_sender(way: str) -> None:
+    start, drops = SLOW[way]
+
+    async def body(world: World) -> None:
+        play = world.play
+        reader, writer = await asyncio.open_connection("127.0.0.1", world.port)
+        writer.write(upgrade())
+        assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
+        whole = bytes((0x81, 0x80 | len(PING))) + b"\0\0\0\0" + PING
+        for _ in range(3):  # whole messages, for longer than one of them may take
+            writer.write(whole)
+            assert b"result" in await reader.readuntil(b"}}")
+            play.clock.advance(10)
+            play.exchange.pulse.beat()
+        [socket] = play.exchange.websocket._sockets
+        heard = socket._heard
+        writer.write(start)
+        for drop in drops:
+            writer.write(drop)
+            while socket._heard == heard and socket._closed_at is None:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)  # nothing tells when the kernel has delivered
+            heard = socket._heard
+            play.clock.advance(8)
+            play.exchange.pulse.beat()
+        said = await reader.readuntil(b"arrive.")
+        assert (1008).to_bytes(2, "big") + b"The message took too long" in said
+        writer.transport.abort()
+        await world.none_left()
+
+    within(body)
+
+
+def test_messages_that_wait_are_bounded_in_bytes() -> None:
+    """Who leaves answers unread is not read from: few large messages are enough for that."""
+
+    async def act(_: Call) -> Reply:
+        return result({"text": "x" * 400_000})
+
+    async def body(world: World) -> None:
+        client = await world.open()
+        [socket] = world.play.exchange.websocket._sockets
+        client.transport.pause_reading()
+        big = message("tools/call", {"name": "x", "arguments": {"a": "y" * 90_000}}, 0)
+
+        async def feed() -> None:
+            for number in range(100):
+                await say(client, {**big, "id": number})
+
+        feeding = asyncio.create_task(feed())
+        while not socket._paused:  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0.001)
+        assert socket._waiting_bytes < 100_000 + 512 * 1024
+        assert len(socket._waiting) < 64
+        feeding.cancel()
+        client.transport.abort()
+        await world.none_left()
+
+    limits = HttpLimits(unsent_bytes=256 * 1024 * 1024)
+    within(body, {"tools/call": act}, limits, message_bytes=100_000)
+
+
 def upgrade(**changes: bytes) -> bytes:
     headers = {b"host": b"localhost", **UPGRADE}
     headers.update({name.replace("_", "-").encode(): value for name, value in changes.items()})

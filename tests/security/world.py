@@ -12,6 +12,7 @@ from typing import Any
 from lockgate.config.model import Config
 from lockgate.fronts.http import HttpRequest, Responder
 from lockgate.gateway.app import Gateway
+from tests.bridge.clients import in_header
 from tests.bridge.scripted_http import JSON, OverHttp, Sse
 
 Json = dict[str, Any]
@@ -213,7 +214,8 @@ def modern(method: str, params: Json | bytes | None) -> tuple[bytes, dict[str, A
         "Mcp-Method": method,
     }
     if method in NAMED:
-        headers["Mcp-Name"] = json.loads(params).get(NAMED[method])
+        name = json.loads(params).get(NAMED[method])
+        headers["Mcp-Name"] = in_header(name) if isinstance(name, str) else name
     return body, headers
 
 
@@ -250,10 +252,15 @@ def unchunked(data: bytes) -> bytes:
 
 @asynccontextmanager
 async def gateway(
-    servers: dict[str, Json], *, settled: bool = True, **settings: Any
+    servers: dict[str, Json],
+    *,
+    settled: bool = True,
+    secrets: frozenset[str] = frozenset(),
+    **settings: Any,
 ) -> AsyncIterator[World]:
-    """A gateway in front of these entries."""
-    made = Gateway(Config.model_validate({"servers": servers, "lockgate": settings}))
+    """A gateway in front of these entries; `secrets` are the values nobody may be shown."""
+    config = Config.model_validate({"servers": servers, "lockgate": settings})
+    made = Gateway(config.with_secrets(secrets))
     try:
         await made.start()
         if settled:
@@ -265,13 +272,15 @@ async def gateway(
 
 
 @asynccontextmanager
-async def before(*peers: Peer, server: Json | None = None, **settings: Any) -> AsyncIterator[World]:
-    """A gateway in front of these peers; `server` is added to each one's entry."""
+async def before(
+    *peers: Peer, server: Json | None = None, more: Json | None = None, **settings: Any
+) -> AsyncIterator[World]:
+    """A gateway in front of these peers; `server` is added to each one's entry, `more` to all."""
     for peer in peers:
         [(_, peer.port)] = await peer.http.start("127.0.0.1", 0)
     entries = {peer.name: {"url": peer.url, "era": "modern", **(server or {})} for peer in peers}
     try:
-        async with gateway(entries, **settings) as world:
+        async with gateway({**entries, **(more or {})}, **settings) as world:
             yield world
     finally:
         for peer in peers:

@@ -1,14 +1,15 @@
 """Upstream toward servers of the handshake era: what comes on the standing stream."""
 
 import asyncio
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from lockgate.core.message import Failure, Reply, Result
 from lockgate.core.raw import Raw
+from lockgate.upstreams import http_handshake
 from tests.upstreams.calls import Heard, eventually, good, run, upstream
-from tests.upstreams.old_calls import ELICIT, FIRST, done, old
+from tests.upstreams.old_calls import DONE, ELICIT, FIRST, done, old
 from tests.upstreams.old_server import OldServer
 from tests.upstreams.scripted import Answer, Asked
 
@@ -201,5 +202,62 @@ def test_watchers_hear_of_changed_lists() -> None:
                 server.gets["s2"].note("notifications/tools/list_changed")
             await news.wait()
             assert seen[2] == "tools"
+
+    run(test())
+
+
+def test_a_watch_the_server_refused_is_tried_again() -> None:
+    class Overrun(OldServer):
+        refused: ClassVar[list[Asked]] = []
+
+        async def _handle(self, asked: Asked, answer: Answer) -> None:
+            if asked.method == "initialize" and len(self.sessions) == 1 and not self.refused:
+                self.refused.append(asked)
+                answer.json({}, 503)
+                return
+            await super()._handle(asked, answer)
+
+    async def test() -> None:
+        async with Overrun(done) as server, upstream(server.url) as one:
+            subjects: list[str] = []
+            one.watch(lambda changed: subjects.append(changed.subject))
+            good(await one.send(old()))
+            await eventually(lambda: "s2" in server.gets)
+            assert server.refused
+            server.gets["s2"].note("notifications/tools/list_changed")
+            await eventually(lambda: "tools" in subjects)
+
+    run(test())
+
+
+def test_what_a_server_asks_on_its_standing_stream_at_once_is_not_lost() -> None:
+    async def script(asked: Asked, answer: Answer) -> None:
+        server: OldServer = script.server  # type: ignore[attr-defined]
+        server.gets["s1"].event({"jsonrpc": "2.0", "id": "q0", **ELICIT})
+        await eventually(lambda: server.answers)
+        answer.result(DONE)
+
+    async def test() -> None:
+        async with OldServer(script) as server, upstream(server.url) as one:
+            script.server = server  # type: ignore[attr-defined]
+            reply = await one.send(old(caps={"elicitation": {}}))
+            assert isinstance(reply, Result)
+            assert list(reply.raw["inputRequests"].values()) == [ELICIT]
+
+    run(test())
+
+
+def test_a_standing_stream_that_does_not_come_is_waited_for_only_a_moment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(http_handshake, "STAND_BY", 0.01)
+
+    class Mute(OldServer):
+        async def _get(self, session: str, asked: Asked, answer: Answer) -> None:
+            await answer.gone()
+
+    async def test() -> None:
+        async with Mute(done) as server, upstream(server.url) as one:
+            good(await one.send(old(caps={"elicitation": {}})))
 
     run(test())

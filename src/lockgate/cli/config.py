@@ -1,6 +1,6 @@
 """`lockgate config check|show|schema|import`.
 
-Must not know: the gateway. These commands start nothing.
+Must not know: how the gateway runs. These commands start nothing.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from lockgate.config.gather import Gathered, Line, gather, write, written
 from lockgate.config.load import examine
 from lockgate.config.schema import schema as written_schema
 from lockgate.errors import ConfigError, LockgateError
+from lockgate.gateway.launches import review_launches
 
 _json_flag = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 
@@ -39,6 +40,7 @@ def command() -> None:
 def check(config: Path, as_json: bool) -> int:
     """Say what is wrong with CONFIG, where, and what to do (exit code 2 on errors)."""
     loaded = examine(config, os.environ)
+    review_launches(loaded)
     findings = loaded.findings.ordered()
     if as_json:
         click.echo(json.dumps(msgspec.to_builtins(findings), indent=2, ensure_ascii=False))

@@ -17,7 +17,7 @@ INTERRUPTED: Final = 130
 EXITS: Final[dict[int, str]] = {
     OK: "done; for `up`: stopped in an orderly way, by SIGTERM or Ctrl-C",
     FAILED: "failed while running; the message says why",
-    USAGE: "wrong usage or configuration; nothing was started",
+    USAGE: "wrong usage or configuration; nothing was served or called",
     UNAVAILABLE: "a server that was needed could not be started or reached",
     TOOL_ERROR: "the tool ran and reported an error",
     INTERRUPTED: "interrupted; for `up`: a second signal ended it at once",

@@ -26,7 +26,10 @@ KINDS: Final[dict[str, tuple[Severity, str]]] = {
     "input-variable": ("error", "`${input:…}` asks a person in VS Code; nobody is asked here."),
     "variable-unknown": ("warning", "A `${…}` of a form that is not expanded; it is left as is."),
     "path-missing": ("error", "A directory or file the configuration names does not exist."),
-    "command-missing": ("warning", "The program to start is not on PATH."),
+    "command-missing": ("warning", "The program to start is not found, or may not be executed."),
+    "shell": ("warning", "The program is a shell, which runs whatever its arguments expand to."),
+    "inline-code": ("warning", "An interpreter gets its program as text among its arguments."),
+    "unpinned-package": ("info", "The newest version of a package is downloaded and run."),
     "unsafe-env": ("error", "A variable would change what code the child runs."),
     "cleartext": ("warning", "Headers travel unencrypted to another machine."),
     "readable-secret": (

@@ -111,10 +111,13 @@ class ServerLimits(Section):
         10_000,
         1,
         1_000_000,
-        "The most tools, resources or prompts taken from this server; the rest is left out.",
+        "The most tools, resources or prompts in a list of this server; a longer list is refused.",
     )
     list_pages: int = count(
-        200, 1, 100_000, "The most pages read of one list, so that no list is endless."
+        200,
+        1,
+        100_000,
+        "The most pages of one list; a longer list is refused, so that none is endless.",
     )
     sessions: int = count(
         10_000,

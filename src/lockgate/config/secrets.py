@@ -74,7 +74,7 @@ def masked_args(args: Sequence[str]) -> list[str]:
     hide = False
     for arg in args:
         shown.append(masked(arg) if hide else masked_arg(arg))
-        hide = arg.startswith("-") and "=" not in arg and secret_name(arg)
+        hide = _announces(arg)
     return shown
 
 
@@ -117,11 +117,33 @@ def secrets_of(named: Iterable[tuple[str, str]], texts: Iterable[str]) -> frozen
     found: set[str] = set()
     for name, value in named:
         found |= values_in(name, value)
+    announced = False
     for text in texts:
-        found |= set(_secret_value.findall(text))
+        found |= set(_secret_value.findall(text)) | _named_in(text)
+        if announced:
+            found.add(text)
+        announced = _announces(text)
         if "://" in text:
             found.add(_password(text))
     return frozenset(value for value in found if len(value) >= SHORTEST)
+
+
+def _announces(arg: str) -> bool:
+    """Whether the argument after this one is a secret, as after `--token`."""
+    return arg.startswith("-") and "=" not in arg and secret_name(arg)
+
+
+def _named_in(text: str) -> set[str]:
+    """What `--token=…`, `KEY=…`, `Header: …` and secret parameters of a URL hold."""
+    found: set[str] = set()
+    for pattern in (_flag, _assignment, _header):
+        named = pattern.fullmatch(text)
+        if named and secret_name(named[1]):
+            found |= values_in(named[1], named[3])
+    for _, name, value in _query.findall(text):
+        if secret_name(name):
+            found |= {value, unquote(value)}
+    return found
 
 
 def _password(url: str) -> str:

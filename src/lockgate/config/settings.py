@@ -66,9 +66,15 @@ class SessionSettings(Section):
         """
         keys = [decode_key(key.get_secret_value(), "a session key") for key in self.keys]
         if self.keys_file is not None:
-            for number, line in enumerate(self.keys_file.read_text().splitlines(), 1):
-                if line.strip() and not line.startswith("#"):
-                    keys.append(decode_key(line.strip(), f"line {number} of session.keys_file"))
+            found = [
+                decode_key(line.strip(), f"line {number} of session.keys_file")
+                for number, line in enumerate(self.keys_file.read_text().splitlines(), 1)
+                if line.strip() and not line.startswith("#")
+            ]
+            if not found:
+                # Random keys in their place would be nobody else's, and nobody would be told.
+                raise ValueError("session.keys_file holds no key")
+            keys += found
         return keys
 
 

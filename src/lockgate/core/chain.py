@@ -5,43 +5,99 @@ Must not know: any particular policy, transports, config.
 Two properties hold for every list of policies and every behaviour of theirs. *Total*: awaiting the
 chain gives a Reply, or re-raises a cancellation, and nothing else. *Closed*: a Result comes out
 only if every policy on the way let it through; a policy that raises, or returns something that is
-no Reply, has refused.
+no Reply, has refused. Each step of a chain is a coroutine that waits for the next, and a waiting
+coroutine costs time and memory, so what can do without one (`Gate`) has none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from time import perf_counter
 
 from lockgate.core.message import Call, Failure, Reply, Result
-from lockgate.core.policy import CallNext, Decision, Observe, Policy
+from lockgate.core.policy import CallNext, Decision, Gate, Observe, Policy
 
 INTERNAL_ERROR = -32603
 
 
 def compose(
-    policies: Iterable[Policy], inner: CallNext, observe: Observe | None = None
+    policies: Iterable[Policy | Gate],
+    inner: CallNext,
+    observe: Observe | None = None,
+    failed: Callable[[Call, Failure], Failure] | None = None,
 ) -> CallNext:
     """Wrap `inner` in `policies`, ordered by stage and, within a stage, as given.
 
     Returns a handler with the two properties above. `observe` gets one `Decision` for each policy
-    that refused, answered, changed or broke something.
+    that refused, answered, changed or broke something; `failed` turns each Failure that comes out
+    into the one the caller sees, and must not raise.
     """
-    handler = _guard_inner(inner)
-    ordered = sorted(policies, key=lambda policy: policy.stage)
-    for policy in ordered[::-1]:
-        handler = _guard(policy, handler, observe)
+    handler, gates = inner, list[Gate]()
+    wrapped = False
+    for policy in sorted(policies, key=lambda policy: policy.stage)[::-1]:
+        if isinstance(policy, Gate):
+            gates.insert(0, policy)
+            continue
+        if gates or not wrapped:
+            handler = _guard_gates(tuple(gates), handler, observe, None)
+        handler, gates, wrapped = _guard(policy, handler, observe), [], True
+    if gates or failed is not None or not wrapped:
+        handler = _guard_gates(tuple(gates), handler, observe, failed)
     return handler
 
 
-def _guard_inner(inner: CallNext) -> CallNext:
+def _guard_gates(
+    gates: tuple[Gate, ...],
+    call_next: CallNext,
+    observe: Observe | None,
+    failed: Callable[[Call, Failure], Failure] | None,
+) -> CallNext:
+    """Gates side by side, and whatever `call_next` does made a Reply."""
+
     async def run(call: Call) -> Reply:
+        entered = 0
         try:
-            return _reply(await inner(call), None)
+            for gate in gates:
+                refusal = gate.enter(call)
+                if refusal is not None:
+                    reply = _refused(gate, refusal)
+                    break
+                entered += 1
+            else:
+                reply = await call_next(call)
         except Exception as error:
-            return _broken(None, repr(error))
+            # The gate after the last that was entered broke, if there is one.
+            reply = _broken(gates[entered].name if entered < len(gates) else None, repr(error))
+        finally:
+            if entered:
+                _leave(gates[:entered], call, observe)
+        if reply.__class__ is Result:
+            return reply
+        reply = _reply(reply, None)
+        if isinstance(reply, Failure):
+            if entered < len(gates) and observe is not None:
+                observe(call, _decision(gates[entered].name, False, reply, 0.0))
+            if failed is not None:
+                return failed(call, reply)
+        return reply
 
     return run
+
+
+def _refused(gate: Gate, refusal: object) -> Failure:
+    if isinstance(refusal, Failure):
+        return refusal
+    return _broken(gate.name, f"refused with {type(refusal).__name__}, which is no Failure")
+
+
+def _leave(gates: tuple[Gate, ...], call: Call, observe: Observe | None) -> None:
+    """Whoever let the call in learns that it is over, even when another of them breaks."""
+    for gate in gates:
+        try:
+            gate.leave(call)
+        except Exception:
+            if observe is not None:
+                observe(call, Decision(gate.name, "crashed", 0.0, "policy-crashed"))
 
 
 def _guard(policy: Policy, call_next: CallNext, observe: Observe | None) -> CallNext:
@@ -59,7 +115,8 @@ def _guard(policy: Policy, call_next: CallNext, observe: Observe | None) -> Call
         except Exception as error:
             reply = _broken(policy.name, repr(error))
         if observe is not None and not (passed and reply is passed[-1]):
-            observe(call, _decision(policy, bool(passed), reply, started))
+            milliseconds = (perf_counter() - started) * 1000
+            observe(call, _decision(policy.name, bool(passed), reply, milliseconds))
         return reply
 
     return run
@@ -71,12 +128,11 @@ def _reply(answer: object, policy: str | None) -> Reply:
     return _broken(policy, f"returned {type(answer).__name__}, which is no Reply")
 
 
-def _decision(policy: Policy, passed: bool, reply: Reply, started: float) -> Decision:
-    milliseconds = (perf_counter() - started) * 1000
+def _decision(policy: str, passed: bool, reply: Reply, milliseconds: float) -> Decision:
     if isinstance(reply, Failure):
         verdict = "crashed" if reply.reason == "policy-crashed" else "refused"
-        return Decision(policy.name, verdict, milliseconds, reply.reason)
-    return Decision(policy.name, "changed" if passed else "answered", milliseconds)
+        return Decision(policy, verdict, milliseconds, reply.reason)
+    return Decision(policy, "changed" if passed else "answered", milliseconds)
 
 
 def _broken(policy: str | None, cause: str) -> Failure:

@@ -11,7 +11,7 @@ from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 import msgspec
 
-from lockgate.core.message import Call, Reply
+from lockgate.core.message import Call, Failure, Reply
 
 CallNext = Callable[[Call], Awaitable[Reply]]
 
@@ -52,6 +52,29 @@ class Policy(Protocol):
 
     def concerns(self, method: str) -> bool:
         """Whether calls of this method need this policy; asked once, when chains are compiled."""
+        ...
+
+
+@runtime_checkable
+class Gate(Protocol):
+    """A policy that lets calls in or refuses them, and touches neither them nor their replies.
+
+    It never waits, so that however many gates stand side by side cost one step of the chain.
+    """
+
+    name: ClassVar[str]
+    stage: ClassVar[Stage]
+
+    def enter(self, call: Call, /) -> Failure | None:
+        """None lets the call in; a Failure is why not."""
+        ...
+
+    def leave(self, call: Call, /) -> None:
+        """A call that was let in is over, in whatever way."""
+        ...
+
+    def concerns(self, method: str) -> bool:
+        """As `Policy.concerns`."""
         ...
 
 

@@ -135,11 +135,25 @@ class Raw(Mapping[str, Any]):
         """The object as JSON bytes."""
         if self._members is None:
             return b"{}" if self._bytes is None else self._bytes
-        parts: list[bytes | msgspec.Raw] = []
-        for key, value in self._written().items():
-            parts += (_keys.get(key) or _key(key), value)
         # Each key is written with a comma before it; the first one's makes room for the brace.
+        return b"{" + b"".join(self._parts(self._members))[1:] + b"}"
+
+    def encode_with(self, key: str, value: bytes) -> bytes:
+        """As `encode`, with one more member, or another in its place; `value` is JSON bytes."""
+        members = self._members or self._split()
+        if key in members:
+            return self.with_members({key: value}).encode()
+        parts = self._parts(members)
+        parts += (_keys.get(key) or _key(key), value)
         return b"{" + b"".join(parts)[1:] + b"}"
+
+    def _parts(self, members: Members) -> list[bytes | msgspec.Raw]:
+        seen = self._seen
+        parts: list[bytes | msgspec.Raw] = []
+        for key, value in members.items():
+            written = _encode(seen[key]) if key in seen else value
+            parts += (_keys.get(key) or _key(key), written)
+        return parts
 
     def __repr__(self) -> str:
         """Names the members, never their values: params may hold secrets."""

@@ -82,7 +82,7 @@ def head(
 
 def refusal(status: int, message: str, date: bytes) -> bytes:
     """A whole closing answer with a JSON body, for what never reaches a handler."""
-    body = msgspec.json.encode({"error": message})
+    body = refusal_body(status, message)
     return (
         b"%bcontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%b"
         % (
@@ -93,12 +93,33 @@ def refusal(status: int, message: str, date: bytes) -> bytes:
     )
 
 
+_LIMITS: Final = {
+    408: ("request-too-slow", "header_timeout and body_timeout"),
+    413: ("body-too-large", "body_bytes"),
+    414: ("target-too-long", "target_bytes"),
+    431: ("headers-too-large", "header_bytes and header_count"),
+    503: ("too-many-connections", "connections"),
+}
+
+
+def refusal_body(status: int, message: str) -> bytes:
+    """What is wrong with a request as a whole, and which setting bounds it, if one does."""
+    error = {"reason": "bad-request", "message": message}
+    if status in _LIMITS:
+        reason, setting = _LIMITS[status]
+        error |= {"reason": reason, "remedy": f"The bound is lockgate.limits: {setting}."}
+    return msgspec.json.encode({"error": error})
+
+
 class Answer:
     """One answer on one connection. See `Responder` for what each call means.
 
     keep_alive  the connection may carry another request after this one.
     http10      the client speaks HTTP/1.0: no chunks, and keep-alive has to be said.
     task        the handler at work on it.
+
+    Whoever holds the answer is let go of when it is complete: it refers back here, and what a call
+    leaves behind shall need no garbage collector.
     """
 
     __slots__ = (
@@ -146,8 +167,9 @@ class Answer:
         if self._gone:
             self._begun = self._done = True
             return
-        top = head(status, headers, self._line.state.date, _AND_LENGTH)
+        top = self._head(status, headers)
         self._begun = self._done = True
+        self._callback = None
         if status in _BODILESS:
             body = b""
             length = b"content-length: 0\r\n" if status == HTTPStatus.RESET_CONTENT else b""
@@ -162,6 +184,17 @@ class Answer:
             self._line.put(top)
             self._line.put(body)
         self._line.finished(self)
+
+    def _head(self, status: int, headers: Headers) -> bytes:
+        """The head of a whole answer; nearly always that of the answer before it."""
+        state = self._line.state
+        kept = state.kept_head
+        if kept is not None and kept[0] == status and kept[1] is headers:
+            return kept[2]
+        written = head(status, headers, state.date, _AND_LENGTH)
+        if isinstance(headers, tuple):
+            state.kept_head = status, headers, written
+        return written
 
     def start(self, status: int, headers: Headers) -> None:
         """See `Responder.start`. Raises RuntimeError, ValueError."""
@@ -237,6 +270,7 @@ class Answer:
             self.abort()
             raise RuntimeError("less was written than Content-Length said")
         self._done = True
+        self._callback = None
         last = b"0\r\n\r\n" if self._chunked and not self._bare else b""
         if self._held or last:
             self._line.put(self._held + last)

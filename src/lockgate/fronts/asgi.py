@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from lockgate.fronts.answer import head
+from lockgate.fronts.answer import head, refusal_body
 from lockgate.fronts.http import Handler, Headers, HttpLimits, HttpRequest, Passage, Tunnel
 from lockgate.fronts.screen import Refused, check_host
 
@@ -80,6 +80,7 @@ class AsgiAnswer:
         "_loop",
         "_unsent",
         "_wake",
+        "task",
     )
 
     def __init__(self, *, bare: bool, unsent_bytes: int) -> None:
@@ -90,6 +91,7 @@ class AsgiAnswer:
         self._wake: asyncio.Future[None] | None = None
         self._unsent = 0
         self._begun = self._done = self._gone = False
+        self.task: asyncio.Task[None] | None = None
         self._callback: Callable[[], None] | None = None
 
     @property
@@ -212,7 +214,8 @@ async def _serve(
     try:
         request = await _request(scope, receive, limits.body_bytes)
     except Refused as refused:
-        answer.fail(refused.status, refused.message)
+        body = refusal_body(refused.status, refused.message)
+        answer.send(refused.status, ((b"content-type", b"application/json"),), body)
         await answer.pump(send)
         return
     except _ClientGone:

@@ -224,8 +224,12 @@ class Connection(asyncio.Protocol):
         if not answer.keep_alive or self.state.draining:
             self._closing = True
             self._transport.close()
-        elif not self._clogged:
+        elif self._clogged:
+            return
+        elif self._queue or self._unread or self._eof:
             self._proceed()
+        else:
+            self._arm()
 
     def take_over(self, answer: Answer, tunnel: Tunnel) -> Passage | None:
         """See `Line.take_over`."""
@@ -355,4 +359,5 @@ async def _serve(state: ServerState, answer: Answer) -> None:
         if answer.task is not None:
             state.tasks.discard(answer.task)
             answer.task = None
-        state.left()
+        if state.emptied is not None:
+            state.left()

@@ -43,6 +43,8 @@ from lockgate.wire.jsonrpc import (
 from lockgate.wire.modern_in import Refusal
 
 log: Final = logging.getLogger("lockgate.fronts")
+APART: Final = 0.005
+"""Seconds between the last notification of a request and its answer, at least."""
 MOST_RUNNING: Final = 256
 Items = Sequence[Message | Malformed]
 
@@ -95,6 +97,7 @@ class Conversation:
         self._modern: dict[RequestId, Running] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._settling = False
+        self._turn = asyncio.Lock()
 
     async def take(self, data: bytes) -> None:
         """Take what the client sent; answers come on the line when they are there."""
@@ -118,11 +121,7 @@ class Conversation:
         else:
             message = decode(data)
         if too_deep(data, depth):
-            raise Malformed(
-                INVALID_REQUEST,
-                f"The message nests deeper than {depth} levels.",
-                getattr(message, "id", None),
-            )
+            raise nests_too_deep(depth, getattr(message, "id", None))
         return message
 
     def _batches(self) -> bool:
@@ -158,6 +157,7 @@ class Conversation:
         running = _OnLine(self._line)
         try:
             body = await self._response(request, running)
+            await running.apart()
         except asyncio.CancelledError:
             if not running.settle():
                 raise
@@ -167,7 +167,16 @@ class Conversation:
         except Exception:
             log.exception("the request %s could not be answered", request.method[:64])
             body = failure_error(request.id, _broken())
-        self._line.write(body)
+        await self._say(body)
+
+    async def _say(self, answer: bytes) -> None:
+        """Give an answer to the line: one after another, as the client takes them.
+
+        Written all at once, many large answers would look like a client that reads nothing.
+        """
+        async with self._turn:
+            await self._line.flush()
+            self._line.write(answer)
         await self._line.flush()
 
     async def _batch(self, items: Items) -> None:
@@ -176,8 +185,7 @@ class Conversation:
             items, self._response, self._other, lambda: _OnLine(self._line), answers.append
         )
         if answers:
-            self._line.write(batch.joined(answers))
-            await self._line.flush()
+            await self._say(batch.joined(answers))
 
     async def _response(self, request: Request, running: Running) -> bytes:
         core = self._core
@@ -201,7 +209,7 @@ class Conversation:
             return failure_error(request.id, taken)
         self._modern[request.id] = running
         try:
-            lifted = core.lift(request)
+            lifted = core.lift(request.params)
             modern_in.check_served(lifted.client.protocol_version)
             modern_in.check_method(request.method)
             return (await core.run(request, lifted, running, self._facts))[1]
@@ -276,18 +284,46 @@ class Conversation:
 class _OnLine(Running):
     """A request whose notifications go out on the line among all others."""
 
-    __slots__ = ("_line",)
+    __slots__ = ("_line", "_said")
 
     def __init__(self, line: Line) -> None:
         super().__init__()
         self._line = line
+        self._said = -APART
 
     def event(self, message: bytes, /) -> None:
         """See `Running.event`."""
+        self._said = asyncio.get_running_loop().time()
         self._line.write(message)
+
+    async def apart(self) -> None:
+        """Give the client a moment for what was said last, before the answer follows.
+
+        Official TypeScript clients of the 1.x line forget who wanted progress as they read the
+        answer, and only then look at the progress that came in the same piece.
+        """
+        left = self._said + APART - asyncio.get_running_loop().time()
+        if left > 0:
+            await asyncio.sleep(left)
 
     def close(self) -> None:
         """Nothing to close: the line is everybody's."""
+
+
+_ONE: Final = "Send one JSON-RPC 2.0 message at a time."
+
+
+class OverLimit(Malformed):
+    """A message over a bound; `remedy` names the setting."""
+
+    def __init__(self, message: str, setting: str, request_id: RequestId | None = None) -> None:
+        super().__init__(INVALID_REQUEST, message, request_id)
+        self.remedy = f"The bound is lockgate.limits.{setting}."
+
+
+def nests_too_deep(depth: int, request_id: RequestId | None) -> OverLimit:
+    """A message with more levels of arrays and objects than are taken."""
+    return OverLimit(f"The message nests deeper than {depth} levels.", "json_depth", request_id)
 
 
 def malformed(error: Malformed) -> bytes:
@@ -297,7 +333,7 @@ def malformed(error: Malformed) -> bytes:
         error.message,
         "client",
         "malformed-message",
-        remedy="Send one JSON-RPC 2.0 message at a time.",
+        remedy=error.remedy if isinstance(error, OverLimit) else _ONE,
     )
     return failure_error(error.id, failure)
 

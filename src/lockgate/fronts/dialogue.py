@@ -11,7 +11,7 @@ remembered.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Coroutine, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final
@@ -191,11 +191,18 @@ class Dialogue:
             return await listening.subscribe(uri) or _DONE
         return await listening.unsubscribe(uri) or _DONE
 
-    def listen(self, session: Session) -> None:
-        """Have the session hear what servers say outside of any request."""
+    def listen(self, session: Session) -> asyncio.Event:
+        """Have the session hear what servers say outside of any request.
+
+        The result is set once it does, or cannot.
+        """
+        heard = asyncio.Event()
         listening = session.listen(partial(self._listen, session), self._settings)
-        if not listening.active:
-            self._later(_ignore(listening.ensure()))
+        if listening.active:
+            heard.set()
+        else:
+            self._later(_then(listening.ensure(), heard))
+        return heard
 
     async def _listen(self, session: Session, params: Raw, emit: Emit) -> Reply:
         call = Call(
@@ -267,8 +274,15 @@ class Dialogue:
         await asyncio.gather(*self._background, return_exceptions=True)
 
 
-async def _ignore(work: Coroutine[Any, Any, object]) -> None:
+async def _ignore(work: Awaitable[object]) -> None:
     await work
+
+
+async def _then(work: Awaitable[object], done: asyncio.Event) -> None:
+    try:
+        await work
+    finally:
+        done.set()
 
 
 def _way_to(session: Session) -> Send | None:

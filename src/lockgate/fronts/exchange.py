@@ -10,23 +10,22 @@ handshake era.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Final
-
-import msgspec
 
 from lockgate.core.message import Failure
 from lockgate.fronts.accept import accepts_both, accepts_events, is_json
 from lockgate.fronts.batch import looks_like_batch
-from lockgate.fronts.conversation import draining
+from lockgate.fronts.conversation import draining, malformed, nests_too_deep
 from lockgate.fronts.dialogue import Dialogue
 from lockgate.fronts.handshake import HandshakeFront
-from lockgate.fronts.http import Headers, HttpRequest, Responder
+from lockgate.fronts.http import Headers, HttpRequest, Responder, nothing_more
 from lockgate.fronts.http_sse import HttpSseFront
 from lockgate.fronts.modern import Modern, ModernFront
 from lockgate.fronts.settings import Engine, ExchangeSettings
 from lockgate.fronts.streams import JSON, Pulse
 from lockgate.fronts.websocket import WebSocketFront, is_upgrade
-from lockgate.wire.envelope import failure_error, unreadable
+from lockgate.wire.envelope import failure_error
 from lockgate.wire.headers import VERSION
 from lockgate.wire.jsonrpc import (
     INVALID_REQUEST,
@@ -67,64 +66,58 @@ class Exchange:
         self.replay = self._handshake.replay
         self._draining = False
 
-    async def __call__(self, request: HttpRequest, responder: Responder) -> None:
-        """Answer one request."""
+    def __call__(self, request: HttpRequest, responder: Responder) -> Awaitable[None]:
+        """Answer one request: done when the result has been awaited."""
         if self._draining:
             responder.send(503, self._retry, failure_error(None, draining()))
         elif request.method == "POST":
-            await self._post(request, responder)
+            return self._post(request, responder)
         elif request.method == "GET":
             if b"upgrade" in request.headers and is_upgrade(request):
-                await self.websocket(request, responder)
-            else:
-                self._get(request, responder)
+                return self.websocket(request, responder)
+            return self._get(request, responder)
         elif request.method == "DELETE" and not _says_modern(request):
             self._handshake.delete(request, responder)
         else:
             _not_allowed(request, responder)
+        return nothing_more()
 
-    async def _post(self, request: HttpRequest, responder: Responder) -> None:
+    def _post(self, request: HttpRequest, responder: Responder) -> Awaitable[None]:
         headers = request.headers
         if not is_json(headers.get(b"content-type", b"")):
             _refuse(responder, 415, "content-type", "The body must be application/json.")
-            return
+            return nothing_more()
         if not accepts_both(headers.get(b"accept", b"")):
             _refuse(responder, 406, "accept", "Accept must list JSON and event streams.")
-            return
+            return nothing_more()
         body = request.body
         try:
             message = decode(body)
         except Malformed as error:
-            if not await self._batch(request, responder):
-                _malformed(responder, error)
-            return
+            return self._batch(request, responder, error)
         if too_deep(body, self._depth):
-            deep = f"The message nests deeper than {self._depth} levels."
-            _malformed(responder, Malformed(INVALID_REQUEST, deep, getattr(message, "id", None)))
-            return
+            error = nests_too_deep(self._depth, getattr(message, "id", None))
+            responder.send(400, JSON, malformed(error))
+            return nothing_more()
         front = self._modern if _is_modern(headers, body, message) else self._handshake
-        try:
-            await front.post(request, responder, message)
-        except msgspec.MsgspecError:
-            # Valid JSON can hold numbers without a value; whoever reads one first ends up here.
-            if responder.started:
-                raise
-            responder.send(400, JSON, failure_error(getattr(message, "id", None), unreadable()))
+        return front.post(request, responder, message)
 
-    async def _batch(self, request: HttpRequest, responder: Responder) -> bool:
-        """Answer a batch; False when there is none, or none may come from this client."""
+    async def _batch(self, request: HttpRequest, responder: Responder, error: Malformed) -> None:
+        """Answer a batch; `error` when there is none, or none may come from this client."""
         body = request.body
-        if not looks_like_batch(body) or _says_modern(request) or too_deep(body, self._depth + 1):
-            return False
-        return await self._handshake.batch(request, responder)
+        possible = looks_like_batch(body) and not _says_modern(request)
+        possible = possible and not too_deep(body, self._depth + 1)
+        if not (possible and await self._handshake.batch(request, responder)):
+            responder.send(400, JSON, malformed(error))
 
-    def _get(self, request: HttpRequest, responder: Responder) -> None:
+    def _get(self, request: HttpRequest, responder: Responder) -> Awaitable[None]:
         if _says_modern(request):
             _not_allowed(request, responder)
         elif not accepts_events(request.headers.get(b"accept", b"")):
             _refuse(responder, 406, "accept", "GET needs Accept: text/event-stream.")
         else:
-            self._handshake.get(request, responder)
+            return self._handshake.get(request, responder)
+        return nothing_more()
 
     async def drain(self) -> None:
         """Take nothing new, and end the streams that would never end by themselves.
@@ -175,14 +168,3 @@ def _refuse(
 ) -> None:
     failure = Failure(INVALID_REQUEST, message, "client", reason, remedy=_REMEDY[reason])
     responder.send(status, (*JSON, *headers), failure_error(None, failure))
-
-
-def _malformed(responder: Responder, error: Malformed) -> None:
-    failure = Failure(
-        error.code,
-        error.message,
-        "client",
-        "malformed-message",
-        remedy="Send one JSON-RPC 2.0 message per POST.",
-    )
-    responder.send(400, JSON, failure_error(error.id, failure))

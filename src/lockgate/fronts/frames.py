@@ -107,12 +107,18 @@ class Framing:
         self._protocol = protocol
         self._parts = bytearray()
         self._text = True
+        self._open = False
         self.finished = False
 
     @property
     def closing(self) -> bool:
         """See the class."""
         return self._protocol.state.name != "OPEN"
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether a message, or a frame, has begun and not ended."""
+        return self._open or bool(self._protocol.reader.buffer)
 
     def received(self, data: bytes) -> Sequence[bytes | None]:
         """The messages these bytes complete; None for one that is not text.
@@ -127,6 +133,7 @@ class Framing:
             if frame is None:
                 continue
             begins, text, payload, last = frame
+            self._open = not last
             if begins:
                 self._text = text
             if last and not self._parts:

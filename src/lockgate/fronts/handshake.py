@@ -8,21 +8,23 @@ Source: specification 2025-11-25, basic/transports, "Streamable HTTP".
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, Final
+
+import msgspec
 
 from lockgate.core.message import Failure
 from lockgate.fronts import batch
 from lockgate.fronts.accept import prefers_events
 from lockgate.fronts.dialogue import Dialogue
-from lockgate.fronts.http import HttpRequest, Responder
+from lockgate.fronts.http import HttpRequest, Responder, nothing_more
 from lockgate.fronts.replay import Replay, ResumableStream
 from lockgate.fronts.session_streams import SessionStreams, refuse
 from lockgate.fronts.sessions import Session, Sessions
 from lockgate.fronts.settings import ExchangeSettings
 from lockgate.fronts.streams import JSON, Pulse, Running, Stream
 from lockgate.wire import handshake_in
-from lockgate.wire.envelope import failure_error
+from lockgate.wire.envelope import failure_error, unreadable
 from lockgate.wire.headers import SESSION, VERSION
 from lockgate.wire.jsonrpc import (
     Malformed,
@@ -56,19 +58,24 @@ class HandshakeFront:
         self._streams = SessionStreams(dialogue, pulse, self.replay, settings.get_streams)
         pulse.also(self._sweep)
 
-    async def post(self, request: HttpRequest, responder: Responder, message: Message) -> None:
-        """Answer one POST."""
-        if isinstance(message, Request) and message.method == "initialize":
-            await self._initialize(request, responder, message)
-            return
-        session = self._session(request, responder, message)
-        if session is None:
-            return
-        if isinstance(message, Request):
-            await self._request(request, responder, session, message)
-            return
-        self._dialogue.take(session, message)
-        responder.send(202, ())
+    def post(self, request: HttpRequest, responder: Responder, message: Message) -> Awaitable[None]:
+        """Answer one POST: done when the result has been awaited."""
+        try:
+            if isinstance(message, Request) and message.method == "initialize":
+                opening = handshake_in.read_initialize(message.params)
+                return self._initialize(request, responder, message, opening)
+            session = self._session(request, responder, message)
+            if session is None:
+                return nothing_more()
+            if isinstance(message, Request):
+                return self._request(request, responder, session, message)
+            self._dialogue.take(session, message)
+        except msgspec.MsgspecError:
+            body = failure_error(getattr(message, "id", None), unreadable())
+            responder.send(400, JSON, body)
+        else:
+            responder.send(202, ())
+        return nothing_more()
 
     async def batch(self, request: HttpRequest, responder: Responder) -> bool:
         """Answer a POST of several messages; False when it is not from a session that may."""
@@ -152,12 +159,18 @@ class HandshakeFront:
                 raise
             stream.close()
             return
+        except msgspec.MsgspecError:
+            # Valid JSON can hold numbers without a value; whoever reads one first ends up here.
+            body = failure_error(message.id, unreadable())
         stream.answer(body)
 
     async def _initialize(
-        self, request: HttpRequest, responder: Responder, message: Request
+        self,
+        request: HttpRequest,
+        responder: Responder,
+        message: Request,
+        opening: handshake_in.Opening | Failure,
     ) -> None:
-        opening = handshake_in.read_initialize(message.params)
         if isinstance(opening, Failure):
             responder.send(200, JSON, failure_error(message.id, opening))
             return
@@ -177,7 +190,7 @@ class HandshakeFront:
             return
         stream.answer(body)
 
-    def get(self, request: HttpRequest, responder: Responder) -> None:
+    async def get(self, request: HttpRequest, responder: Responder) -> None:
         """Open a stream for what belongs to no request, or go on with one that broke.
 
         It stays open after this returns.
@@ -185,7 +198,7 @@ class HandshakeFront:
         session = self._session(request, responder, None)
         if session is None:
             return
-        self._streams.open(session, responder, request.headers.get(LAST_EVENT_ID))
+        await self._streams.open(session, responder, request.headers.get(LAST_EVENT_ID))
 
     def delete(self, request: HttpRequest, responder: Responder) -> None:
         """End the session."""

@@ -6,6 +6,7 @@ that whatever serves a path is written once.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -89,7 +90,11 @@ class Responder(Protocol):
     The shell buffers for slow readers. When the unsent part of streamed writes grows over
     `HttpLimits.unsent_bytes`, or a client reads nothing for `HttpLimits.write_seconds`, it drops
     the connection.
+
+    task  what runs the handler, if the shell has a task of its own for it.
     """
+
+    task: asyncio.Task[None] | None
 
     @property
     def started(self) -> bool:
@@ -138,6 +143,10 @@ class Responder(Protocol):
 
 Handler = Callable[[HttpRequest, Responder], Awaitable[None]]
 """Answers one request. Cancelled by a shell only at the end of a drain."""
+
+
+async def nothing_more() -> None:
+    """For a handler that is no coroutine itself and has answered already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

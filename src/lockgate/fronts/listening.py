@@ -44,12 +44,14 @@ class Listening:
 
     __slots__ = (
         "_ack_seconds",
+        "_closed",
         "_current",
         "_deliver",
         "_linger",
         "_lock",
         "_old",
         "_open",
+        "_opening",
         "_uris",
     )
 
@@ -62,6 +64,8 @@ class Listening:
         self._uris: dict[str, None] = {}
         self._current: _Attempt | None = None
         self._old: _Attempt | None = None
+        self._opening: _Attempt | None = None
+        self._closed = False
         self._lock = asyncio.Lock()
 
     @property
@@ -107,14 +111,18 @@ class Listening:
             return opened if isinstance(opened, Failure) else None
 
     def close(self) -> None:
-        """Listen no more."""
-        for attempt in (self._current, self._old):
+        """Listen no more, and never again."""
+        self._closed = True
+        # One that is not acknowledged yet would otherwise begin to be heard when it is.
+        for attempt in (self._current, self._old, self._opening):
             if attempt is not None and attempt.task is not None:
                 attempt.task.cancel()
-        self._current = self._old = None
+        self._current = self._old = self._opening = None
 
     async def _replace(self, uris: dict[str, None]) -> frozenset[str] | Failure:
-        attempt = _Attempt()
+        if self._closed:
+            return _ended()
+        self._opening = attempt = _Attempt()
         attempt.task = asyncio.create_task(self._run(attempt, list(uris)))
         try:
             async with asyncio.timeout(self._ack_seconds):
@@ -131,6 +139,9 @@ class Listening:
         except asyncio.CancelledError:
             attempt.task.cancel()
             raise
+        finally:
+            if self._opening is attempt:
+                self._opening = None
         if isinstance(said, Failure):
             return said
         return frozenset(_honoured(said))
@@ -148,11 +159,7 @@ class Listening:
             if self._old is attempt:
                 self._old = None
             if not attempt.acknowledged.done():
-                attempt.acknowledged.set_result(
-                    reply
-                    if isinstance(reply, Failure)
-                    else Failure(INTERNAL_ERROR, "Listening ended.", "gateway", "listen-ended")
-                )
+                attempt.acknowledged.set_result(reply if isinstance(reply, Failure) else _ended())
 
     def _heard(self, attempt: _Attempt, notification: Notification) -> None:
         if notification.method == ACKNOWLEDGED:
@@ -189,6 +196,10 @@ class Listening:
                 self._current.seen.clear()
         if attempt.task is not None:
             attempt.task.cancel()
+
+
+def _ended() -> Failure:
+    return Failure(INTERNAL_ERROR, "Listening ended.", "gateway", "listen-ended")
 
 
 def _filter(uris: list[str]) -> Raw:

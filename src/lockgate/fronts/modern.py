@@ -6,8 +6,10 @@ Must not know: sockets, sessions, the older revisions.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any
+
+import msgspec
 
 from lockgate.core.message import Call, Failure, Notification, Reply, Result
 from lockgate.fronts.http import Headers, HttpRequest, Responder
@@ -15,7 +17,7 @@ from lockgate.fronts.settings import Engine, ExchangeSettings
 from lockgate.fronts.streams import JSON, Pulse, Running, Stream
 from lockgate.wire import headers as routing
 from lockgate.wire import modern_dress, modern_in
-from lockgate.wire.envelope import failure_error
+from lockgate.wire.envelope import failure_error, unreadable
 from lockgate.wire.jsonrpc import (
     INTERNAL_ERROR,
     INVALID_REQUEST,
@@ -36,14 +38,11 @@ class Modern:
         self._engine = engine
         self._info = settings.server_info
         self._most_listens = settings.listens
-        self._lifter = modern_in.Lifter()
+        # The canonical form of a request's params; raises `Refusal`.
+        self.lift = modern_in.Lifter().lift
         self._notices = modern_dress.ListenNotices()
         self._listens: set[Running] = set()
         self._draining = False
-
-    def lift(self, message: Request) -> Lifted:
-        """The canonical form of a request; raises `Refusal`."""
-        return self._lifter.lift(message.params)
 
     def drain(self) -> None:
         """End every listen stream gracefully."""
@@ -59,7 +58,13 @@ class Modern:
         Raises CancelledError when the call was called off.
         """
         if message.method == LISTEN:
-            return await self._listen(message, lifted, running, facts)
+            return await self.listen(message, lifted, running, facts)
+        return self.response(message, await self.ask(message, lifted, running, facts))
+
+    def ask(
+        self, message: Request, lifted: Lifted, running: Running, facts: Mapping[str, Any]
+    ) -> Awaitable[Reply]:
+        """The reply to a request, when awaited; what comes before it goes to `running`."""
         client, token = lifted.client, lifted.token
 
         def emit(notification: Notification) -> None:
@@ -67,7 +72,7 @@ class Modern:
             if data is not None:
                 running.event(data)
 
-        reply = await self._engine.handle(
+        return self._engine.handle(
             Call(
                 method=message.method,
                 client=client,
@@ -78,14 +83,18 @@ class Modern:
                 facts=facts,
             )
         )
+
+    def response(self, message: Request, reply: Reply) -> tuple[int, bytes]:
+        """The HTTP status and the bytes of the response that says `reply`."""
         if isinstance(reply, Result):
             body = modern_dress.dress(message.method, reply, self._info)
             return 200, encode_result(message.id, body)
         return modern_in.status_of(reply), failure_error(message.id, reply)
 
-    async def _listen(
+    async def listen(
         self, message: Request, lifted: Lifted, running: Running, facts: Mapping[str, Any]
     ) -> tuple[int, bytes]:
+        """As `run`, for a request that listens until it is called off."""
         if len(self._listens) >= self._most_listens:
             return 503, failure_error(message.id, _too_many(self._most_listens))
         listen_id, notices = message.id, self._notices
@@ -120,6 +129,7 @@ class ModernFront:
 
     def __init__(self, core: Modern, settings: ExchangeSettings, pulse: Pulse) -> None:
         self._core = core
+        self._lift = core.lift
         self._annotations = settings.annotations
         self._endpoint = settings.endpoint
         self._retry: Headers = ((b"retry-after", b"%d" % settings.retry_after),)
@@ -137,9 +147,19 @@ class ModernFront:
             body = failure_error(message.id, failure)
             responder.send(modern_in.status_of(failure), JSON, body)
             return
+        except msgspec.MsgspecError:
+            # Valid JSON can hold numbers without a value; whoever reads one first ends up here.
+            responder.send(400, JSON, failure_error(message.id, unreadable()))
+            return
         stream = Stream(responder, self._pulse)
+        core, facts = self._core, self._facts(request)
         try:
-            status, body = await self._core.run(message, lifted, stream, self._facts(request))
+            if message.method == LISTEN:
+                status, body = await core.listen(message, lifted, stream, facts)
+            else:
+                # Not by way of `run`: each step that waits has its price.
+                reply = await core.ask(message, lifted, stream, facts)
+                status, body = core.response(message, reply)
         except asyncio.CancelledError:
             if not stream.settle():
                 raise
@@ -149,7 +169,7 @@ class ModernFront:
 
     def _admit(self, request: HttpRequest, message: Request) -> Lifted:
         """The rungs of the ladder in order: metadata, version, method and names, known at all."""
-        lifted = self._core.lift(message)
+        lifted = self._lift(message.params)
         said = request.headers
         modern_in.check_version(
             said.get(routing.VERSION), routing.VERSION in request.repeated, lifted.client

@@ -145,11 +145,14 @@ class Reader:
         if len(data) - start > self._limits.body_bytes:
             return False
         self._misses = 0
+        headers = like.headers
+        if headers[b"content-length"] != digits:
+            headers = {**headers, b"content-length": digits}
         request = HttpRequest(
             method=like.method,
             path=like.path,
             query=like.query,
-            headers={**like.headers, b"content-length": digits},
+            headers=headers,
             repeated=like.repeated,
             body=bytes(data[start:]),
             peer=self._peer,

@@ -10,13 +10,21 @@ section 7.2 (Host) and 7.4 (421); the Fetch standard for CORS.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 from lockgate.core.raw import encode
-from lockgate.fronts.http import Handler, Headers, HttpRequest, Passage, Responder, Tunnel
+from lockgate.fronts.http import (
+    Handler,
+    Headers,
+    HttpRequest,
+    Passage,
+    Responder,
+    Tunnel,
+    nothing_more,
+)
 
 LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
 ANY: Final = "*"
@@ -69,29 +77,29 @@ class Routes:
         self._host_ok = lru_cache(maxsize=256)(_host_judge(served))
         self._origin_ok = lru_cache(maxsize=256)(_origin_judge(served, allowed))
 
-    async def __call__(self, request: HttpRequest, responder: Responder) -> None:
-        """Answer one request, or have it answered."""
+    def __call__(self, request: HttpRequest, responder: Responder) -> Awaitable[None]:
+        """Answer one request, or have it answered: done when the result has been awaited."""
         headers = request.headers
         if b"host" in request.repeated or not self._host_ok(headers.get(b"host", b"")):
             _refuse(responder, 421, "host-refused", "This host name is not served here.", _HOST)
-            return
+            return nothing_more()
         origin = headers.get(b"origin")
         if origin is not None:
             if b"origin" in request.repeated or not self._origin_ok(origin):
                 _refuse(responder, 403, "origin-refused", "This origin may not ask here.", _ORIGIN)
-                return
+                return nothing_more()
             if self._shared_with(origin):
                 if _is_preflight(request):
                     responder.send(204, _preflight(origin, request))
-                    return
+                    return nothing_more()
                 responder = _Shared(responder, origin)
         handler = self._handlers.get(request.path)
         if handler is None:
             _refuse(
                 responder, 404, "not-found", "Nothing is served here.", f"Use {self._endpoint}."
             )
-            return
-        await handler(request, responder)
+            return nothing_more()
+        return handler(request, responder)
 
     def _shared_with(self, origin: bytes) -> bool:
         return bool(self._cors) and (b"*" in self._cors or origin.lower() in self._cors)
@@ -183,10 +191,11 @@ def _split(asked: bytes) -> list[bytes]:
 class _Shared:
     """A responder whose answers a page of one origin may read."""
 
-    __slots__ = ("_headers", "_responder")
+    __slots__ = ("_headers", "_responder", "task")
 
     def __init__(self, responder: Responder, origin: bytes) -> None:
         self._responder = responder
+        self.task = responder.task
         self._headers: Headers = (
             (b"access-control-allow-origin", origin),
             (b"vary", b"Origin"),

@@ -8,6 +8,10 @@ Source: specification 2025-11-25, basic/transports, "Listening for Messages from
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
+from typing import Final
+
 from lockgate.core.message import Failure
 from lockgate.fronts.dialogue import Dialogue
 from lockgate.fronts.http import Responder
@@ -26,6 +30,9 @@ from lockgate.wire import sse
 from lockgate.wire.envelope import failure_error
 from lockgate.wire.jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, Message, Request
 
+HEARD_WITHIN: Final = 1.0
+"""Seconds a stream waits for the servers to be listened to, before it opens all the same."""
+
 
 class SessionStreams:
     """Opens and resumes streams for GET requests."""
@@ -37,9 +44,9 @@ class SessionStreams:
         self._replay = replay
         self._most = most
 
-    def open(self, session: Session, responder: Responder, last: bytes | None) -> None:
+    async def open(self, session: Session, responder: Responder, last: bytes | None) -> None:
         """Answer a GET whose `Last-Event-ID` is `last`; the stream outlives this call."""
-        if last and self._resume(session, responder, last):
+        if last and await self._resume(session, responder, last):
             return
         if len(session.hub) >= self._most:
             refuse(
@@ -50,10 +57,18 @@ class SessionStreams:
                 "Close one of them first.",
             )
             return
-        _SessionStream(responder, self._pulse, self._replay, session, None).begin()
-        self._dialogue.listen(session)
+        stream = _SessionStream(responder, self._pulse, self._replay, session, None)
+        session.hub.attach(stream)
+        await self._heard(session)
+        stream.begin()
 
-    def _resume(self, session: Session, responder: Responder, last: bytes) -> bool:
+    async def _heard(self, session: Session) -> None:
+        """A client that sees its stream open takes whatever happens next to be heard."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(HEARD_WITHIN):
+                await self._dialogue.listen(session).wait()
+
+    async def _resume(self, session: Session, responder: Responder, last: bytes) -> bool:
         """Go on after the event `last`; False when a new stream serves as well."""
         cursor = read_cursor(last)
         if cursor is None:
@@ -71,7 +86,7 @@ class SessionStreams:
             if not isinstance(stream, _SessionStream) or not stream.resumable(session, self._most):
                 return False
             stream.resume(responder, cursor.number)
-            self._dialogue.listen(session)
+            await self._heard(session)
         elif track is not None and track.stream is not None:
             track.stream.resume(responder, cursor.number)
         else:
@@ -101,9 +116,9 @@ class _SessionStream(ResumableStream):
 
     def begin(self) -> None:
         """Open the stream, and say so at once: the first bytes carry the headers."""
-        self.open()
-        self._comment(self._pulse.clock.monotonic())
-        self._session.hub.attach(self)
+        if not self.gone and not self.streaming:
+            self.open()
+            self._comment(self._pulse.clock.monotonic())
 
     def resumable(self, session: Session, most: int) -> bool:
         """Whether a client may go on with this stream: its session lives and has room for it."""

@@ -5,7 +5,7 @@ Must not know: how either is made.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -24,8 +24,8 @@ SERVER_INFO = encode({"name": "lockgate", "title": "Lockgate", "version": __vers
 class Engine(Protocol):
     """What answers calls."""
 
-    async def handle(self, call: Call, /) -> Reply:
-        """The reply to one call. Cancel the awaiting task to cancel the call."""
+    def handle(self, call: Call, /) -> Awaitable[Reply]:
+        """The reply to one call, when awaited. Cancel the awaiting task to cancel the call."""
         ...
 
     async def end_session(self, affinity: str, /) -> None:
@@ -54,7 +54,9 @@ class ExchangeSettings:
     messages_path     where clients of revision 2024-11-05 post messages.
     sse_streams       clients of that revision connected at once.
     websockets        clients on a WebSocket at once.
-    message_bytes     longest message on a WebSocket.
+    message_bytes     longest message on a WebSocket or a stdio line.
+    message_seconds   how long a client may take to send one message on a WebSocket.
+    unsent_bytes      what may wait for a stdio client that does not read; then it is given up.
     depth             deepest nesting of JSON a client may send.
     stream_after      a call that runs longer is answered as a stream.
     keep_alive        silence on a stream after which a comment is sent.
@@ -92,6 +94,8 @@ class ExchangeSettings:
     sse_streams: int = 1000
     websockets: int = 1000
     message_bytes: int = 4 * 1024 * 1024
+    message_seconds: float = 30.0
+    unsent_bytes: int = 8 * 1024 * 1024
     depth: int = DEPTH_LIMIT
     stream_after: float = 15.0
     keep_alive: float = 15.0

@@ -10,7 +10,7 @@ import email.utils
 from typing import Protocol
 
 from lockgate.core.clock import Clock
-from lockgate.fronts.http import Handler, HttpLimits
+from lockgate.fronts.http import Handler, Headers, HttpLimits
 
 
 class Open(Protocol):
@@ -35,6 +35,7 @@ class ServerState:
     now         monotonic seconds at the last tick. Reading a clock for each request would cost more
                 than the accuracy is worth; deadlines add one tick so that none fires early.
     date        a finished `Date` header line of the last tick (RFC 9110 section 6.6.1).
+    kept_head   status, headers and written head of an answer since that tick.
     tasks       handlers at work, one task each.
     emptied     set by a drain that waits; told when neither connections nor tasks remain.
     """
@@ -45,6 +46,7 @@ class ServerState:
         "draining",
         "emptied",
         "handler",
+        "kept_head",
         "limits",
         "now",
         "refused_connections",
@@ -65,12 +67,14 @@ class ServerState:
         self.refused_connections = 0
         self.now = 0.0
         self.date = b""
+        self.kept_head: tuple[int, Headers, bytes] | None = None
         self.tick(clock)
 
     def tick(self, clock: Clock) -> None:
         """Read the clock."""
         self.now = clock.monotonic()
         self.date = b"date: %b\r\n" % email.utils.formatdate(clock.wall(), usegmt=True).encode()
+        self.kept_head = None
 
     def deadline(self, seconds: float) -> float:
         """The moment `seconds` from now, at the earliest."""

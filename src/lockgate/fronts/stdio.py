@@ -8,17 +8,19 @@ Source: specification 2026-07-28 and 2025-11-25, basic/transports, "stdio".
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
-from lockgate.fronts.conversation import MOST_RUNNING, Conversation
+from lockgate.fronts.conversation import MOST_RUNNING, Conversation, OverLimit
 from lockgate.fronts.dialogue import Dialogue
 from lockgate.fronts.modern import Modern
 from lockgate.fronts.settings import Engine, ExchangeSettings
 from lockgate.fronts.streams import BEAT
-from lockgate.wire.jsonrpc import INVALID_REQUEST, Malformed
 
 _CHUNK: Final = 64 * 1024
+_LOOK: Final = 64 * 1024  # bytes written after which it is looked whether the client reads
+_log: Final = logging.getLogger("lockgate.fronts")
 _FACTS: Final[Mapping[str, Any]] = {"transport": "stdio"}
 _AFFINITY: Final = "stdio"
 
@@ -106,7 +108,7 @@ class StdioFront:
         engine: Engine,
         settings: ExchangeSettings | None = None,
         *,
-        line_bytes: int = 4 * 1024 * 1024,
+        line_bytes: int | None = None,
         running: int = MOST_RUNNING,
         grace: float = 5.0,
     ) -> None:
@@ -115,7 +117,7 @@ class StdioFront:
         Args:
             engine: answers calls.
             settings: as for HTTP, where they apply.
-            line_bytes: longest message taken.
+            line_bytes: longest message taken; None: the one of the settings.
             running: requests answered at once; more are refused.
             grace: how long requests may still run after the end of input, seconds.
         """
@@ -131,8 +133,11 @@ class StdioFront:
             facts=_FACTS,
             running=running,
         )
-        self._line_bytes = line_bytes
+        self._line_bytes = self._settings.message_bytes if line_bytes is None else line_bytes
         self._grace = grace
+        self._unsent = 0
+        self._given_up = False
+        self._looking: asyncio.Task[None] | None = None
         self._ending = asyncio.Event()
         self._served = asyncio.Event()
         self._served.set()
@@ -168,7 +173,7 @@ class StdioFront:
                 line = await lines.next()
             except TooLong:
                 over = f"A message is longer than {self._line_bytes} bytes."
-                conversation.refuse(Malformed(INVALID_REQUEST, over))
+                conversation.refuse(OverLimit(over, "body_bytes"))
                 continue
             if line is None:
                 return
@@ -176,17 +181,45 @@ class StdioFront:
                 await conversation.take(line)
 
     def write(self, message: bytes) -> None:
-        """Write one message; line breaks in it can only be white space between tokens."""
-        if self._writer is not None:
-            if b"\n" in message or b"\r" in message:
-                message = message.replace(b"\r", b" ").replace(b"\n", b" ")
-            self._writer.write(message + b"\n")
+        """Write one message; line breaks in it can only be white space between tokens.
+
+        A client that leaves too much unread is given up: nothing more is said, and serving ends.
+        """
+        if self._writer is None or self._given_up:
+            return
+        # Looked at before this message is added: one alone, however large, is never too much.
+        if self._unsent > self._settings.unsent_bytes:
+            self._give_up()
+            return
+        if b"\n" in message or b"\r" in message:
+            message = message.replace(b"\r", b" ").replace(b"\n", b" ")
+        self._writer.write(message + b"\n")
+        self._unsent += len(message) + 1
+        if self._unsent > _LOOK and self._looking is None:
+            self._looking = asyncio.create_task(self._look())
+
+    def _give_up(self) -> None:
+        self._given_up = True
+        self._ending.set()
+        _log.error(
+            "the client has left %d bytes unread, so it is given up; "
+            "lockgate.limits.unsent_bytes is the most allowed",
+            self._unsent,
+        )
+
+    async def _look(self) -> None:
+        """Find out whether the client reads; notifications wait for nobody."""
+        try:
+            await self.flush()
+        finally:
+            self._looking = None
 
     async def flush(self) -> None:
         """Wait until the client has read enough."""
         if self._writer is not None:
             try:
                 await self._writer.drain()
+                self._unsent = 0
             except (ConnectionError, OSError):
                 # The client has closed its end: nobody is left to answer.
                 self._ending.set()
@@ -198,6 +231,8 @@ class StdioFront:
 
     async def _finish(self) -> None:
         self._core.drain()
-        await self._conversation.settle(self._grace)
+        await self._conversation.settle(0.0 if self._given_up else self._grace)
         await self._conversation.end()
+        if self._looking is not None:
+            self._looking.cancel()
         await self._dialogue.settle()

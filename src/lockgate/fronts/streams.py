@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from lockgate.core.clock import Clock
 from lockgate.fronts.http import Headers, Responder
@@ -30,8 +30,9 @@ class Running:
 
     __slots__ = ("cancelled", "task")
 
-    def __init__(self) -> None:
-        self.task = asyncio.current_task()
+    def __init__(self, task: asyncio.Task[Any] | None = None) -> None:
+        """The call runs in `task`; in the current one when none is given."""
+        self.task = task or asyncio.current_task()
         self.cancelled = False
 
     def cancel(self) -> None:
@@ -115,7 +116,8 @@ class Pulse:
 class Stream(Running):
     """The answer to one HTTP request.
 
-    `gone` is set once the client has gone away; from then on whatever is said is dropped.
+    `gone` is set once the client has gone away. From then on nothing is streamed to it; an answer
+    in one piece is still sent, since it may only have closed its sending half.
     """
 
     __slots__ = (
@@ -144,7 +146,9 @@ class Stream(Running):
             extra: headers of the answer, whatever form it takes.
             patience: how long the call runs on when the client goes away; None: for ever.
         """
-        super().__init__()
+        # What `Running` would do: there is a stream for every call, so a call less.
+        self.task = responder.task or asyncio.current_task()
+        self.cancelled = False
         self._responder = responder
         self._pulse = pulse
         self._extra = extra
@@ -160,6 +164,9 @@ class Stream(Running):
         """The client has gone away."""
         self.gone = True
         self.touched = self._pulse.clock.monotonic()
+        if self.streaming and not self._over:
+            # Otherwise the connection would stay half open for as long as the call runs.
+            self._responder.end()
         if self._patience is None:
             self._pulse.discard(self)
         elif self._patience <= 0:
@@ -193,8 +200,6 @@ class Stream(Running):
             self._say(body)
             if not self.gone:
                 self._responder.end()
-        elif self.gone:
-            return
         elif self._extra or headers:
             self._responder.send(status, (*JSON, *headers, *self._extra), body)
         else:
@@ -207,6 +212,8 @@ class Stream(Running):
         if not self.gone:
             self.open()
             self._responder.end()
+        elif not self.streaming:
+            self._responder.abort()
         self._finish()
 
     def _finish(self) -> None:

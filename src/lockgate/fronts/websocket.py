@@ -28,6 +28,7 @@ from lockgate.wire.jsonrpc import INTERNAL_ERROR, INVALID_REQUEST
 
 GOING_AWAY: Final = 1001
 UNSUPPORTED_DATA: Final = 1003
+TOO_SLOW: Final = 1008
 INVALID_TEXT: Final = 1007
 INTERNAL: Final = 1011
 _MOST_WAITING: Final = 64
@@ -69,7 +70,7 @@ class WebSocketFront:
         except Refusal as refused:
             _refuse(responder, refused)
             return
-        socket = _Socket(framing, self._pulse)
+        socket = _Socket(framing, self._pulse, self._settings)
         passage = responder.take_over(socket)
         if passage is None:
             _refuse(responder, Refusal(501, "This server cannot serve WebSockets.", _HTTP))
@@ -114,10 +115,14 @@ class WebSocketFront:
 class _Socket:
     """One client: the tunnel its bytes come through, and the line its answers go out on."""
 
-    def __init__(self, framing: Framing, pulse: Pulse) -> None:
+    def __init__(self, framing: Framing, pulse: Pulse, settings: ExchangeSettings) -> None:
         self._framing = framing
         self._pulse = pulse
+        self._most_bytes = settings.message_bytes
+        self._patience = settings.message_seconds
+        self._begun: float | None = None  # when the message that is still arriving began
         self._waiting: deque[bytes] = deque()
+        self._waiting_bytes = 0
         self._wake = asyncio.Event()
         self._writable = asyncio.Event()
         self._writable.set()
@@ -138,9 +143,14 @@ class _Socket:
         """Take message after message until the socket is over."""
         while not self._over:
             while self._waiting and not self._over:
-                await self.conversation.take(self._waiting.popleft())
+                message = self._waiting.popleft()
+                self._waiting_bytes -= len(message)
+                await self.conversation.take(message)
             if self._paused and not self._waiting:
                 self._paused = False
+                self._heard = self._pulse.clock.monotonic()
+                if self._begun is not None:
+                    self._begun = self._heard
                 self._passage.resume()
             if not self._over:
                 self._wake.clear()
@@ -155,11 +165,17 @@ class _Socket:
 
     def received(self, data: bytes) -> None:
         """See `Tunnel.received`."""
-        self._heard = self._pulse.clock.monotonic()
-        for message in self._framing.received(data):
+        self._heard = now = self._pulse.clock.monotonic()
+        messages = self._framing.received(data)
+        if not self._framing.incomplete:
+            self._begun = None
+        elif messages or self._begun is None:
+            self._begun = now
+        for message in messages:
             self._message(message)
         self._flush()
-        if len(self._waiting) > _MOST_WAITING and not self._paused:
+        full = len(self._waiting) > _MOST_WAITING or self._waiting_bytes > self._most_bytes
+        if full and not self._paused:
             self._paused = True
             self._passage.pause()
         self._wake.set()
@@ -175,6 +191,7 @@ class _Socket:
                 self._close(INVALID_TEXT, "Text is UTF-8.")
                 return
         self._waiting.append(message)
+        self._waiting_bytes += len(message)
 
     def writable(self, yes: bool) -> None:
         """See `Tunnel.writable`."""
@@ -210,6 +227,12 @@ class _Socket:
                 self._passage.abort()
             return
         self.conversation.sweep(now)
+        if self._paused:
+            # It is not being read from, so nothing it sends or does not send says anything.
+            return
+        if self._begun is not None and now - self._begun >= self._patience:
+            self._close(TOO_SLOW, "The message took too long to arrive.")
+            return
         silent = now - self._heard
         if silent >= self._pulse.keep_alive * _LONG_SILENCE:
             self._close(INTERNAL, "No sign of life.")
@@ -221,7 +244,7 @@ class _Socket:
     def _close(self, code: int, reason: str) -> None:
         if self._closed_at is None and not self._over:
             self._framing.close(code, reason)
-            self._waiting.clear()
+            self._forget()
             self._flush()
 
     def _flush(self) -> None:
@@ -229,9 +252,13 @@ class _Socket:
             self._passage.write(data)
         if self._framing.closing and self._closed_at is None:
             self._closed_at = self._pulse.clock.monotonic()
-            self._waiting.clear()
+            self._forget()
         if self._framing.finished:
             self._passage.close()
+
+    def _forget(self) -> None:
+        self._waiting.clear()
+        self._waiting_bytes = 0
 
     def leave(self) -> None:
         """Nobody serves this socket any more."""

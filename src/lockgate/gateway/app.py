@@ -69,7 +69,7 @@ class Gateway:
         self._upstreams = [
             self._upstream(upstream_spec(name, server)) for name, server in config.enabled.items()
         ]
-        self._engine = Engine(self._upstreams, engine_settings(config), clock)
+        self._engine = Engine(self._upstreams, engine_settings(config), clock, self._black)
         self._settings = exchange_settings(config, self._keys, self._engine, clock)
         self._exchange = Exchange(self._engine, self._settings)
         # Host and Origin are judged before any path is, health included.
@@ -115,15 +115,24 @@ class Gateway:
         """Wait until every server is ready or has failed once; False: some are not yet."""
         return await self._engine.settled(seconds)
 
+    def starting(self) -> list[str]:
+        """The servers that are neither ready nor have failed once."""
+        return self._engine.starting
+
     def servers(self) -> list[ServerStatus]:
         """Every enabled server as it stands now, in the order of the file."""
         states = [
             self._engine.status(name, server.transport)
             for name, server in self._config.enabled.items()
         ]
-        # A remedy may quote what a server wrote, and a server may write what it was given.
+        # Both may quote what a server wrote, and a server may write what it was given.
         return [
-            replace(one, remedy=self._black(one.remedy)) if one.remedy else one for one in states
+            replace(
+                one,
+                error=self._black(one.error) if one.error else None,
+                remedy=self._black(one.remedy) if one.remedy else None,
+            )
+            for one in states
         ]
 
     async def serve_http(self, host: str, port: int) -> list[tuple[str, int]]:

@@ -75,8 +75,10 @@ def engine_settings(config: Config) -> EngineSettings:
         catalog=CatalogSettings(
             naming=config.naming,
             page_size=config.lockgate.page_size,
-            most_items=max((one.limits.list_items for one in servers.values()), default=1),
-            most_pages=max((one.limits.list_pages for one in servers.values()), default=1),
+            most={
+                name: (one.limits.list_items, one.limits.list_pages)
+                for name, one in servers.items()
+            },
         ),
         concurrent_calls=bounds.concurrent_requests,
         concurrent_per_caller=bounds.concurrent_per_caller,
@@ -158,6 +160,8 @@ def exchange_settings(
         sse_streams=settings.limits.listen_streams,
         websockets=settings.limits.listen_streams,
         message_bytes=settings.limits.body_bytes,
+        message_seconds=settings.limits.body_timeout,
+        unsent_bytes=settings.limits.unsent_bytes,
         depth=settings.limits.json_depth,
         keep_alive=settings.keepalive,
         listens=settings.limits.listen_streams,

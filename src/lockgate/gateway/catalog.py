@@ -17,13 +17,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
 from lockgate.core.clock import Clock
-from lockgate.core.message import Call, Era, Failure, Reply
+from lockgate.core.message import Call, ClientFacts, Era, Failure, Reply
 from lockgate.core.names import Naming
 from lockgate.core.raw import Raw
 from lockgate.gateway.face import Face, extras_of, merge
@@ -32,6 +32,9 @@ from lockgate.gateway.listing import LISTS, BadList, Item, ListMethod, Section, 
 UPSTREAM_INVALID: Final = -32603
 METHOD_NOT_FOUND: Final = -32601
 MOST_VIEWS: Final = 1024
+_MOST: Final = (10_000, 200)
+ATTEMPTS: Final = 3
+"""How often a list of several pages is read when it changes meanwhile; then it is taken so."""
 
 
 class View(NamedTuple):
@@ -62,12 +65,14 @@ class Source(Protocol):
 
 
 class CatalogSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Bounds and ages. Times in seconds."""
+    """Bounds and ages. Times in seconds.
+
+    most  of servers by name: entries and pages taken of one list.
+    """
 
     naming: Naming = "prefix"
     page_size: int = 1000
-    most_items: int = 10_000
-    most_pages: int = 200
+    most: Mapping[str, tuple[int, int]] = {}
     most_bytes: int = 64 * 1024 * 1024
     wait: float = 5.0
     refresh: float = 30.0
@@ -83,6 +88,24 @@ class _Kept(msgspec.Struct):
 
 
 _Key = tuple[str, str, View]
+
+
+class _AtHand(NamedTuple):
+    """The face that calls of one client are routed by, while nothing has changed."""
+
+    client: ClientFacts
+    principal: str
+    edition: int
+    expires: float
+    face: Face
+
+    def serves(self, call: Call, edition: int, now: float) -> bool:
+        return (
+            self.client is call.client
+            and self.edition == edition
+            and now < self.expires
+            and self.principal == call.principal.id
+        )
 
 
 class Catalog:
@@ -116,6 +139,9 @@ class Catalog:
         self._overtaken: set[_Key] = set()
         self._own_lists: OrderedDict[str, None] = OrderedDict()
         self._grace_until = 0.0
+        self._closed = False
+        self._at_hand: dict[tuple[str, int], _AtHand] = {}
+        self.edition = 0
 
     def wait_for_start(self, seconds: float) -> None:
         """Until this many seconds from now, lists wait for servers that are still starting."""
@@ -157,12 +183,26 @@ class Catalog:
         its tools once more for yet another set of capabilities.
         """
         now = self._clock.monotonic()
+        # Fronts keep one ClientFacts for all calls of a stateless client.
+        kept = self._at_hand.get((method, id(call.client)))
+        if kept is not None and kept.serves(call, self.edition, now):
+            return kept.face
+        made = self._neutral(method, call, now)
+        if made is None:
+            return None
+        if call.client.era == "modern":
+            if len(self._at_hand) >= MOST_VIEWS:
+                self._at_hand.clear()
+            at_hand = _AtHand(call.client, call.principal.id, self.edition, *made)
+            self._at_hand[method, id(call.client)] = at_hand
+        return made[1]
+
+    def _neutral(self, method: str, call: Call, now: float) -> tuple[float, Face] | None:
         view = self.view(call)
         made = self._faces.get((method, view))
-        if (made is not None and now < made[0]) or view.session is not None:
-            return made[1] if made is not None and now < made[0] else None
-        made = self._faces.get((method, view._replace(capabilities="")))
-        return made[1] if made is not None and now < made[0] else None
+        if (made is None or now >= made[0]) and view.session is None:
+            made = self._faces.get((method, view._replace(capabilities="")))
+        return made if made is not None and now < made[0] else None
 
     async def learn(self, server: str, call: Call) -> None:
         """Fetch every list of one server as `call`'s client would see it, before anybody asks."""
@@ -183,11 +223,13 @@ class Catalog:
     async def _make(self, entry: ListMethod, view: View, call: Call) -> Face:
         keys = {name: (entry.method, name, view) for name in self._sources}
         needed = [key for key in keys.values() if self._needs_fetch(key)]
-        tasks = [self._fetch(key, call) for key in needed]
-        if tasks:
+        asked = {self._fetch(key, call): key for key in needed}
+        if asked:
             grace = self._grace_until - self._clock.monotonic()
-            await asyncio.wait(tasks, timeout=max(self._settings.wait, grace))
-            self._stop_waiting_for(key for key in needed if key in self._fetching)
+            _, late = await asyncio.wait(asked, timeout=max(self._settings.wait, grace))
+            # By these tasks, not by what is being fetched: what was answered while another was
+            # waited for may be asked for anew by now, and is no less an answer.
+            self._stop_waiting_for(asked[task] for task in late)
         for key in keys.values():
             self._refresh_in_background(key, call)
         kept = [self._kept[key] for key in keys.values() if key in self._kept]
@@ -214,12 +256,15 @@ class Catalog:
             self._kept[key] = _Kept(_slow(key[1], key[0]), expires, hard=False)
 
     def _remember(self, method: str, view: View, face: Face, expires: float) -> None:
+        self.edition += 1
         self._faces.pop((method, view), None)
         self._faces[method, view] = (expires, face)
         while len(self._faces) > MOST_VIEWS:
             self._faces.popitem(last=False)
 
     def _needs_fetch(self, key: _Key) -> bool:
+        if self._closed:
+            return False
         kept = self._kept.get(key)
         if kept is None or kept.stale:
             return True
@@ -227,7 +272,7 @@ class Catalog:
 
     def _refresh_in_background(self, key: _Key, call: Call) -> None:
         kept = self._kept.get(key)
-        if kept is None or kept.hard or self._clock.monotonic() < kept.expires:
+        if kept is None or kept.hard or self._closed or self._clock.monotonic() < kept.expires:
             return
         kept.expires = self._clock.monotonic() + self._settings.retry
         self._fetch(key, call)
@@ -256,6 +301,7 @@ class Catalog:
         if before is None or before.section.items != section.items:
             # Whatever was made without it is no longer what callers see.
             self._faces.pop((method, view), None)
+            self.edition += 1
             if before is not None and not before.stale:
                 self._on_change(LISTS[method].changed, server)
 
@@ -274,6 +320,17 @@ class Catalog:
             self._faces[method, view] = (0.0, made[1])
 
     async def _fetch_section(self, key: _Key, caller: Call) -> Section:
+        for _ in range(ATTEMPTS - 1):
+            self._overtaken.discard(key)
+            section, pages = await self._read_pages(key, caller)
+            if pages == 1 or key not in self._overtaken:
+                return section
+            # The first pages are of the old list and the last ones of the new.
+        section, _ = await self._read_pages(key, caller)
+        return section
+
+    async def _read_pages(self, key: _Key, caller: Call) -> tuple[Section, int]:
+        """One server's list, and of how many pages it was."""
         method, server, view = key
         entry = LISTS[method]
         items: list[Item] = []
@@ -282,7 +339,8 @@ class Catalog:
         extras: dict[str, bytes] = {}
         params: dict[str, Any] = {}
         size = 0
-        for _ in range(self._settings.most_pages):
+        most_items, most_pages = self._settings.most.get(server, _MOST)
+        for number in range(1, most_pages + 1):
             reply = await self._sources[server].send(
                 Call(
                     method=method,
@@ -293,31 +351,34 @@ class Catalog:
                 )
             )
             if isinstance(reply, Failure):
-                return _problem(server, reply)
+                return _problem(server, reply), number
             size += len(reply.raw.encode())
             if size > self._settings.most_bytes:
-                return _broken(server, method, f"more than {self._settings.most_bytes} bytes")
+                what = f"{self._settings.most_bytes} bytes"
+                return _too_long(server, method, what, None), number
             try:
                 page, cursor = read_page(entry, reply.raw)
             except BadList as error:
-                return _broken(server, method, str(error))
+                return _broken(server, method, str(error)), number
             items += page
             extras |= extras_of(entry, reply.raw)
             ttls.append(_ttl(reply.raw.get("ttlMs")))
             scopes.add(reply.raw.get("cacheScope"))
-            if len(items) > self._settings.most_items:
-                return _broken(server, method, f"more than {self._settings.most_items} entries")
+            if len(items) > most_items:
+                what = f"{most_items} entries"
+                return _too_long(server, method, what, "list_items"), number
             if cursor is None:
                 scope = "public" if scopes == {"public"} else "private"
-                return Section(
+                section = Section(
                     server=server,
                     items=tuple(items),
                     ttl_ms=min(ttls),
                     scope=scope,
                     extras=extras,
                 )
+                return section, number
             params = {"cursor": cursor}
-        return _broken(server, method, f"more than {self._settings.most_pages} pages")
+        return _too_long(server, method, f"{most_pages} pages", "list_pages"), most_pages
 
     def changed(self, server: str, subject: str, session: str | None = None) -> None:
         """A server's lists of `subject` (tools, prompts, resources; state: all) have changed.
@@ -329,6 +390,7 @@ class Catalog:
             self._own_lists[session] = None
             while len(self._own_lists) > MOST_VIEWS:
                 self._own_lists.popitem(last=False)
+        self.edition += 1
         touched = {
             entry.method for entry in LISTS.values() if subject in ("state", entry.capability)
         }
@@ -357,7 +419,8 @@ class Catalog:
             del self._faces[key]
 
     async def close(self) -> None:
-        """Stop what is being fetched."""
+        """Stop what is being fetched, and fetch nothing more."""
+        self._closed = True
         tasks = list(self._fetching.values())
         for task in tasks:
             task.cancel()
@@ -384,6 +447,22 @@ def _slow(server: str, method: str) -> Section:
             reason="server-slow",
             data={"server": server},
             remedy="It is still being asked; what it lists appears when it answers.",
+        ),
+    )
+
+
+def _too_long(server: str, method: str, limit: str, setting: str | None) -> Section:
+    """A list over its bound is refused whole: half of one would look like all of it."""
+    raised = f"Raise limits.{setting} of this server in the configuration if so many are meant."
+    return Section(
+        server=server,
+        problem=Failure(
+            code=UPSTREAM_INVALID,
+            message=f"{server} answered {method} with more than {limit}.",
+            origin="upstream",
+            reason="list-too-long",
+            data={"server": server},
+            remedy=raised if setting else "Have the server list less.",
         ),
     )
 

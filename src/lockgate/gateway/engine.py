@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -15,11 +15,12 @@ import msgspec
 from lockgate.core.chain import compose
 from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.message import Call, Era, Failure, Reply
-from lockgate.core.policy import CallNext, Policy
+from lockgate.core.policy import CallNext, Gate, Policy
 from lockgate.gateway.catalog import Catalog, CatalogSettings
 from lockgate.gateway.facts import OWN_CLIENT, Facts
 from lockgate.gateway.news import News
 from lockgate.gateway.router import Router
+from lockgate.gateway.shown import Mask, shown
 from lockgate.gateway.status import ServerStatus
 from lockgate.gateway.subscriptions import Subscriptions
 from lockgate.gateway.tasks import TaskIds
@@ -65,13 +66,21 @@ class Engine:
     """Chains around a router around servers."""
 
     def __init__(
-        self, servers: Sequence[Server], settings: EngineSettings, clock: Clock = SYSTEM
+        self,
+        servers: Sequence[Server],
+        settings: EngineSettings,
+        clock: Clock = SYSTEM,
+        mask: Mask = str,
     ) -> None:
-        """Compose everything between fronts and servers; nothing is started yet."""
+        """Compose everything between fronts and servers; nothing is started yet.
+
+        `mask` takes configured secrets out of what clients are told of failures.
+        """
+        self._mask = mask
         self._servers = {server.name: server for server in servers}
         self._settings = settings
         self._clock = clock
-        sends = {server.name: server.send for server in servers}
+        sends: dict[str, CallNext] = {server.name: server.send for server in servers}
         task_ids = TaskIds(tuple(sends))
         self._some_lack_modern = False
         # The catalog asks the servers themselves: its own calls are not a client's, so no client's
@@ -82,7 +91,7 @@ class Engine:
         self.subscriptions = Subscriptions(sends, task_ids, self.catalog.changed)
         self.facts = Facts(sends, clock, wait=settings.catalog.wait, retry=settings.catalog.retry)
         router = Router(
-            {server.name: compose([], server.send, record_decision) for server in servers},
+            sends,
             self.catalog,
             self.facts.ask,
             task_ids,
@@ -90,7 +99,9 @@ class Engine:
         )
         self.subscriptions.locate = router.server_of
         self._edge = self._edge_chains(router)
-        self._annotations: tuple[str, dict[str, Annotations]] = ("", {})
+        self._annotations: dict[str, Annotations] = {}
+        self._edition = -1
+        self._digest: str | None = None
         self._watching: list[Callable[[], None]] = []
         self._chores: set[asyncio.Task[Any]] = set()
         self._news = News()
@@ -100,7 +111,7 @@ class Engine:
 
     def _edge_chains(self, router: Router) -> dict[str, CallNext]:
         settings = self._settings
-        policies: list[Policy] = [
+        policies: list[Policy | Gate] = [
             KnownMethods(),
             ConcurrencyLimit(
                 settings.concurrent_calls,
@@ -110,18 +121,22 @@ class Engine:
         ]
         return {
             method: compose(
-                [policy for policy in policies if policy.concerns(method)], router, record_decision
+                [policy for policy in policies if policy.concerns(method)],
+                router,
+                record_decision,
+                self._failed,
             )
             for method in (*REQUESTS, OTHER)
         }
 
-    async def handle(self, call: Call) -> Reply:
-        """Answer one call of a client. Never raises but for cancellation."""
-        chain = self._edge.get(call.method) or self._edge[OTHER]
-        reply = await chain(call)
-        if isinstance(reply, Failure):
-            record_failure(call, reply)
-        return reply
+    def handle(self, call: Call) -> Awaitable[Reply]:
+        """Answer one call of a client. Awaiting it never raises but for cancellation."""
+        return (self._edge.get(call.method) or self._edge[OTHER])(call)
+
+    def _failed(self, call: Call, failure: Failure) -> Failure:
+        """What the caller sees of a failure: no secret of the configuration."""
+        record_failure(call, failure)
+        return shown(failure, self._mask)
 
     async def end_session(self, affinity: str) -> None:
         """A client's session is over: servers that keep one for it are told."""
@@ -130,18 +145,22 @@ class Engine:
 
     def annotations(self, tool: str) -> Annotations | None:
         """Which arguments of a listed tool are repeated in headers; None when it is not known."""
+        found = self._annotations.get(tool) if self._edition == self.catalog.edition else None
+        return self._look_up(tool) if found is None else found
+
+    def _look_up(self, tool: str) -> Annotations | None:
         call = Call(method="tools/list", client=OWN_CLIENT["modern"])
         face = self.catalog.peek("tools/list", self.catalog.view(call))
-        if face is None:
+        self._edition = self.catalog.edition
+        digest = None if face is None else face.digest
+        if digest != self._digest:
+            self._digest, self._annotations = digest, {}
+        item = None if face is None else face.items.get(tool)
+        if item is None:
             return None
-        if self._annotations[0] != face.digest:
-            self._annotations = (face.digest, {})
-        found = self._annotations[1].get(tool)
+        found = self._annotations.get(tool)
         if found is None:
-            item = face.items.get(tool)
-            found = _annotations_of(item.get("inputSchema")) if item is not None else None
-            if found is not None:
-                self._annotations[1][tool] = found
+            found = self._annotations[tool] = _annotations_of(item.get("inputSchema"))
         return found
 
     async def start(self) -> None:
@@ -172,7 +191,12 @@ class Engine:
     @property
     def had_their_chance(self) -> bool:
         """Every server is ready, has failed once, or starts lazily."""
-        return all(event.is_set() for event in self._settled.values())
+        return not self.starting
+
+    @property
+    def starting(self) -> list[str]:
+        """The servers that have not had their first chance yet."""
+        return [name for name, event in self._settled.items() if not event.is_set()]
 
     def _server_changed(self, changed: Changed) -> None:
         if changed.subject != "state":

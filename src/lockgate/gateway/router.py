@@ -23,6 +23,7 @@ from typing import Final, Protocol
 import msgspec
 from msgspec.structs import replace
 
+from lockgate.core.chain import compose
 from lockgate.core.message import Call, Failure, Kind, Reply, Result, Target
 from lockgate.core.names import nearest
 from lockgate.core.policy import CallNext
@@ -50,6 +51,10 @@ class Listener(Protocol):
         ...
 
 
+_NAMED: Final = {"tools/call": "tools/list", "prompts/get": "prompts/list"}
+"""Methods that say a name, and the list that has it."""
+
+
 class Router:
     """The inner handler of the edge chain."""
 
@@ -71,14 +76,14 @@ class Router:
             listener: serves listen streams.
         """
         self._servers = servers
+        # Where several are asked at once, one that breaks must not take the others' answers along.
+        self._each = {name: compose([], send) for name, send in servers.items()}
         self._names = tuple(servers)
         self._catalog = catalog
         self._discover = discover
         self._task_ids = task_ids
         self._table: dict[str, Callable[[Call], Awaitable[Reply]]] = {
             "server/discover": self._introduce,
-            "tools/call": self._by_name,
-            "prompts/get": self._by_name,
             "resources/read": self._read,
             "completion/complete": self._complete,
             "subscriptions/listen": listener.listen,
@@ -90,11 +95,16 @@ class Router:
             **dict.fromkeys(LISTS, self._list),
         }
 
-    async def __call__(self, call: Call) -> Reply:
+    def __call__(self, call: Call) -> Awaitable[Reply]:
         """Answer the call, or send it where it belongs."""
-        handle = self._table.get(call.method)
+        if call.method in _NAMED:
+            return self._by_name(call)
+        return self._judged(self._table.get(call.method) or self._everywhere, call)
+
+    @staticmethod
+    async def _judged(handle: Callable[[Call], Awaitable[Reply]], call: Call) -> Reply:
         try:
-            return await (handle(call) if handle else self._everywhere(call))
+            return await handle(call)
         except msgspec.ValidationError:
             # Servers' chains and the catalog answer for themselves, so these are the params.
             return unreadable()
@@ -119,10 +129,13 @@ class Router:
         return face.page(call.params.get("cursor"))
 
     async def _by_name(self, call: Call) -> Reply:
-        method = "tools/list" if call.method == "tools/call" else "prompts/list"
-        name = call.params.get("name")
+        try:
+            name = call.params.get("name")
+        except msgspec.ValidationError:
+            return unreadable()
         if not isinstance(name, str):
             return invalid(f"{call.method} needs a string `name`.")
+        method = _NAMED[call.method]
         target = await self._named(method, call, name)
         if isinstance(target, Failure):
             return target
@@ -237,25 +250,23 @@ class Router:
             return await self._send(call, Target(self._names[0], "task", ""), call.params)
         params = call.params.without("cursor")
         replies = await asyncio.gather(
-            *(self._send(call, Target(name, "task", ""), params) for name in self._names)
+            *(
+                self._each[name](call.replace(target=Target(name, "task", ""), params=params))
+                for name in self._names
+            )
         )
         return self._task_ids.merged(dict(zip(self._names, replies, strict=True)))
 
     async def _everywhere(self, call: Call) -> Reply:
         """Session-wide methods: done when one server takes them; the rest may not know them."""
-        replies = await asyncio.gather(
-            *(self._send(call, None, call.params, name) for name in self._names)
-        )
+        replies = await asyncio.gather(*(self._each[name](call) for name in self._names))
         failures = [reply for reply in replies if isinstance(reply, Failure)]
         if failures and len(failures) == len(replies):
             return failures[0] if len(failures) == 1 else nobody(call.method, failures)
         return DONE
 
-    async def _send(
-        self, call: Call, target: Target | None, params: Raw, server: str = ""
-    ) -> Reply:
-        chain = self._servers[target.server if target else server]
-        return await chain(call.replace(target=target, params=params))
+    def _send(self, call: Call, target: Target, params: Raw) -> Awaitable[Reply]:
+        return self._servers[target.server](call.replace(target=target, params=params))
 
 
 def invalid(message: str) -> Failure:

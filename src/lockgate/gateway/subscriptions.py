@@ -17,8 +17,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, cast
 
+from lockgate.core.lifecycle import Step, Table
 from lockgate.core.message import Call, Failure, Notification, Reply, Result, Target
 from lockgate.core.raw import Raw
 from lockgate.gateway.listing import LISTS
@@ -37,6 +38,26 @@ RETRY_FIRST: Final = 1.0
 RETRY_MOST: Final = 60.0
 MOST_NAMES: Final = 1000  # of one stream; what is over is absent from the acknowledgement
 GIVE_UP: Final = frozenset({-32601, -32602})
+
+Phase = Literal["opening", "away", "live", "broken", "refused"]
+Event = Literal["acknowledged", "ended", "refused"]
+Action = Literal["report every resource"]
+
+TABLE: Final[Table[Phase, Event, Action]] = {
+    ("opening", "acknowledged"): Step("live"),
+    ("opening", "ended"): Step("away"),
+    ("opening", "refused"): Step("refused"),
+    ("away", "acknowledged"): Step("live"),
+    ("away", "ended"): Step("away"),
+    ("away", "refused"): Step("refused"),
+    ("live", "ended"): Step("broken"),
+    ("live", "refused"): Step("refused"),
+    ("broken", "acknowledged"): Step("live", "report every resource"),
+    ("broken", "ended"): Step("broken"),
+    ("broken", "refused"): Step("refused"),
+}
+"""A part: what one client's stream hears from one server. ended: it is opened again after a pause.
+refused: the server will never have it."""
 
 Send = Callable[[Call], Awaitable[Reply]]
 Changed = Callable[[str, str, str | None], None]
@@ -124,14 +145,10 @@ class Subscriptions:
         return Result(Raw())
 
     async def _gather_acks(self, stream: _Stream) -> None:
-        waiting = [
-            asyncio.get_running_loop().create_task(part.settled.wait())
-            for part in stream.parts.values()
-        ]
-        if waiting:
-            _, late = await asyncio.wait(waiting, timeout=self._ack_wait)
-            for task in late:
-                task.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._ack_wait):
+                for part in stream.parts.values():
+                    await part.settled.wait()
 
     async def _run(self, stream: _Stream, part: _Part) -> None:
         """Keep one part open for as long as the stream lives."""
@@ -147,10 +164,10 @@ class Subscriptions:
             if isinstance(reply, Failure):
                 part.problem = reply.message
                 if reply.code in GIVE_UP or reply.reason == "needs-bridge":
-                    part.give_up()
+                    part.report("refused")
                     return
             pause = RETRY_FIRST if part.live else min(pause * 2, RETRY_MOST)
-            part.lost()
+            part.report("ended")
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), pause)
                 return
@@ -158,9 +175,8 @@ class Subscriptions:
     def _hear(self, stream: _Stream, part: _Part, notification: Notification) -> None:
         method = notification.method
         if method == ACKNOWLEDGED:
-            part.acknowledge(notification.params)
-            if part.gap:
-                part.gap = False
+            part.honoured = notification.params.object("notifications")
+            if part.report("acknowledged") == "report every resource":
                 for uri in part.uris.values():
                     stream.emit(Notification(UPDATED, Raw.of({"uri": uri})))
             return
@@ -187,8 +203,7 @@ class _Part:
         self.tasks: dict[str, str] = {}
         self.honoured: Raw = Raw()
         self.settled = asyncio.Event()
-        self.live = False
-        self.gap = False
+        self.phase: Phase = "opening"
         self.problem: str | None = None
 
     def filter(self, stream: _Stream) -> dict[str, Any]:
@@ -201,18 +216,18 @@ class _Part:
             wanted["taskIds"] = list(self.tasks)
         return wanted
 
-    def acknowledge(self, params: Raw) -> None:
-        self.honoured = params.object("notifications")
-        self.live = True
-        self.settled.set()
+    @property
+    def live(self) -> bool:
+        return self.phase == "live"
 
-    def give_up(self) -> None:
-        self.live = False
+    def report(self, event: Event) -> Action | None:
+        """Take the step that `event` names, if there is one; what is to be done about it."""
+        step = TABLE.get((self.phase, event))
+        if step is None:
+            return None
+        self.phase = step.phase
         self.settled.set()
-
-    def lost(self) -> None:
-        self.gap = self.gap or self.live
-        self.give_up()
+        return step.action
 
     def kept(self, member: str, names: Mapping[str, str]) -> list[str]:
         honoured = _strings(self.honoured.get(member))

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-from lockgate.core.message import Call, Failure, Reply
-from lockgate.core.policy import CallNext, Stage
+from lockgate.core.message import Call, Failure
+from lockgate.core.policy import Stage
 
 OVERLOADED: Final = -32000
 LISTEN: Final = "subscriptions/listen"
@@ -35,10 +35,13 @@ class ConcurrencyLimit:
         """Every method."""
         return True
 
-    async def __call__(self, call: Call, call_next: CallNext, /) -> Reply:
-        """See `lockgate.core.policy.Policy`."""
+    def enter(self, call: Call, /) -> Failure | None:
+        """See `lockgate.core.policy.Gate`."""
         if call.method == LISTEN:
-            return await self._listen(call, call_next)
+            if self._listening >= self._listens:
+                return self._refusal(f"{self._listens} streams are open already, the most allowed")
+            self._listening += 1
+            return None
         who = call.principal.id
         mine = self._by_principal.get(who, 0)
         if self._running >= self._total:
@@ -47,24 +50,20 @@ class ConcurrencyLimit:
             return self._refusal(f"{mine} calls of this caller are running, the most allowed")
         self._running += 1
         self._by_principal[who] = mine + 1
-        try:
-            return await call_next(call)
-        finally:
-            self._running -= 1
-            left = self._by_principal[who] - 1
-            if left:
-                self._by_principal[who] = left
-            else:
-                del self._by_principal[who]
+        return None
 
-    async def _listen(self, call: Call, call_next: CallNext) -> Reply:
-        if self._listening >= self._listens:
-            return self._refusal(f"{self._listens} streams are open already, the most allowed")
-        self._listening += 1
-        try:
-            return await call_next(call)
-        finally:
+    def leave(self, call: Call, /) -> None:
+        """See `lockgate.core.policy.Gate`."""
+        if call.method == LISTEN:
             self._listening -= 1
+            return
+        self._running -= 1
+        who = call.principal.id
+        left = self._by_principal[who] - 1
+        if left:
+            self._by_principal[who] = left
+        else:
+            del self._by_principal[who]
 
     def _refusal(self, what: str) -> Failure:
         return Failure(

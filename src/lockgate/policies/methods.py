@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-from lockgate.core.message import Call, Failure, Reply
+from lockgate.core.message import Call, Failure
 from lockgate.core.names import nearest
-from lockgate.core.policy import CallNext, Stage
+from lockgate.core.policy import Stage
 
 METHOD_NOT_FOUND: Final = -32601
 
@@ -46,10 +46,10 @@ class KnownMethods:
         """Every method the table does not hold."""
         return method not in REQUESTS
 
-    async def __call__(self, call: Call, call_next: CallNext, /) -> Reply:
-        """See `lockgate.core.policy.Policy`."""
+    def enter(self, call: Call, /) -> Failure | None:
+        """See `lockgate.core.policy.Gate`."""
         if call.method in REQUESTS or call.method.startswith("notifications/"):
-            return await call_next(call)
+            return None
         guess = nearest(call.method, REQUESTS)
         return Failure(
             code=METHOD_NOT_FOUND,
@@ -59,3 +59,6 @@ class KnownMethods:
             policy=self.name,
             remedy=f"Did you mean {guess}?" if guess else "Use a method of the MCP specification.",
         )
+
+    def leave(self, call: Call, /) -> None:
+        """Nothing was kept."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
 from lockgate.core.message import (
@@ -61,8 +61,8 @@ def ignore(_call: Call, _decision: Decision) -> None:
 class Link(Protocol):
     """The way to a server in one era."""
 
-    async def send(self, call: Call, /) -> Reply:
-        """Answer the call; raises what the link's owner handles."""
+    def send(self, call: Call, /) -> Awaitable[Reply]:
+        """Answer the call, when awaited; raises what the link's owner handles."""
         ...
 
 

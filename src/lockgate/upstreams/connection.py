@@ -236,14 +236,12 @@ class Connection(asyncio.Protocol):
         if found is None or waiter is None or waiter.done() or self._head:
             return False
         digits, start = found
-        headers = {**headers, b"content-length": digits}
-        self._reply = reply = HttpReply(200, headers, self, self._limits.unread_bytes)
+        if headers[b"content-length"] != digits:
+            headers = {**headers, b"content-length": digits}
         self._waiter = None
-        waiter.set_result(reply)
-        if len(data) > start:
-            reply.put(data[start:])
+        waiter.set_result(HttpReply.of(200, headers, data[start:]))
         self._keep = True
-        self._finish()
+        self._serve_again(headers)
         return True
 
     def _remember(self, data: bytes) -> None:
@@ -359,17 +357,25 @@ class Connection(asyncio.Protocol):
         """The response is whole and everything that came with it has been looked at."""
         reply, self._reply = self._reply, None
         self._done = False
-        transport = self._transport
-        if reply is None or transport is None:
+        if reply is None:
             self._drop()
             return
-        keep_alive = reply.headers.get(b"keep-alive")
         if reply.paused:
             self.resume_reading()
         reply.finish()
+        self._serve_again(reply.headers)
+
+    def _serve_again(self, headers: dict[bytes, bytes]) -> None:
+        """Be there for the next request, if that can be."""
+        transport = self._transport
         # A server that answers before it has read the request will not read the next one either.
-        if self._keep and not transport.is_closing() and not transport.get_write_buffer_size():
-            self._owner.free(self, keep_alive)
+        if (
+            self._keep
+            and transport is not None
+            and not transport.is_closing()
+            and not transport.get_write_buffer_size()
+        ):
+            self._owner.free(self, headers.get(b"keep-alive"))
         else:
             self._drop()
 

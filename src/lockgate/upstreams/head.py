@@ -46,9 +46,42 @@ def write_head(
         BadRequest: a name or method that is no token, a value with CR, LF or NUL, or a header that
             belongs to the framing.
     """
+    before, behind = _around_length(url, method, headers)
+    if length or method not in _BODILESS:
+        return b"%bcontent-length: %d\r\n%b" % (before, length, behind)
+    return before + behind
+
+
+class KeptHeaders:
+    """Headers that go out again and again, so that they are judged and written once."""
+
+    __slots__ = ("_headers", "_parts", "_what")
+
+    def __init__(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
+        """Nothing is judged yet."""
+        self._headers = headers
+        self._what: tuple[Url, bytes] | None = None
+        self._parts = b"", b""
+
+    def head(self, url: Url, method: bytes, length: int) -> bytes:
+        """As `write_head`. Raises what that raises."""
+        what = self._what
+        if what is None or what[0] is not url or what[1] != method:
+            before, behind = _around_length(url, method, self._headers)
+            self._parts = before + b"content-length: ", b"\r\n" + behind
+            self._what = url, method
+        if not length and method in _BODILESS:
+            return write_head(url, method, self._headers, 0)
+        return b"%b%d%b" % (self._parts[0], length, self._parts[1])
+
+
+def _around_length(
+    url: Url, method: bytes, headers: Sequence[tuple[bytes, bytes]]
+) -> tuple[bytes, bytes]:
+    """What stands before and behind the line of `Content-Length`, judged."""
     parts = [method, b" ", url.target, b" HTTP/1.1\r\n"]
     host = url.host_header
-    lines = 4
+    lines = 3
     for name, value in headers:
         start = _judged.get(name) or _judge(name)
         if start is _HOST:
@@ -56,18 +89,15 @@ def write_head(
             continue
         parts += (start, value, b"\r\n")
         lines += 1
-    if length or method not in _BODILESS:
-        parts += (b"content-length: %d\r\n" % length,)
-    else:
-        lines -= 1
-    parts += (b"host: ", host, b"\r\n\r\n")
-    written = b"".join(parts)
+    before = b"".join(parts)
+    behind = b"host: %b\r\n\r\n" % host
     # Counting the line ends of the whole is cheaper than looking into each value.
+    written = before + behind
     if written.count(b"\n") != lines or written.count(b"\r") != lines or b"\0" in written:
         raise BadRequest("a header value holds a line break or a NUL")
     if not method or method.translate(None, _TOKEN):
         raise BadRequest("the request method is not a token")
-    return written
+    return before, behind
 
 
 def _judge(name: bytes) -> bytes:

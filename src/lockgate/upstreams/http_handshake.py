@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import Final
 
 from lockgate.core.message import Failure
@@ -19,6 +20,7 @@ from lockgate.upstreams.refusals import (
     from_status,
     invalid,
     lost,
+    no_endpoint,
     session_lost,
     too_large,
 )
@@ -45,7 +47,9 @@ RESUMES: Final = 5
 """How often a broken stream is taken up again without anything new coming of it."""
 LONGEST_RETRY: Final = 60.0
 ESTABLISH: Final = 5.0
-"""Seconds to wait for the standalone stream before going on without."""
+"""Seconds a listener waits for the standalone stream before going on without."""
+STAND_BY: Final = 0.5
+"""Seconds the first call of a session waits for it."""
 
 ASIDE: Final = 30.0
 """Seconds for what is sent in the background."""
@@ -105,6 +109,7 @@ class HttpChannel:
         self._headers: Headers = []
         self._posted = remote.posted([])
         self._in_session = False
+        self._forgotten = False
         self._receive: Receive = lambda _data, _flight: None
         self._expire: Callable[[], None] = lambda: None
         self._standing: asyncio.Task[None] | None = None
@@ -239,6 +244,7 @@ class HttpChannel:
         named = response is not None and response.id == flight.id
         if self._in_session and status in {400, 404} and not named:
             # An answer with the request's own id was given by somebody who knows the session.
+            self._forgotten = True
             raise Expired
         if response is not None and response.error is not None:
             flight.settle(response)
@@ -287,20 +293,22 @@ class HttpChannel:
 
     async def listen(self) -> None:
         """Open the standing stream, and return once it stands or will not."""
-        self._open_standing()
-        try:
-            async with asyncio.timeout(ESTABLISH):
-                await self._established.wait()
-        except TimeoutError:
-            return
+        await self._stand_within(ESTABLISH)
 
-    def stand_by(self) -> None:
+    async def stand_by(self) -> None:
         """Open the standing stream and keep it for as long as the session lives.
 
-        The server may ask the client something there; official clients open it at once.
+        The server may ask the client something there; official clients open it at once. Servers
+        drop what they say there before it stands, so calls wait for it a moment.
         """
         self._standing_by = True
+        await self._stand_within(STAND_BY)
+
+    async def _stand_within(self, seconds: float) -> None:
         self._open_standing()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._established.wait()
 
     def _open_standing(self) -> None:
         if self._standing is None:
@@ -339,6 +347,7 @@ class HttpChannel:
                 if not _is_stream(reply):
                     reply.close()
                     if reply.status == 404 and self._in_session:
+                        self._forgotten = True
                         self._expire()
                     return
                 self._established.set()
@@ -364,11 +373,11 @@ class HttpChannel:
         return some
 
     def close(self) -> None:
-        """End the session at the server too."""
+        """End the session at the server too, if it still knows it."""
         self._close_standing()
-        if self._in_session:
-            self._in_session = False
+        if self._in_session and not self._forgotten:
             self._chores.add(self._delete())
+        self._in_session = False
 
     async def _delete(self) -> None:
         async with asyncio.timeout(ASIDE):
@@ -385,8 +394,7 @@ def refused_opening(server: str, outcome: Outcome) -> Failure:
     if outcome.failure is not None:
         return outcome.failure
     if outcome.status in {400, 404, 405} and outcome.response is None:
-        return invalid(
-            server,
-            f"HTTP {outcome.status} to initialize, and no event stream of 2024-11-05 either",
-        )
-    return from_status(server, outcome.status or 0, outcome.headers.get(b"retry-after"))
+        return no_endpoint(server, outcome.status)
+    found = outcome.headers
+    kind = found.get(b"content-type", b"")
+    return from_status(server, outcome.status or 0, found.get(b"retry-after"), kind)

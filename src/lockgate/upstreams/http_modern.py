@@ -7,6 +7,7 @@ Must not know: supervision, the handshake era, how subscriptions are shared. Sou
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from contextlib import suppress
 from itertools import count
 from typing import Final
@@ -19,6 +20,7 @@ from lockgate.upstreams.annotations import ToolAnnotations
 from lockgate.upstreams.eras import MODERN_ERRORS, UNSUPPORTED_VERSION, Probe
 from lockgate.upstreams.failures import ConnectFailed, ConnectionLost, HttpFailure
 from lockgate.upstreams.flights import text
+from lockgate.upstreams.head import KeptHeaders
 from lockgate.upstreams.identity import gateway_call
 from lockgate.upstreams.refusals import (
     from_error,
@@ -34,7 +36,6 @@ from lockgate.upstreams.remote import (
     EVENTS,
     JSON,
     Down,
-    Headers,
     Remote,
     Stale,
     let_end,
@@ -43,7 +44,7 @@ from lockgate.upstreams.remote import (
 )
 from lockgate.upstreams.reply import HttpReply
 from lockgate.wire.envelope import unreadable
-from lockgate.wire.headers import NAMED_BY, NO_ANNOTATIONS, Annotations, request_headers
+from lockgate.wire.headers import NO_ANNOTATIONS, Annotations, request_headers
 from lockgate.wire.jsonrpc import (
     Malformed,
     Notice,
@@ -98,32 +99,42 @@ class ModernHttp:
         self._remote = remote
         self._server = remote.server
         self._ids = count(1)
-        self._heads: dict[tuple[str, str], Headers] = {}
+        self._tool_heads: dict[str, KeptHeaders] = {}
         self._listing: asyncio.Task[None] | None = None
 
-    async def send(self, call: Call) -> Reply:
-        """Answer the call. Cancelling closes the stream, which cancels it at the server.
+    def send(self, call: Call) -> Awaitable[Reply]:
+        """Answer the call, when awaited.
 
-        Raises:
+        Cancelling closes the stream, which cancels the call at the server. Awaiting it raises:
             Down: the server cannot be reached.
             Stale: the server answered as one of the handshake era would.
         """
         method = call.method
-        if method.startswith("notifications/"):
-            return Result(EMPTY)
-        annotations = NO_ANNOTATIONS
         if method == "tools/call":
-            name = text(call.params, "name")
-            found = self.tools.of(name) if name is not None else NO_ANNOTATIONS
-            annotations = await self._learned(name or "") if found is None else found
-            if self.tools.refused(name or ""):
-                return hidden_tool(self._server)
-        reply = await self._attempt(call, annotations)
-        if isinstance(reply, Failure):
-            return await self._second_attempt(call, reply)
+            name = text(call.params, "name") or ""
+            annotations = self.tools.of(name)
+            if annotations is None or self.tools.refused(name):
+                return self._call_learned(call, name)
+            head = None if annotations else self._tool_heads.get(name)
+            return self._attempt(call, annotations, head, again=True)
         if method == "tools/list":
-            return self.tools.note(reply, first=call.params.get("cursor") is None)
-        return reply
+            return self._list(call)
+        if method.startswith("notifications/"):
+            return _nothing()
+        return self._attempt(call, NO_ANNOTATIONS, again=True)
+
+    async def _call_learned(self, call: Call, name: str) -> Reply:
+        """Call a tool that the server's list has to be read for, or that it hides."""
+        annotations = await self._learned(name)
+        if self.tools.refused(name):
+            return hidden_tool(self._server)
+        return await self._attempt(call, annotations, again=True)
+
+    async def _list(self, call: Call) -> Reply:
+        reply = await self._attempt(call, NO_ANNOTATIONS, again=True)
+        if isinstance(reply, Failure):
+            return reply
+        return self.tools.note(reply, first=call.params.get("cursor") is None)
 
     async def _second_attempt(self, call: Call, failure: Failure) -> Reply:
         """Try again where the server certainly did nothing, or there is nothing to do twice."""
@@ -140,11 +151,19 @@ class ModernHttp:
             return lost(self._server, STALE)
         return failure
 
-    async def _attempt(self, call: Call, annotations: Annotations) -> Reply:
+    async def _attempt(
+        self,
+        call: Call,
+        annotations: Annotations,
+        headers: KeptHeaders | None = None,
+        *,
+        again: bool = False,
+    ) -> Reply:
+        """One request; `again`: and a second one, where that can do no harm."""
         request_id = next(self._ids)
         try:
             # Headers first: what they repeat has then been read, and is written as it was read.
-            headers = self._head_of(call) if not annotations else self._head(call, annotations)
+            headers = headers or self._head_of(call, annotations)
             params = request_params(call, request_id)
         except msgspec.MsgspecError:
             return unreadable()
@@ -152,33 +171,29 @@ class ModernHttp:
         try:
             reply = await self._remote.post(headers, body, stream=call.method == LISTEN)
             try:
-                answer = await self._answer(call, reply, request_id)
+                answer = self._whole(call, reply, request_id) or await self._answer(
+                    call, reply, request_id
+                )
             except BaseException:
                 reply.close()
                 raise
             let_end(reply)
-            return answer
         except HttpFailure as error:
-            return self._failed(error)
+            answer = self._failed(error)
         except EventTooLarge:
-            return too_large(self._server, self._remote.max_event)
+            answer = too_large(self._server, self._remote.max_event)
+        if again and isinstance(answer, Failure):
+            return await self._second_attempt(call, answer)
+        return answer
 
-    def _head_of(self, call: Call) -> Headers:
-        """The headers of a call without annotated arguments: the same for each such call."""
-        named_by = NAMED_BY.get(call.method)
-        name = "" if named_by is None else call.params.get(named_by)
-        if not isinstance(name, str):
-            return self._head(call, NO_ANNOTATIONS)
-        key = (call.method, name)
-        head = self._heads.get(key)
-        if head is None:
-            head = self._head(call, NO_ANNOTATIONS)
-            if len(self._heads) < HEADS and len(name) <= LONGEST_KEPT:
-                self._heads[key] = head
+    def _head_of(self, call: Call, annotations: Annotations) -> KeptHeaders:
+        """The headers of a call: the same for each call of one tool without annotations."""
+        head = self._remote.posted(request_headers(call.method, call.params, annotations))
+        if call.method == "tools/call" and not annotations:
+            name = text(call.params, "name") or ""
+            if len(self._tool_heads) < HEADS and len(name) <= LONGEST_KEPT:
+                self._tool_heads[name] = head
         return head
-
-    def _head(self, call: Call, annotations: Annotations) -> Headers:
-        return self._remote.posted(request_headers(call.method, call.params, annotations))
 
     def _failed(self, error: HttpFailure) -> Failure:
         if isinstance(error, ConnectFailed) and error.cause != "busy":
@@ -187,6 +202,16 @@ class ModernHttp:
             gone = lost(self._server, STALE, detail=str(error))
             return msgspec.structs.replace(gone, reason="upstream-stale-connection")
         return from_http(self._server, error, self._remote.max_message)
+
+    def _whole(self, call: Call, reply: HttpReply, request_id: int) -> Reply | None:
+        """The reply in a plain answer that has arrived already, so that nothing is waited for."""
+        if not reply.complete or reply.status != 200:
+            return None
+        if not reply.headers.get(b"content-type", b"").startswith(JSON):
+            return None
+        return self._settle(reply.whole(self._remote.max_message), call, request_id) or (
+            invalid(self._server, "the answer has another request's id")
+        )
 
     async def _answer(self, call: Call, reply: HttpReply, request_id: int) -> Reply:
         kind = reply.headers.get(b"content-type", b"")
@@ -294,7 +319,7 @@ class ModernHttp:
         call = gateway_call("server/discover")
         request_id = next(self._ids)
         body = encode_request(request_id, call.method, request_params(call, request_id))
-        headers = self._head(call, NO_ANNOTATIONS)
+        headers = self._head_of(call, NO_ANNOTATIONS)
         outcome = await self._remote.exchange(headers, body, request_id)
         return probe_of(outcome.status, outcome.response)
 
@@ -302,6 +327,11 @@ class ModernHttp:
         """Stop what runs by itself."""
         if self._listing is not None:
             self._listing.cancel()
+
+
+async def _nothing() -> Reply:
+    """The answer to what this era has no message for."""
+    return Result(EMPTY)
 
 
 def probe_of(status: int | None, response: Response | None) -> tuple[Probe, bytes | None]:

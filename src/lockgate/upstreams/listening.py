@@ -97,6 +97,11 @@ class _Subscriber:
         self.acked: Filter | None = None
         self.done: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
 
+    @property
+    def waits(self) -> bool:
+        """Neither acknowledged nor refused."""
+        return self.acked is None and not self.done.done()
+
     def acknowledge(self, honoured: Filter) -> None:
         self.acked = honoured & self.wanted
         self.emit(acknowledged(self.acked))
@@ -193,6 +198,8 @@ class Listening:
         failed = 0
         while (wanted := self._asked.filter) or self._subscribers:
             self._news.clear()
+            # Before waiting: a stream may have ended as soon as it stood.
+            failed = self._count_loss(failed)
             if not wanted:
                 self._close()
                 self._acknowledge()
@@ -202,7 +209,6 @@ class Listening:
                 failed += await self._open(wanted)
                 continue
             await self._news.wait()
-            failed = self._count_loss(failed)
         self._close()
         self._keeper = None
 
@@ -277,12 +283,12 @@ class Listening:
         asked = self._stream.asked if self._stream is not None else Filter()
         honoured = self._stream.honoured if self._stream is not None else Filter()
         for subscriber in tuple(self._subscribers):
-            if subscriber.acked is None and asked.covers(subscriber.wanted):
+            if subscriber.waits and asked.covers(subscriber.wanted):
                 subscriber.acknowledge(honoured)
 
     def _refuse(self, failure: Failure) -> None:
         for subscriber in tuple(self._subscribers):
-            if subscriber.acked is None:
+            if subscriber.waits and subscriber.wanted:
                 subscriber.finish(failure)
 
     def arrived(self, stream: _Stream, notification: Notification) -> None:

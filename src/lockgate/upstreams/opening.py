@@ -121,7 +121,7 @@ async def open_http(around: Surroundings, remote: Remote, facts: ClientFacts) ->
             raise unreachable(error) from None
         return from_http(around.server, error, remote.max_message)
     if any(asked in facts.capabilities for asked in _ASKED_FOR):
-        channel.stand_by()
+        await channel.stand_by()
     return session
 
 

@@ -14,6 +14,7 @@ import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import inf
+from typing import Final
 
 from lockgate.upstreams.connection import Connection, ResponseLimits
 from lockgate.upstreams.failures import (
@@ -25,7 +26,7 @@ from lockgate.upstreams.failures import (
     TimedOut,
     TooLarge,
 )
-from lockgate.upstreams.head import write_head
+from lockgate.upstreams.head import KeptHeaders, write_head
 from lockgate.upstreams.plan import Plan, Step
 from lockgate.upstreams.reply import HttpReply
 from lockgate.upstreams.url import BadUrl, Origin, Url
@@ -105,7 +106,7 @@ class HttpPool:
         self,
         url: Url,
         method: bytes,
-        headers: Sequence[tuple[bytes, bytes]],
+        headers: Sequence[tuple[bytes, bytes]] | KeptHeaders,
         body: bytes = b"",
         *,
         timeout: float | None = None,  # noqa: ASYNC109 - no timer of its own: the sweep looks at it
@@ -119,7 +120,7 @@ class HttpPool:
         Args:
             url: where to.
             method: upper case; `POST` and so on.
-            headers: names in any case.
+            headers: names in any case; kept ones cost less the second time.
             body: the whole body.
             timeout: seconds from sending to the response's headers; None: no limit.
             stall: seconds the response's body may be silent; None: no limit (event streams).
@@ -132,7 +133,10 @@ class HttpPool:
             ConnectionLost: the connection ended before the response's headers.
             BadResponse: what came is no response.
         """
-        head = write_head(url, method, headers, len(body))
+        if isinstance(headers, KeptHeaders):
+            head = headers.head(url, method, len(body))
+        else:
+            head = write_head(url, method, headers, len(body))
         line = self._lines.get(url.origin) or self._new_line(url)
         connection = await line.for_stream() if stream else line.plan.take()
         while connection is None or not connection.ready():
@@ -312,7 +316,7 @@ class _Line:
         except TimeoutError:
             raise TimedOut(f"connecting to {url.shown} took too long", phase="connect") from None
         except OSError as error:
-            raise _connect_failed(url, error) from error
+            raise connect_failed(url, error) from error
         return connection
 
     # What connections tell.
@@ -382,13 +386,26 @@ def _promised(keep_alive: bytes) -> float:
     return inf
 
 
-def _connect_failed(url: Url, error: OSError) -> ConnectFailed:
+_TLS_REASONS: Final = {
+    "WRONG_VERSION_NUMBER": "what answers there does not speak TLS",
+    "HTTP_REQUEST": "what answers there does not speak TLS",
+    "UNEXPECTED_EOF_WHILE_READING": "it closed the connection",
+}
+
+
+def _tls_reason(error: ssl.SSLError) -> str:
+    """Why TLS failed, in words; of a certificate, what is wrong with it."""
+    word = error.reason or ""
+    return getattr(error, "verify_message", "") or _TLS_REASONS.get(word, word or "it failed")
+
+
+def connect_failed(url: Url, error: OSError) -> ConnectFailed:
+    """What the system's refusal of a connection means."""
     shown = url.shown
     if isinstance(error, socket.gaierror):
         return ConnectFailed(f"the host name of {shown} cannot be resolved", cause="name")
     if isinstance(error, ssl.SSLError):
-        reason = getattr(error, "verify_message", "") or error.reason or "handshake failed"
-        return ConnectFailed(f"no TLS connection to {shown}: {reason}", cause="tls")
+        return ConnectFailed(f"no TLS connection to {shown}: {_tls_reason(error)}", cause="tls")
     # Several addresses tried give one OSError whose text lists the causes.
     if isinstance(error, ConnectionRefusedError) or f"[Errno {errno.ECONNREFUSED}]" in str(error):
         return ConnectFailed(f"{shown} refuses connections", cause="refused")

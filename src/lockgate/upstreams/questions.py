@@ -52,7 +52,7 @@ class Questions:
         """The server no longer wants an answer."""
         self.open = [asked for asked in self.open if asked.id != request_id]
         for flight in self._session.flights.values():
-            flight.asks[:] = [asked for asked in flight.asks if asked.id != request_id]
+            flight.withdraw(request_id)
         for task, asked in tuple(self._asking.items()):
             if asked.id == request_id:
                 task.cancel()

@@ -81,12 +81,13 @@ def lost(server: str, what: str, *, sent: bool = True, detail: str | None = None
     )
 
 
-def invalid(server: str, what: str) -> Failure:
+def invalid(server: str, what: str, detail: str | None = None) -> Failure:
     """The server answered something that no revision of the protocol allows."""
     return _failure(
         "upstream-invalid",
         f"The server '{server}' sent an invalid answer: {what}.",
         "This is a defect of the server; report it there.",
+        detail=detail,
         server=server,
     )
 
@@ -232,8 +233,21 @@ def _what(error: HttpFailure) -> str:
     return "it closed the connection without an answer"
 
 
-def from_status(server: str, status: int, retry_after: bytes | None = None) -> Failure:
-    """An HTTP status without a JSON-RPC error in its body."""
+def no_endpoint(server: str, status: int) -> Failure:
+    """What is at the URL takes neither `initialize` nor the stream of 2024-11-05."""
+    return _failure(
+        "upstream-http-error",
+        f"The server '{server}' has no MCP endpoint at its URL (HTTP {status}).",
+        "Correct the path of `url`; most servers have /mcp, older ones /sse.",
+        server=server,
+        status=status,
+    )
+
+
+def from_status(
+    server: str, status: int, retry_after: bytes | None = None, kind: bytes = b""
+) -> Failure:
+    """An HTTP status without a JSON-RPC error in its body; `kind` is the body's content type."""
     if status in {401, 403}:
         return _failure(
             "upstream-unauthorized",
@@ -250,6 +264,14 @@ def from_status(server: str, status: int, retry_after: bytes | None = None) -> F
             server=server,
             status=status,
         )
+    if status < 300 and kind.startswith(b"text/html"):
+        return _failure(
+            "upstream-http-error",
+            f"The server '{server}' answered with a web page (HTTP {status}), not with MCP.",
+            "Correct `url`: this is the address of a page for people, not of an MCP endpoint.",
+            server=server,
+            status=status,
+        )
     data: dict[str, Any] = {"server": server, "status": status}
     seconds = _seconds(retry_after)
     if seconds is not None:
@@ -257,9 +279,17 @@ def from_status(server: str, status: int, retry_after: bytes | None = None) -> F
     return _failure(
         "upstream-http-error",
         f"The server '{server}' answered HTTP {status} without a JSON-RPC answer.",
-        None if seconds is None else f"The server asks to wait {seconds} s.",
+        _what_next(status, seconds),
         **data,
     )
+
+
+def _what_next(status: int, seconds: int | None) -> str:
+    if seconds is not None:
+        return f"The server asks to wait {seconds} s."
+    if status >= 500:
+        return "Something failed there: its own log says what."
+    return "Check that `url` is that of an MCP endpoint."
 
 
 def _seconds(value: bytes | None) -> int | None:

@@ -16,6 +16,7 @@ import msgspec
 
 from lockgate.core.message import Failure, RequestId
 from lockgate.upstreams.failures import ConnectCause, ConnectFailed
+from lockgate.upstreams.head import KeptHeaders
 from lockgate.upstreams.refusals import invalid, too_large
 from lockgate.upstreams.reply import HttpReply
 from lockgate.upstreams.url import Url
@@ -40,7 +41,7 @@ class Pool(Protocol):
         self,
         url: Url,
         method: bytes,
-        headers: Headers,
+        headers: Headers | KeptHeaders,
         body: bytes = b"",
         *,
         stream: bool = False,
@@ -68,8 +69,12 @@ _REMEDIES: Final[dict[ConnectCause, str]] = {
     "name": "Check the host name in `url`, and this machine's network.",
     "refused": "Start the server, or correct the port in `url`.",
     "unreachable": "Check this machine's network, and the address in `url`.",
-    "tls": "Check the certificate of the server, and whether `url` should begin with http.",
+    "tls": "If it speaks plain HTTP, let `url` begin with http:. If a private authority made its "
+    "certificate, start Lockgate with SSL_CERT_FILE naming that authority's file.",
 }
+
+
+TOO_LONG: Final = "Check the address in `url`, and firewalls on the way; or raise connect_timeout."
 
 
 def unreachable(error: ConnectFailed) -> Down:
@@ -136,9 +141,9 @@ class Remote:
             *self._headers,
         ]
 
-    def posted(self, headers: Headers) -> Headers:
+    def posted(self, headers: Headers) -> KeptHeaders:
         """The whole headers of a POST, given those of the protocol."""
-        return self._post + headers
+        return KeptHeaders(self._post + headers)
 
     @property
     def url(self) -> Url:
@@ -153,7 +158,9 @@ class Remote:
         other._url = url  # noqa: SLF001 - a copy of this very object
         return other
 
-    def post(self, headers: Headers, body: bytes, *, stream: bool = False) -> Awaitable[HttpReply]:
+    def post(
+        self, headers: KeptHeaders, body: bytes, *, stream: bool = False
+    ) -> Awaitable[HttpReply]:
         """POST `body`, with headers from `posted`. Raises what the pool raises.
 
         stream  the answer is a stream that stays open, and not a call's.
@@ -172,7 +179,7 @@ class Remote:
         """DELETE. Raises what the pool raises."""
         return await self._pool.request(self._url, b"DELETE", self._headers + headers)
 
-    async def exchange(self, headers: Headers, body: bytes, request_id: RequestId) -> Outcome:
+    async def exchange(self, headers: KeptHeaders, body: bytes, request_id: RequestId) -> Outcome:
         """POST `body` and read until the response to `request_id`, passing over everything else.
 
         Raises:
@@ -231,4 +238,7 @@ def read_response(data: bytes, request_id: RequestId) -> Response | None:
 def not_an_answer(server: str, reply: HttpReply) -> Failure:
     """The Failure for a 200 that is neither JSON nor an event stream."""
     kind = reply.headers.get(b"content-type", b"").decode("latin-1")[:60]
-    return invalid(server, f"its content type is {kind!r}" if kind else "it has no content type")
+    if not kind:
+        return invalid(server, "it has no content type")
+    what = "its content type is neither JSON nor an event stream"
+    return invalid(server, what, detail=f"its content type is {kind!r}")

@@ -50,13 +50,14 @@ class HttpReply:
         "_reader",
         "_size",
         "_source",
+        "_taken",
         "_until_whole",
         "headers",
         "status",
     )
 
     def __init__(
-        self, status: int, headers: dict[bytes, bytes], source: Source, high_water: int
+        self, status: int, headers: dict[bytes, bytes], source: Source | None, high_water: int
     ) -> None:
         self.status = status
         self.headers = headers
@@ -69,6 +70,16 @@ class HttpReply:
         self._paused = False
         self._reader: asyncio.Future[None] | None = None
         self._until_whole = False
+        self._taken = False
+
+    @classmethod
+    def of(cls, status: int, headers: dict[bytes, bytes], body: bytes) -> HttpReply:
+        """A reply whose whole body is here, and whose connection is no longer its own."""
+        reply = cls(status, headers, None, 0)
+        reply._chunks = [body]
+        reply._size = len(body)
+        reply._complete = True
+        return reply
 
     def __repr__(self) -> str:
         return f"HttpReply({self.status})"
@@ -89,6 +100,10 @@ class HttpReply:
         """
         if not self._complete:
             await self._arrive(limit)
+        return self.whole(limit)
+
+    def whole(self, limit: int) -> bytes:
+        """As `read`, of a body that is complete. Raises TooLarge."""
         if self._size > limit:
             self.close()
             raise TooLarge(f"the response body is over {limit} bytes")
@@ -101,7 +116,7 @@ class HttpReply:
     async def _arrive(self, limit: int) -> None:
         """Wait until the body is complete or over `limit`. Raises what broke it."""
         announced = self.headers.get(b"content-length", b"")
-        if announced.isdigit() and int(announced) > limit and not self._chunks:
+        if announced.isdigit() and int(announced) > limit and not self._taken:
             self.close()
             raise TooLarge(f"the response body is over {limit} bytes")
         self._high_water = limit
@@ -120,6 +135,7 @@ class HttpReply:
         while True:
             if self._chunks:
                 taken, self._chunks, self._size = self._chunks, [], 0
+                self._taken = True
                 for chunk in taken:
                     yield chunk
             elif self._complete:

@@ -2,8 +2,8 @@
 
 Must not know: event loops, sockets, processes, or what it takes to connect.
 
-The machine is the table below; `diagram()` prints it for the documentation. Whoever owns a
-`Supervisor` reports events to it and reads from `state` what to do next.
+The machine is the table below. Whoever owns a `Supervisor` reports events to it and reads from
+`state` what to do next.
 """
 
 from __future__ import annotations
@@ -16,23 +16,25 @@ import msgspec
 from msgspec.structs import replace
 
 from lockgate.core.clock import SYSTEM, Clock
+from lockgate.core.lifecycle import Step, Table
 from lockgate.core.message import Era
 
 Phase = Literal["idle", "connecting", "ready", "backoff", "stopped"]
 Event = Literal["start", "connected", "failed", "lost", "retry", "probe", "rest", "stop"]
+Action = Literal["wait"]
 
-TABLE: Final[dict[tuple[Phase, Event], Phase]] = {
-    ("idle", "start"): "connecting",
-    ("connecting", "connected"): "ready",
-    ("connecting", "failed"): "backoff",
-    ("ready", "lost"): "backoff",
-    ("ready", "probe"): "connecting",
-    ("ready", "rest"): "idle",
-    ("backoff", "retry"): "connecting",
-    ("idle", "stop"): "stopped",
-    ("connecting", "stop"): "stopped",
-    ("ready", "stop"): "stopped",
-    ("backoff", "stop"): "stopped",
+TABLE: Final[Table[Phase, Event, Action]] = {
+    ("idle", "start"): Step("connecting"),
+    ("connecting", "connected"): Step("ready"),
+    ("connecting", "failed"): Step("backoff", "wait"),
+    ("ready", "lost"): Step("backoff", "wait"),
+    ("ready", "probe"): Step("connecting"),
+    ("ready", "rest"): Step("idle"),
+    ("backoff", "retry"): Step("connecting"),
+    ("idle", "stop"): Step("stopped"),
+    ("connecting", "stop"): Step("stopped"),
+    ("ready", "stop"): Step("stopped"),
+    ("backoff", "stop"): Step("stopped"),
 }
 
 STEADY_AFTER: Final = 10.0
@@ -107,13 +109,14 @@ class Supervisor:
         `error` is the one-line cause of `failed` and `lost`, `remedy` what to do about it.
         """
         old = self.state
-        phase = TABLE.get((old.phase, event))
-        if phase is None:
+        step = TABLE.get((old.phase, event))
+        if step is None:
             return False
+        phase = step.phase
         now = self._clock.monotonic()
         attempt, next_attempt = old.attempt, None
         last_error, advice = old.last_error, old.remedy
-        if phase == "backoff":
+        if step.action == "wait":
             if event == "lost" and now - self._ready_at >= STEADY_AFTER:
                 attempt = 0
             attempt += 1
@@ -166,9 +169,3 @@ def one_line(text: str, limit: int = 200) -> str:
     """The first non-empty line of `text`, cut to `limit` characters."""
     line = next((part.strip() for part in text.splitlines() if part.strip()), "")
     return line if len(line) <= limit else line[: limit - 1] + "…"
-
-
-def diagram() -> str:
-    """The table as a Mermaid state diagram."""
-    edges = [f"    {old} --> {new}: {event}" for (old, event), new in TABLE.items()]
-    return "\n".join(["stateDiagram-v2", "    [*] --> idle", *edges, "    stopped --> [*]"])

@@ -7,12 +7,12 @@ the wire of the caller's era, and answers at once when the server is down.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final, Protocol
 
 from lockgate.core.clock import SYSTEM, Clock
-from lockgate.core.message import NO_FACTS, Call, Era, Failure, Reply, drop
+from lockgate.core.message import NO_FACTS, Call, Era, Failure, Reply, Result, drop
 from lockgate.core.policy import Observe
 from lockgate.core.raw import EMPTY
 from lockgate.upstreams.bridging import ToHandshake, ToModern, ignore
@@ -42,11 +42,14 @@ REPROBE_AFTER: Final = 5.0
 SLOW: Final = "If it only needs longer, raise its start_timeout; if not, run it by hand and look."
 
 
+SILENT: Final = "It said nothing on its standard error; run it by hand and look."
+
+
 class Link(Protocol):
     """The way to a server in one era."""
 
-    async def send(self, call: Call) -> Reply:
-        """Answer the call; raises `Down` and `Stale`."""
+    def send(self, call: Call) -> Awaitable[Reply]:
+        """Answer the call, when awaited; raises `Down` and `Stale`."""
         ...
 
 
@@ -105,6 +108,7 @@ class Upstream:
         self._refusal: Failure | None = None
         self._known: Era | None = None
         self._one_era = False
+        self._failing = False
         self._probed = 0.0
         self._used = 0.0
         self._last: Call | None = None
@@ -182,7 +186,7 @@ class Upstream:
     async def _wait(self, call: Call) -> None:
         """Wait for an attempt under way; later attempts at a server that stays down are not."""
         attempt = self._attempt
-        if attempt is None or self.state.attempt > 1:
+        if attempt is None or self._failing or self.state.attempt > 1:
             return
         # An attempt ends by itself within `start_timeout`; the rest is for it to say why.
         seconds = self._spec.start_timeout + 1.0
@@ -314,6 +318,7 @@ class Upstream:
 
     def _connected(self, learned: Learned) -> None:
         self._known = learned.first
+        self._failing = False
         self._one_era = learned.final
         self._supervisor.learn(eras=learned.eras, name=learned.name, version=learned.version)
         self._supervisor.running(self._connector.pid)
@@ -360,6 +365,7 @@ class Upstream:
             self._timer = None
 
     def _failed(self, why: str, remedy: str | None = None) -> None:
+        self._failing = True
         self._supervisor.report("failed", why, self._advice(remedy))
 
     def _down(self, error: Down) -> Failure:
@@ -374,7 +380,10 @@ class Upstream:
     def _advice(self, remedy: str | None) -> str | None:
         """What to do, and what the server itself has said about it; for the owner's eyes."""
         said = self._connector.last_words
-        return " ".join(filter(None, (remedy, f"It last said: {said}" if said else ""))) or None
+        told = f"It last said: {said}" if said else ""
+        if not told and remedy is None and isinstance(self._spec.transport, StdioSpec):
+            return SILENT
+        return " ".join(filter(None, (remedy, told))) or None
 
     def _on_phase(self, state: UpstreamState) -> None:
         if state.phase != "ready":
@@ -394,11 +403,19 @@ class Upstream:
             self._watch = asyncio.get_running_loop().create_task(self._watch_session())
 
     async def _watch_session(self) -> None:
-        handshake = self._connector.handshake
-        if handshake is None:
-            return
-        with suppress(Down, Stale):
-            await handshake.send(gateway_call(LISTEN, LISTS.params(), era="handshake"))
+        failed = 0
+        while (handshake := self._connector.handshake) is not None:
+            try:
+                reply = await handshake.send(gateway_call(LISTEN, LISTS.params(), era="handshake"))
+            except Down:
+                reply = None
+            except Stale:
+                break
+            if isinstance(reply, Result):
+                break
+            failed += 1
+            await asyncio.sleep(self._backoff.wait(failed))
+            await self._ready.wait()
         self._watch = None
 
     async def _until_ready(self) -> None:

@@ -17,8 +17,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, cast
 
 from lockgate.core.message import Failure
+from lockgate.upstreams.pool import connect_failed
 from lockgate.upstreams.refusals import from_status, invalid, library_missing
-from lockgate.upstreams.remote import Down, Refused
+from lockgate.upstreams.remote import TOO_LONG, Down, Refused, unreachable
 from lockgate.upstreams.spec import WebSocketSpec
 from lockgate.upstreams.url import Url
 
@@ -115,11 +116,9 @@ class WebSocketConnection(asyncio.Protocol):
                 self._flush()
                 await self._opened
         except TimeoutError:
-            raise Down(f"connecting to {shown} took too long") from None
-        except ssl.SSLError as error:
-            raise Down(f"no TLS connection to {shown}: {error.reason or 'failed'}") from None
+            raise Down(f"connecting to {shown} took too long", TOO_LONG) from None
         except OSError as error:
-            raise Down(f"no connection to {shown}: {error.strerror or 'it failed'}") from None
+            raise unreachable(connect_failed(self._url, error)) from None
         finally:
             if not self._open:
                 self.abort()

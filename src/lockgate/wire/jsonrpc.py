@@ -121,6 +121,9 @@ def decode(data: bytes) -> Message:
     if envelope.jsonrpc != "2.0":
         raise Malformed(INVALID_REQUEST, 'jsonrpc must be "2.0".', _id_of(envelope))
     if envelope.method is _UNSET:
+        result, answer_id = envelope.result, envelope.id
+        if result is not _UNSET and envelope.error is _UNSET and isinstance(answer_id, int | str):
+            return Response(answer_id, bytes(result))  # pyright: ignore[reportArgumentType]  # not UNSET
         return _response(envelope)
     if envelope.result is not _UNSET or envelope.error is not _UNSET:
         raise Malformed(
@@ -187,9 +190,7 @@ def _response(envelope: _Envelope) -> Response:
                 "An error needs an integer code and a string message.",
                 _id_of(envelope),
             ) from None
-    if answer_id is None:
-        raise Malformed(INVALID_REQUEST, "A result needs the id of its request.")
-    return Response(_id_of(envelope), bytes(result))  # pyright: ignore[reportArgumentType]  # one of the two is set
+    raise Malformed(INVALID_REQUEST, "A result needs the id of its request.")
 
 
 def _id_of(envelope: _Envelope) -> RequestId | None:

@@ -82,16 +82,30 @@ def request_params(call: Call, progress_token: int) -> bytes:
     """
     params = call.params
     known = _client_meta(call.client) + _per_call(call, progress_token)
-    if "_meta" in params:
-        rest = _rest_of_meta(params.object("_meta"))
-        return params.with_members({"_meta": b"".join((known, rest, b"}"))}).encode()
-    if not params:
-        return b'{"_meta":%b}}' % known
-    # An object is open until its last brace: one more member fits before it.
-    return b'%b,"_meta":%b}}' % (params.encode().rstrip()[:-1], known)
+    rest = _rest_of_meta(params.object("_meta")) if "_meta" in params else b""
+    return params.encode_with("_meta", b"".join((known, rest, b"}")))
 
 
 def _client_meta(client: ClientFacts) -> bytes:
+    """What is said of the client, up to the brace that closes `_meta`."""
+    kept = _metas.get(id(client))
+    if kept is not None and kept[0] is client:
+        return kept[1]
+    if len(_metas) >= MOST_CLIENTS:
+        _metas.clear()
+    written = _written_meta(client)
+    if len(written) <= _LONGEST_META:
+        # The client is kept too, so that its identity is nobody else's meanwhile.
+        _metas[id(client)] = client, written
+    return written
+
+
+_metas: dict[int, tuple[ClientFacts, bytes]] = {}
+MOST_CLIENTS: Final = 256
+_LONGEST_META: Final = 8192
+
+
+def _written_meta(client: ClientFacts) -> bytes:
     info = client.info.encode()
     named = b'"' + META_CLIENT_INFO.encode() + b'":' + info + b"," if len(info) > 2 else b""
     return b"".join((_META_OPEN, named, _META_CAPABILITIES, client.capabilities.encode()))
@@ -123,6 +137,8 @@ def read_result(data: bytes) -> Result:
     """
     if data[:1] != b"{":
         raise InvalidResult("its result is not an object")
+    if len(data) > _LARGE and _surely_complete(data):
+        return Result(Raw(data))
     try:
         head = _read_head(data)
     except msgspec.MsgspecError:
@@ -131,6 +147,16 @@ def read_result(data: bytes) -> Result:
     if kind is None:
         raise InvalidResult(f"the resultType {head.resultType[:40]!r} is unknown")
     return Result(Raw(data), kind)
+
+
+_LARGE: Final = 4096
+_COMPLETE: Final = b'{"resultType":"complete"'
+
+
+def _surely_complete(data: bytes) -> bool:
+    """Whether a large result says in front, and nowhere else, that it is complete."""
+    # A key may appear twice, and be spelled with escapes; the last one would count.
+    return data.startswith(_COMPLETE) and data.count(b'"resultType"') == 1 and b"\\u" not in data
 
 
 def progress_token(params: Raw) -> int | str | None:

@@ -12,32 +12,43 @@ from __future__ import annotations
 import re
 from typing import Final
 
-import msgspec
-
 _END: Final = b"\r\n\r\n"
 _LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]+)[ \t]*(?=\r\n)", re.IGNORECASE)
 _DIGITS: Final = 9
 _LONGEST: Final = 4096
 
 
-class Head(msgspec.Struct, frozen=True):
+class Head:
     """One accepted head: its bytes before and behind the digits of its content length."""
 
-    before: bytes
-    behind: bytes
+    __slots__ = ("_before", "_behind", "_last", "_whole")
+
+    def __init__(self, before: bytes, behind: bytes) -> None:
+        self._before = before
+        self._behind = behind
+        self._last: tuple[bytes, int] | None = None
+        self._whole = 0, b""
 
     def body(self, data: bytes) -> tuple[bytes, int] | None:
         """The digits, and where the body starts, if `data` is one whole message with this head."""
-        before = self.before
+        size, head = self._whole
+        if len(data) == size and data.startswith(head):
+            # Bodies of one length have one head, to the last byte.
+            return self._last
+        before = self._before
         if not data.startswith(before):
             return None
         start = len(before)
         end = data.find(b"\r", start, start + _DIGITS + 1)
         digits = data[start:end] if end > 0 else b""
-        if not digits.isdigit() or not data.startswith(self.behind, end):
+        if not digits.isdigit() or not data.startswith(self._behind, end):
             return None
-        body = end + len(self.behind)
-        return (digits, body) if len(data) == body + int(digits) else None
+        body = end + len(self._behind)
+        if len(data) != body + int(digits):
+            return None
+        self._whole = len(data), data[:body]
+        self._last = digits, body
+        return self._last
 
 
 def remember(data: bytes) -> Head | None:
