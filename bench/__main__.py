@@ -140,6 +140,7 @@ def _sessions(options: argparse.Namespace) -> int:
         python=options.python[0],
         seconds=options.seconds,
         idle=2 if options.quick else 20,
+        rounds=options.rounds,
     )
     found = crowd.run(plan, _say)
     print(found)

@@ -32,7 +32,6 @@ from bench.targets import CannotStart, Place, gateway, origin
 
 Say = Callable[[str], None]
 OPENERS: Final = 16
-ROUNDS: Final = 5
 PATIENCE: Final = 60.0
 SPARE: Final = 200  # descriptors of a process for everything that is no stream
 _CALL: Final = SCENARIOS[0]
@@ -44,6 +43,7 @@ class Plan:
     """How many of what, and behind the gateway a server of which era.
 
     seconds  how long calls are measured each time.
+    rounds   how often each kind of event is sent.
     idle     how long nothing is said while processor time is measured.
     """
 
@@ -54,6 +54,7 @@ class Plan:
     python: str
     seconds: int
     idle: int
+    rounds: int
 
     @property
     def streams(self) -> int:
@@ -71,6 +72,12 @@ class Stage:
     each: float
     objects: float
 
+    def __str__(self) -> str:
+        return (
+            f"{self.count:>7,} {self.name:<24} {self.each / 1024:6.1f} KiB each  "
+            f"{self.objects:6.1f} objects each  opened in {self.seconds:6.2f} s"
+        )
+
 
 @dataclass(frozen=True)
 class FanOut:
@@ -79,9 +86,18 @@ class FanOut:
     name: str
     wanted: int
     heard: int
+    again: int
     first: float
     middle: float
     last: float
+
+    def __str__(self) -> str:
+        again = f"; {self.again:,} heard it again" if self.again else ""
+        return (
+            f"{self.name:<16} reached {self.heard:,} of {self.wanted:,} streams: "
+            f"first {self.first * 1e3:6.1f} ms, median {self.middle * 1e3:6.1f} ms, "
+            f"last {self.last * 1e3:6.1f} ms{again}"
+        )
 
 
 @dataclass(frozen=True)
@@ -93,6 +109,12 @@ class Calls:
     p50: float
     p99: float
     errors: int
+
+    def __str__(self) -> str:
+        return (
+            f"tools/call, c=1, {self.name:<20} {self.rps:8,.0f} req/s  p50 {self.p50:7,.0f} us  "
+            f"p99 {self.p99:7,.0f} us  {self.errors} errors"
+        )
 
 
 @dataclass
@@ -116,23 +138,10 @@ class Found:
 
     def __str__(self) -> str:
         lines = [f"server of the {self.server} era; {'; '.join(self.settings) or 'all defaults'}"]
-        for stage in self.stages:
-            lines.append(
-                f"{stage.count:>7,} {stage.name:<32} {stage.each / 1024:7.1f} KiB each  "
-                f"{stage.objects:6.1f} objects each  opened in {stage.seconds:6.2f} s"
-            )
+        lines += map(str, self.stages)
         lines.append(f"idle: {self.idle_percent:.2f} % of one core; {self.rss / 2**20:.1f} MiB RSS")
-        for one in self.fan_outs:
-            lines.append(
-                f"{one.name:<24} reached {one.heard:,} of {one.wanted:,} streams: first "
-                f"{one.first * 1e3:6.1f} ms, median {one.middle * 1e3:6.1f} ms, last "
-                f"{one.last * 1e3:6.1f} ms"
-            )
-        for one in self.calls:
-            lines.append(
-                f"tools/call, c=1, {one.name:<22} {one.rps:8,.0f} req/s  p50 {one.p50:7,.0f} us  "
-                f"p99 {one.p99:7,.0f} us  {one.errors} errors"
-            )
+        lines += map(str, self.fan_outs)
+        lines += map(str, self.calls)
         lines.append(f"streams lost: {self.lost}")
         return "\n".join(lines)
 
@@ -229,9 +238,9 @@ class _Crowd:
         await self._stage("listen streams", plan.listens, self._open_listen)
         await self._idle()
         await self._calls("everybody connected")
-        for number in range(ROUNDS):
+        for number in range(plan.rounds):
             await self._fan_out(f"list_changed {number + 1}", "notifications/tools/list_changed")
-        for number in range(ROUNDS):
+        for number in range(plan.rounds):
             uri = "bench://shared"
             await self._fan_out(f"updated {number + 1}", "notifications/resources/updated", uri)
         stop = asyncio.Event()
@@ -346,7 +355,15 @@ class _Crowd:
         await asyncio.sleep(1.5)  # an event that comes twice comes by now, and lists are quiet
         heard = [at - started for at in sorted(self._roll.heard)] or [0.0]
         self._found.fan_outs.append(
-            FanOut(name, wanted, len(self._roll.heard), heard[0], median(heard), heard[-1])
+            FanOut(
+                name,
+                wanted,
+                len(self._roll.heard),
+                self._roll.again,
+                heard[0],
+                median(heard),
+                heard[-1],
+            )
         )
 
     def _tell(self, method: str, params: Mapping[str, str]) -> None:

@@ -79,22 +79,30 @@ def _length(head: bytes) -> int:
 
 
 class Roll:
-    """Who has heard a mark, and when. `mark`: what is listened for now."""
+    """Who has heard a mark, and when; `again`: how often somebody heard it who had already."""
 
     def __init__(self) -> None:
         self.mark = b""
         self.heard: list[float] = []
+        self.again = 0
+        self._who: set[Ear] = set()
         self._wanted = 0
         self._all = asyncio.Event()
 
     def expect(self, mark: bytes, wanted: int) -> None:
         """Begin anew."""
         self.mark, self._wanted, self.heard = mark, wanted, []
+        self.again, self._who = 0, set()
         self._all.clear()
 
-    def hear(self, times: int) -> None:
+    def hear(self, who: Ear, times: int) -> None:
         """Somebody heard it."""
-        self.heard += [time.perf_counter()] * times
+        if who in self._who:
+            self.again += times
+            return
+        self._who.add(who)
+        self.again += times - 1
+        self.heard.append(time.perf_counter())
         if len(self.heard) >= self._wanted:
             self._all.set()
 
@@ -123,6 +131,7 @@ class Ear(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.Protocol`."""
         self._transport = transport  # pyright: ignore[reportAttributeAccessIssue] - TCP is a stream
+        assert self._transport is not None
         self._transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
@@ -135,7 +144,7 @@ class Ear(asyncio.Protocol):
         if mark:
             found = text.count(mark)
             if found:
-                self._roll.hear(found)
+                self._roll.hear(self, found)
             # A mark cut in two is found later, one found is not found again.
             text = text[text.rfind(mark) + len(mark) :] if found else text
         self._tail = text[-_LONGEST_MARK:]

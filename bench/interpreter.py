@@ -16,12 +16,12 @@ from typing import Final
 _QUESTIONS: Final = """
 import json, platform, sysconfig, time
 def spin():
-    started = time.perf_counter()
+    started = time.process_time()
     total, seen = 0, {}
     for number in range(200_000):
         seen[number & 255] = total
         total += len(seen) ^ number
-    return time.perf_counter() - started
+    return time.process_time() - started
 arguments = sysconfig.get_config_var("CONFIG_ARGS") or ""
 try:
     shared = "libpython" in open("/proc/self/maps").read()
@@ -49,7 +49,7 @@ class Interpreter:
 
     optimised, lto  what its own configuration says; absence proves nothing, see above.
     shared          it runs from a shared libpython.
-    milliseconds    the best of some runs of the same plain loop; compare between interpreters.
+    milliseconds    processor time of a plain loop, the best of some; compare between interpreters.
     """
 
     path: str

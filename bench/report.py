@@ -110,6 +110,7 @@ class Row:
     rps_to_nginx_low: float | None
     rps_to_nginx_high: float | None
     p50_to_nginx: float | None
+    cpu_to_nginx: float | None
 
 
 def rows(measured: Sequence[Measurement]) -> list[Row]:
@@ -131,6 +132,7 @@ def rows(measured: Sequence[Measurement]) -> list[Row]:
             rps_to_nginx_low=min(ratios(measured, *key, figure="rps"), default=None),
             rps_to_nginx_high=max(ratios(measured, *key, figure="rps"), default=None),
             p50_to_nginx=ratio(measured, *key, figure="p50"),
+            cpu_to_nginx=ratio(measured, *key, figure="cpu"),
         )
         for key, group in groups.items()
     ]
@@ -192,7 +194,7 @@ def good(measured: Sequence[Measurement]) -> bool:
 
 _HEADINGS: Final = (
     "client-server", "scenario", "c", "target", "req/s", "p50 us", "p99 us", "CPU us", "RSS MiB",
-    "req/s : nginx", "spread", "p50 : nginx", "errors",
+    "req/s : nginx", "spread", "p50 : nginx", "CPU : nginx", "errors",
 )  # fmt: skip
 
 
@@ -208,7 +210,8 @@ def _cells(row: Row) -> list[str]:
     return [
         row.cell, row.scenario, str(row.connections), row.target, f"{row.rps:,.0f}",
         f"{row.p50:,.0f}", f"{row.p99:,.0f}", f"{row.cpu:.1f}", f"{row.rss / 2**20:.1f}",
-        _ratio(row.rps_to_nginx), _spread(row), _ratio(row.p50_to_nginx), str(row.errors),
+        _ratio(row.rps_to_nginx), _spread(row), _ratio(row.p50_to_nginx), _ratio(row.cpu_to_nginx),
+        str(row.errors),
     ]  # fmt: skip
 
 

@@ -99,21 +99,23 @@ def running(
     """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="lockgate-bench-")))
-        origins = {None: stack.enter_context(origin("bench.origin"))}
+        both = stack.enter_context(origin("bench.origin"))
+        origins: dict[Era | None, Place] = {None: both}
         if "lockgate" in names:
-            for era in {cell.server for cell in cells} - {None}:
-                origins[era] = stack.enter_context(origin("bench.origin", str(era)))
+            wanted: set[Era] = {cell.server for cell in cells if cell.server is not None}
+            for era in wanted:
+                origins[era] = stack.enter_context(origin("bench.origin", era))
         targets: list[Target] = []
         for name in names:
             if name == "direct":
-                targets.append(Target(name, {None: origins[None]}))
+                targets.append(Target(name, {None: both}))
             elif name == "nginx":
-                place = stack.enter_context(_nginx(folder, origins[None].port, buffers))
+                place = stack.enter_context(_nginx(folder, both.port, buffers))
                 targets.append(Target(name, {None: place}))
             else:
                 for number, python in enumerate(pythons, 1):
                     called = name if number == 1 else f"{name} {number}"
-                    places = {
+                    places: dict[Era | None, Place] = {
                         era: stack.enter_context(
                             gateway(folder, f"{called}-{era}", {"origin": one.port}, python)
                         )
