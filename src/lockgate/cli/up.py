@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import socket
 from pathlib import Path
 from typing import Any, Final
@@ -23,9 +24,11 @@ from lockgate.config.check import loopback
 from lockgate.config.model import Config
 from lockgate.errors import LockgateError, UnsafeBind
 from lockgate.gateway.app import Gateway
+from lockgate.upstreams.descriptors import raise_limit
 
 _PATIENCE: Final = 10.0
 """Seconds the table waits for slow servers; they get their line when they are there."""
+_log: Final = logging.getLogger("lockgate.gateway")
 
 
 @click.command("up", epilog=exits.epilog())
@@ -96,6 +99,7 @@ def check_bind(host: str, voice: Voice, *, insecure: bool) -> None:
 
 
 async def _serve_http(config: Config, voice: Voice) -> int:
+    _allow_files(config)
     gateway = Gateway(config)
     stopping = StopSignals(gateway.abort)
     stopping.listen()
@@ -118,6 +122,19 @@ async def _serve_http(config: Config, voice: Voice) -> int:
     finally:
         await _end(gateway, config, voice)
     return exits.OK
+
+
+def _allow_files(config: Config) -> None:
+    """Have a descriptor for every connection clients may open, as far as the system allows."""
+    allowed = raise_limit()
+    wanted = config.lockgate.limits.connections
+    if allowed is not None and allowed <= wanted:
+        _log.warning(
+            "only %d files may be open, too few for limits.connections (%d): "
+            "raise the hard limit (ulimit -Hn) or lower the setting",
+            allowed,
+            wanted,
+        )
 
 
 def _refusal(error: OSError) -> tuple[str, str]:

@@ -41,6 +41,7 @@ class Modern:
         self._retry_after = settings.retry_after
         # The canonical form of a request's params; raises `Refusal`.
         self.lift = modern_in.Lifter().lift
+        self._notices = modern_dress.ListenNotices()
         self._listens: set[Running] = set()
         self._draining = False
 
@@ -97,10 +98,10 @@ class Modern:
         """As `run`, for a request that listens until it is called off."""
         if len(self._listens) >= self._most_listens:
             return 503, failure_error(message.id, _too_many(self._most_listens, self._retry_after))
-        listen_id = message.id
+        listen_id, notices = message.id, self._notices
 
         def emit(notification: Notification) -> None:
-            running.event(modern_dress.listen_notice(notification, listen_id))
+            running.event(notices.notice(notification, listen_id))
 
         call = Call(
             method=LISTEN,

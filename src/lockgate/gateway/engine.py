@@ -60,7 +60,7 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     start_wait: float = 10.0
     concurrent_calls: int = 1000
     concurrent_per_caller: int = 1000
-    listen_streams: int = 1000
+    listen_streams: int = 5000
 
 
 class Engine:
