@@ -109,7 +109,8 @@ async def _serve_http(config: Config, voice: Voice) -> int:
     except OSError as error:
         what, remedy = _refusal(error)
         where = f"{settings.host}, port {settings.port}"
-        raise LockgateError(f"Cannot listen on {where}: {what}.", remedy) from error
+        message = f"Cannot listen on {where}: {what}."
+        raise LockgateError(message, remedy, reason="cannot-listen") from error
     try:
         await gateway.start()
         voice.listening(gateway.url or "")

@@ -14,6 +14,7 @@ import msgspec
 
 from lockgate.core.chain import compose
 from lockgate.core.clock import SYSTEM, Clock
+from lockgate.core.codes import CODES
 from lockgate.core.message import Call, Era, Failure, Reply
 from lockgate.core.policy import CallNext, Gate, Policy
 from lockgate.gateway.catalog import Catalog, CatalogSettings
@@ -270,6 +271,7 @@ class Engine:
             resources=self.catalog.count(name, "resources/list"),
             seconds=self._took.get(name),
             retry_in=None if due is None else max(0.0, round(due - self._clock.monotonic(), 1)),
+            code=CODES.get(state.reason or "") if state.phase != "ready" else None,
             error=None if state.phase == "ready" else state.last_error,
             remedy=None if state.phase == "ready" else state.remedy,
         )
