@@ -32,6 +32,7 @@ class SessionPool:
         self._clock = clock
         self._live: dict[Key, Session] = {}
         self._aside: list[Session] = []
+        self._keys: dict[str, set[Key]] = {}
         self._leaving: list[Session] = []
         self._opening: dict[Key, asyncio.Task[Session | Failure]] = {}
         self._sweeper: asyncio.TimerHandle | None = None
@@ -99,6 +100,8 @@ class SessionPool:
             # It was occupied when this one was asked for, and is not any more.
             self._aside.append(before)
         self._live[key] = session
+        if key[2] is not None:
+            self._keys.setdefault(key[2], set()).add(key)
         self._schedule()
 
     def drop(self, session: Session) -> None:
@@ -106,21 +109,34 @@ class SessionPool:
         session.expire()
         if self._live.get(session.key) is session:
             del self._live[session.key]
+            self._forget(session.key)
         if session in self._aside:
             self._aside.remove(session)
         self._leaving = [one for one in self._leaving if one.phase == "forgotten"]
         if session.phase == "forgotten" and session not in self._leaving:
             self._leaving.append(session)
 
+    def _forget(self, key: Key) -> None:
+        affinity = key[2]
+        if affinity is not None and affinity in self._keys:
+            self._keys[affinity].discard(key)
+            if not self._keys[affinity]:
+                del self._keys[affinity]
+
     def end(self, affinity: str) -> None:
-        """End what is open for one client session, or about to be."""
+        """End what is open for one client session, or about to be.
+
+        Costs no more when there are many: all clients may end theirs at the same time.
+        """
         for key, task in tuple(self._opening.items()):
             if key[2] == affinity:
                 task.cancel()
-        for session in [*self._all(), *self._leaving]:
-            if session.key[2] == affinity:
-                self.drop(session)
-                session.close()
+        keys = self._keys.pop(affinity, set())
+        own = [self._live[key] for key in keys if key in self._live]
+        others = [one for one in (*self._aside, *self._leaving) if one.key[2] == affinity]
+        for session in [*own, *others]:
+            self.drop(session)
+            session.close()
 
     def sessions(self) -> list[Session]:
         """All open sessions."""
@@ -137,7 +153,7 @@ class SessionPool:
         for task in tuple(self._opening.values()):
             task.cancel()
         every = [*self._all(), *self._leaving]
-        self._live, self._aside, self._leaving = {}, [], []
+        self._live, self._aside, self._leaving, self._keys = {}, [], [], {}
         for session in every:
             session.close()
 
