@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Mapping
-from typing import Any
+from math import ceil
+from typing import Any, Final
 
 import msgspec
 
@@ -17,7 +18,7 @@ from lockgate.fronts.settings import Engine, ExchangeSettings
 from lockgate.fronts.streams import JSON, Pulse, Running, Stream
 from lockgate.wire import headers as routing
 from lockgate.wire import modern_dress, modern_in
-from lockgate.wire.envelope import failure_error, unreadable
+from lockgate.wire.envelope import failure_error, retry_after, unreadable
 from lockgate.wire.jsonrpc import (
     INVALID_REQUEST,
     OVERLOADED,
@@ -29,6 +30,9 @@ from lockgate.wire.jsonrpc import (
 )
 from lockgate.wire.modern_dress import LISTEN
 from lockgate.wire.modern_in import Lifted, Refusal
+
+_LATER: Final = frozenset({429, 503})
+"""Statuses whose answers say when to come again (RFC 9110 section 10.2.3)."""
 
 
 class Modern:
@@ -154,6 +158,7 @@ class ModernFront:
             return
         stream = Stream(responder, self._pulse)
         core, facts = self._core, self._facts(request)
+        reply: Reply | None = None
         try:
             if message.method == LISTEN:
                 status, body = await core.listen(message, lifted, stream, facts)
@@ -166,7 +171,12 @@ class ModernFront:
                 raise
             stream.close()
             return
-        stream.answer(body, status, self._retry if status == 503 else ())
+        stream.answer(body, status, self._when(reply) if status in _LATER else ())
+
+    def _when(self, reply: Reply | None) -> Headers:
+        """`Retry-After` in whole seconds, as the error itself has it where it says when."""
+        seconds = retry_after(reply) if isinstance(reply, Failure) else None
+        return self._retry if seconds is None else ((b"retry-after", b"%d" % ceil(seconds)),)
 
     def _admit(self, request: HttpRequest, message: Request) -> Lifted:
         """The rungs of the ladder in order: metadata, version, method and names, known at all."""
