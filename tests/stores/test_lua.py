@@ -15,7 +15,12 @@ from lockgate.core.store import Demand
 from lockgate.stores.redis import RedisStore
 from tests.support.valkey import Valkey, valkey
 
-RATES = st.builds(Rate, st.integers(1, 30), st.sampled_from([1, 7]), st.none() | st.integers(1, 10))
+RATES = st.builds(
+    Rate,
+    st.integers(1, 30) | st.integers(120, 140),
+    st.sampled_from([1, 7]),
+    st.none() | st.integers(1, 10),
+)
 _runs = itertools.count()
 
 

@@ -21,8 +21,9 @@ import msgspec
 
 MICRO: Final = 1_000_000
 GRAINS: Final = 128
-"""Calls of a window that come closer than a 128th of it are remembered as one moment, their last:
-so a window needs little memory, and errs toward refusing, by less than one percent of its length.
+"""In a window of more than 128 calls, those that come closer than a 128th of it are remembered as
+one moment, their last: so it needs little memory, and errs toward refusing, by less than one
+percent of its length. A window of fewer is exact.
 """
 UNITS: Final = {
     "s": 1,
@@ -147,7 +148,7 @@ class Window:
     def __init__(self, rate: Rate) -> None:
         self._limit = rate.limit
         self._period = rate.period
-        self._grain = rate.period // GRAINS
+        self._grain = rate.period // GRAINS if rate.limit > GRAINS else 0
         self._log: list[int] = []
         self._total = 0
 

@@ -10,9 +10,18 @@ does then; none waits for the store to come back, and every store comes back by 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from lockgate.core.rate import Rate, Taken
+
+SQLITE: Final = "sqlite:"
+MEMORY: Final = "memory:"
+SCHEMES: Final = ("redis://", "rediss://", "valkey://", "valkeys://", "unix://")
+
+
+def spelled(url: str) -> bool:
+    """Whether `url` names a store of some kind."""
+    return url == MEMORY or url.startswith(SCHEMES) or (url.startswith(SQLITE) and url != SQLITE)
 
 
 class StoreGone(Exception):

@@ -8,18 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from lockgate.core.clock import SYSTEM, Clock
-from lockgate.core.store import Store, StoreMisnamed
+from lockgate.core.store import MEMORY, SCHEMES, SQLITE, Store, StoreMisnamed
 from lockgate.stores.memory import MemoryStore
-from lockgate.stores.redis import SCHEMES, RedisStore
+from lockgate.stores.redis import RedisStore
 from lockgate.stores.sqlite import SqliteStore
-
-SQLITE = "sqlite:"
-MEMORY = "memory:"
-
-
-def spelled(url: str) -> bool:
-    """Whether `url` names a store of some kind."""
-    return url == MEMORY or url.startswith(SCHEMES) or (url.startswith(SQLITE) and len(url) > 7)
 
 
 def open_store(url: str, clock: Clock = SYSTEM, folder: Path | None = None) -> Store:

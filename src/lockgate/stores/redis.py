@@ -17,13 +17,12 @@ from typing import Any, Final, Protocol, TypeVar, cast
 
 from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.rate import Rate, Taken, seconds
-from lockgate.core.store import Demand, Entry, StoreGone, StoreMisnamed
+from lockgate.core.store import SCHEMES, Demand, Entry, StoreGone, StoreMisnamed
 from lockgate.stores import redis_scripts
 from lockgate.stores.outage import Outage
 
 T = TypeVar("T")
 
-SCHEMES: Final = ("redis://", "rediss://", "valkey://", "valkeys://", "unix://")
 JOURNAL_SECONDS: Final = 7 * 86400
 
 

@@ -65,13 +65,15 @@ for i = 1, #KEYS do
 end
 if worst > 0 then return {worst, at} end
 for i = 1, #KEYS do
-  local kind, a, state = ARGV[3*i-1], tonumber(ARGV[3*i]), states[i]
+  local kind, a, b = ARGV[3*i-1], tonumber(ARGV[3*i]), tonumber(ARGV[3*i+1])
+  local state = states[i]
   if kind == 'b' then
     local left = math.ceil((state - now) / 1000) + 1
     redis.call('SET', KEYS[i], string.format('%.0f', state), 'PX', left)
   else
     local n = #state
-    if n > 0 and now - state[n-2] < math.floor(a / 128) then
+    local grain = b > 128 and math.floor(a / 128) or 0
+    if n > 0 and now - state[n-2] < grain then
       state[n-1] = math.max(state[n-1], now)
       state[n] = state[n] + 1
     else
