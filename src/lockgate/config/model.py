@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PrivateAttr, SecretStr
 
+from lockgate.config.caching import ServerCache
 from lockgate.config.limits import GatewayLimits, Section, ServerLimits
 from lockgate.config.quantities import Seconds, seconds_of, time
 from lockgate.config.rates import RateSettings, ToolSettings
@@ -23,6 +24,7 @@ __all__ = [
     "GatewaySettings",
     "LogSettings",
     "RateSettings",
+    "ServerCache",
     "ServerConfig",
     "ServerLimits",
     "SessionSettings",
@@ -154,6 +156,9 @@ class ServerConfig(Section):
     limits: ServerLimits = Field(default=ServerLimits(), description="Bounds on this server.")
     rate: RateSettings = Field(
         default=RateSettings(), description="How often this server may be asked; off by default."
+    )
+    cache: ServerCache = Field(
+        default=ServerCache(), description="Which of its answers are kept and given again."
     )
     tools: dict[str, ToolSettings] = Field(
         default={},

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from lockgate.config.caching import ToolCache
 from lockgate.config.limits import Section
 from lockgate.core.rate import PATTERN, parse
 
@@ -48,4 +49,7 @@ class ToolSettings(Section):
 
     rate: RateSettings = Field(
         default=RateSettings(), description="How often they may be called, beside other rates."
+    )
+    cache: ToolCache | None = Field(
+        default=None, description="Whether their results are kept, in place of the server's say."
     )

@@ -13,6 +13,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 
+from lockgate.config.caching import CacheSettings
 from lockgate.config.limits import GatewayLimits, Section
 from lockgate.config.quantities import Seconds, count, time
 from lockgate.config.rates import RateSettings
@@ -176,6 +177,9 @@ class GatewaySettings(Section):
             "`valkeys://`), or `sqlite:PATH` for processes of one machine. Rates are then counted "
             "in it."
         ),
+    )
+    cache: CacheSettings = Field(
+        default=CacheSettings(), description="Answers that are given again while they are fresh."
     )
     log: LogSettings = Field(default=LogSettings(), description="What is logged, to stderr.")
     session: SessionSettings = Field(

@@ -6,7 +6,8 @@ line, and nowhere else.
 
 from __future__ import annotations
 
-from lockgate.config.model import Config, RateSettings, ServerConfig
+from lockgate.config.model import Config, RateSettings, ServerConfig, ToolSettings
+from lockgate.core.cached import ToolRule
 from lockgate.core.clock import Clock
 from lockgate.core.rate import parse
 from lockgate.core.rules import Rule, Rules
@@ -15,9 +16,12 @@ from lockgate.errors import LockgateError
 from lockgate.fronts.http import HttpLimits
 from lockgate.fronts.routes import RouteSettings
 from lockgate.fronts.settings import ExchangeSettings
+from lockgate.gateway.caching import Caches, Caching, ServerCaching
 from lockgate.gateway.catalog import CatalogSettings
 from lockgate.gateway.engine import Engine, EngineSettings
+from lockgate.stores.memory import MemoryStore
 from lockgate.stores.opening import open_store
+from lockgate.stores.sqlite import SqliteStore
 from lockgate.upstreams.pool import PoolLimits
 from lockgate.upstreams.spec import (
     HttpSpec,
@@ -122,6 +126,47 @@ def shared_store(config: Config, clock: Clock) -> Store | None:
         return open_store(config.lockgate.store.get_secret_value(), clock)
     except StoreMisnamed as error:
         raise LockgateError(str(error), error.remedy) from error
+
+
+def disk_store(config: Config, clock: Clock) -> Store | None:
+    """The cache's own file, if it is configured; not opened yet."""
+    settings = config.lockgate.cache
+    if settings.disk is None or not settings.enabled:
+        return None
+    return SqliteStore(
+        settings.disk, clock, max_bytes=settings.disk_bytes, max_entry=settings.entry_bytes
+    )
+
+
+def caches(config: Config, clock: Clock, shared: Store | None, disk: Store | None) -> Caches | None:
+    """The servers' caches over memory, what replicas share, and a file; None when there are none.
+
+    The stores are the caller's to close.
+    """
+    settings = config.lockgate.cache
+    near = None
+    if settings.memory_bytes:
+        near = MemoryStore(clock, max_bytes=settings.memory_bytes, max_entry=settings.entry_bytes)
+    far = [("shared", shared)] if shared is not None and settings.shared else []
+    far += [("disk", disk)] if disk is not None else []
+    servers = {
+        name: ServerCaching(
+            tools=tuple((pattern, _tool_rule(one)) for pattern, one in server.tools.items()),
+            read_only_tools=server.cache.read_only_tools,
+        )
+        for name, server in config.enabled.items()
+        if server.cache.enabled
+    }
+    if not settings.enabled or not servers or not (near or far):
+        return None
+    caching = Caching(servers=servers, longest=settings.longest, stale=settings.stale)
+    return Caches(caching, near, far, clock)
+
+
+def _tool_rule(tool: ToolSettings) -> ToolRule | None:
+    if tool.cache is None:
+        return None
+    return ToolRule(tool.cache.ttl, "public" if tool.cache.public else "private")
 
 
 def pool_limits(config: Config) -> PoolLimits:

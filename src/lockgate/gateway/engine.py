@@ -19,6 +19,7 @@ from lockgate.core.message import Call, Era, Failure, Reply
 from lockgate.core.policy import CallNext, Gate, Policy
 from lockgate.core.rules import NO_RULES, Rules
 from lockgate.core.store import Store, StoreGone
+from lockgate.gateway.caching import Caches
 from lockgate.gateway.catalog import Catalog, CatalogSettings
 from lockgate.gateway.chains import OTHER, before
 from lockgate.gateway.facts import OWN_CLIENT, Facts
@@ -86,13 +87,15 @@ class Engine:
         clock: Clock = SYSTEM,
         mask: Mask = str,
         store: Store | None = None,
+        caches: Caches | None = None,
     ) -> None:
         """Compose everything between fronts and servers; nothing is started yet.
 
         `mask` takes configured secrets out of what clients are told of failures; `store` is what
-        replicas share, if there is one.
+        replicas share, if there is one; `caches` are the servers' caches.
         """
         self._store = store
+        self._caches = caches
         self._mask = mask
         self._servers = {server.name: server for server in servers}
         self._settings = settings
@@ -108,6 +111,8 @@ class Engine:
         self.catalog = Catalog(
             servers, settings.catalog, clock, self._list_changed, lambda: self._some_lack_modern
         )
+        if caches is not None:
+            caches.definition = self.catalog.definition
         self.subscriptions = Subscriptions(sends, task_ids, self.catalog.changed)
         self.facts = Facts(sends, clock, wait=settings.catalog.wait, retry=settings.catalog.retry)
         router = Router(
@@ -158,6 +163,10 @@ class Engine:
 
     def _before(self, server: str) -> list[Policy | Gate]:
         """What stands before one server."""
+        cache = self._caches.of(server) if self._caches else None
+        return [*([cache] if cache else []), *self._server_rates(server)]
+
+    def _server_rates(self, server: str) -> list[Policy | Gate]:
         rules = self._settings.server_rules.get(server)
         if not rules:
             return []
@@ -206,10 +215,15 @@ class Engine:
             self._began[server.name] = self._clock.monotonic()
             self._watching.append(server.watch(self._server_changed))
             self._chore(self._begin(server))
-        if self._store is not None:
-            self._chore(self._sweep(self._store))
+        stores = [*([self._store] if self._store else []), *self._cache_stores()]
+        for store in {id(one): one for one in stores}.values():
+            self._chore(self._sweep(store))
+
+    def _cache_stores(self) -> Sequence[Store]:
+        return self._caches.stores if self._caches else ()
 
     async def _sweep(self, store: Store) -> None:
+        """Let go of what is over, again and again."""
         while True:
             await asyncio.sleep(SWEEP)
             try:
@@ -241,6 +255,8 @@ class Engine:
     def _server_changed(self, changed: Changed) -> None:
         if changed.subject != "state":
             self.catalog.changed(changed.server, changed.subject)
+            if self._caches is not None:
+                self._caches.changed(changed.server, changed.subject)
             return
         server = self._servers[changed.server]
         phase = server.state.phase
