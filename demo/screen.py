@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 _started = time.monotonic()
 # A pipe has no width: one that fits the table is assumed.
@@ -18,8 +20,10 @@ console = Console(width=None if sys.stdout.isatty() else 120, highlight=False, s
 
 
 def say(line: str) -> None:
-    """Print a finished step."""
-    console.print(f"[dim]\\[{time.monotonic() - _started:5.1f}s][/dim] {line}")
+    """Print a finished step; where the line has to be broken, what follows stays in its column."""
+    table = Table.grid(padding=(0, 1, 0, 0))
+    table.add_row(Text(f"[{time.monotonic() - _started:5.1f}s]", "dim"), Text(line))
+    console.print(table)
 
 
 Update = Callable[[str], None]

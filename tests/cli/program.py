@@ -15,6 +15,7 @@ from typing import Any
 COMMAND = [sys.executable, "-c", "from lockgate.cli.main import main; main()"]
 TINY = Path(__file__).with_name("tiny_server.py")
 PATIENCE = 60.0
+KEPT = ("PATH", "HOME", "LANG", "PYTHONPATH")  # the last: which Lockgate is tested
 
 
 def tiny(**more: Any) -> dict[str, Any]:
@@ -30,8 +31,7 @@ def config_file(folder: Path, servers: Mapping[str, Any], **settings: Any) -> Pa
 
 
 def environment(**more: str) -> dict[str, str]:
-    names = ("PATH", "HOME", "LANG", "PYTHONPATH")
-    kept = {key: os.environ[key] for key in names if key in os.environ}
+    kept = {key: os.environ[key] for key in KEPT if key in os.environ}
     return {**kept, "TERM": "xterm-256color", **more}
 
 

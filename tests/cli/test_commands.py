@@ -61,7 +61,7 @@ def test_a_misspelt_command_gets_a_suggestion() -> None:
 
 
 def test_check_of_a_good_file(tmp_path: Path) -> None:
-    path = config_file(tmp_path, {"a": {"command": "sh"}, "b": {"disabled": True}})
+    path = config_file(tmp_path, {"a": {"command": "env"}, "b": {"disabled": True}})
     done = run("config", "check", path)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == f"{path} is usable: 1 server, 1 disabled.\n"
@@ -72,14 +72,14 @@ def test_check_of_a_bad_file(tmp_path: Path) -> None:
     done = run("config", "check", path)
     assert done.returncode == 2
     assert done.stdout.splitlines() == [
-        "error: The key 'comand' of server 'a' is not known.  [unknown-key]",
-        f"  at {path}:1:23",
+        "error: The key 'comand' of server 'a' is not known.",
+        f"  at {path}:1:23  [LG-806 unknown-key]",
         "  → Did you mean 'command'?",
-        "error: The environment variable GONE is not set.  [variable-missing]",
-        f"  at {path}:1:52",
+        "error: The environment variable GONE is not set.",
+        f"  at {path}:1:52  [LG-810 variable-missing]",
         "  → Set GONE before starting, or write a default: ${GONE:-…}.",
-        "error: The key 'prot' of `lockgate` is not known.  [unknown-key]",
-        f"  at {path}:1:79",
+        "error: The key 'prot' of `lockgate` is not known.",
+        f"  at {path}:1:79  [LG-806 unknown-key]",
         "  → Did you mean 'port'?",
         "3 errors",
     ]
@@ -88,6 +88,69 @@ def test_check_of_a_bad_file(tmp_path: Path) -> None:
     first = json.loads(machine.stdout)[0]
     assert first["id"] == "unknown-key"
     assert (first["line"], first["column"]) == (1, 23)
+
+
+def test_check_says_what_a_careful_reader_would_ask(tmp_path: Path) -> None:
+    refused = tmp_path / "not-executable"
+    refused.touch()
+    servers = {
+        "shell": {"command": "sh", "args": ["-c", "x"]},
+        "text": {"command": sys.executable, "args": ["-c", "x"]},
+        "newest": {"command": "npx", "args": ["-y", "@acme/server"]},
+        "pinned": {"command": "npx", "args": ["-y", "@acme/server@1.2.3"]},
+        "file": {"command": str(refused)},
+        "folder": {"command": str(tmp_path)},
+        "gone": {"command": "no-such-program"},
+        "remote": {"url": "http://127.0.0.1:9/mcp"},
+    }
+    done = run("config", "check", config_file(tmp_path, servers), "--json", PATH="/nowhere")
+    assert done.returncode == 0
+    found = {(one["id"], one["summary"].split("'")[1]): one for one in json.loads(done.stdout)}
+    assert set(found) == {
+        ("command-missing", "shell"),
+        ("shell", "shell"),
+        ("inline-code", "text"),
+        ("command-missing", "newest"),
+        ("unpinned-package", "newest"),
+        ("command-missing", "pinned"),
+        ("command-missing", "file"),
+        ("command-missing", "folder"),
+        ("command-missing", "gone"),
+    }
+    assert all(one["line"] and one["remedy"] for one in found.values())
+    assert "chmod +x" in found["command-missing", "file"]["remedy"]
+    assert "is a directory" in found["command-missing", "folder"]["summary"]
+    assert "is not on PATH" in found["command-missing", "gone"]["summary"]
+    assert "nodejs.org" in found["command-missing", "newest"]["remedy"]
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["up", "{bad}"],
+        ["tools", "{bad}"],
+        ["call", "{bad}", "x"],
+        ["up", "no-such-file"],
+        ["up", "{good}", "--host", "0.0.0.0"],
+        ["up", "{good}", "--port", "x"],
+        ["call", "{good}", "nothing"],
+        ["call", "{good}", "add", "a=x"],
+    ],
+)
+def test_with_json_logs_what_is_wrong_is_json(args: list[str], tmp_path: Path) -> None:
+    (tmp_path / "bad").mkdir()
+    bad = config_file(tmp_path / "bad", {"a": {"comand": "sh"}})
+    good = config_file(tmp_path, {"tiny": tiny()})
+    words = [word.format(bad=bad, good=good) for word in args]
+    done = run(*words, "--log-format", "json")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    records = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [record["level"] for record in records] == ["error"]
+    assert records[0]["remedy"]
+    if "{bad}" in args:
+        assert records[0]["finding"] == "unknown-key"
+        assert records[0]["place"].startswith(f"{bad}:1:")
 
 
 @pytest.mark.parametrize("command", ["up", "tools", "call"])

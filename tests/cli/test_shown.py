@@ -43,7 +43,7 @@ def text(said: str) -> dict[str, Any]:
         ({}, "(an empty result)\n"),
         (
             {"content": [{"type": "image", "mimeType": "image/png", "data": "A" * 4096}]},
-            "[image image/png, 3.0 KiB]\n",
+            "[image image/png, 3.0 KiB; --json has it in base64]\n",
         ),
         (
             {"content": [{"type": "resource_link", "name": "n", "uri": "file:///x\x1b"}]},
@@ -52,7 +52,7 @@ def text(said: str) -> dict[str, Any]:
         ({"content": [{"type": "resource", "resource": {"uri": "u", "text": "T"}}]}, "T\n"),
         (
             {"content": [{"type": "resource", "resource": {"uri": "u", "blob": "AAAA"}}]},
-            "[resource u, 3 bytes]\n",
+            "[resource u, 3 bytes; --json has it in base64]\n",
         ),
         ({"content": [{"type": "novel"}]}, "[content of type novel; --json shows it]\n"),
     ],
@@ -106,7 +106,7 @@ def test_servers_as_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
         "server a: ready transport=stdio era=modern tools=3 time=0.50 s",
         "server b: lazy transport=http era=- tools=- time=-",
         "server c: failed transport=http era=- tools=- time=-",
-        "c: refused\\x1b[2J (next attempt in 2 s)",
+        "c: refused\\x1b[2J; next attempt in 2 s",
         "  → Start it.",
     ]
     assert summary(servers) == "2 of 3 servers ready, 3 tools"

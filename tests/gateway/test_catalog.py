@@ -11,6 +11,7 @@ import pytest
 
 from lockgate.core.message import Call, Failure, Reply, Result
 from lockgate.core.raw import Raw
+from lockgate.gateway.catalog import ATTEMPTS
 from lockgate.testing import ScriptedServer
 from tests.gateway.world import HANDSHAKE, MODERN, World, tool, until
 
@@ -47,6 +48,26 @@ def test_a_list_is_fetched_once_for_many_callers_at_once() -> None:
     run(test)
 
 
+def test_an_answer_counts_although_it_is_being_asked_for_anew() -> None:
+    async def test() -> None:
+        quick, slow = ScriptedServer("a", tools=[tool("x")]), ScriptedServer("b")
+        slow.gate = asyncio.Event()
+        world = World([quick, slow])
+        asking = asyncio.create_task(world.ask("tools/list"))
+        key = ("tools/list", "a", world.catalog.view(world.call("tools/list")))
+        await until(lambda: key in world.catalog._kept)
+        quick.gate = asyncio.Event()
+        world.catalog.changed("a", "state")
+        again = asyncio.create_task(world.catalog.learn("a", world.call("")))
+        await until(lambda: len(quick.asked("tools/list")) == 2)
+        slow.gate.set()
+        assert names(await asking) == ["a__x"]
+        quick.gate.set()
+        await again
+
+    run(test)
+
+
 def test_all_pages_of_a_server_are_one_list() -> None:
     async def test() -> None:
         async def paged(call: Call) -> Reply:
@@ -56,6 +77,62 @@ def test_all_pages_of_a_server_are_one_list() -> None:
 
         world = World([ScriptedServer("a", answers={"tools/list": paged})], "bare")
         assert names(await world.ask("tools/list")) == ["t0", "t1", "t2", "t3"]
+
+    run(test)
+
+
+def test_pages_of_two_versions_are_never_one_list() -> None:
+    async def test() -> None:
+        version, gate = 1, asyncio.Event()
+
+        async def paged(call: Call) -> Reply:
+            if "cursor" not in call.params:
+                return Result(Raw.of({"tools": [tool(f"v{version}-1")], "nextCursor": "2"}))
+            await gate.wait()
+            return Result(Raw.of({"tools": [tool(f"v{version}-2")]}))
+
+        server = ScriptedServer("a", answers={"tools/list": paged})
+        world = World([server], "bare")
+        asking = asyncio.create_task(world.ask("tools/list"))
+        await until(lambda: len(server.asked("tools/list")) == 2)
+        version = 2
+        world.catalog.changed("a", "tools")
+        gate.set()
+        assert names(await asking) == ["v2-1", "v2-2"]
+
+    run(test)
+
+
+def test_a_list_that_always_changes_while_it_is_read_is_taken_as_it_is() -> None:
+    async def test() -> None:
+        async def paged(call: Call) -> Reply:
+            world.catalog.changed("a", "tools")
+            page = 1 if "cursor" not in call.params else 2
+            more = {"nextCursor": "2"} if page == 1 else {}
+            return Result(Raw.of({"tools": [tool(f"t{page}")], **more}))
+
+        server = ScriptedServer("a", answers={"tools/list": paged})
+        world = World([server], "bare")
+        assert names(await world.ask("tools/list")) == ["t1", "t2"]
+        assert len(server.asked("tools/list")) == 2 * ATTEMPTS
+
+    run(test)
+
+
+def test_nothing_is_asked_for_once_the_catalog_is_closed() -> None:
+    async def test() -> None:
+        fast, slow = ScriptedServer("a", tools=[tool("x")]), ScriptedServer("b")
+        world = World([fast, slow])
+        await world.ask("tools/list")
+        world.clock.advance(1000)
+        slow.gate = asyncio.Event()
+        world.catalog.changed("b", "tools")
+        asking = asyncio.create_task(world.ask("tools/list"))
+        await until(lambda: len(slow.asked("tools/list")) == 2)
+        await world.catalog.close()
+        await asking
+        await asyncio.sleep(0)
+        assert len(fast.asked("tools/list")) == 1
 
     run(test)
 

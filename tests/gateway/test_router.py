@@ -348,6 +348,24 @@ def test_a_server_that_cannot_be_listened_to_is_left_out_of_the_acknowledgement(
     run(test)
 
 
+def test_a_client_that_leaves_before_the_acknowledgement_leaves_nothing_behind() -> None:
+    async def test() -> None:
+        server = ScriptedServer("a", resources=[{"uri": "x:1", "name": "x"}])
+        world = World([server])
+        await world.ask("resources/list")
+        before = asyncio.all_tasks()
+        server.gate = asyncio.Event()
+        wanted = {"resourceSubscriptions": ["x:1"]}
+        listening = asyncio.create_task(world.ask("subscriptions/listen", notifications=wanted))
+        await until(lambda: server.asked("subscriptions/listen"))
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+        await asyncio.sleep(0)
+        assert asyncio.all_tasks() == before
+
+    run(test)
+
+
 def test_targets_are_told_to_policies() -> None:
     async def test() -> None:
         world = two()

@@ -4,6 +4,8 @@ modern | old | dual      what it speaks
 silent                   old, and says nothing to requests before it is initialized
 slow                     modern, and answers the first request late
 strict                   old, and ends at whatever comes before `initialize`
+chatty                   greets people on stdout and never answers
+mute                     ends at once with code 3
 """
 
 import json
@@ -125,5 +127,10 @@ def tool(method: str, request_id: Any, params: dict[str, Any]) -> None:
         )
 
 
+if MODE == "mute":
+    sys.exit(3)
+if MODE == "chatty":
+    print("Welcome!", flush=True)
 for line in sys.stdin:
-    serve(json.loads(line))
+    if MODE != "chatty":
+        serve(json.loads(line))

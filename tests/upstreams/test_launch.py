@@ -49,8 +49,8 @@ def test_a_relative_entry_of_path_means_the_same_wherever_the_child_starts(
 @pytest.mark.parametrize(
     ("command", "says", "remedy"),
     [
-        ("npx", "not found on PATH", "Install Node.js."),
-        ("uvx", "not found on PATH", "Install uv."),
+        ("npx", "not found on PATH", "Install Node.js (https://nodejs.org)."),
+        ("uvx", "not found on PATH", "Install uv (https://docs.astral.sh/uv)."),
         ("no-such-thing", "not found on PATH", "Install it"),
         ("./missing", "was not found", "Correct command."),
         ("./text", "may not be run", "Make it executable"),

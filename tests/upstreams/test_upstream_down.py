@@ -135,14 +135,69 @@ def test_a_server_in_trouble_is_not_taken_for_an_old_one(status: int) -> None:
     run(test())
 
 
-def test_something_that_is_no_mcp_server() -> None:
+@pytest.mark.parametrize(
+    ("status", "kind", "said", "remedy"),
+    [
+        (404, "text/html", "no MCP endpoint at its URL (HTTP 404)", "Correct the path of `url`"),
+        (405, "text/plain", "no MCP endpoint at its URL (HTTP 405)", "/mcp"),
+        (200, "text/html; charset=utf-8", "answered with a web page (HTTP 200)", "for people"),
+        (200, "text/plain", "HTTP 200 without a JSON-RPC answer", "Check that `url`"),
+        (302, "text/html", "a redirect (HTTP 302)", "the final URL"),
+        (500, "text/html", "HTTP 500 without a JSON-RPC answer", "its own log"),
+    ],
+)
+def test_something_that_is_no_mcp_server(status: int, kind: str, said: str, remedy: str) -> None:
     async def handler(asked: Asked, answer: Answer) -> None:
-        answer.send(404, b"<html>", "text/html")
+        answer.send(status, b"<html>", kind)
 
     async def test() -> None:
         async with ScriptedServer(handler) as server, upstream(server.url) as one:
             assert bad(await one.send(call())).reason == "server-unavailable"
-            assert "404" in (one.state.last_error or "")
+            assert said in (one.state.last_error or "")
+            assert remedy in (one.state.remedy or "")
+
+    run(test())
+
+
+def test_a_server_that_speaks_no_tls() -> None:
+    async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n")
+        writer.close()
+
+    async def test() -> None:
+        async with await asyncio.start_server(plain, "127.0.0.1", 0) as server:
+            host, port = server.sockets[0].getsockname()
+            async with upstream(f"https://{host}:{port}/mcp") as one:
+                assert bad(await one.send(call())).reason == "server-unavailable"
+                assert "does not speak TLS" in (one.state.last_error or "")
+                assert "begin with http:" in (one.state.remedy or "")
+
+    run(test())
+
+
+def test_a_server_that_has_failed_is_not_waited_for_while_it_is_tried_again() -> None:
+    again = asyncio.Event()
+    tried: list[str] = []
+
+    async def handler(asked: Asked, answer: Answer) -> None:
+        tried.append(asked.method)
+        if len(tried) == 1:
+            answer.send(500, b"", "text/plain")
+            return
+        await again.wait()
+        await modern(done)(asked, answer)
+
+    async def test() -> None:
+        async with ScriptedServer(handler) as server, upstream(server.url) as one:
+            await one.start()
+            await eventually(lambda: len(tried) == 2)
+            assert one.state.phase == "connecting"
+            assert one.state.last_error
+            assert bad(await one.send(call())).reason == "server-unavailable"
+            again.set()
+            await until(one, "ready")
+            good(await one.send(call()))
 
     run(test())
 

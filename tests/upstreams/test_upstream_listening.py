@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from lockgate.core.message import Notification
+from lockgate.core.message import Call, Failure, Notification, Reply, Result
 from lockgate.core.raw import Raw
 from lockgate.upstreams.filters import Filter
-from tests.upstreams.calls import Heard, bad, call, eventually, good, run, upstream
+from lockgate.upstreams.listening import Listening
+from tests.upstreams.calls import QUICK, Heard, bad, call, eventually, good, run, upstream
 from tests.upstreams.scripted import Answer, Asked, ScriptedServer
 from tests.upstreams.test_upstream_modern import DISCOVERED, DONE
 
@@ -188,6 +189,46 @@ def test_a_first_stream_that_fails_is_a_failure() -> None:
                 "upstream-http-error"
             )
             assert not heard
+
+    run(test())
+
+
+def test_who_wants_nothing_is_not_refused_with_the_others() -> None:
+    async def test() -> None:
+        async def broken(_: Call) -> Reply:
+            await asyncio.sleep(0)
+            return Failure(-32603, "It is down.", "upstream", "upstream-lost")
+
+        hub, heard, nothing = Listening(broken, lambda _: None, QUICK), Heard(), Heard()
+        wanted = {"notifications": {"toolsListChanged": True}}
+        asking = asyncio.create_task(hub.listen(call("subscriptions/listen", wanted, emit=heard)))
+        idle = asyncio.create_task(hub.listen(call("subscriptions/listen", {}, emit=nothing)))
+        assert bad(await asking).reason == "upstream-lost"
+        assert heard == []
+        await nothing.until(len)
+        assert nothing.methods() == [ACK]
+        assert not idle.done()
+        hub.stop()
+        assert isinstance(await idle, Result)
+
+    run(test())
+
+
+def test_a_stream_that_ends_as_soon_as_it_stands_is_opened_again() -> None:
+    async def test() -> None:
+        opened: list[Call] = []
+
+        async def send(one: Call) -> Reply:
+            opened.append(one)
+            one.emit(Notification(ACK, one.params))
+            if len(opened) > 1:
+                await asyncio.Event().wait()
+            return Result(Raw())
+
+        hub = Listening(send, lambda _: None, QUICK)
+        hub.watch()
+        await eventually(lambda: len(opened) == 2)
+        hub.stop()
 
     run(test())
 

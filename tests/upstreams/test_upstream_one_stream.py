@@ -219,7 +219,7 @@ def test_a_stream_that_names_no_url_is_not_waited_for(monkeypatch: pytest.Monkey
         async with Mute() as server, reaching(server) as one:
             await one.start()
             state = await one.settled()
-            assert "HTTP 405 to initialize, and no event stream" in (state.last_error or "")
+            assert "no MCP endpoint at its URL (HTTP 405)" in (state.last_error or "")
 
     run(test())
 

@@ -315,3 +315,41 @@ def test_a_server_that_ends_when_probed_is_initialized_in_another_process() -> N
             assert len(children) == 2
 
     run(test())
+
+
+def test_a_server_that_writes_what_is_no_message_is_shown_what() -> None:
+    async def test() -> None:
+        async with server("chatty", start_timeout=1.0) as (one, _):
+            assert bad(await one.send(use())).reason == "server-unavailable"
+            assert one.state.last_error == "it was not ready within 1 s"
+            assert "Welcome! (on stdout, where only MCP messages belong)" in (
+                one.state.remedy or ""
+            )
+
+    run(test())
+
+
+def test_a_server_that_ends_without_a_word_has_a_remedy_too() -> None:
+    async def test() -> None:
+        async with server("mute") as (one, _):
+            assert bad(await one.send(use())).reason == "server-unavailable"
+            assert one.state.last_error == "it ended with code 3"
+            assert "run it by hand" in (one.state.remedy or "")
+
+    run(test())
+
+
+@pytest.mark.parametrize("spare", [False, True])
+def test_a_spare_process_waits_for_the_next_session(spare: bool) -> None:
+    async def test() -> None:
+        async with server("old", spare=spare) as (one, children):
+            good(await one.send(use(era="handshake")))
+            started = 2 if spare else 1
+            await eventually(lambda: len(children) == started)
+            other = use(era="handshake", caps={"sampling": {}})
+            pid = good(await one.send(other))["pid"]
+            # The second kind of client got the process that was waiting, and a new one waits.
+            assert pid == children[1].pid
+            await eventually(lambda: len(children) == started + 1)
+
+    run(test())

@@ -46,7 +46,7 @@ def parse(words: Sequence[str], schema: Schema, start: Mapping[str, Any]) -> dic
     repeated: dict[str, list[Any]] = {}
     for word in words:
         key, value = _word(word, schema)
-        if _kinds(_described(schema, key)) & {"array"} and not isinstance(value, list):
+        if kinds(_described(schema, key)) & {"array"} and not isinstance(value, list):
             repeated.setdefault(key, []).append(value)
             value = list(repeated[key])
         _put(arguments, key, value, schema)
@@ -113,7 +113,7 @@ def _resolved(described: Schema, root: Schema) -> Schema:
     return cast("Schema", found) if isinstance(found, dict) else {}
 
 
-def _kinds(described: Schema) -> set[str]:
+def kinds(described: Schema) -> set[str]:
     """The types a value may have; empty when the schema does not say."""
     kind = described.get("type")
     if isinstance(kind, str):
@@ -124,7 +124,7 @@ def _kinds(described: Schema) -> set[str]:
     found: set[str] = set()
     for choice in choices:
         if isinstance(choice, dict):
-            found |= _kinds(cast("Schema", choice))
+            found |= kinds(cast("Schema", choice))
     return found
 
 
@@ -134,18 +134,18 @@ def convert(key: str, text: str, described: Schema) -> Any:
     Raises:
         BadArgument: the text is no value of any type the schema allows.
     """
-    kinds = _kinds(described)
-    if not kinds:
+    allowed_kinds = kinds(described)
+    if not allowed_kinds:
         allowed = _list(described, "enum")
         return next((one for one in allowed if str(one) == text), text)
     for kind in ("null", "boolean", "integer", "number", "object", "array"):
-        if kind in kinds:
+        if kind in allowed_kinds:
             found, value = _as(kind, text, described)
             if found:
                 return value
-    if "string" in kinds:
+    if "string" in allowed_kinds:
         return text
-    raise BadArgument(f"{key}: {text!r} is no {' or '.join(sorted(kinds))}.")
+    raise BadArgument(f"{key}: {text!r} is no {' or '.join(sorted(allowed_kinds))}.")
 
 
 def _as(kind: str, text: str, described: Schema) -> tuple[bool, Any]:

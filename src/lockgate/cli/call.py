@@ -18,10 +18,11 @@ from lockgate.cli.arguments import BadArgument, parse
 from lockgate.cli.options import config_argument, load_config, log_options, start_log
 from lockgate.cli.render import show_result
 from lockgate.cli.terminal import Waiting, console, say, say_error, waiting
+from lockgate.cli.tools import signature
 from lockgate.config.model import Config
 from lockgate.core.message import Notification
 from lockgate.core.names import nearest
-from lockgate.errors import ServerUnavailable
+from lockgate.errors import ServerUnavailable, UnfitCall
 from lockgate.gateway.status import ServerStatus
 
 _WORDS = """\
@@ -84,7 +85,10 @@ async def _call(
         try:
             arguments = parse(words, schema, start)
         except BadArgument as error:
-            raise click.UsageError(str(error)) from error
+            usage = " ".join((tool, *signature(found or {})))
+            raise UnfitCall(
+                f"{tool}: {error}", f"Its arguments, * for required: {usage}"
+            ) from error
         with waiting(f"Calling {tool}") as shown:
             return await gateway.request(
                 "tools/call",
@@ -97,14 +101,14 @@ def _unknown_tool(tool: str, names: list[str], servers: list[ServerStatus]) -> N
 
     away = session.absent(servers)
     if away:
+        for server in away:
+            say_error(session.why_absent(server), server.remedy, server.code)
         raise ServerUnavailable(
-            f"No tool is called {tool!r}, but {away[0].name} is not ready: "
-            f"{away[0].error or away[0].phase}",
-            away[0].remedy,
+            f"No tool is called {tool!r}; it may be one of a server that is not ready."
         )
     guess = nearest(tool, names)
     hint = f"Did you mean {guess!r}?" if guess else "`lockgate tools` lists them."
-    raise click.UsageError(f"No tool is called {tool!r}. {hint}")
+    raise UnfitCall(f"No tool is called {tool!r}.", hint)
 
 
 def _progress(tool: str, shown: Waiting) -> Callable[[Notification], None]:

@@ -6,17 +6,29 @@ for its help, because pydantic, rich and the gateway take longer to import than 
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from importlib import import_module
+from itertools import pairwise
+from pathlib import Path
 from typing import Final
 
 import click
 
 from lockgate import __version__
 from lockgate.cli import exits
+from lockgate.cli.early import EARLY
+from lockgate.core.codes import CODES
 from lockgate.core.names import nearest
-from lockgate.errors import CallFailed, ConfigError, LockgateError, ServerUnavailable, UnsafeBind
+from lockgate.errors import (
+    CallFailed,
+    ConfigError,
+    LockgateError,
+    ServerUnavailable,
+    UnfitCall,
+    UnsafeBind,
+)
 
 VARIABLE: Final = "LOCKGATE_LOG"
 
@@ -25,6 +37,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "tools": ("lockgate.cli.tools", "List the tools that CONFIG offers."),
     "call": ("lockgate.cli.call", "Call a tool and show its result."),
     "config": ("lockgate.cli.config", "Check, show or import configurations."),
+    "explain": ("lockgate.cli.explain", "Say what an error code means and what to do."),
     "completion": ("lockgate.cli.completion", "Print the completion script of a shell."),
 }
 
@@ -72,24 +85,56 @@ def program() -> None:
 
 def main() -> None:
     """Run the program and exit with a code of `exits.EXITS`."""
+    EARLY.watch()
+    _open_what_is_closed()
     sys.exit(run())
+
+
+def _open_what_is_closed() -> None:
+    """Give the program the three standard streams, whatever it was started without.
+
+    Otherwise the first file or socket it opens would be taken for one of them.
+    """
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+            stream = open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115 - it stays
+            setattr(sys, name, stream)
 
 
 def run(args: list[str] | None = None) -> int:
     """Run the program on `args` (those of the process by default); the exit code."""
     try:
         code = program.main(args, prog_name="lockgate", standalone_mode=False)
+        sys.stdout.flush()  # here, where a failure can still be told
     except click.ClickException as error:
-        error.show()
+        _misused(error, sys.argv[1:] if args is None else args)
         return exits.USAGE
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted.", err=True)
+        from lockgate.cli.terminal import say  # noqa: PLC0415 - see _explain
+
+        say("Interrupted.")
         return exits.INTERRUPTED
     except LockgateError as error:
         return _explain(error)
+    except OSError as error:
+        return _unwritable(error)
     except Exception as error:
         return _apologise(error)
     return code if isinstance(code, int) else exits.OK
+
+
+def _misused(error: click.ClickException, args: list[str]) -> None:
+    if "--log-format=json" not in args and ("--log-format", "json") not in pairwise(args):
+        error.show()
+        return
+    from lockgate.cli.terminal import say_error  # noqa: PLC0415 - see _explain
+    from lockgate.observe import log  # noqa: PLC0415 - see _explain
+
+    log.configure("info", "json")
+    say_error(error.format_message(), "See --help.")
 
 
 def _explain(error: LockgateError) -> int:
@@ -99,8 +144,8 @@ def _explain(error: LockgateError) -> int:
     if isinstance(error, ConfigError) and error.findings:
         show_findings(error.findings, to_stderr=True)
         return exits.USAGE
-    say_error(error.message, error.remedy)
-    if isinstance(error, (ConfigError, UnsafeBind)):
+    say_error(error.message, error.remedy, error.code)
+    if isinstance(error, (ConfigError, UnsafeBind, UnfitCall)):
         return exits.USAGE
     if isinstance(error, ServerUnavailable):
         return exits.UNAVAILABLE
@@ -109,15 +154,30 @@ def _explain(error: LockgateError) -> int:
     return exits.FAILED
 
 
+def _unwritable(error: OSError) -> int:
+    """Standard output leads nowhere. Who has closed a pipe knows; anything else is said."""
+    if error.errno not in _UNWRITABLE:
+        return _apologise(error)
+    sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
+    if error.errno != errno.EPIPE:
+        click.echo(f"error: The output cannot be written: {error.strerror}.", err=True)
+    return exits.FAILED
+
+
 def _apologise(error: Exception) -> int:
     """Something nobody foresaw: our mistake. The traceback only for those who ask for detail."""
     if os.environ.get(VARIABLE, "").lower() == "debug":
         raise error
-    click.echo(f"error: Lockgate itself failed: {type(error).__name__}: {error}", err=True)
+    click.echo(
+        f"error: Lockgate itself failed: {type(error).__name__}: {error}  [{CODES[FAULT]}]",
+        err=True,
+    )
     click.echo(f"  → Please report it, with what {VARIABLE}=debug shows.", err=True)
     return exits.FAILED
 
 
+FAULT: Final = "lockgate-failed"
+_UNWRITABLE: Final = frozenset({errno.ENOSPC, errno.EIO, errno.EPIPE})
 _UNREACHED: Final = frozenset(
     {"server-unavailable", "upstream-timeout", "upstream-lost", "upstream-busy"}
 )

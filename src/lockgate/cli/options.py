@@ -32,6 +32,7 @@ def log_options(command: Command) -> Command:
     command = click.option(
         "--log-format",
         type=click.Choice(["text", "json"]),
+        callback=_at_once,
         help="How log lines look on stderr.",
     )(command)
     return click.option(
@@ -39,6 +40,13 @@ def log_options(command: Command) -> Command:
         type=click.Choice(log.LEVELS),
         help=f"The least severe level logged; otherwise {log.VARIABLE}, then the file, decides.",
     )(command)
+
+
+def _at_once(_ctx: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    """What is wrong with the configuration is told in this format too, before it can be read."""
+    if value == "json":
+        log.configure("info", "json")
+    return value
 
 
 def load_config(path: Path) -> tuple[Config, list[Finding]]:

@@ -111,7 +111,8 @@ def _block(item: Mapping[str, Any]) -> Text:
     if kind == "text":
         return Text(visible(str(item.get("text", ""))))
     if kind in ("image", "audio"):
-        return _note(f"{kind} {item.get('mimeType', '')}, {_size(str(item.get('data', '')))}")
+        size = _size(str(item.get("data", "")))
+        return _note(f"{kind} {item.get('mimeType', '')}, {size}; --json has it in base64")
     if kind == "resource_link":
         return _note(f"link to {item.get('name', '')} {item.get('uri', '')}")
     if kind == "resource":
@@ -119,7 +120,7 @@ def _block(item: Mapping[str, Any]) -> Text:
         if isinstance(resource.get("text"), str):
             return Text(visible(resource["text"]))
         size = _size(str(resource.get("blob", "")))
-        return _note(f"resource {resource.get('uri', '')}, {size}")
+        return _note(f"resource {resource.get('uri', '')}, {size}; --json has it in base64")
     return _note(f"content of type {kind}; --json shows it")
 
 

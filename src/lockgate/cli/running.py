@@ -16,7 +16,9 @@ from types import FrameType
 from typing import Any, Final, TypeVar
 
 from lockgate.cli import exits
+from lockgate.cli.early import EARLY
 
+_SHOW_CURSOR: Final = b"\x1b[?25h\n"
 Answer = TypeVar("Answer")
 
 SIGNALS: Final = tuple(
@@ -30,11 +32,26 @@ def run(work: Coroutine[Any, Any, Answer]) -> Answer:
     Raises:
         KeyboardInterrupt: a stop signal cancelled it.
     """
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        try:
+    try:
+        for number in SIGNALS:
+            signal.signal(number, EARLY.note)
+        if EARLY.came:
+            raise KeyboardInterrupt
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.get_loop().set_exception_handler(_report)
             return runner.run(work)
-        except asyncio.CancelledError:
-            raise KeyboardInterrupt from None
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+    finally:
+        work.close()
+        EARLY.watch()
+
+
+def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """As asyncio does, but for what a cancelled connection attempt leaves behind."""
+    if isinstance(context.get("exception"), OSError) and "never retrieved" in context["message"]:
+        return
+    loop.default_exception_handler(context)
 
 
 def settle_down() -> None:
@@ -81,6 +98,9 @@ class StopSignals:
                 self._loop.add_signal_handler(number, self._arrived)
             except (NotImplementedError, RuntimeError):  # Windows
                 signal.signal(number, self._arrived_in_frame)
+        if EARLY.came:
+            EARLY.came = False
+            self._arrived()
 
     def _arrived_in_frame(self, _number: int, _frame: FrameType | None) -> None:
         self._loop.call_soon_threadsafe(self._arrived)
@@ -92,4 +112,6 @@ class StopSignals:
                 self._first()
             return
         self._abort()
+        if sys.stderr.isatty():
+            os.write(2, _SHOW_CURSOR)  # a spinner hides it, and gets no chance to show it again
         os._exit(exits.INTERRUPTED)

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from lockgate.cli.running import StopSignals
-from lockgate.cli.terminal import waiting
+from lockgate.cli.terminal import Waiting, say_error, waiting
 from lockgate.config.model import Config
 from lockgate.core.names import spell
 from lockgate.errors import ServerUnavailable
@@ -20,6 +20,8 @@ from lockgate.gateway.status import ServerStatus
 
 _MOST_PAGES: Final = 1000
 _GRACE: Final = 2.0
+TICK: Final = 0.2
+"""Seconds between two looks at who is still starting."""
 
 
 @asynccontextmanager
@@ -35,11 +37,22 @@ async def running(config: Config) -> AsyncGenerator[Gateway]:
     try:
         await gateway.start()
         longest = max((one.start_timeout for one in config.enabled.values()), default=0.0)
-        with waiting(f"Starting {', '.join(config.enabled)}"):
-            await gateway.settled(longest)
+        with waiting(f"Starting {', '.join(config.enabled)}") as shown:
+            await settle(gateway, longest + 1.0, shown)
         yield gateway
     finally:
         await gateway.stop(_GRACE)
+
+
+async def settle(gateway: Gateway, seconds: float, shown: Waiting) -> None:
+    """Wait until every server is ready or has failed once, saying which are not yet."""
+    settled = asyncio.create_task(gateway.settled(seconds))
+    try:
+        while not settled.done():
+            await asyncio.wait({settled}, timeout=TICK)
+            shown.update(f"Starting {', '.join(gateway.starting()) or 'servers'}")
+    finally:
+        settled.cancel()
 
 
 def only_for(config: Config, tool: str) -> Config:
@@ -86,7 +99,13 @@ def require_any(servers: list[ServerStatus]) -> None:
     """
     away = absent(servers)
     if servers and len(away) == len(servers):
-        first = away[0]
-        raise ServerUnavailable(
-            f"No server is ready. {first.name}: {first.error or first.phase}.", first.remedy
-        )
+        for server in away:
+            say_error(why_absent(server), server.remedy, server.code)
+        raise ServerUnavailable("No server is ready.")
+
+
+def why_absent(server: ServerStatus) -> str:
+    """Why the tools of a server are missing, in one line."""
+    if server.error:
+        return f"{server.name} is not ready: {server.error}"
+    return f"{server.name} is still starting; its start_timeout says how long that may take."

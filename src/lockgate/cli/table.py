@@ -13,7 +13,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from lockgate.cli.terminal import console, visible
+from lockgate.cli.terminal import coded, console, hang, show_remedy, visible
 from lockgate.gateway.status import ServerStatus
 
 _STYLES: Final = {"ready": "green", "idle": "cyan", "connecting": "yellow", "backoff": "red"}
@@ -65,16 +65,29 @@ def _line(server: ServerStatus) -> str:
     return f"server {name}: {state} transport={transport} era={eras} tools={tools} time={seconds}"
 
 
+def show_server(server: ServerStatus) -> None:
+    """One server that was not yet there when the table was shown."""
+    console(stderr=True).print(Text(_line(server)))
+    if server.error:
+        _show_error(server)
+
+
 def _show_error(server: ServerStatus) -> None:
     out = console(stderr=True)
-    retry = ""
-    if server.retry_in is not None:
-        retry = f" (next attempt in {max(server.retry_in, 1):.0f} s)"
-    out.print(
-        Text.assemble((visible(server.name), "bold"), f": {visible(server.error or '')}{retry}")
+    why = visible(server.error or "").removesuffix(".")
+    hang(
+        out,
+        Text.assemble(
+            (visible(server.name), "bold"), f": {why}; {_when(server)}", coded(server.code)
+        ),
     )
-    if server.remedy:
-        out.print(Text.assemble(("  → ", "dim"), visible(server.remedy)))
+    show_remedy(out, server.remedy)
+
+
+def _when(server: ServerStatus) -> str:
+    if server.retry_in is None:
+        return "it is being tried again"
+    return f"next attempt in {max(server.retry_in, 1):.0f} s"
 
 
 def summary(servers: Sequence[ServerStatus]) -> str:

@@ -1,11 +1,13 @@
 """How text reaches a person: the two consoles, findings, errors, and waiting in sight.
 
 Must not know: what is being said. Results go to stdout, everything else to stderr. Text from
-servers and files is never read as markup, and its control characters are made visible.
+servers and files is never read as markup, and its control characters are made visible. Where the
+log is JSON, what goes to stderr is a record of it, so that every line there can be parsed.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import sys
@@ -18,10 +20,14 @@ from rich.status import Status
 from rich.text import Text
 
 from lockgate.config.finding import Finding
-from lockgate.observe.log import colours
+from lockgate.observe.log import colours, form
 
+_log: Final = logging.getLogger("lockgate.cli")
 _control: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _STYLES: Final = {"error": "bold red", "warning": "yellow", "info": "cyan"}
+_WORDS: Final = {"info": "note"}
+_LEVELS: Final = {"error": logging.ERROR, "warning": logging.WARNING, "info": logging.INFO}
+_INDENT: Final = 4
 
 
 def visible(text: str) -> str:
@@ -47,30 +53,73 @@ def console(*, stderr: bool = False) -> Console:
 
 def say(text: str, style: str = "") -> None:
     """One line to stderr."""
+    if form() == "json":
+        _log.info(text)
+        return
     console(stderr=True).print(Text(visible(text), style))
 
 
-def say_error(message: str, remedy: str | None) -> None:
+def say_error(message: str, remedy: str | None, code: str | None = None) -> None:
     """What went wrong and what to do about it, to stderr."""
+    if form() == "json":
+        facts = {"code": code, "remedy": remedy}
+        _log.error(message, extra={key: value for key, value in facts.items() if value})
+        return
     out = console(stderr=True)
-    out.print(Text.assemble(("error: ", "bold red"), visible(message)))
+    hang(out, Text.assemble(("error: ", "bold red"), visible(message), coded(code)))
+    show_remedy(out, remedy)
+
+
+def coded(code: str | None) -> tuple[str, str]:
+    """What stands behind an error: its code, for `lockgate explain`."""
+    return (f"  [{code}]" if code else "", "dim")
+
+
+def show_remedy(out: Console, remedy: str | None) -> None:
+    """What to do about the line above."""
     if remedy:
-        out.print(Text.assemble(("  → ", "dim"), visible(remedy)))
+        hang(out, Text.assemble(("  → ", "dim"), visible(remedy)))
+
+
+def hang(out: Console, text: Text) -> None:
+    """One line; where it has to be broken, what follows is indented."""
+    if out.soft_wrap:
+        out.print(text)
+        return
+    for number, line in enumerate(text.wrap(out, max(20, out.width - _INDENT))):
+        line.rstrip()
+        out.print(Text(" " * _INDENT + "") + line if number else line)
 
 
 def show_findings(findings: Sequence[Finding], *, to_stderr: bool) -> None:
     """Each finding with its place and remedy, then one line that counts them."""
+    if to_stderr and form() == "json":
+        log_findings(findings)
+        return
     out = console(stderr=to_stderr)
     for finding in findings:
         style = _STYLES[finding.severity]
-        head = Text.assemble(
-            (f"{finding.severity}: ", style), visible(finding.summary), (f"  [{finding.id}]", "dim")
+        word = _WORDS.get(finding.severity, finding.severity)
+        hang(out, Text.assemble((f"{word}: ", style), visible(finding.summary)))
+        # Never broken: terminals and editors make a link of it.
+        out.print(
+            Text(f"  at {finding.place}  [{finding.code} {finding.id}]", "dim"), soft_wrap=True
         )
-        out.print(head)
-        out.print(Text(f"  at {finding.place}", "dim"))
-        out.print(Text.assemble(("  → ", "dim"), visible(finding.remedy)))
+        show_remedy(out, finding.remedy)
     if findings:
         out.print(Text(counted(findings), "bold"))
+
+
+def log_findings(findings: Sequence[Finding]) -> None:
+    """Each finding as a record of the log."""
+    for finding in findings:
+        facts = {
+            "code": finding.code,
+            "finding": finding.id,
+            "place": finding.place,
+            "remedy": finding.remedy,
+        }
+        _log.log(_LEVELS[finding.severity], finding.summary, extra=facts)
 
 
 def counted(findings: Sequence[Finding]) -> str:
@@ -100,7 +149,7 @@ class Waiting:
 def waiting(text: str) -> Generator[Waiting]:
     """Show a spinner with `text` while the body runs; nothing when stderr is no terminal."""
     out = console(stderr=True)
-    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb" or form() == "json":
         yield Waiting(None)
         return
     with out.status(Text(visible(text)), spinner="dots") as status:

@@ -13,6 +13,7 @@ import click
 from rich.text import Text
 
 from lockgate.cli import exits, running, session
+from lockgate.cli.arguments import kinds
 from lockgate.cli.options import config_argument, load_config, log_options, start_log
 from lockgate.cli.terminal import console, say_error, visible
 from lockgate.config.model import Config
@@ -49,7 +50,7 @@ def _report_absent(servers: list[ServerStatus]) -> int:
 
     away = session.absent(servers)
     for server in away:
-        say_error(f"{server.name} is not ready: {server.error or server.phase}", server.remedy)
+        say_error(session.why_absent(server), server.remedy, server.code)
     return exits.UNAVAILABLE if away else exits.OK
 
 
@@ -59,7 +60,7 @@ def _show(tools: list[dict[str, Any]]) -> None:
     if not tools:
         out.print("No tools.")
     for tool in tools:
-        out.print(Text.assemble((visible(str(tool.get("name"))), "bold"), *_signature(tool)))
+        out.print(_heading(tool))
         description = _first_line(str(tool.get("description") or tool.get("title") or ""))
         if description:
             out.print(Text(f"    {visible(description)}", "dim"))
@@ -70,21 +71,29 @@ def _first_line(text: str) -> str:
     return f"{lines[0]} …" if len(lines) > 1 else "".join(lines)
 
 
-def _signature(tool: dict[str, Any]) -> list[tuple[str, str]]:
-
-    schema = cast("dict[str, Any]", tool.get("inputSchema") or {})
-    required = cast("list[str]", schema.get("required") or [])
-    properties = cast("dict[str, Any]", schema.get("properties") or {})
-    parts: list[tuple[str, str]] = []
-    for name, described in properties.items():
-        shown = _kind(described)
-        mark = "*" if name in required else ""
-        parts += [(f" {visible(name)}{mark}", "cyan"), (f":{visible(shown)}", "dim")]
-    return parts
+def _heading(tool: dict[str, Any]) -> Text:
+    line = Text.assemble((visible(str(tool.get("name"))), "bold"))
+    for argument in signature(tool):
+        name, kind = argument.rsplit(":", 1)
+        line.append_text(Text.assemble((f" {visible(name)}", "cyan"), (f":{visible(kind)}", "dim")))
+    return line
 
 
-def _kind(described: object) -> str:
-    kind = cast("dict[str, Any]", described).get("type") if isinstance(described, dict) else None
-    if isinstance(kind, list):
-        return "|".join(map(str, cast("list[object]", kind)))
-    return str(kind or "any")
+def signature(tool: dict[str, Any]) -> list[str]:
+    """The arguments of a tool as `name:type`, with * after the names of required ones."""
+    schema = _object(tool.get("inputSchema"))
+    wanted = schema.get("required")
+    required = cast("list[Any]", wanted) if isinstance(wanted, list) else []
+    return [
+        f"{name}{'*' * (name in required)}:{_kind(_object(described))}"
+        for name, described in _object(schema.get("properties")).items()
+    ]
+
+
+def _object(value: object) -> dict[str, Any]:
+    """What a server sent where an object belongs; empty for anything else."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def _kind(described: dict[str, Any]) -> str:
+    return "|".join(sorted(kinds(described), key=lambda kind: kind == "null")) or "any"

@@ -6,13 +6,16 @@ Must not know: how the gateway serves.
 from __future__ import annotations
 
 import asyncio
+import errno
+import logging
+import socket
 from pathlib import Path
 from typing import Any, Final
 
 import click
 from pydantic import ValidationError
 
-from lockgate.cli import exits, running
+from lockgate.cli import exits, running, session
 from lockgate.cli.options import config_argument, load_config, log_options, start_log
 from lockgate.cli.pipes import Pipes, claim
 from lockgate.cli.running import StopSignals
@@ -21,8 +24,11 @@ from lockgate.config.check import loopback
 from lockgate.config.model import Config
 from lockgate.errors import LockgateError, UnsafeBind
 from lockgate.gateway.app import Gateway
+from lockgate.upstreams.descriptors import raise_limit
 
-_TICK: Final = 0.2
+_PATIENCE: Final = 10.0
+"""Seconds the table waits for slow servers; they get their line when they are there."""
+_log: Final = logging.getLogger("lockgate.gateway")
 
 
 @click.command("up", epilog=exits.epilog())
@@ -61,7 +67,10 @@ def command(
         raise click.UsageError(f"--{problem['loc'][0]}: {problem['msg']}.") from error
     chosen = start_log(settings, log_level, log_format)
     voice = Logged() if stdio or chosen == "json" else Spoken()
-    voice.findings([one for one in warnings if one.id != "wide-bind"])
+    told_elsewhere = {"wide-bind"}
+    if all(one.start == "eager" for one in settings.enabled.values()):
+        told_elsewhere.add("command-missing")  # by the table, with the next attempt
+    voice.findings([one for one in warnings if one.id not in told_elsewhere])
     if not stdio:
         check_bind(settings.lockgate.host, voice, insecure=insecure_bind)
 
@@ -90,6 +99,7 @@ def check_bind(host: str, voice: Voice, *, insecure: bool) -> None:
 
 
 async def _serve_http(config: Config, voice: Voice) -> int:
+    _allow_files(config)
     gateway = Gateway(config)
     stopping = StopSignals(gateway.abort)
     stopping.listen()
@@ -97,39 +107,89 @@ async def _serve_http(config: Config, voice: Voice) -> int:
     try:
         await gateway.serve_http(settings.host, settings.port)
     except OSError as error:
-        raise LockgateError(
-            f"Cannot listen on {settings.host}, port {settings.port}: {error.strerror or error}.",
-            "Another program has the port: choose one with --port, or --port 0 for any.",
-        ) from error
+        what, remedy = _refusal(error)
+        where = f"{settings.host}, port {settings.port}"
+        message = f"Cannot listen on {where}: {what}."
+        raise LockgateError(message, remedy, reason="cannot-listen") from error
     try:
         await gateway.start()
         voice.listening(gateway.url or "")
-        await _introduce(gateway, config, stopping, voice)
+        late = await _introduce(gateway, stopping, voice)
         running.settle_down()
+        following = asyncio.create_task(_follow(gateway, late, voice))
         await stopping.asked.wait()
+        following.cancel()
     finally:
         await _end(gateway, config, voice)
     return exits.OK
 
 
-async def _introduce(gateway: Gateway, config: Config, stopping: StopSignals, voice: Voice) -> None:
-    """Say what is being waited for, then how the servers are; a stop signal cuts it short."""
-    longest = max((one.start_timeout for one in config.enabled.values()), default=0.0)
-    settled = asyncio.create_task(gateway.settled(longest))
+def _allow_files(config: Config) -> None:
+    """Have a descriptor for every connection clients may open, as far as the system allows."""
+    allowed = raise_limit()
+    wanted = config.lockgate.limits.connections
+    if allowed is not None and allowed <= wanted:
+        _log.warning(
+            "only %d files may be open, too few for limits.connections (%d): "
+            "raise the hard limit (ulimit -Hn) or lower the setting",
+            allowed,
+            wanted,
+        )
+
+
+def _refusal(error: OSError) -> tuple[str, str]:
+    """Why an address cannot be listened on, and what to do about it."""
+    if isinstance(error, socket.gaierror):
+        return "no such host name is known here", "Correct the host."
+    known = _REFUSALS.get(error.errno or 0)
+    return known or (error.strerror or str(error), "Choose another host or port.")
+
+
+_REFUSALS: Final = {
+    errno.EADDRINUSE: (
+        "another program has the port",
+        "End that program, choose a port with --port, or let --port 0 find a free one.",
+    ),
+    errno.EADDRNOTAVAIL: ("this machine has no such address", "Correct the host."),
+    errno.EACCES: (
+        "the system does not allow it",
+        "Ports below 1024 are for privileged programs; choose a higher one with --port.",
+    ),
+}
+
+
+async def _introduce(gateway: Gateway, stopping: StopSignals, voice: Voice) -> list[str]:
+    """Say what is being waited for, then how the servers are; a stop signal cuts it short.
+
+    Returns the servers that are still starting.
+    """
     asked = asyncio.create_task(stopping.asked.wait())
-    try:
-        with voice.waiting("Starting servers") as shown:
-            while not settled.done() and not asked.done():
-                await asyncio.wait(
-                    {settled, asked}, timeout=_TICK, return_when=asyncio.FIRST_COMPLETED
-                )
-                late = [one.name for one in gateway.servers() if one.phase == "connecting"]
-                shown.update(f"Starting {', '.join(late) or 'servers'}")
-        if settled.done():
-            voice.servers(gateway.servers())
-    finally:
-        settled.cancel()
-        asked.cancel()
+    with voice.waiting("Starting servers") as shown:
+        settling = asyncio.create_task(session.settle(gateway, _PATIENCE, shown))
+        try:
+            await asyncio.wait({settling, asked}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            settling.cancel()
+            asked.cancel()
+    late = gateway.starting()
+    if not stopping.asked.is_set():
+        voice.servers(gateway.servers(), late)
+    return late
+
+
+async def _follow(gateway: Gateway, late: list[str], voice: Voice) -> None:
+    """Say how each server is that was still starting when the table was shown."""
+    while late:
+        await asyncio.sleep(session.TICK)
+        over = [name for name in late if name not in gateway.starting()]
+        for server in gateway.servers():
+            if server.name in over:
+                voice.server(server)
+        late = [name for name in late if name not in over]
+
+
+async def _introduce_all(gateway: Gateway, stopping: StopSignals, voice: Voice) -> None:
+    await _follow(gateway, await _introduce(gateway, stopping, voice), voice)
 
 
 async def _end(gateway: Gateway, config: Config, voice: Voice) -> None:
@@ -151,7 +211,7 @@ async def _serve_stdio(config: Config, voice: Voice) -> int:
         await gateway.start()
         voice.listening("stdio")
         serving = asyncio.create_task(gateway.serve_stdio(pipes.reader, pipes.writer))
-        introducing = asyncio.create_task(_introduce(gateway, config, stopping, voice))
+        introducing = asyncio.create_task(_introduce_all(gateway, stopping, voice))
         await asyncio.wait({serving, asked}, return_when=asyncio.FIRST_COMPLETED)
         introducing.cancel()
         if serving.done():

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Final, Protocol
 
-from lockgate.cli.table import show_servers, summary
-from lockgate.cli.terminal import Waiting, say, show_findings, waiting
+from lockgate.cli.table import show_server, show_servers, summary
+from lockgate.cli.terminal import Waiting, log_findings, say, show_findings, waiting
 from lockgate.config.finding import Finding
 from lockgate.gateway.status import ServerStatus
 
@@ -39,8 +39,12 @@ class Voice(Protocol):
         """Something takes a while."""
         ...
 
-    def servers(self, servers: Sequence[ServerStatus]) -> None:
-        """Every server is ready or has failed once."""
+    def servers(self, servers: Sequence[ServerStatus], late: Sequence[str]) -> None:
+        """Every server is ready or has failed once, but for those that are late."""
+        ...
+
+    def server(self, server: ServerStatus) -> None:
+        """A server that was late is ready or has failed."""
         ...
 
     def stopping(self, grace: float) -> None:
@@ -71,10 +75,16 @@ class Spoken:
         """See `Voice.waiting`."""
         return waiting(text)
 
-    def servers(self, servers: Sequence[ServerStatus]) -> None:
+    def servers(self, servers: Sequence[ServerStatus], late: Sequence[str]) -> None:
         """See `Voice.servers`."""
         show_servers(servers)
         say(summary(servers))
+        if late:
+            say(f"Still starting: {', '.join(late)}. The others serve meanwhile.")
+
+    def server(self, server: ServerStatus) -> None:
+        """See `Voice.server`."""
+        show_server(server)
 
     def stopping(self, grace: float) -> None:
         """See `Voice.stopping`."""
@@ -94,9 +104,7 @@ class Logged:
 
     def findings(self, findings: Sequence[Finding]) -> None:
         """See `Voice.findings`."""
-        for finding in findings:
-            facts = {"finding": finding.id, "place": finding.place, "remedy": finding.remedy}
-            _log.warning(finding.summary, extra=facts)
+        log_findings(findings)
 
     def listening(self, where: str) -> None:
         """See `Voice.listening`."""
@@ -107,22 +115,29 @@ class Logged:
         _log.debug(text)
         return nullcontext(Waiting(None))
 
-    def servers(self, servers: Sequence[ServerStatus]) -> None:
+    def servers(self, servers: Sequence[ServerStatus], late: Sequence[str]) -> None:
         """See `Voice.servers`."""
         for server in servers:
-            level = logging.WARNING if server.error else logging.INFO
-            facts = {
-                "server": server.name,
-                "state": server.phase,
-                "transport": server.transport,
-                "era": ",".join(server.eras),
-                "tools": server.tools,
-                "seconds": server.seconds,
-                "error": server.error,
-            }
-            known = {key: value for key, value in facts.items() if value not in (None, "")}
-            _log.log(level, "server", extra=known)
-        _log.info(summary(servers))
+            self.server(server)
+        _log.info(summary(servers), extra={"starting": list(late)} if late else None)
+
+    def server(self, server: ServerStatus) -> None:
+        """See `Voice.server`."""
+        level = logging.WARNING if server.error else logging.INFO
+        facts = {
+            "server": server.name,
+            "state": server.phase,
+            "transport": server.transport,
+            "era": ",".join(server.eras),
+            "tools": server.tools,
+            "seconds": None if server.seconds is None else round(server.seconds, 3),
+            "code": server.code,
+            "error": server.error,
+            "remedy": server.remedy,
+            "retry_in": server.retry_in,
+        }
+        known = {key: value for key, value in facts.items() if value not in (None, "")}
+        _log.log(level, "server", extra=known)
 
     def stopping(self, grace: float) -> None:
         """See `Voice.stopping`."""

@@ -160,8 +160,7 @@ class _Rules:
         env = {key: value.get_secret_value() for key, value in self.server.env.items()}
         search = env.get("PATH") or environ.get("PATH", os.defpath)
         if os.sep in command:
-            base = self.server.cwd or Path.cwd()
-            found = shutil.which(str(base / command))
+            found = shutil.which(str(self.base() / command))
         else:
             found = shutil.which(command, path=search)
         if found is None and " " in command and shutil.which(command.split()[0], path=search):
@@ -172,12 +171,12 @@ class _Rules:
                 "command",
             )
         elif found is None:
-            self.note(
-                "command-missing",
-                f"the program {command!r} is not found.",
-                _INSTALL.get(command, "Install it, or write its full path."),
-                "command",
-            )
+            path = Path(command) if os.sep not in command else self.base() / command
+            self.note("command-missing", *_unfound(command, path), "command")
+
+    def base(self) -> Path:
+        """Where a relative command starts from."""
+        return self.server.cwd or Path.cwd()
 
     def directory(self) -> None:
         """`cwd` is a directory."""
@@ -254,6 +253,21 @@ class _Rules:
                     "headers",
                     name,
                 )
+
+
+def _unfound(command: str, path: Path) -> tuple[str, str]:
+    """Why a program cannot be started, and what to do."""
+    if os.sep not in command:
+        remedy = _INSTALL.get(command, "Install it, or write its full path.")
+        return f"the program {command!r} is not on PATH.", remedy
+    if path.is_dir():
+        return f"{command!r} is a directory, not a program.", "Correct `command`."
+    if path.exists():
+        return (
+            f"the file {command!r} may not be executed.",
+            "Run chmod +x on it, or name its interpreter as `command` and the file in `args`.",
+        )
+    return f"there is no program {command!r}.", "Correct `command`, or install the program."
 
 
 _INSTALL: Final = {

@@ -78,12 +78,11 @@ def read(file: Path, findings: Findings) -> Node | None:
             data = handle.read(MOST_BYTES + 1)
         text = data.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        findings.add(
-            "file-unreadable",
-            f"The file cannot be read: {reason}.",
-            "Check the path and its permissions, or make a file with `lockgate config import`.",
-        )
+        reason, remedy = "it is not UTF-8 text", "Save it as UTF-8, if it is the right file."
+        if isinstance(error, OSError):
+            reason = error.strerror
+            remedy = "Check its path and permissions, or let `lockgate config import` make a file."
+        findings.add("file-unreadable", f"The file cannot be read: {reason}.", remedy)
         return None
     if len(data) > MOST_BYTES:
         findings.add("file-unreadable", "The file is over 64 MiB.", "Is it the right file?")

@@ -41,7 +41,10 @@ def parse(text: str, findings: Findings) -> Node | None:
         marked = cast("Any", error)  # ruamel.yaml declares no types for its marks
         mark = marked.problem_mark or marked.context_mark
         at = (int(mark.line) + 1, int(mark.column) + 1) if mark is not None else None
-        findings.add("syntax", f"No YAML: {_sentence(marked.problem)}.", _REMEDY, at)
+        if r"'\t'" in str(marked.problem):
+            findings.add("syntax", "A tab stands where YAML wants spaces.", "Use spaces.", at)
+        else:
+            findings.add("syntax", f"No YAML: {_sentence(marked.problem)}.", _REMEDY, at)
     except ReaderError:
         findings.add("syntax", "The file has a character YAML does not allow.", _REMEDY)
     except (_TooMuch, RecursionError):

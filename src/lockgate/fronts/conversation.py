@@ -19,7 +19,7 @@ import msgspec
 from lockgate.core.message import Failure
 from lockgate.core.raw import Raw
 from lockgate.fronts import batch
-from lockgate.fronts.dialogue import Dialogue
+from lockgate.fronts.dialogue import Dialogue, id_in_use
 from lockgate.fronts.modern import Modern
 from lockgate.fronts.sessions import Session
 from lockgate.fronts.settings import ExchangeSettings
@@ -29,6 +29,7 @@ from lockgate.wire.envelope import failure_error, unreadable
 from lockgate.wire.jsonrpc import (
     INTERNAL_ERROR,
     INVALID_REQUEST,
+    OVERLOADED,
     Malformed,
     Message,
     Notice,
@@ -43,6 +44,8 @@ from lockgate.wire.jsonrpc import (
 from lockgate.wire.modern_in import Refusal
 
 log: Final = logging.getLogger("lockgate.fronts")
+APART: Final = 0.005
+"""Seconds between the last notification of a request and its answer, at least."""
 MOST_RUNNING: Final = 256
 Items = Sequence[Message | Malformed]
 
@@ -136,13 +139,17 @@ class Conversation:
             self._other(message)
             return
         if self._settling and isinstance(message, Request):
-            self._line.write(failure_error(message.id, draining()))
+            self._line.write(failure_error(message.id, draining(self._settings.retry_after)))
             return
         # Who is not reading our answers is not read from either.
         await self._line.flush()
         if len(self._tasks) >= self._most:
             # Not read on instead: what ends the running ones comes by the same way.
-            self._line.write(failure_error(getattr(message, "id", None), _too_many(self._most)))
+            self._line.write(
+                failure_error(
+                    getattr(message, "id", None), _too_many(self._most, self._settings.retry_after)
+                )
+            )
             return
         work = self._answer(message) if isinstance(message, Request) else self._batch(message)
         task = asyncio.create_task(work)
@@ -155,6 +162,7 @@ class Conversation:
         running = _OnLine(self._line)
         try:
             body = await self._response(request, running)
+            await running.apart()
         except asyncio.CancelledError:
             if not running.settle():
                 raise
@@ -202,8 +210,7 @@ class Conversation:
 
     async def _stateless(self, core: Modern, request: Request, running: Running) -> bytes:
         if request.id in self._modern:
-            taken = Failure(INVALID_REQUEST, "This id is in use.", "client", "id-in-use")
-            return failure_error(request.id, taken)
+            return failure_error(request.id, id_in_use())
         self._modern[request.id] = running
         try:
             lifted = core.lift(request.params)
@@ -281,15 +288,27 @@ class Conversation:
 class _OnLine(Running):
     """A request whose notifications go out on the line among all others."""
 
-    __slots__ = ("_line",)
+    __slots__ = ("_line", "_said")
 
     def __init__(self, line: Line) -> None:
         super().__init__()
         self._line = line
+        self._said = -APART
 
     def event(self, message: bytes, /) -> None:
         """See `Running.event`."""
+        self._said = asyncio.get_running_loop().time()
         self._line.write(message)
+
+    async def apart(self) -> None:
+        """Give the client a moment for what was said last, before the answer follows.
+
+        Official TypeScript clients of the 1.x line forget who wanted progress as they read the
+        answer, and only then look at the progress that came in the same piece.
+        """
+        left = self._said + APART - asyncio.get_running_loop().time()
+        if left > 0:
+            await asyncio.sleep(left)
 
     def close(self) -> None:
         """Nothing to close: the line is everybody's."""
@@ -323,23 +342,25 @@ def malformed(error: Malformed) -> bytes:
     return failure_error(error.id, failure)
 
 
-def draining() -> Failure:
+def draining(retry_after: int) -> Failure:
     """What a request gets that came too late."""
     return Failure(
         INTERNAL_ERROR,
         "The gateway is shutting down.",
         "gateway",
         "draining",
+        data={"retry_after": retry_after},
         remedy="Try again; another instance may answer.",
     )
 
 
-def _too_many(limit: int) -> Failure:
+def _too_many(limit: int, retry_after: int) -> Failure:
     return Failure(
-        INTERNAL_ERROR,
+        OVERLOADED,
         f"Too many requests at once: {limit} are running, the most allowed.",
         "gateway",
         "too-many-calls",
+        data={"retry_after": retry_after},
         remedy="Wait for running requests to end.",
     )
 

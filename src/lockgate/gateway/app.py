@@ -126,6 +126,10 @@ class Gateway:
         """Wait until every server is ready or has failed once; False: some are not yet."""
         return await self._engine.settled(seconds)
 
+    def starting(self) -> list[str]:
+        """The servers that are neither ready nor have failed once."""
+        return self._engine.starting
+
     def servers(self) -> list[ServerStatus]:
         """Every enabled server as it stands now, in the order of the file."""
         states = [

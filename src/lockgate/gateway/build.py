@@ -220,6 +220,7 @@ def key_ring(config: Config) -> KeyRing:
         raise LockgateError(
             f"The session keys cannot be used: {error}",
             "Correct lockgate.session.keys_file; `openssl rand -base64 32` makes a key.",
+            reason="session-keys",
         ) from error
     return KeyRing(keys) if keys else KeyRing.generate()
 

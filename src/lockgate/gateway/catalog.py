@@ -33,6 +33,8 @@ UPSTREAM_INVALID: Final = -32603
 METHOD_NOT_FOUND: Final = -32601
 MOST_VIEWS: Final = 1024
 _MOST: Final = (10_000, 200)
+ATTEMPTS: Final = 3
+"""How often a list of several pages is read when it changes meanwhile; then it is taken so."""
 
 
 class View(NamedTuple):
@@ -137,6 +139,7 @@ class Catalog:
         self._overtaken: set[_Key] = set()
         self._own_lists: OrderedDict[str, None] = OrderedDict()
         self._grace_until = 0.0
+        self._closed = False
         self._at_hand: dict[tuple[str, int], _AtHand] = {}
         self.edition = 0
 
@@ -227,11 +230,13 @@ class Catalog:
     async def _make(self, entry: ListMethod, view: View, call: Call) -> Face:
         keys = {name: (entry.method, name, view) for name in self._sources}
         needed = [key for key in keys.values() if self._needs_fetch(key)]
-        tasks = [self._fetch(key, call) for key in needed]
-        if tasks:
+        asked = {self._fetch(key, call): key for key in needed}
+        if asked:
             grace = self._grace_until - self._clock.monotonic()
-            await asyncio.wait(tasks, timeout=max(self._settings.wait, grace))
-            self._stop_waiting_for(key for key in needed if key in self._fetching)
+            _, late = await asyncio.wait(asked, timeout=max(self._settings.wait, grace))
+            # By these tasks, not by what is being fetched: what was answered while another was
+            # waited for may be asked for anew by now, and is no less an answer.
+            self._stop_waiting_for(asked[task] for task in late)
         for key in keys.values():
             self._refresh_in_background(key, call)
         kept = [self._kept[key] for key in keys.values() if key in self._kept]
@@ -265,6 +270,8 @@ class Catalog:
             self._faces.popitem(last=False)
 
     def _needs_fetch(self, key: _Key) -> bool:
+        if self._closed:
+            return False
         kept = self._kept.get(key)
         if kept is None or kept.stale:
             return True
@@ -272,7 +279,7 @@ class Catalog:
 
     def _refresh_in_background(self, key: _Key, call: Call) -> None:
         kept = self._kept.get(key)
-        if kept is None or kept.hard or self._clock.monotonic() < kept.expires:
+        if kept is None or kept.hard or self._closed or self._clock.monotonic() < kept.expires:
             return
         kept.expires = self._clock.monotonic() + self._settings.retry
         self._fetch(key, call)
@@ -320,6 +327,17 @@ class Catalog:
             self._faces[method, view] = (0.0, made[1])
 
     async def _fetch_section(self, key: _Key, caller: Call) -> Section:
+        for _ in range(ATTEMPTS - 1):
+            self._overtaken.discard(key)
+            section, pages = await self._read_pages(key, caller)
+            if pages == 1 or key not in self._overtaken:
+                return section
+            # The first pages are of the old list and the last ones of the new.
+        section, _ = await self._read_pages(key, caller)
+        return section
+
+    async def _read_pages(self, key: _Key, caller: Call) -> tuple[Section, int]:
+        """One server's list, and of how many pages it was."""
         method, server, view = key
         entry = LISTS[method]
         items: list[Item] = []
@@ -329,7 +347,7 @@ class Catalog:
         params: dict[str, Any] = {}
         size = 0
         most_items, most_pages = self._settings.most.get(server, _MOST)
-        for _ in range(most_pages):
+        for number in range(1, most_pages + 1):
             reply = await self._sources[server].send(
                 Call(
                     method=method,
@@ -340,31 +358,34 @@ class Catalog:
                 )
             )
             if isinstance(reply, Failure):
-                return _problem(server, reply)
+                return _problem(server, reply), number
             size += len(reply.raw.encode())
             if size > self._settings.most_bytes:
-                return _too_long(server, method, f"{self._settings.most_bytes} bytes", None)
+                what = f"{self._settings.most_bytes} bytes"
+                return _too_long(server, method, what, None), number
             try:
                 page, cursor = read_page(entry, reply.raw)
             except BadList as error:
-                return _broken(server, method, str(error))
+                return _broken(server, method, str(error)), number
             items += page
             extras |= extras_of(entry, reply.raw)
             ttls.append(_ttl(reply.raw.get("ttlMs")))
             scopes.add(reply.raw.get("cacheScope"))
             if len(items) > most_items:
-                return _too_long(server, method, f"{most_items} entries", "list_items")
+                what = f"{most_items} entries"
+                return _too_long(server, method, what, "list_items"), number
             if cursor is None:
                 scope = "public" if scopes == {"public"} else "private"
-                return Section(
+                section = Section(
                     server=server,
                     items=tuple(items),
                     ttl_ms=min(ttls),
                     scope=scope,
                     extras=extras,
                 )
+                return section, number
             params = {"cursor": cursor}
-        return _too_long(server, method, f"{most_pages} pages", "list_pages")
+        return _too_long(server, method, f"{most_pages} pages", "list_pages"), most_pages
 
     def changed(self, server: str, subject: str, session: str | None = None) -> None:
         """A server's lists of `subject` (tools, prompts, resources; state: all) have changed.
@@ -405,7 +426,8 @@ class Catalog:
             del self._faces[key]
 
     async def close(self) -> None:
-        """Stop what is being fetched."""
+        """Stop what is being fetched, and fetch nothing more."""
+        self._closed = True
         tasks = list(self._fetching.values())
         for task in tasks:
             task.cancel()

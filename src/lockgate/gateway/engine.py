@@ -15,6 +15,7 @@ import msgspec
 
 from lockgate.core.chain import compose
 from lockgate.core.clock import SYSTEM, Clock
+from lockgate.core.codes import CODES
 from lockgate.core.message import Call, Era, Failure, Reply
 from lockgate.core.policy import CallNext, Gate, Policy
 from lockgate.core.rules import NO_RULES, Rules
@@ -72,7 +73,7 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     start_wait: float = 10.0
     concurrent_calls: int = 1000
     concurrent_per_caller: int = 1000
-    listen_streams: int = 1000
+    listen_streams: int = 5000
     rules: Rules = NO_RULES
     server_rules: Mapping[str, Rules] = MappingProxyType({})
 
@@ -250,7 +251,12 @@ class Engine:
     @property
     def had_their_chance(self) -> bool:
         """Every server is ready, has failed once, or starts lazily."""
-        return all(event.is_set() for event in self._settled.values())
+        return not self.starting
+
+    @property
+    def starting(self) -> list[str]:
+        """The servers that have not had their first chance yet."""
+        return [name for name, event in self._settled.items() if not event.is_set()]
 
     def _server_changed(self, changed: Changed) -> None:
         if changed.subject != "state":
@@ -326,6 +332,7 @@ class Engine:
             resources=self.catalog.count(name, "resources/list"),
             seconds=self._took.get(name),
             retry_in=None if due is None else max(0.0, round(due - self._clock.monotonic(), 1)),
+            code=CODES.get(state.reason or "") if state.phase != "ready" else None,
             error=None if state.phase == "ready" else state.last_error,
             remedy=None if state.phase == "ready" else state.remedy,
         )

@@ -17,12 +17,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, cast
 
+from lockgate.core.lifecycle import Step, Table
 from lockgate.core.message import Call, Failure, Notification, Reply, Result, Target
 from lockgate.core.raw import Raw
 from lockgate.gateway.listing import LISTS
 from lockgate.gateway.tasks import TaskIds
+from lockgate.upstreams.fan import Fan
 
 ACKNOWLEDGED: Final = "notifications/subscriptions/acknowledged"
 UPDATED: Final = "notifications/resources/updated"
@@ -36,6 +38,26 @@ RETRY_FIRST: Final = 1.0
 RETRY_MOST: Final = 60.0
 MOST_NAMES: Final = 1000  # of one stream; what is over is absent from the acknowledgement
 GIVE_UP: Final = frozenset({-32601, -32602})
+
+Phase = Literal["opening", "away", "live", "broken", "refused"]
+Event = Literal["acknowledged", "ended", "refused"]
+Action = Literal["report every resource"]
+
+TABLE: Final[Table[Phase, Event, Action]] = {
+    ("opening", "acknowledged"): Step("live"),
+    ("opening", "ended"): Step("away"),
+    ("opening", "refused"): Step("refused"),
+    ("away", "acknowledged"): Step("live"),
+    ("away", "ended"): Step("away"),
+    ("away", "refused"): Step("refused"),
+    ("live", "ended"): Step("broken"),
+    ("live", "refused"): Step("refused"),
+    ("broken", "acknowledged"): Step("live", "report every resource"),
+    ("broken", "ended"): Step("broken"),
+    ("broken", "refused"): Step("refused"),
+}
+"""A part: what one client's stream hears from one server. ended: it is opened again after a pause.
+refused: the server will never have it."""
 
 Send = Callable[[Call], Awaitable[Reply]]
 Changed = Callable[[str, str, str | None], None]
@@ -57,6 +79,7 @@ class Subscriptions:
         self._changed = changed
         self._ack_wait = ack_wait
         self._streams: set[_Stream] = set()
+        self._fan = Fan()
         self._closing = asyncio.Event()
         self.locate: Callable[[Call, str], Awaitable[Target | Failure]] | None = None
 
@@ -66,13 +89,18 @@ class Subscriptions:
 
     def announce(self, method: str, server: str) -> None:
         """A list has changed: tell the streams that asked and do not hear it from the server."""
-        notification = Notification(method)
-        for stream in self._streams:
-            if method in stream.wanted and not stream.hears(server):
-                stream.call.emit(notification)
+        self._fan.out(
+            [
+                stream.call.emit
+                for stream in self._streams
+                if method in stream.wanted and not stream.hears(server)
+            ],
+            Notification(method),
+        )
 
     def close(self) -> None:
         """End every stream gracefully; each call answers its Result."""
+        self._fan.finish()
         self._closing.set()
 
     async def listen(self, call: Call) -> Reply:
@@ -117,17 +145,10 @@ class Subscriptions:
         return Result(Raw())
 
     async def _gather_acks(self, stream: _Stream) -> None:
-        waiting = [
-            asyncio.get_running_loop().create_task(part.settled.wait())
-            for part in stream.parts.values()
-        ]
-        try:
-            if waiting:
-                await asyncio.wait(waiting, timeout=self._ack_wait)
-        finally:
-            # Also when the client goes meanwhile: nothing else would ever end them.
-            for task in waiting:
-                task.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._ack_wait):
+                for part in stream.parts.values():
+                    await part.settled.wait()
 
     async def _run(self, stream: _Stream, part: _Part) -> None:
         """Keep one part open for as long as the stream lives."""
@@ -143,10 +164,10 @@ class Subscriptions:
             if isinstance(reply, Failure):
                 part.problem = reply.message
                 if reply.code in GIVE_UP or reply.reason == "needs-bridge":
-                    part.give_up()
+                    part.report("refused")
                     return
             pause = RETRY_FIRST if part.live else min(pause * 2, RETRY_MOST)
-            part.lost()
+            part.report("ended")
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), pause)
                 return
@@ -154,9 +175,8 @@ class Subscriptions:
     def _hear(self, stream: _Stream, part: _Part, notification: Notification) -> None:
         method = notification.method
         if method == ACKNOWLEDGED:
-            part.acknowledge(notification.params)
-            if part.gap:
-                part.gap = False
+            part.honoured = notification.params.object("notifications")
+            if part.report("acknowledged") == "report every resource":
                 for uri in part.uris.values():
                     stream.emit(Notification(UPDATED, Raw.of({"uri": uri})))
             return
@@ -183,8 +203,7 @@ class _Part:
         self.tasks: dict[str, str] = {}
         self.honoured: Raw = Raw()
         self.settled = asyncio.Event()
-        self.live = False
-        self.gap = False
+        self.phase: Phase = "opening"
         self.problem: str | None = None
 
     def filter(self, stream: _Stream) -> dict[str, Any]:
@@ -197,18 +216,18 @@ class _Part:
             wanted["taskIds"] = list(self.tasks)
         return wanted
 
-    def acknowledge(self, params: Raw) -> None:
-        self.honoured = params.object("notifications")
-        self.live = True
-        self.settled.set()
+    @property
+    def live(self) -> bool:
+        return self.phase == "live"
 
-    def give_up(self) -> None:
-        self.live = False
+    def report(self, event: Event) -> Action | None:
+        """Take the step that `event` names, if there is one; what is to be done about it."""
+        step = TABLE.get((self.phase, event))
+        if step is None:
+            return None
+        self.phase = step.phase
         self.settled.set()
-
-    def lost(self) -> None:
-        self.gap = self.gap or self.live
-        self.give_up()
+        return step.action
 
     def kept(self, member: str, names: Mapping[str, str]) -> list[str]:
         honoured = _strings(self.honoured.get(member))

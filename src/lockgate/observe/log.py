@@ -66,6 +66,12 @@ def configure(
     logging.raiseExceptions = False  # a broken log line must not write a traceback to the terminal
 
 
+def form() -> Format:
+    """How lines look now; `text` before anything was configured."""
+    handlers = logging.getLogger(ROOT).handlers
+    return "json" if any(isinstance(one.formatter, JsonLines) for one in handlers) else "text"
+
+
 class _Stderr(logging.StreamHandler[TextIO]):
     """Looks stderr up for each line, so that a progress display can take its place for a while."""
 
@@ -111,8 +117,10 @@ class TextLines(logging.Formatter):
             clock = f"\x1b[2m{clock}\x1b[0m"
             level = f"\x1b[{_colours.get(record.levelname, '0')}m{level}\x1b[0m"
             name = f"\x1b[2m{name}\x1b[0m"
-        extra = "".join(f" {key}={value}" for key, value in _extra(record).items())
-        message = _visible(self._black(f"{record.getMessage()}{extra}"))
+        # Blackened before they are quoted, for quoting changes how a secret is spelled.
+        values = {key: self._black(str(value)) for key, value in _extra(record).items()}
+        extra = "".join(f" {key}={_quoted(value)}" for key, value in values.items())
+        message = _visible(f"{self._black(record.getMessage())}{extra}")
         lines = f"{clock} {level} {name}  {message}"
         if record.exc_info:
             trace = self._black(self.formatException(record.exc_info))
@@ -141,6 +149,11 @@ class JsonLines(logging.Formatter):
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return self._black(json.dumps(line, default=str))
+
+
+def _quoted(text: str) -> str:
+    """A value in quotes where its end could not be told otherwise."""
+    return json.dumps(text, ensure_ascii=False) if " " in text or not text else text
 
 
 def _extra(record: logging.LogRecord) -> dict[str, Any]:

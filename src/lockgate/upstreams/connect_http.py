@@ -9,7 +9,7 @@ from typing import Literal
 
 from lockgate.core.message import Call, ClientFacts, Era, Failure
 from lockgate.upstreams.eras import HANDSHAKE, MODERN, eras_of, verdict
-from lockgate.upstreams.failures import ConnectFailed, HttpFailure
+from lockgate.upstreams.failures import ConnectFailed, HttpFailure, TimedOut
 from lockgate.upstreams.handshake import Handshake
 from lockgate.upstreams.http_modern import ModernHttp
 from lockgate.upstreams.http_sse import SseConnection
@@ -23,7 +23,7 @@ from lockgate.upstreams.opening import (
     open_stdio,
 )
 from lockgate.upstreams.refusals import from_http, from_status, invalid
-from lockgate.upstreams.remote import Refused, Remote, Stale, unreachable
+from lockgate.upstreams.remote import TOO_LONG, Down, Refused, Remote, Stale, unreachable
 from lockgate.upstreams.sessions import Session
 from lockgate.upstreams.stdio import Child, OnExit, OnLine, OnTooLong, StdioProcess
 
@@ -116,6 +116,10 @@ class HttpConnector:
             probe, result = await self._modern.probe()
         except ConnectFailed as error:
             raise unreachable(error) from None
+        except TimedOut as error:
+            if error.phase == "connect":
+                raise Down(str(error), TOO_LONG, reason="connect-timeout") from None
+            raise Refused(from_http(server, error, self._remote.max_message)) from None
         except HttpFailure as error:
             raise Refused(from_http(server, error, self._remote.max_message)) from None
         found = verdict("http", probe)

@@ -113,6 +113,9 @@ class Handshake:
             for flight in tuple(session.flights.values()):
                 if flight.affinity == affinity:
                     session.abandon(flight, "The client ended its session.")
+        for parked in self._parking.of_session(affinity):
+            # Its own session has ended before.
+            parked.session.abandon(parked.flight, "The client ended its session.")
         self.pool.end(affinity)
 
     def close(self) -> None:

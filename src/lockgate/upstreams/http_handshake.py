@@ -7,7 +7,7 @@ basic/transports (Streamable HTTP): sessions, the standalone stream, resuming an
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from typing import Final
 
@@ -20,6 +20,7 @@ from lockgate.upstreams.refusals import (
     from_status,
     invalid,
     lost,
+    no_endpoint,
     session_lost,
     too_large,
 )
@@ -108,6 +109,7 @@ class HttpChannel:
         self._headers: Headers = []
         self._posted = remote.posted([])
         self._in_session = False
+        self._forgotten = False
         self._receive: Receive = lambda _data, _flight: None
         self._expire: Callable[[], None] = lambda: None
         self._standing: asyncio.Task[None] | None = None
@@ -134,16 +136,18 @@ class HttpChannel:
         reply = await self._remote.post(self._posted, body)
         reply.close() if not reply.complete else None
 
-    async def run(self, flight: Flight, body: bytes) -> None:
-        """Send a request and return once its flight has landed.
+    def run(self, flight: Flight, body: bytes) -> Awaitable[None]:
+        """Send a request, when awaited, and return once its flight has landed.
 
-        Raises:
+        Awaiting it raises:
             Down: the server cannot be reached.
             Expired: the server does not know the session.
         """
         if self._standing is None:
-            await self._fly(flight, body, pausing=True)
-            return
+            return self._fly(flight, body, pausing=True)
+        return self._run_aside(flight, body)
+
+    async def _run_aside(self, flight: Flight, body: bytes) -> None:
         # What comes on the standing stream may be for this call too, so its own stream is read
         # aside and both can wake the caller.
         flight.reader = asyncio.get_running_loop().create_task(self._fly_aside(flight, body))
@@ -164,21 +168,34 @@ class HttpChannel:
             flight.fail(from_http(self._server, error, self._remote.max_message))
             return
         try:
-            await self._take(flight, reply, pausing=pausing)
+            if not self._whole(flight, reply):
+                await self._take(flight, reply, pausing=pausing)
         except HttpFailure as error:
             flight.fail(from_http(self._server, error, self._remote.max_message))
         except BaseException:
             reply.close()
             raise
 
+    def _whole(self, flight: Flight, reply: HttpReply) -> bool:
+        """Take a plain answer that has arrived already, so that nothing is waited for."""
+        if not reply.complete or reply.status != 200:
+            return False
+        if not reply.headers.get(b"content-type", b"").startswith(JSON):
+            return False
+        self._landed(flight, reply.whole(self._remote.max_message))
+        return True
+
+    def _landed(self, flight: Flight, answer: bytes) -> None:
+        self._receive(answer, flight)
+        if not flight.landed:
+            flight.fail(invalid(self._server, "the answer has another request's id"))
+
     async def _take(self, flight: Flight, reply: HttpReply, *, pausing: bool) -> None:
         kind = reply.headers.get(b"content-type", b"")
         if reply.status != 200:
             await self._refused(flight, reply)
         elif kind.startswith(JSON):
-            self._receive(await reply.read(self._remote.max_message), flight)
-            if not flight.landed:
-                flight.fail(invalid(self._server, "the answer has another request's id"))
+            self._landed(flight, await reply.read(self._remote.max_message))
         elif kind.startswith(EVENTS):
             flight.stream = Stream(reply, self._remote.max_event)
             await self._follow(flight, pausing=pausing)
@@ -242,6 +259,7 @@ class HttpChannel:
         named = response is not None and response.id == flight.id
         if self._in_session and status in {400, 404} and not named:
             # An answer with the request's own id was given by somebody who knows the session.
+            self._forgotten = True
             raise Expired
         if response is not None and response.error is not None:
             flight.settle(response)
@@ -344,6 +362,7 @@ class HttpChannel:
                 if not _is_stream(reply):
                     reply.close()
                     if reply.status == 404 and self._in_session:
+                        self._forgotten = True
                         self._expire()
                     return
                 self._established.set()
@@ -369,11 +388,11 @@ class HttpChannel:
         return some
 
     def close(self) -> None:
-        """End the session at the server too."""
+        """End the session at the server too, if it still knows it."""
         self._close_standing()
-        if self._in_session:
-            self._in_session = False
+        if self._in_session and not self._forgotten:
             self._chores.add(self._delete())
+        self._in_session = False
 
     async def _delete(self) -> None:
         async with asyncio.timeout(ASIDE):
@@ -390,8 +409,7 @@ def refused_opening(server: str, outcome: Outcome) -> Failure:
     if outcome.failure is not None:
         return outcome.failure
     if outcome.status in {400, 404, 405} and outcome.response is None:
-        return invalid(
-            server,
-            f"HTTP {outcome.status} to initialize, and no event stream of 2024-11-05 either",
-        )
-    return from_status(server, outcome.status or 0, outcome.headers.get(b"retry-after"))
+        return no_endpoint(server, outcome.status)
+    found = outcome.headers
+    kind = found.get(b"content-type", b"")
+    return from_status(server, outcome.status or 0, found.get(b"retry-after"), kind)

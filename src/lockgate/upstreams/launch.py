@@ -18,17 +18,18 @@ from lockgate.upstreams.environment import impossible, unsafe
 from lockgate.upstreams.spec import StdioSpec
 
 INSTALL: Final = {
-    "bun": "install Bun",
-    "bunx": "install Bun",
-    "deno": "install Deno",
+    "bun": "install Bun (https://bun.sh)",
+    "bunx": "install Bun (https://bun.sh)",
+    "deno": "install Deno (https://deno.com)",
     "docker": "install Docker",
-    "node": "install Node.js",
-    "npm": "install Node.js",
-    "npx": "install Node.js",
+    "node": "install Node.js (https://nodejs.org)",
+    "npm": "install Node.js (https://nodejs.org)",
+    "npx": "install Node.js (https://nodejs.org)",
     "pipx": "install pipx",
     "podman": "install Podman",
-    "uv": "install uv",
-    "uvx": "install uv",
+    "python": "write python3, or the full path of an interpreter",
+    "uv": "install uv (https://docs.astral.sh/uv)",
+    "uvx": "install uv (https://docs.astral.sh/uv)",
 }
 """How the programs that servers are usually launched with come to a machine."""
 
@@ -96,7 +97,7 @@ def _directory(cwd: str | None) -> Path:
 
 def _unfound(command: str, path: Path) -> SpawnFailed:
     if os.sep not in command:
-        remedy = INSTALL.get(command, "install it, or correct command, or PATH in env")
+        remedy = INSTALL.get(command, "install it, or write its full path as command")
         return SpawnFailed(f"the command {command!r} was not found on PATH", remedy)
     if path.is_dir():
         return SpawnFailed(f"the command {command!r} is a directory", "correct command")
@@ -257,7 +258,7 @@ def _download(program: str, args: tuple[str, ...]) -> LaunchFinding | None:
     written = _package.match(name)
     return LaunchFinding(
         id="unpinned-package",
-        severity="warning",
+        severity="info",
         summary=f"{program} runs whatever version of {written[0] if written else 'the package'} "
         "is newest at that moment.",
         remedy="Name an exact version, for example package@1.2.3 (with --from: package==1.2.3).",

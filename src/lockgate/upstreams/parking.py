@@ -101,7 +101,7 @@ class Parking:
             or sessions[id(session)] >= self._per_session
         ):
             return None
-        number = next(self._numbers)
+        number = flight.ticket = next(self._numbers)
         self._parked[number] = Parked(
             session,
             flight,
@@ -139,6 +139,15 @@ class Parking:
             # An expired one is left for `expired`, which also has the server told.
             return "unknown"
         return self._parked.pop(opened.number)
+
+    def forget(self, flight: Flight) -> None:
+        """Nobody can take this call up any more, so it takes up no room either."""
+        if flight.ticket is not None:
+            self._parked.pop(flight.ticket, None)
+
+    def of_session(self, affinity: str) -> list[Parked]:
+        """The calls of one client session."""
+        return [parked for parked in self._parked.values() if parked.affinity == affinity]
 
     def expired(self) -> list[Parked]:
         """Remove and return the calls nobody came back for."""

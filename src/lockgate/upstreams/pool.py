@@ -14,6 +14,7 @@ import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import inf
+from typing import Final
 
 from lockgate.upstreams.connection import Connection, ResponseLimits
 from lockgate.upstreams.failures import (
@@ -315,7 +316,7 @@ class _Line:
         except TimeoutError:
             raise TimedOut(f"connecting to {url.shown} took too long", phase="connect") from None
         except OSError as error:
-            raise _connect_failed(url, error) from error
+            raise connect_failed(url, error) from error
         return connection
 
     # What connections tell.
@@ -385,13 +386,26 @@ def _promised(keep_alive: bytes) -> float:
     return inf
 
 
-def _connect_failed(url: Url, error: OSError) -> ConnectFailed:
+_TLS_REASONS: Final = {
+    "WRONG_VERSION_NUMBER": "what answers there does not speak TLS",
+    "HTTP_REQUEST": "what answers there does not speak TLS",
+    "UNEXPECTED_EOF_WHILE_READING": "it closed the connection",
+}
+
+
+def _tls_reason(error: ssl.SSLError) -> str:
+    """Why TLS failed, in words; of a certificate, what is wrong with it."""
+    word = error.reason or ""
+    return getattr(error, "verify_message", "") or _TLS_REASONS.get(word, word or "it failed")
+
+
+def connect_failed(url: Url, error: OSError) -> ConnectFailed:
+    """What the system's refusal of a connection means."""
     shown = url.shown
     if isinstance(error, socket.gaierror):
         return ConnectFailed(f"the host name of {shown} cannot be resolved", cause="name")
     if isinstance(error, ssl.SSLError):
-        reason = getattr(error, "verify_message", "") or error.reason or "handshake failed"
-        return ConnectFailed(f"no TLS connection to {shown}: {reason}", cause="tls")
+        return ConnectFailed(f"no TLS connection to {shown}: {_tls_reason(error)}", cause="tls")
     # Several addresses tried give one OSError whose text lists the causes.
     if isinstance(error, ConnectionRefusedError) or f"[Errno {errno.ECONNREFUSED}]" in str(error):
         return ConnectFailed(f"{shown} refuses connections", cause="refused")

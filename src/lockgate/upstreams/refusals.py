@@ -116,7 +116,7 @@ def foreign_endpoint(server: str, shown: str) -> Failure:
 def library_missing(server: str) -> Failure:
     """A WebSocket server, and no library to speak with it."""
     return _failure(
-        "websocket-unavailable",
+        "websocket-library",
         f"The server '{server}' is reached over a WebSocket, and the library for that is missing "
         "(lockgate[websocket]).",
         "Install lockgate[websocket], or use the server's Streamable HTTP endpoint.",
@@ -133,6 +133,7 @@ def busy(server: str, what: str) -> Failure:
         "Try again shortly, or raise the limit in the server's configuration.",
         "gateway",
         server=server,
+        retry_after=1,
     )
 
 
@@ -233,8 +234,21 @@ def _what(error: HttpFailure) -> str:
     return "it closed the connection without an answer"
 
 
-def from_status(server: str, status: int, retry_after: bytes | None = None) -> Failure:
-    """An HTTP status without a JSON-RPC error in its body."""
+def no_endpoint(server: str, status: int) -> Failure:
+    """What is at the URL takes neither `initialize` nor the stream of 2024-11-05."""
+    return _failure(
+        "upstream-no-endpoint",
+        f"The server '{server}' has no MCP endpoint at its URL (HTTP {status}).",
+        "Correct the path of `url`; most servers have /mcp, older ones /sse.",
+        server=server,
+        status=status,
+    )
+
+
+def from_status(
+    server: str, status: int, retry_after: bytes | None = None, kind: bytes = b""
+) -> Failure:
+    """An HTTP status without a JSON-RPC error in its body; `kind` is the body's content type."""
     if status in {401, 403}:
         return _failure(
             "upstream-unauthorized",
@@ -251,6 +265,14 @@ def from_status(server: str, status: int, retry_after: bytes | None = None) -> F
             server=server,
             status=status,
         )
+    if status < 300 and kind.startswith(b"text/html"):
+        return _failure(
+            "upstream-no-endpoint",
+            f"The server '{server}' answered with a web page (HTTP {status}), not with MCP.",
+            "Correct `url`: this is the address of a page for people, not of an MCP endpoint.",
+            server=server,
+            status=status,
+        )
     data: dict[str, Any] = {"server": server, "status": status}
     seconds = _seconds(retry_after)
     if seconds is not None:
@@ -258,9 +280,17 @@ def from_status(server: str, status: int, retry_after: bytes | None = None) -> F
     return _failure(
         "upstream-http-error",
         f"The server '{server}' answered HTTP {status} without a JSON-RPC answer.",
-        None if seconds is None else f"The server asks to wait {seconds} s.",
+        _what_next(status, seconds),
         **data,
     )
+
+
+def _what_next(status: int, seconds: int | None) -> str:
+    if seconds is not None:
+        return f"The server asks to wait {seconds} s."
+    if status >= 500:
+        return "Something failed there: its own log says what."
+    return "Check that `url` is that of an MCP endpoint."
 
 
 def _seconds(value: bytes | None) -> int | None:

@@ -11,7 +11,7 @@ from typing import Final
 
 from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.message import ClientFacts, Failure
-from lockgate.upstreams.refusals import busy
+from lockgate.upstreams.refusals import busy, session_lost
 from lockgate.upstreams.sessions import Key, Session
 
 Open = Callable[[ClientFacts], Awaitable[Session | Failure]]
@@ -32,6 +32,8 @@ class SessionPool:
         self._clock = clock
         self._live: dict[Key, Session] = {}
         self._aside: list[Session] = []
+        self._keys: dict[str, set[Key]] = {}
+        self._leaving: list[Session] = []
         self._opening: dict[Key, asyncio.Task[Session | Failure]] = {}
         self._sweeper: asyncio.TimerHandle | None = None
 
@@ -80,15 +82,26 @@ class SessionPool:
                 return session
             opening = asyncio.get_running_loop().create_task(self._open_one(key, facts))
             self._opening[key] = opening
-            opening.add_done_callback(lambda task: self._opened(key, task))
+            opening.add_done_callback(_looked_at)
         # Opening serves all who wait for it: one of them going away must not end it.
-        return await asyncio.shield(opening)
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            if not opening.cancelled():
+                raise
+            return session_lost(self._server)
 
     def adopt(self, key: Key, session: Session) -> None:
         """Take in a session opened elsewhere."""
         session.key = key
         session.used = self._clock.monotonic()
+        before = self._live.get(key)
+        if before is not None:
+            # It was occupied when this one was asked for, and is not any more.
+            self._aside.append(before)
         self._live[key] = session
+        if key[2] is not None:
+            self._keys.setdefault(key[2], set()).add(key)
         self._schedule()
 
     def drop(self, session: Session) -> None:
@@ -96,15 +109,34 @@ class SessionPool:
         session.expire()
         if self._live.get(session.key) is session:
             del self._live[session.key]
+            self._forget(session.key)
         if session in self._aside:
             self._aside.remove(session)
+        self._leaving = [one for one in self._leaving if one.phase == "forgotten"]
+        if session.phase == "forgotten" and session not in self._leaving:
+            self._leaving.append(session)
+
+    def _forget(self, key: Key) -> None:
+        affinity = key[2]
+        if affinity is not None and affinity in self._keys:
+            self._keys[affinity].discard(key)
+            if not self._keys[affinity]:
+                del self._keys[affinity]
 
     def end(self, affinity: str) -> None:
-        """End what was open for one client session."""
-        for session in self._all():
-            if session.key[2] == affinity:
-                self.drop(session)
-                session.close()
+        """End what is open for one client session, or about to be.
+
+        Costs no more when there are many: all clients may end theirs at the same time.
+        """
+        for key, task in tuple(self._opening.items()):
+            if key[2] == affinity:
+                task.cancel()
+        keys = self._keys.pop(affinity, set())
+        own = [self._live[key] for key in keys if key in self._live]
+        others = [one for one in (*self._aside, *self._leaving) if one.key[2] == affinity]
+        for session in [*own, *others]:
+            self.drop(session)
+            session.close()
 
     def sessions(self) -> list[Session]:
         """All open sessions."""
@@ -120,21 +152,20 @@ class SessionPool:
             self._sweeper = None
         for task in tuple(self._opening.values()):
             task.cancel()
-        every, self._live, self._aside = self._all(), {}, []
+        every = [*self._all(), *self._leaving]
+        self._live, self._aside, self._leaving, self._keys = {}, [], [], {}
         for session in every:
             session.close()
 
     async def _open_one(self, key: Key, facts: ClientFacts) -> Session | Failure:
-        session = await self._open(facts)
+        try:
+            session = await self._open(facts)
+        finally:
+            # From here on it counts as a session, not as both.
+            self._opening.pop(key, None)
         if isinstance(session, Session):
             self.adopt(key, session)
         return session
-
-    def _opened(self, key: Key, task: asyncio.Task[Session | Failure]) -> None:
-        self._opening.pop(key, None)
-        if not task.cancelled():
-            # Looked at, in case everybody who waited has gone.
-            task.exception()
 
     def _make_room(self, key: Key) -> bool:
         """Whether one more may be opened, or `key` has one again.
@@ -176,3 +207,9 @@ class SessionPool:
                 self.drop(session)
                 session.close()
         self._schedule()
+
+
+def _looked_at(task: asyncio.Task[Session | Failure]) -> None:
+    """Look at what became of it, in case everybody who waited has gone."""
+    if not task.cancelled():
+        task.exception()

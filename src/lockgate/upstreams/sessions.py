@@ -10,10 +10,11 @@ when the transport has such streams. What a server asks during a call ends that 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from itertools import count
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
+from lockgate.core.lifecycle import Step, Table
 from lockgate.core.message import Call, ClientFacts, Failure, Reply, Result
 from lockgate.core.raw import EMPTY, Raw, encode
 from lockgate.upstreams.flights import Asked, Flight, Listener, text
@@ -59,6 +60,21 @@ SETTLE: Final = 0.03
 """Seconds without a further question after which those that have come are passed on: enough for a
 server that asks several at once, and nothing to a person who answers."""
 
+Phase = Literal["open", "forgotten", "closed"]
+Event = Literal["forget", "drain", "lose", "close"]
+Action = Literal["end the listening", "fail the calls", "close the channel"]
+
+TABLE: Final[Table[Phase, Event, Action]] = {
+    ("open", "forget"): Step("forgotten", "end the listening"),
+    ("open", "lose"): Step("closed", "fail the calls"),
+    ("open", "close"): Step("closed", "close the channel"),
+    ("forgotten", "drain"): Step("closed", "close the channel"),
+    ("forgotten", "lose"): Step("closed", "fail the calls"),
+    ("forgotten", "close"): Step("closed", "close the channel"),
+}
+"""forget: the server knows the session no more, but what runs in it may still end by itself.
+drain: now it has. lose: the transport is gone."""
+
 
 class Channel(Protocol):
     """What carries one session's messages."""
@@ -66,8 +82,8 @@ class Channel(Protocol):
     one_stream: bool
     """All messages arrive on one stream, so that nothing says which request one belongs to."""
 
-    async def run(self, flight: Flight, body: bytes) -> None:
-        """Send a request and return once its flight has landed."""
+    def run(self, flight: Flight, body: bytes) -> Awaitable[None]:
+        """Send a request, when awaited, and return once its flight has landed."""
         ...
 
     def park(self, flight: Flight) -> None:
@@ -105,7 +121,7 @@ class Session:
     key        what the pool knows it by.
     opening    the server's own answer to `initialize`, `greeting` its bytes.
     used       when it last did something, on the monotonic clock; kept by the pool.
-    alive      False once the server or the transport has ended it.
+    phase      where in `TABLE` it stands.
     """
 
     def __init__(
@@ -126,7 +142,7 @@ class Session:
         self.greeting = greeting
         self.key: Key = ("", "", None)
         self.used = 0.0
-        self.alive = True
+        self.phase: Phase = "open"
         self.flights: dict[int, Flight] = {}
         self.listeners: list[Listener] = []
         self.subscribed: dict[str, int] = {}
@@ -139,12 +155,22 @@ class Session:
         self._questions = Questions(self)
 
     @property
+    def alive(self) -> bool:
+        """Whether calls can be made in it."""
+        return self.phase == "open"
+
+    @property
     def occupied(self) -> bool:
         """A further call would make it impossible to tell which one the server asks something for.
 
         That is so where all calls share one stream, while one of them waits for answers.
         """
-        return self.channel.one_stream and bool(self._waiting)
+        waiting = self._waiting
+        return (
+            self.channel.one_stream
+            and bool(waiting)
+            and any(flight.phase == "parked" for flight in waiting)
+        )
 
     @property
     def idle(self) -> bool:
@@ -163,12 +189,15 @@ class Session:
             self._questions.look_again()
         try:
             await self.channel.run(flight, body)
-            await self._gather(flight)
+            if not flight.over:
+                await self._gather(flight)
         except asyncio.CancelledError:
             self.abandon(flight, "The caller cancelled the call.")
             raise
         except BaseException:
-            del self.flights[flight.id]
+            self.flights.pop(flight.id, None)
+            flight.report("refuse")
+            self._left()
             raise
         if flight.response is not None and call.method == SET_LEVEL:
             self._level = call.params.get("level")
@@ -178,25 +207,23 @@ class Session:
         """Give the server the answers in `call` and wait on."""
         flight = parked.flight
         self._waiting.discard(flight)
-        if self.flights.get(flight.id) is not flight and not flight.over:
+        if flight.phase == "gone":
             # Given up meanwhile: the server was told, and works on it no more.
             return unknown_state()
         if not self.alive and not flight.over:
             # The server takes no answers in a session it has forgotten.
             self.abandon(flight, "")
             return session_lost(self.server)
-        flight.follow(call)
         answers = call.params.object("inputResponses")
         unanswered: list[Asked] = []
         for key, asked in parked.asks.items():
             value = answers.member(key)
             if value is None:
                 unanswered.append(asked)
-            else:
+            elif self.alive:
                 self.channel.answer(flight, answer(asked.id, value))
-        flight.asks[:0] = unanswered
+        flight.resume(call, unanswered)
         try:
-            await flight.wait()
             await self._gather(flight)
         except asyncio.CancelledError:
             self.abandon(flight, "The caller cancelled the call.")
@@ -204,33 +231,42 @@ class Session:
         return self._land(flight, call)
 
     async def _gather(self, flight: Flight) -> None:
-        """Give questions that are asked together a moment to arrive together."""
-        seen = 0
-        while seen < len(flight.asks) and not flight.over:
-            seen = len(flight.asks)
-            self.channel.park(flight)
-            await asyncio.sleep(SETTLE)
+        """Wait for the answer, or for a question and a moment longer for those asked with it."""
+        while not flight.over:
+            await flight.wait()
+            seen = 0
+            while seen < len(flight.asks) and not flight.over:
+                seen = len(flight.asks)
+                self.channel.park(flight)
+                await asyncio.sleep(SETTLE)
+            if flight.asks:
+                return
 
     def abandon(self, flight: Flight, why: str) -> None:
         """Forget a request and tell the server that nobody waits for it."""
         self._waiting.discard(flight)
+        self._parking.forget(flight)
         if self.flights.pop(flight.id, None) is None:
             return
         self.channel.abandon(flight)
-        if self.alive and not flight.over:
+        if flight.abandon(session_lost(self.server)) and self.alive:
             params = encode({"requestId": flight.id, "reason": why})
             self.channel.post(encode_notice(CANCELLED, params))
+        self._left()
 
     def give_up_waiting(self) -> None:
         """Abandon the calls that wait for their clients' answers, for others need the session."""
-        for flight in tuple(self._waiting):
+        for flight in [one for one in self._waiting if one.phase == "parked"]:
             self.abandon(flight, "The client did not answer, and others wait.")
 
     def _land(self, flight: Flight, call: Call) -> Reply:
-        response = flight.response
-        if response is None and flight.failure is None:
+        if not flight.over:
             return self._park(flight, call)
         self.flights.pop(flight.id, None)
+        flight.report("land")
+        if self.phase != "open":
+            self._left()
+        response = flight.response
         if response is None:
             return flight.failure or session_lost(self.server)
         if response.error is not None:
@@ -251,6 +287,7 @@ class Session:
                 )
             self.abandon(flight, "Too many calls wait for input.")
             return busy(self.server, "too many of its calls wait for their clients' input")
+        flight.report("park")
         self.channel.park(flight)
         self._waiting.add(flight)
         requests = Raw(members={key: _request(asked) for key, asked in asks.items()})
@@ -410,11 +447,7 @@ class Session:
 
     def ended(self, failure: Failure) -> None:
         """The transport is gone: whoever waits learns it."""
-        self.alive = False
-        self._questions.close()
-        for flight in tuple(self.flights.values()):
-            flight.fail(failure)
-        self.expire()
+        self._report("lose", failure)
 
     def dropped(self, request_id: int | None, failure: Failure) -> None:
         """An answer was dropped: its call fails, if it can be told which it is."""
@@ -426,17 +459,35 @@ class Session:
 
     def expire(self) -> None:
         """The server knows this session no more; what still runs may still end by itself."""
-        self.alive = False
-        for listener in tuple(self.listeners):
-            listener.end(gracefully=False)
+        self._report("forget")
+        self._left()
 
     def close(self) -> None:
         """End the session from this side."""
+        self._report("close")
+
+    def _left(self) -> None:
+        """A request has left; the last one to leave a forgotten session ends it."""
+        if self.phase == "forgotten" and not self.flights:
+            self._report("drain")
+
+    def _report(self, event: Event, failure: Failure | None = None) -> None:
+        """Take the step that `event` names, if there is one; calls that fail get `failure`."""
+        step = TABLE.get((self.phase, event))
+        if step is None:
+            return
+        self.phase = step.phase
         flights = tuple(self.flights.values())
-        self.ended(session_lost(self.server))
-        for flight in flights:
-            self.channel.abandon(flight)
-        self.channel.close()
+        if step.action != "end the listening":
+            self._questions.close()
+            for flight in flights:
+                flight.fail(failure or session_lost(self.server))
+        for listener in tuple(self.listeners):
+            listener.end(gracefully=False)
+        if step.action == "close the channel":
+            for flight in flights:
+                self.channel.abandon(flight)
+            self.channel.close()
 
 
 def _request(asked: Asked) -> bytes:

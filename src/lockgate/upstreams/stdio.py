@@ -51,6 +51,8 @@ from lockgate.wire.modern_out import (
 _log: Final = logging.getLogger("lockgate.servers")
 
 CANCELLED: Final = "notifications/cancelled"
+STRAY_BYTES: Final = 160
+"""How much is kept of the first line that is no message."""
 
 
 class Child(Protocol):
@@ -109,6 +111,7 @@ class StdioProcess:
         self._grace = grace
         self._child = spawn(self._line, self._exit, self._too_long)
         self._asked: dict[int, asyncio.Future[Response]] = {}
+        self._stray = ""
 
     @property
     def pid(self) -> int | None:
@@ -117,8 +120,12 @@ class StdioProcess:
 
     @property
     def last_words(self) -> str:
-        """See `Child.last_words`."""
-        return self._child.last_words
+        """As of `Child`, and before it what it wrote to its output that is no message."""
+        said = self._child.last_words
+        if not self._stray:
+            return said
+        stray = f"{self._stray} (on stdout, where only MCP messages belong)"
+        return f"{stray} | {said}" if said else stray
 
     async def start(self) -> None:
         """Start the process. Raises `Down` when it cannot be."""
@@ -128,8 +135,12 @@ class StdioProcess:
         except OSError as error:
             self.alive = False
             if isinstance(error, SpawnFailed):
-                raise Down(f"it could not be started: {error.what}", error.remedy) from None
-            raise Down(f"it could not be started: {error.strerror or error}") from None
+                raise Down(
+                    f"it could not be started: {error.what}", error.remedy, reason="start-failed"
+                ) from None
+            raise Down(
+                f"it could not be started: {error.strerror or error}", reason="start-failed"
+            ) from None
         except BaseException:
             self.stop()
             raise
@@ -182,6 +193,7 @@ class StdioProcess:
             message = decode(data)
         except Malformed:
             # Banners and stray prints are common before a server speaks the protocol.
+            self._stray = self._stray or data[:STRAY_BYTES].decode(errors="replace").strip()
             return
         if isinstance(message, Response) and isinstance(message.id, int):
             answer = self._asked.pop(message.id, None)

@@ -2,8 +2,8 @@
 
 Must not know: event loops, sockets, processes, or what it takes to connect.
 
-The machine is the table below; `diagram()` prints it for the documentation. Whoever owns a
-`Supervisor` reports events to it and reads from `state` what to do next.
+The machine is the table below. Whoever owns a `Supervisor` reports events to it and reads from
+`state` what to do next.
 """
 
 from __future__ import annotations
@@ -16,23 +16,25 @@ import msgspec
 from msgspec.structs import replace
 
 from lockgate.core.clock import SYSTEM, Clock
+from lockgate.core.lifecycle import Step, Table
 from lockgate.core.message import Era
 
 Phase = Literal["idle", "connecting", "ready", "backoff", "stopped"]
 Event = Literal["start", "connected", "failed", "lost", "retry", "probe", "rest", "stop"]
+Action = Literal["wait"]
 
-TABLE: Final[dict[tuple[Phase, Event], Phase]] = {
-    ("idle", "start"): "connecting",
-    ("connecting", "connected"): "ready",
-    ("connecting", "failed"): "backoff",
-    ("ready", "lost"): "backoff",
-    ("ready", "probe"): "connecting",
-    ("ready", "rest"): "idle",
-    ("backoff", "retry"): "connecting",
-    ("idle", "stop"): "stopped",
-    ("connecting", "stop"): "stopped",
-    ("ready", "stop"): "stopped",
-    ("backoff", "stop"): "stopped",
+TABLE: Final[Table[Phase, Event, Action]] = {
+    ("idle", "start"): Step("connecting"),
+    ("connecting", "connected"): Step("ready"),
+    ("connecting", "failed"): Step("backoff", "wait"),
+    ("ready", "lost"): Step("backoff", "wait"),
+    ("ready", "probe"): Step("connecting"),
+    ("ready", "rest"): Step("idle"),
+    ("backoff", "retry"): Step("connecting"),
+    ("idle", "stop"): Step("stopped"),
+    ("connecting", "stop"): Step("stopped"),
+    ("ready", "stop"): Step("stopped"),
+    ("backoff", "stop"): Step("stopped"),
 }
 
 STEADY_AFTER: Final = 10.0
@@ -69,6 +71,7 @@ class UpstreamState(msgspec.Struct, frozen=True, kw_only=True):
     attempt       failed attempts since it was last steadily ready.
     next_attempt  in backoff: when the next attempt is due, on the monotonic clock.
     last_error    the last failure in one line; None when there was none since it became ready.
+    reason        what `lockgate.core.codes` calls that failure.
     remedy        what its owner can do about that; may quote the server, so it is not for clients.
     pid           the process id of a stdio server that runs.
     """
@@ -82,6 +85,7 @@ class UpstreamState(msgspec.Struct, frozen=True, kw_only=True):
     next_attempt: float | None = None
     last_error: str | None = None
     remedy: str | None = None
+    reason: str | None = None
     pid: int | None = None
 
 
@@ -101,29 +105,37 @@ class Supervisor:
         self._ready_at = clock.monotonic()
         self.state = UpstreamState(since=clock.wall())
 
-    def report(self, event: Event, error: str | None = None, remedy: str | None = None) -> bool:
+    def report(
+        self,
+        event: Event,
+        error: str | None = None,
+        remedy: str | None = None,
+        reason: str = "server-ended",
+    ) -> bool:
         """Take the transition that `event` names; False, changing nothing, when there is none.
 
-        `error` is the one-line cause of `failed` and `lost`, `remedy` what to do about it.
+        `error` is the one-line cause of `failed` and `lost`, `remedy` what to do about it,
+        `reason` its name in the table of errors.
         """
         old = self.state
-        phase = TABLE.get((old.phase, event))
-        if phase is None:
+        step = TABLE.get((old.phase, event))
+        if step is None:
             return False
+        phase = step.phase
         now = self._clock.monotonic()
         attempt, next_attempt = old.attempt, None
-        last_error, advice = old.last_error, old.remedy
-        if phase == "backoff":
+        last_error, advice, known = old.last_error, old.remedy, old.reason
+        if step.action == "wait":
             if event == "lost" and now - self._ready_at >= STEADY_AFTER:
                 attempt = 0
             attempt += 1
             next_attempt = now + self._backoff.wait(attempt)
-            last_error, advice = one_line(error or "unknown error"), remedy
+            last_error, advice, known = one_line(error or "unknown error"), remedy, reason
         elif phase == "ready":
             self._ready_at = now
-            last_error = advice = None
+            last_error = advice = known = None
         elif event == "start":
-            attempt, last_error, advice = 0, None, None
+            attempt, last_error, advice, known = 0, None, None, None
         self.state = replace(
             old,
             phase=phase,
@@ -132,6 +144,7 @@ class Supervisor:
             next_attempt=next_attempt,
             last_error=last_error,
             remedy=advice,
+            reason=known,
         )
         if self._on_change is not None:
             self._on_change(self.state)
@@ -166,9 +179,3 @@ def one_line(text: str, limit: int = 200) -> str:
     """The first non-empty line of `text`, cut to `limit` characters."""
     line = next((part.strip() for part in text.splitlines() if part.strip()), "")
     return line if len(line) <= limit else line[: limit - 1] + "…"
-
-
-def diagram() -> str:
-    """The table as a Mermaid state diagram."""
-    edges = [f"    {old} --> {new}: {event}" for (old, event), new in TABLE.items()]
-    return "\n".join(["stateDiagram-v2", "    [*] --> idle", *edges, "    stopped --> [*]"])

@@ -42,6 +42,9 @@ REPROBE_AFTER: Final = 5.0
 SLOW: Final = "If it only needs longer, raise its start_timeout; if not, run it by hand and look."
 
 
+SILENT: Final = "It said nothing on its standard error; run it by hand and look."
+
+
 class Link(Protocol):
     """The way to a server in one era."""
 
@@ -105,6 +108,7 @@ class Upstream:
         self._refusal: Failure | None = None
         self._known: Era | None = None
         self._one_era = False
+        self._failing = False
         self._probed = 0.0
         self._used = 0.0
         self._last: Call | None = None
@@ -182,7 +186,7 @@ class Upstream:
     async def _wait(self, call: Call) -> None:
         """Wait for an attempt under way; later attempts at a server that stays down are not."""
         attempt = self._attempt
-        if attempt is None or self.state.attempt > 1:
+        if attempt is None or self._failing or self.state.attempt > 1:
             return
         # An attempt ends by itself within `start_timeout`; the rest is for it to say why.
         seconds = self._spec.start_timeout + 1.0
@@ -301,19 +305,23 @@ class Upstream:
             async with asyncio.timeout(self._spec.start_timeout):
                 learned = await self._connector.connect(self._last, self._known)
         except TimeoutError:
-            self._failed(f"it was not ready within {self._spec.start_timeout:g} s", SLOW)
+            late = f"it was not ready within {self._spec.start_timeout:g} s"
+            self._failed(late, SLOW, reason="start-slow")
         except (Refused, Stale) as error:
             self._refusal = error.failure
-            self._failed(error.failure.message, error.failure.remedy)
+            failure = error.failure
+            self._failed(failure.message, failure.remedy, reason=failure.reason)
         except Down as error:
-            self._failed(str(error), error.remedy)
+            self._failed(str(error), error.remedy, reason=error.reason)
         except Exception as error:
-            self._failed(f"connecting failed unexpectedly ({type(error).__name__})")
+            what = f"connecting failed unexpectedly ({type(error).__name__})"
+            self._failed(what, reason="connect-crashed")
         else:
             self._connected(learned)
 
     def _connected(self, learned: Learned) -> None:
         self._known = learned.first
+        self._failing = False
         self._one_era = learned.final
         self._supervisor.learn(eras=learned.eras, name=learned.name, version=learned.version)
         self._supervisor.running(self._connector.pid)
@@ -359,12 +367,13 @@ class Upstream:
             self._timer.cancel()
             self._timer = None
 
-    def _failed(self, why: str, remedy: str | None = None) -> None:
-        self._supervisor.report("failed", why, self._advice(remedy))
+    def _failed(self, why: str, remedy: str | None = None, *, reason: str) -> None:
+        self._failing = True
+        self._supervisor.report("failed", why, self._advice(remedy), reason)
 
     def _down(self, error: Down) -> Failure:
         """A ready server turned out to be gone."""
-        self._supervisor.report("lost", str(error), error.remedy)
+        self._supervisor.report("lost", str(error), error.remedy, error.reason)
         return self._unavailable()
 
     def _process_ended(self, why: str) -> None:
@@ -374,7 +383,10 @@ class Upstream:
     def _advice(self, remedy: str | None) -> str | None:
         """What to do, and what the server itself has said about it; for the owner's eyes."""
         said = self._connector.last_words
-        return " ".join(filter(None, (remedy, f"It last said: {said}" if said else ""))) or None
+        told = f"It last said: {said}" if said else ""
+        if not told and remedy is None and isinstance(self._spec.transport, StdioSpec):
+            return SILENT
+        return " ".join(filter(None, (remedy, told))) or None
 
     def _on_phase(self, state: UpstreamState) -> None:
         if state.phase != "ready":

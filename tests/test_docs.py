@@ -1,0 +1,182 @@
+"""What the documentation says is true of the code: examples, commands, settings, reasons, tables.
+
+Must not know: how anything works; holds words against what they name.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import json
+import re
+import shlex
+import textwrap
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from rich.console import Console
+
+from lockgate.cli import table
+from lockgate.cli.completion import command as completion
+from lockgate.cli.main import program
+from lockgate.config.load import examine
+from lockgate.config.model import Config
+from lockgate.gateway.status import ServerStatus
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/**/*.md"))]
+BLOCK = re.compile(r"^( *)```(\w+)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
+
+
+def text(page: str) -> str:
+    return (ROOT / page).read_text("utf-8")
+
+
+def blocks(*kinds: str) -> Iterator[tuple[str, str]]:
+    """Each fenced block of these kinds, with the page it stands on."""
+    for path in PAGES:
+        for _, kind, body in BLOCK.findall(path.read_text("utf-8")):
+            if kind in kinds:
+                yield path.name, textwrap.dedent(body)
+
+
+def configurations() -> list[Any]:
+    found = [pytest.param(body, id=page) for page, body in blocks("json")]
+    for path in PAGES:
+        codes = INLINE.findall(path.read_text("utf-8"))
+        whole = [code for code in codes if re.match(r'\{"(mcpServers|servers)"', code)]
+        found += [pytest.param(code, id=f"{path.name}-inline") for code in whole]
+    return found
+
+
+@pytest.mark.parametrize("body", configurations())
+def test_examples_of_configurations_can_be_used(body: str, tmp_path: Path) -> None:
+    value = {"mcpServers": {}, **json.loads(body)}
+    if "servers" in value:
+        del value["mcpServers"]
+    path = tmp_path / "mcp.json"
+    path.write_text(json.dumps(value))
+    path.chmod(0o600)
+    environ = {"HOME": "/home/me", "PATH": "", "TICKETS_TOKEN": "t", "SEARCH_TOKEN": "s"}
+    errors = [one for one in examine(path, environ).findings if one.severity == "error"]
+    assert errors == []
+
+
+def said_commands() -> set[str]:
+    """Every `lockgate …` that a page tells people to type."""
+    lines = [line for _, body in blocks("sh") for line in body.splitlines()]
+    lines += [code for path in PAGES for code in INLINE.findall(path.read_text("utf-8"))]
+    found: set[str] = set()
+    for line in lines:
+        for part in re.split(r"[|)]|\$\(", line.partition(" # ")[0]):
+            if re.match(r"lockgate [a-z]", part.strip(' "')):
+                found.add(part.strip(' "'))
+    return found
+
+
+def test_every_command_that_is_named_exists() -> None:
+    commands = said_commands()
+    assert {one.split()[1] for one in commands} == {
+        "up",
+        "tools",
+        "call",
+        "config",
+        "completion",
+        "explain",
+    }
+    for line in commands:
+        words = shlex.split(line)[1:]
+        group: click.Command = program
+        while words and isinstance(group, click.Group):
+            context = click.Context(group)
+            found = group.get_command(context, words.pop(0))
+            assert found is not None, line
+            group = found
+        known = {name for option in group.params for name in (*option.opts, *option.secondary_opts)}
+        for word in words:
+            if word.startswith("--"):
+                assert word.partition("=")[0] in known, line
+
+
+def test_the_shells_named_are_those_there_is_completion_for() -> None:
+    (shell,) = completion.params
+    assert isinstance(shell.type, click.Choice)
+    for name in shell.type.choices:
+        assert f"lockgate completion {name}" in text("docs/start.md")
+
+
+def test_every_make_target_and_module_that_is_named_exists() -> None:
+    makefile = text("Makefile")
+    for _, body in blocks("sh"):
+        for target in re.findall(r"^make ([a-z]+)", body, re.MULTILINE):
+            assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+        for module in re.findall(r"python -m ([\w.]+)", body):
+            assert importlib.util.find_spec(module) is not None, module
+
+
+def test_every_setting_that_is_named_exists() -> None:
+    settings = Config.model_json_schema()
+    for path in PAGES:
+        for code in INLINE.findall(path.read_text("utf-8")):
+            if not re.fullmatch(r"lockgate(\.[a-z_]+)+", code) or _module(code):
+                continue
+            here = settings["properties"]["lockgate"]
+            for step in code.split(".")[1:]:
+                if "$ref" in here:
+                    here = settings["$defs"][here["$ref"].rpartition("/")[2]]
+                assert step in here["properties"], f"{path.name}: {code}"
+                here = here["properties"][step]
+
+
+def _module(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def test_every_reason_of_a_failure_that_is_listed_exists() -> None:
+    rows = re.findall(r"^\| (`.*?) \|", text("docs/concepts/failures.md"), re.MULTILINE)
+    listed = {reason for row in rows for reason in INLINE.findall(row)}
+    source = "".join(path.read_text("utf-8") for path in ROOT.glob("src/lockgate/**/*.py"))
+    assert len(listed) > 10
+    assert {reason for reason in listed if f'"{reason}"' not in source} == set()
+
+
+def test_the_dependencies_are_those_that_are_explained() -> None:
+    project = tomllib.loads(text("pyproject.toml"))["project"]
+    names = {re.split(r"[\s<>=!;\[]", line)[0] for line in project["dependencies"]}
+    rows = re.findall(r"^\| ([a-z.]+) \|", text("docs/why/dependencies.md"), re.MULTILINE)
+    assert set(rows) - {"package"} == names
+
+
+def test_the_table_in_the_first_steps_is_what_people_see(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.StringIO()
+    shown = Console(file=out, width=90, color_system=None, highlight=False)
+    monkeypatch.setattr(table, "console", lambda **_: shown)
+    monkeypatch.setattr(table.sys.stderr, "isatty", lambda: True, raising=False)
+    servers = [
+        ServerStatus(
+            name="time", transport="stdio", phase="ready", eras=("modern",), tools=2, seconds=0.84
+        ),
+        ServerStatus(
+            name="tickets",
+            transport="http",
+            phase="backoff",
+            error="http://127.0.0.1:8000 refuses connections",
+            remedy="Start the server, or correct the port in `url`.",
+            code="LG-702",
+            retry_in=0.4,
+        ),
+    ]
+    table.show_servers(servers)
+    lines = [*out.getvalue().splitlines(), table.summary(servers)]
+    seen = "\n".join(line.rstrip() for line in lines if line.strip())
+    (sample,) = [body for page, body in blocks("text") if page == "start.md"]
+    said = "\n".join(line.rstrip() for line in sample.splitlines()[1:])
+    assert said == seen
