@@ -6,8 +6,22 @@ import json
 from pathlib import Path
 from typing import Any
 
+from lockgate.fronts.http import HttpRequest, Responder
+from tests.bridge.clients import MODERN, Client
+from tests.bridge.scripted_http import Sse
 from tests.fronts.served import run
-from tests.security.world import JSON, SCHEMA, Json, Peer, World, before, gateway
+from tests.security.world import (
+    JSON,
+    SCHEMA,
+    Json,
+    Peer,
+    World,
+    answer,
+    before,
+    gateway,
+    subscription,
+    until,
+)
 from tests.support.valkey import valkey
 
 SAFE = {"readOnlyHint": True}
@@ -123,5 +137,53 @@ def test_an_old_answer_helps_out_while_the_server_is_gone() -> None:
             await peer.die()
             old = await read(w)
             assert (old["n"], old["ttlMs"]) == (1, 0)
+
+    run(check())
+
+
+class Telling(Counting):
+    """It also says when something changes, to whoever listens."""
+
+    def __init__(self, **hints: Any) -> None:
+        super().__init__(**hints)
+        self.streams: list[tuple[Sse, Json]] = []
+
+    async def respond(self, request: HttpRequest, responder: Responder) -> None:
+        message = json.loads(request.body) if request.body else {}
+        if message.get("method") == "server/discover":
+            able = {"resources": {"listChanged": True, "subscribe": True}, "tools": {}}
+            answer(responder, message, {"supportedVersions": [MODERN], "capabilities": able})
+            return
+        if message.get("method") != "subscriptions/listen":
+            await super().respond(request, responder)
+            return
+        stream = Sse(responder)
+        said = {"notifications": message["params"]["notifications"]}
+        said["_meta"] = subscription(message)
+        stream.send({"method": "notifications/subscriptions/acknowledged", "params": said})
+        self.streams.append((stream, subscription(message)))
+
+    def tell(self, method: str, **params: Any) -> None:
+        for stream, tag in self.streams:
+            stream.send({"method": method, "params": {**params, "_meta": tag}})
+
+
+def test_news_of_the_server_end_what_is_kept() -> None:
+    async def check() -> None:
+        peer = Telling(ttlMs=3_600_000)
+        async with before(peer) as w:
+            assert [(await read(w))["n"], (await read(w))["n"]] == [1, 1]
+            dropped = w.gateway.cache_counts()["peer"].dropped
+            await until(lambda: peer.streams)
+            peer.tell("notifications/resources/list_changed")
+            await until(lambda: w.gateway.cache_counts()["peer"].dropped > dropped)
+            assert (await read(w))["n"] == 2
+            client = await Client(w.port, "M").open()
+            await client.listen(uris=("file:///a",))
+            dropped = w.gateway.cache_counts()["peer"].dropped
+            peer.tell("notifications/resources/updated", uri="file:///a")
+            await until(lambda: w.gateway.cache_counts()["peer"].dropped > dropped)
+            assert [(await read(w))["n"], (await read(w))["n"]] == [3, 3]
+            client.close()
 
     run(check())
