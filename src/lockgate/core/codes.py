@@ -176,6 +176,9 @@ FAILURES: Final = (
     Entry(403, "too-many-connections", "policy", NEVER, 503, 503, LATER,
           "A bound on connections at once was reached.",
           "Keep connections and use them again, or raise lockgate.limits: connections."),
+    Entry(404, "rate-limited", "policy", -32000, 429, 200, LATER,
+          "A rate of the gateway, of a server or of a tool was exceeded; data.limit says which.",
+          "Wait for the seconds in data.retry_after, or raise the rate in the configuration."),
     # 5xx: the gateway itself
     Entry(500, "error", "gateway", BY_CODE, BY_CODE, 200, NO,
           "An error that whoever made it did not classify.",

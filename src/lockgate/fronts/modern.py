@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Mapping
-from math import ceil
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from lockgate.core.message import Call, Failure, Notification, Reply, Result
-from lockgate.fronts.http import Headers, HttpRequest, Responder
+from lockgate.fronts.http import HttpRequest, Responder
+from lockgate.fronts.pauses import pause_headers
 from lockgate.fronts.settings import Engine, ExchangeSettings
 from lockgate.fronts.streams import JSON, Pulse, Running, Stream
 from lockgate.wire import headers as routing
 from lockgate.wire import modern_dress, modern_in
-from lockgate.wire.envelope import failure_error, retry_after, unreadable
+from lockgate.wire.envelope import failure_error, unreadable
 from lockgate.wire.jsonrpc import (
     INVALID_REQUEST,
     OVERLOADED,
@@ -31,7 +31,6 @@ from lockgate.wire.jsonrpc import (
 from lockgate.wire.modern_dress import LISTEN
 from lockgate.wire.modern_in import Lifted, Refusal
 
-_LATER: Final = frozenset({429, 503})
 """Statuses whose answers say when to come again (RFC 9110 section 10.2.3)."""
 
 
@@ -137,7 +136,7 @@ class ModernFront:
         self._lift = core.lift
         self._annotations = settings.annotations
         self._endpoint = settings.endpoint
-        self._retry: Headers = ((b"retry-after", b"%d" % settings.retry_after),)
+        self._retry = settings.retry_after
         self._pulse = pulse
 
     async def post(self, request: HttpRequest, responder: Responder, message: Message) -> None:
@@ -171,12 +170,9 @@ class ModernFront:
                 raise
             stream.close()
             return
-        stream.answer(body, status, self._when(reply) if status in _LATER else ())
-
-    def _when(self, reply: Reply | None) -> Headers:
-        """`Retry-After` in whole seconds, as the error itself has it where it says when."""
-        seconds = retry_after(reply) if isinstance(reply, Failure) else None
-        return self._retry if seconds is None else ((b"retry-after", b"%d" % ceil(seconds)),)
+        stream.answer(
+            body, status, () if status == 200 else pause_headers(status, reply, self._retry)
+        )
 
     def _admit(self, request: HttpRequest, message: Request) -> Lifted:
         """The rungs of the ladder in order: metadata, version, method and names, known at all."""

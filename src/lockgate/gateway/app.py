@@ -12,6 +12,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from lockgate.config.model import Config
+from lockgate.core.cached import Counts
 from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.message import Call, Failure, Notification, drop
 from lockgate.core.raw import Raw
@@ -22,12 +23,15 @@ from lockgate.fronts.routes import Routes
 from lockgate.fronts.server import HttpServer
 from lockgate.fronts.stdio import Reader, StdioFront, Writer
 from lockgate.gateway.build import (
+    caches,
+    disk_store,
     engine_settings,
     exchange_settings,
     http_limits,
     key_ring,
     pool_limits,
     route_settings,
+    shared_store,
     upstream_spec,
 )
 from lockgate.gateway.engine import Engine
@@ -65,11 +69,18 @@ class Gateway:
         self._keys = key_ring(config)
         # One pool for all HTTP servers: connections are kept per origin, and TLS is set up once.
         self._pool = HttpPool(pool_limits(config))
+        # What replicas share; it comes and goes without anybody waiting for it.
+        self._store = shared_store(config, clock)
+        # Answers that are still fresh: in memory, in what replicas share, in a file of their own.
+        self._disk = disk_store(config, clock)
+        self._caches = caches(config, clock, self._store, self._disk)
         # One upstream per enabled server, in the order of the file: it is the order of every list.
         self._upstreams = [
             self._upstream(upstream_spec(name, server)) for name, server in config.enabled.items()
         ]
-        self._engine = Engine(self._upstreams, engine_settings(config), clock, self._black)
+        self._engine = Engine(
+            self._upstreams, engine_settings(config), clock, self._black, self._store, self._caches
+        )
         self._settings = exchange_settings(config, self._keys, self._engine, clock)
         self._exchange = Exchange(self._engine, self._settings)
         # Host and Origin are judged before any path is, health included.
@@ -135,6 +146,10 @@ class Gateway:
             for one in states
         ]
 
+    def cache_counts(self) -> dict[str, Counts]:
+        """Hits, misses and the like since the start, for each server that has a cache."""
+        return self._caches.counts() if self._caches else {}
+
     async def serve_http(self, host: str, port: int) -> list[tuple[str, int]]:
         """Listen; returns the bound addresses.
 
@@ -192,6 +207,11 @@ class Gateway:
             await self._stdio.drain(grace)
         await self._engine.stop(min(grace, self._stop_grace()))
         await self._pool.close()
+        if self._caches is not None:
+            await self._caches.close()
+        for store in (self._store, self._disk):
+            if store is not None:
+                await store.close()
         self._phase = "stopped"
 
     def _stop_grace(self) -> float:
