@@ -13,7 +13,8 @@ from lockgate.fronts.http import HttpLimits
 from lockgate.fronts.routes import RouteSettings
 from lockgate.fronts.settings import ExchangeSettings
 from lockgate.gateway.catalog import CatalogSettings
-from lockgate.gateway.engine import Engine, EngineSettings
+from lockgate.gateway.engine import EngineSettings
+from lockgate.gateway.facade import Facade
 from lockgate.upstreams.pool import PoolLimits
 from lockgate.upstreams.spec import (
     HttpSpec,
@@ -147,7 +148,7 @@ def messages_path(sse_path: str) -> str:
 
 
 def exchange_settings(
-    config: Config, keys: KeyRing, engine: Engine, clock: Clock
+    config: Config, keys: KeyRing, engine: Facade, clock: Clock
 ) -> ExchangeSettings:
     """What the client-facing half is told."""
     settings = config.lockgate
