@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.program import PATIENCE, Terminal, config_file, tiny
+from tests.cli.program import COMMAND, PATIENCE, Terminal, config_file, environment, tiny
 from tests.cli.test_gateway_commands import POSIX, read_until, up
 from tests.gateway.reloading import alive
 
@@ -124,6 +124,28 @@ def test_sighup_has_the_file_read_at_once(mode: str, tmp_path: Path) -> None:
         assert json.loads(read_until(child, '"reloaded"')[-1])["kept"] == ["one", "two"]
         for line in stop(child).splitlines():
             json.loads(line)
+
+
+def test_new_servers_are_shown_as_they_stand(tmp_path: Path) -> None:
+    path = config_file(tmp_path, {"one": tiny()})
+    with up(path, "--port", 0, "--log-level", "error") as child:
+        started(child)
+        config_file(tmp_path, {"one": tiny(), "two": {"command": "no-such-program"}})
+        assert any("added two" in line for line in read_until(child, "server two: "))
+        stop(child)
+
+
+def test_over_stdio_the_file_is_watched_and_sighup_ends_it(tmp_path: Path) -> None:
+    path = config_file(tmp_path, {"one": tiny()})
+    command = [*COMMAND, "up", str(path), "--stdio"]
+    pipes: Any = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen(command, text=True, env=environment(), **pipes) as child:
+        read_until(child, "1 of 1 server ready")
+        config_file(tmp_path, {"one": tiny(), "two": tiny()})
+        assert "two" in read_until(child, "reloaded")[-1]
+        child.send_signal(signal.SIGHUP)
+        child.communicate(timeout=PATIENCE)
+    assert child.returncode == 0
 
 
 def test_what_is_switched_off_ends_as_it_did(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -179,6 +180,36 @@ def test_resources_of_a_replaced_server_are_reported_as_updated(era: str, server
             await w.drained()
             getattr(w, server).announce(UPDATED, {"uri": URI})
             assert (await stream.until(UPDATED))["uri"] == URI
+
+    run(play())
+
+
+@BOTH
+@pytest.mark.parametrize("server", ["old", "new"])
+def test_what_happens_while_streams_change_over_is_told_once(era: str, server: str) -> None:
+    async def play() -> None:
+        async with changing() as w:
+            other = {"old": "new", "new": "old"}[server]
+            await w.reload(**{other: None})
+            client = await w.client(era)
+            stream = await client.listen(uris=(URI,))
+            told = 0
+            for number in range(6):
+                task = asyncio.create_task(w.reload(child=child(f"child {number}")))
+                while not task.done() or told % 10:
+                    getattr(w, server).announce(UPDATED, {"uri": URI})
+                    told += 1
+                    await asyncio.sleep(0.002)
+                await task
+            await w.drained()
+            heard = 0
+            getattr(w, server).announce(TOOLS_CHANGED)
+            with suppress(TimeoutError):
+                while heard < told + 10:
+                    async with asyncio.timeout(0.5):
+                        message = await stream.next()
+                    heard += (message or {}).get("method") == UPDATED
+            assert heard == told
 
     run(play())
 

@@ -115,6 +115,9 @@ class Reloading:
             return
         self._config = config
         self._voice.reloaded(done)
+        for server in self._gateway.servers():
+            if server.name in (*done.added, *done.changed):
+                self._voice.server(server)
         running.settle_down()
 
     def _warn(self, loaded: Loaded) -> None:

@@ -154,6 +154,7 @@ class Catalog:
         for key, one in before._kept.items():
             if key[1] in kept and key not in self._kept:
                 self._kept[key] = copy(one)
+        self._keep_within_bounds()
         for session in before._own_lists:
             self._own_lists.setdefault(session)
         self.edition += 1
@@ -292,6 +293,11 @@ class Catalog:
         expires = self._clock.monotonic() + self._settings.retry
         for key in keys:
             self._kept[key] = _Kept(slow(key[1], key[0]), expires, hard=False)
+        self._keep_within_bounds()
+
+    def _keep_within_bounds(self) -> None:
+        while len(self._kept) > MOST_VIEWS * len(LISTS):
+            self._kept.popitem(last=False)
 
     def _remember(self, method: str, view: View, face: Face, expires: float) -> None:
         self.edition += 1
@@ -334,8 +340,7 @@ class Catalog:
         self._kept[key] = self._aged(section)
         self._kept[key].stale = key in self._overtaken
         self._overtaken.discard(key)
-        while len(self._kept) > MOST_VIEWS * len(LISTS):
-            self._kept.popitem(last=False)
+        self._keep_within_bounds()
         if before is None or before.section.items != section.items:
             # Whatever was made without it is no longer what callers see.
             self._faces.pop((method, view), None)

@@ -208,9 +208,13 @@ class Engine:
             # It starts when it is needed: there is nothing to wait for.
             self._settled[server.name].set()
 
-    async def settled(self, seconds: float) -> bool:
-        """Wait until every server is ready, has failed once, or starts lazily; False: not yet."""
-        waiting = [event.wait() for event in self._settled.values()]
+    async def settled(self, seconds: float, servers: Collection[str] | None = None) -> bool:
+        """Wait until these servers are ready, have failed once, or start lazily; False: not yet.
+
+        None: every server.
+        """
+        names = self._settled if servers is None else servers
+        waiting = [self._settled[name].wait() for name in names]
         try:
             async with asyncio.timeout(seconds):
                 await asyncio.gather(*waiting)

@@ -147,10 +147,10 @@ class Worlds:
 
     async def _prepare(self, world: World, before: World, fresh: Sequence[Standing]) -> None:
         """Start what is new, and wait until it can be used or has failed."""
-        kept = [name for name, one in world.standing.items() if one not in fresh]
+        names = {one.upstream.name for one in fresh}
         try:
-            await world.engine.start(before.engine, kept)
-            settled = asyncio.ensure_future(world.engine.settled(SETTLE))
+            await world.engine.start(before.engine, world.standing.keys() - names)
+            settled = asyncio.ensure_future(world.engine.settled(SETTLE, names))
             stopping = asyncio.ensure_future(self._hurry.wait())
             try:
                 await asyncio.wait({settled, stopping}, return_when=asyncio.FIRST_COMPLETED)
