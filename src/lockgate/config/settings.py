@@ -159,6 +159,19 @@ class GatewaySettings(Section):
     shutdown_grace: Seconds = time(
         10, 0, 3600, "How long running calls may still take after SIGTERM before they are ended."
     )
+    reload: Literal["watch", "signal", "off"] = Field(
+        default="watch",
+        description=(
+            "When a changed configuration is taken over without a restart: `watch` when the file, "
+            "or an envFile it names, changes, and on SIGHUP; `signal` on SIGHUP only; `off` never."
+        ),
+    )
+    reload_grace: Seconds = time(
+        300,
+        0,
+        86400,
+        "How long running calls of a server that was changed or removed may still take.",
+    )
     unsolicited: Literal["ask", "refuse"] = Field(
         default="ask",
         description=(

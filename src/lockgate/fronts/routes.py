@@ -71,6 +71,10 @@ class Routes:
         settings = settings or RouteSettings()
         self._handlers = dict(handlers)
         self._endpoint = settings.endpoint
+        self.judge_by(settings)
+
+    def judge_by(self, settings: RouteSettings) -> None:
+        """Let in who may ask by these settings from now on; the endpoint stays where it is."""
         names = (*settings.hosts, *(LOOPBACK if settings.loopback else ()))
         served = frozenset(name.lower() for name in names)
         self._cors = frozenset(origin.lower().encode() for origin in settings.cors)

@@ -18,7 +18,8 @@ from lockgate.fronts.routes import RouteSettings
 from lockgate.fronts.settings import ExchangeSettings
 from lockgate.gateway.caching import Caches, Caching, ServerCaching
 from lockgate.gateway.catalog import CatalogSettings
-from lockgate.gateway.engine import Engine, EngineSettings
+from lockgate.gateway.engine import EngineSettings
+from lockgate.gateway.facade import Facade
 from lockgate.stores.memory import MemoryStore
 from lockgate.stores.opening import open_store
 from lockgate.stores.sqlite import SqliteStore
@@ -231,7 +232,7 @@ def messages_path(sse_path: str) -> str:
 
 
 def exchange_settings(
-    config: Config, keys: KeyRing, engine: Engine, clock: Clock
+    config: Config, keys: KeyRing, engine: Facade, clock: Clock
 ) -> ExchangeSettings:
     """What the client-facing half is told."""
     settings = config.lockgate

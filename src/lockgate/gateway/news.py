@@ -9,6 +9,7 @@ fails again and again for the same reason is one line in the log, not one for ea
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from typing import Final
 
 from lockgate.core.codes import CODES
@@ -22,6 +23,10 @@ class News:
 
     def __init__(self) -> None:
         self._said: dict[str, str] = {}
+
+    def inherit(self, before: News, servers: Collection[str]) -> None:
+        """What `before` has said of these servers has been said."""
+        self._said |= {name: said for name, said in before._said.items() if name in servers}
 
     def changed(self, server: str, state: UpstreamState, *, quiet: bool = False) -> None:
         """Log what is new about `server`; with `quiet`, only remember it."""

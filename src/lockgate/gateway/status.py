@@ -5,6 +5,8 @@ Must not know: anything but the words in it.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 
@@ -34,3 +36,15 @@ class ServerStatus(msgspec.Struct, frozen=True, kw_only=True):
     code: str | None = None
     error: str | None = None
     remedy: str | None = None
+
+
+class ReloadStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the last changed configuration.
+
+    at      when, in seconds since the Unix epoch.
+    errors  how many errors it had, if it was refused.
+    """
+
+    status: Literal["applied", "refused"]
+    at: float
+    errors: int = 0

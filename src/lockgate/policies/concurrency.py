@@ -32,6 +32,11 @@ class ConcurrencyLimit:
         self._listening = 0
         self._by_principal: dict[str, int] = {}
 
+    @property
+    def running(self) -> int:
+        """Calls that run now, listen streams not counted."""
+        return self._running
+
     def concerns(self, method: str) -> bool:
         """Every method."""
         return True

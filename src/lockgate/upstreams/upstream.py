@@ -119,6 +119,15 @@ class Upstream:
         """What is known about the server now."""
         return self._supervisor.state
 
+    @property
+    def busy(self) -> int:
+        """Calls that run, and calls that wait here for their clients' answers."""
+        return len(self._deadlines) + len(self._parking)
+
+    def keeps(self, state: str) -> bool:
+        """Whether the call that goes on with this `requestState` waits here."""
+        return self._parking.keeps(state)
+
     # The way of a call.
 
     async def send(self, call: Call) -> Reply:
