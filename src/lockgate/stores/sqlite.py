@@ -226,26 +226,25 @@ class SqliteStore:
             file.executemany(
                 "INSERT OR IGNORE INTO members VALUES (?, ?)", [(one, key) for one in groups]
             )
-            self._evict(file, now)
+            self._evict(file, now, key)
 
         await self._ask(work)
 
-    def _evict(self, file: sqlite3.Connection, now: float) -> None:
-        total = _sum(file)
-        if total <= self._max_bytes:
+    def _evict(self, file: sqlite3.Connection, now: float, newest: str) -> None:
+        if _sum(file) <= self._max_bytes:
             return
         file.execute("DELETE FROM blobs WHERE expires <= ?", (now,))
-        total = _sum(file)
-        while total > self._max_bytes:
-            # A little more than needed, so that not every write has to look again.
-            rows = file.execute("SELECT key, size FROM blobs ORDER BY used LIMIT 100").fetchall()
-            gone: list[tuple[str]] = []
+        over = _sum(file) - self._max_bytes
+        # A little more than needed, so that not every write has to do it again.
+        over += self._max_bytes // SPARE if over > 0 else 0
+        while over > 0:
+            rows: list[tuple[str, int]] = file.execute(OLDEST, (newest,)).fetchall()
+            if not rows:
+                return
             for key, size in rows:
-                if total <= self._max_bytes:
-                    break
-                total -= size
-                gone.append((key,))
-            file.executemany("DELETE FROM blobs WHERE key = ?", gone)
+                if over > 0:
+                    file.execute("DELETE FROM blobs WHERE key = ?", (key,))
+                over -= size
 
     async def delete(self, key: str, /) -> None:
         """See `Blobs.delete`."""
@@ -304,6 +303,8 @@ class SqliteStore:
 
 STATE: Final = "SELECT state FROM counters WHERE key = ?"
 COUNT: Final = "INSERT OR REPLACE INTO counters VALUES (?, ?, ?)"
+OLDEST: Final = "SELECT key, size FROM blobs WHERE key != ? ORDER BY used LIMIT 100"
+SPARE: Final = 50
 DROP: Final = "DELETE FROM blobs WHERE key IN (SELECT key FROM members WHERE grouped = ?)"
 READ: Final = "SELECT number, data FROM journal WHERE stream = ? AND number > ? ORDER BY 1 LIMIT ?"
 SHORTEN: Final = (
