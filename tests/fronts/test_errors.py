@@ -234,6 +234,19 @@ def test_what_the_engine_fails_with_is_answered_as_the_table_says(entry: Entry, 
         asyncio.run(run())
 
 
+@pytest.mark.parametrize(("seconds", "header"), [(7, b"7"), (1.2, b"2"), (None, b"1")])
+def test_the_header_says_when_as_the_error_does(seconds: float | None, header: bytes) -> None:
+    data = None if seconds is None else {"retry_after": seconds}
+    full = Failure(-32000, "m", "policy", "too-many-calls", data=data)
+
+    async def run() -> None:
+        async with playing(FakeEngine().on("tools/call", full)) as play:
+            answer = await play.ask(modern("tools/call", CALL))
+            assert (answer.status, answer.headers[b"retry-after"]) == (503, header)
+
+    asyncio.run(run())
+
+
 def test_a_servers_own_error_has_no_code_of_ours() -> None:
     theirs = Failure(-1, "m", "upstream", "upstream-error", data={"theirs": 1})
     assert failure_data(theirs) == {"theirs": 1}

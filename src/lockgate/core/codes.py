@@ -201,7 +201,7 @@ FAILURES: Final = (
           "Ask the server's documentation."),
     Entry(601, "server-unavailable", "upstream", -32603, 200, 200, LATER,
           "The server is down, starting or stopped; the call was not sent.",
-          "Lockgate keeps trying by itself; if it stays so, the log and /ready say why."),
+          "Lockgate keeps trying by itself; if it stays so, its log says why."),
     Entry(602, "upstream-timeout", "upstream", -32603, 200, 200, IDEMPOTENT,
           "No answer within the server's time; it was told to stop.",
           "Raise the server's timeout if the call is known to take long."),
@@ -301,7 +301,7 @@ STARTS: Final = (
           "Connecting failed in a way nobody foresaw: a defect of Lockgate.",
           "Report it, with what the log says."),
 )
-"""Why a server is not ready, for the eyes of its owner: start-up table, log, `/ready`."""
+"""Why a server is not ready, for the eyes of its owner: start-up table and log."""
 
 FINDINGS: Final = (
     # 8xx: the configuration

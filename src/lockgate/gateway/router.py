@@ -17,8 +17,8 @@ Must not know: transports, how clients are identified, what any policy does.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final, Protocol, cast
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -33,7 +33,7 @@ from lockgate.gateway.introduction import introduce
 from lockgate.gateway.listing import LISTS
 from lockgate.gateway.resources import candidates
 from lockgate.gateway.tasks import TaskIds
-from lockgate.wire.envelope import unreadable
+from lockgate.wire.envelope import retry_after, unreadable
 
 INVALID_PARAMS: Final = -32602
 INTERNAL_ERROR: Final = -32603
@@ -265,15 +265,6 @@ class Router:
 
     def _send(self, call: Call, target: Target, params: Raw) -> Awaitable[Reply]:
         return self._servers[target.server](call.replace(target=target, params=params))
-
-
-def retry_after(failure: Failure) -> float | None:
-    """The seconds a failure says to wait; None when it says nothing of it."""
-    data: object = failure.data
-    if not isinstance(data, Mapping):
-        return None
-    seconds = cast("Mapping[str, object]", data).get("retry_after")
-    return seconds if isinstance(seconds, int | float) else None
 
 
 def invalid(message: str) -> Failure:

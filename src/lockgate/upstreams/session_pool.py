@@ -32,7 +32,7 @@ class SessionPool:
         self._clock = clock
         self._live: dict[Key, Session] = {}
         self._aside: list[Session] = []
-        self._keys: dict[str, set[Key]] = {}
+        self._keys: dict[str | None, set[Key]] = {}
         self._leaving: list[Session] = []
         self._opening: dict[Key, asyncio.Task[Session | Failure]] = {}
         self._sweeper: asyncio.TimerHandle | None = None
@@ -100,8 +100,7 @@ class SessionPool:
             # It was occupied when this one was asked for, and is not any more.
             self._aside.append(before)
         self._live[key] = session
-        if key[2] is not None:
-            self._keys.setdefault(key[2], set()).add(key)
+        self._keys.setdefault(key[2], set()).add(key)
         self._schedule()
 
     def drop(self, session: Session) -> None:
@@ -117,11 +116,11 @@ class SessionPool:
             self._leaving.append(session)
 
     def _forget(self, key: Key) -> None:
-        affinity = key[2]
-        if affinity is not None and affinity in self._keys:
-            self._keys[affinity].discard(key)
-            if not self._keys[affinity]:
-                del self._keys[affinity]
+        keys = self._keys.get(key[2])
+        if keys is not None:
+            keys.discard(key)
+            if not keys:
+                del self._keys[key[2]]
 
     def end(self, affinity: str) -> None:
         """End what is open for one client session, or about to be.
@@ -137,6 +136,12 @@ class SessionPool:
         for session in [*own, *others]:
             self.drop(session)
             session.close()
+
+    def serving(self, affinity: str) -> list[Session]:
+        """The open sessions this client session may use: its own, and those shared by many."""
+        keys = [*self._keys.get(affinity, ()), *self._keys.get(None, ())]
+        own = [self._live[key] for key in keys if key in self._live]
+        return [one for one in (*own, *self._aside) if one.alive]
 
     def sessions(self) -> list[Session]:
         """All open sessions."""

@@ -65,6 +65,15 @@ def failure_data(failure: Failure) -> Any:
 _SERVERS_OWN: Final = frozenset({"error", "upstream-error"})
 
 
+def retry_after(failure: Failure) -> float | None:
+    """The seconds a failure says to wait; None when it says nothing of it."""
+    data: object = failure.data
+    if not isinstance(data, Mapping):
+        return None
+    seconds = cast("Mapping[str, object]", data).get("retry_after")
+    return seconds if isinstance(seconds, int | float) else None
+
+
 def unreadable() -> Failure:
     """Params that are JSON and still hold something without a value, such as 1e999."""
     return Failure(
