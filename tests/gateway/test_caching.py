@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lockgate.fronts.http import HttpRequest, Responder
+from lockgate.upstreams.upstream import Changed
 from tests.bridge.clients import MODERN, Client
 from tests.bridge.scripted_http import Sse
 from tests.fronts.served import run
@@ -185,5 +186,16 @@ def test_news_of_the_server_end_what_is_kept() -> None:
             await until(lambda: w.gateway.cache_counts()["peer"].dropped > dropped)
             assert [(await read(w))["n"], (await read(w))["n"]] == [3, 3]
             client.close()
+
+    run(check())
+
+
+def test_a_server_that_was_away_is_asked_again() -> None:
+    async def check() -> None:
+        async with before(Counting(ttlMs=3_600_000)) as w:
+            assert [(await read(w))["n"], (await read(w))["n"]] == [1, 1]
+            w.gateway._engine._server_changed(Changed("peer", "state"))
+            await until(lambda: w.gateway.cache_counts()["peer"].dropped)
+            assert [(await read(w))["n"], (await read(w))["n"]] == [2, 2]
 
     run(check())

@@ -31,8 +31,6 @@ from lockgate.wire.jsonrpc import (
 from lockgate.wire.modern_dress import LISTEN
 from lockgate.wire.modern_in import Lifted, Refusal
 
-"""Statuses whose answers say when to come again (RFC 9110 section 10.2.3)."""
-
 
 class Modern:
     """What a stateless request goes through, whatever transport it came by."""

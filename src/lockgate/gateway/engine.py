@@ -305,6 +305,9 @@ class Engine:
         quiet = not self._settled[changed.server].is_set()
         self._news.changed(changed.server, server.state, quiet=quiet)
         if phase == "ready":
+            if changed.server in self._took:
+                # It was away, and what it would have told meanwhile is not known.
+                self._forget_answers(changed.server)
             began = self._began.get(changed.server, self._clock.monotonic())
             self._took.setdefault(changed.server, self._clock.monotonic() - began)
             self._chore(self._survey(server))
@@ -315,6 +318,11 @@ class Engine:
         self._some_lack_modern = any(
             one.state.eras and "modern" not in one.state.eras for one in self._servers.values()
         )
+
+    def _forget_answers(self, server: str) -> None:
+        if self._caches is not None:
+            for subject in ("tools", "prompts", "resources"):
+                self._caches.changed(server, subject)
 
     async def _survey(self, server: Server) -> None:
         """Learn what a server that has just become ready offers, before anybody asks."""
