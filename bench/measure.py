@@ -12,21 +12,16 @@ from dataclasses import dataclass
 from itertools import product
 
 from bench import wrk
-from bench.messages import (
-    Era,
-    Scenario,
-    WrongAnswer,
-    close_session,
-    open_session,
-    sample,
-)
+from bench.cells import Cell, Era
+from bench.messages import Scenario, WrongAnswer, close_session, open_session, sample
 from bench.processes import usage
 from bench.report import Measurement, Memory
-from bench.targets import Target
+from bench.targets import Place, Target
 
 Say = Callable[[str], None]
 _SAMPLES = 3
 _FIRST_ID = 10_000_000
+BRIDGED = "call"
 
 
 @dataclass(frozen=True)
@@ -34,46 +29,59 @@ class Plan:
     """What to measure, and for how long."""
 
     scenarios: Sequence[Scenario]
-    eras: Sequence[Era]
+    cells: Sequence[Cell]
     connections: Sequence[int]
     rounds: int
     seconds: int
 
 
+def combinations(plan: Plan) -> list[tuple[Cell, Scenario, int]]:
+    """What is measured. Between eras only the first scenario is: the rest differs in size alone."""
+    return [
+        (cell, scenario, connections)
+        for cell, scenario, connections in product(plan.cells, plan.scenarios, plan.connections)
+        if not cell.bridged or scenario.name == BRIDGED
+    ]
+
+
 def rounds(targets: Sequence[Target], plan: Plan, say: Say) -> list[Measurement]:
-    """Every combination against each target in turn, `plan.rounds` times."""
+    """Every combination against each target in turn, `plan.rounds` times.
+
+    Every other round goes backwards, so that neither of two neighbours is always the first.
+    """
     measured: list[Measurement] = []
-    combinations = list(product(plan.eras, plan.scenarios, plan.connections))
-    for number, (era, scenario, connections) in enumerate(combinations, 1):
-        say(f"[{number}/{len(combinations)}] {era} {scenario.title}, c={connections}")
+    every = combinations(plan)
+    for number, (cell, scenario, connections) in enumerate(every, 1):
+        say(f"[{number}/{len(every)}] {cell.name} {scenario.title}, c={connections}")
         for turn in range(plan.rounds):
-            for target in targets:
-                one = _measure(target, scenario, era, connections, plan.seconds, turn, say)
+            for target in reversed(targets) if turn % 2 else targets:
+                one = _measure(target, scenario, cell, connections, plan.seconds, turn, say)
                 measured.append(one)
-                say(f"    {target.name:<9} {one.rps:>10,.0f} req/s  p50 {one.p50:>8,.0f} us")
+                say(f"    {target.name:<10} {one.rps:>10,.0f} req/s  p50 {one.p50:>8,.0f} us")
     return measured
 
 
 def _measure(
     target: Target,
     scenario: Scenario,
-    era: Era,
+    cell: Cell,
     connections: int,
     seconds: int,
     turn: int,
     say: Say,
 ) -> Measurement:
-    with _session(target, era) as session:
-        length, wrong = _check(target, scenario, era, session, say)
-        before = usage(target.pid)
-        load = wrk.run(target.port, scenario, era, session, connections, seconds)
-        after = usage(target.pid)
-        wrong += _check(target, scenario, era, session, say)[1]
+    place, era = target.place(cell), cell.client
+    with _session(place, era) as session:
+        length, wrong = _check(target, place, scenario, era, session, say)
+        before = usage(place.pid)
+        load = wrk.run(place.port, scenario, era, session, connections, seconds)
+        after = usage(place.pid)
+        wrong += _check(target, place, scenario, era, session, say)[1]
     wrong += _short(load, length, connections, say)
     requests = max(load.requests, 1)
     return Measurement(
         scenario=scenario.name,
-        era=era,
+        cell=cell.name,
         connections=connections,
         target=target.name,
         round=turn,
@@ -87,25 +95,25 @@ def _measure(
 
 
 @contextmanager
-def _session(target: Target, era: Era) -> Iterator[str | None]:
+def _session(place: Place, era: Era) -> Iterator[str | None]:
     if era == "modern":
         yield None
         return
-    session = open_session(target.port)
+    session = open_session(place.port)
     try:
         yield session
     finally:
-        close_session(target.port, session)
+        close_session(place.port, session)
 
 
 def _check(
-    target: Target, scenario: Scenario, era: Era, session: str | None, say: Say
+    target: Target, place: Place, scenario: Scenario, era: Era, session: str | None, say: Say
 ) -> tuple[int, int]:
     """Some answers looked at closely. Returns the length of a right one, and how many were not."""
     length, wrong = 0, 0
     for number in range(_SAMPLES):
         try:
-            length = sample(target.port, scenario, era, session, _FIRST_ID + number)
+            length = sample(place.port, scenario, era, session, _FIRST_ID + number)
         except (WrongAnswer, OSError) as error:
             wrong += 1
             say(f"    {target.name} answered wrongly: {error}")
@@ -127,7 +135,7 @@ def _short(load: wrk.Load, length: int, connections: int, say: Say) -> int:
 
 
 def memory(
-    target: Target, scenarios: Sequence[Scenario], eras: Sequence[Era], calls: int,
+    target: Target, scenarios: Sequence[Scenario], cells: Sequence[Cell], calls: int,
     limit: float, say: Say,
 ) -> Memory:  # fmt: skip
     """Cycles of the same work until `calls` are made or `limit` seconds are over.
@@ -135,15 +143,17 @@ def memory(
     Each slice of a cycle makes new connections and, in the handshake era, a new session.
     """
     points: list[tuple[int, int]] = []
+    every = combinations(Plan(scenarios, cells, [32], 1, 1))
     made = 0
     started = time.monotonic()
     while (made < calls or len(points) < 4) and time.monotonic() - started < limit:
-        for era, scenario in product(eras, scenarios):
-            with _session(target, era) as session:
-                load = wrk.run(target.port, scenario, era, session, 32, 1)
+        for cell, scenario, connections in every:
+            place = target.place(cell)
+            with _session(place, cell.client) as session:
+                load = wrk.run(place.port, scenario, cell.client, session, connections, 1)
             if load.errors:
-                raise WrongAnswer(f"{load.errors} errors in {era} {scenario.name}")
+                raise WrongAnswer(f"{load.errors} errors in {cell.name} {scenario.name}")
             made += load.requests
-        points.append((made, usage(target.pid).rss))
+        points.append((made, sum(usage(place.pid).rss for place in target.places.values())))
         say(f"    {made:>9,} calls  {points[-1][1] / 2**20:8.1f} MiB")
     return Memory(tuple(points), calls)

@@ -9,12 +9,11 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.client import HTTPConnection
-from typing import Any, Final, Literal
+from typing import Any, Final
 
+from bench.cells import Era
 from bench.origin import big_text, tools
 
-Era = Literal["modern", "handshake"]
-ERAS: Final[tuple[Era, ...]] = ("modern", "handshake")
 PATH: Final = "/mcp"
 TEXT: Final = "The quick brown fox jumps over the lazy dog."
 _CLIENT: Final = {"name": "bench", "version": "1.0.0"}
@@ -46,13 +45,10 @@ class Scenario:
 
     def headers(self, era: Era, session: str | None) -> dict[str, str]:
         """What a client of that era sends."""
-        if era == "handshake":
-            assert session is not None
-            return {**_COMMON, "MCP-Protocol-Version": "2025-11-25", "Mcp-Session-Id": session}
-        routing = {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": self.method}
-        if "name" in self.params:
-            routing["Mcp-Name"] = self.params["name"]
-        return {**_COMMON, **routing}
+        said = headers_of(era, session, self.method)
+        if era == "modern" and "name" in self.params:
+            said["Mcp-Name"] = self.params["name"]
+        return said
 
     def body(self, era: Era) -> tuple[str, str]:
         """The body before and after the request's id."""
@@ -61,6 +57,23 @@ class Scenario:
         written = json.dumps(message, separators=(",", ":"))
         before, _, after = written.partition(f'"{_MARK}"')
         return before, after
+
+
+def headers_of(
+    era: Era = "handshake", session: str | None = None, method: str = ""
+) -> dict[str, str]:
+    """What a client of that era sends with a request that names nothing; at first, no session."""
+    if era == "modern":
+        return {**_COMMON, "MCP-Protocol-Version": "2026-07-28", "Mcp-Method": method}
+    if session is None:
+        return dict(_COMMON)
+    return {**_COMMON, "MCP-Protocol-Version": "2025-11-25", "Mcp-Session-Id": session}
+
+
+def modern(method: str, params: dict[str, Any], number: int) -> dict[str, Any]:
+    """A request of the modern era."""
+    said = {**params, "_meta": _META}
+    return {"jsonrpc": "2.0", "id": number, "method": method, "params": said}
 
 
 def _text_is(expected: str) -> Callable[[dict[str, Any]], None]:

@@ -27,7 +27,7 @@ class Measurement:
     """
 
     scenario: str
-    era: str
+    cell: str
     connections: int
     target: str
     round: int
@@ -44,7 +44,7 @@ class Bar:
     """What Lockgate has to reach, as a ratio to nginx."""
 
     scenario: str
-    era: str
+    cell: str
     connections: int
     figure: Figure
     ratio: float
@@ -57,7 +57,7 @@ class Bar:
     def __str__(self) -> str:
         sign = "<=" if self.at_most else ">="
         return (
-            f"{self.era} {self.scenario}, c={self.connections}: "
+            f"{self.cell} {self.scenario}, c={self.connections}: "
             f"{self.figure} {sign} {self.ratio:g} x nginx"
         )
 
@@ -66,6 +66,8 @@ BARS: Final = (
     Bar("call", "modern", 32, "rps", 0.45),
     Bar("call", "modern", 1, "p50", 2.5),
     Bar("call", "handshake", 32, "rps", 0.35),
+    Bar("call", "modern-handshake", 32, "rps", 0.35),
+    Bar("call", "handshake-modern", 32, "rps", 0.35),
     Bar("big", "modern", 32, "rps", 0.5),
     Bar("big", "handshake", 32, "rps", 0.5),
     Bar("list", "modern", 32, "rps", 0.6),
@@ -92,10 +94,10 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Row:
-    """The medians of one scenario, era, number of connections and target; `errors` is a sum."""
+    """The medians of one scenario, cell, number of connections and target; `errors` is a sum."""
 
     scenario: str
-    era: str
+    cell: str
     connections: int
     target: str
     rps: float
@@ -105,14 +107,17 @@ class Row:
     rss: float
     errors: int
     rps_to_nginx: float | None
+    rps_to_nginx_low: float | None
+    rps_to_nginx_high: float | None
     p50_to_nginx: float | None
+    cpu_to_nginx: float | None
 
 
 def rows(measured: Sequence[Measurement]) -> list[Row]:
     """One row for each combination, in the order in which they were first measured."""
     groups: dict[tuple[str, str, int, str], list[Measurement]] = {}
     for one in measured:
-        key = (one.scenario, one.era, one.connections, one.target)
+        key = (one.scenario, one.cell, one.connections, one.target)
         groups.setdefault(key, []).append(one)
     return [
         Row(
@@ -124,7 +129,10 @@ def rows(measured: Sequence[Measurement]) -> list[Row]:
             rss=median(one.rss for one in group),
             errors=sum(one.errors for one in group),
             rps_to_nginx=ratio(measured, *key, figure="rps"),
+            rps_to_nginx_low=min(ratios(measured, *key, figure="rps"), default=None),
+            rps_to_nginx_high=max(ratios(measured, *key, figure="rps"), default=None),
             p50_to_nginx=ratio(measured, *key, figure="p50"),
+            cpu_to_nginx=ratio(measured, *key, figure="cpu"),
         )
         for key, group in groups.items()
     ]
@@ -133,25 +141,38 @@ def rows(measured: Sequence[Measurement]) -> list[Row]:
 def ratio(
     measured: Sequence[Measurement],
     scenario: str,
-    era: str,
+    cell: str,
     connections: int,
     target: str,
     *,
     figure: Figure,
 ) -> float | None:
     """The median over the rounds of target / nginx; None when no round has both."""
+    found = ratios(measured, scenario, cell, connections, target, figure=figure)
+    return median(found) if found else None
+
+
+def ratios(
+    measured: Sequence[Measurement],
+    scenario: str,
+    cell: str,
+    connections: int,
+    target: str,
+    *,
+    figure: Figure,
+) -> list[float]:
+    """Target / nginx of every round that has both."""
     wanted = [
         one
         for one in measured
-        if (one.scenario, one.era, one.connections) == (scenario, era, connections)
+        if (one.scenario, one.cell, one.connections) == (scenario, cell, connections)
     ]
     nginx = {one.round: getattr(one, figure) for one in wanted if one.target == "nginx"}
-    pairs = [
+    return [
         getattr(one, figure) / nginx[one.round]
         for one in wanted
         if one.target == target and nginx.get(one.round)
     ]
-    return median(pairs) if pairs else None
 
 
 def verdicts(measured: Sequence[Measurement]) -> list[Verdict]:
@@ -159,7 +180,7 @@ def verdicts(measured: Sequence[Measurement]) -> list[Verdict]:
     return [
         Verdict(
             bar,
-            ratio(measured, bar.scenario, bar.era, bar.connections, "lockgate", figure=bar.figure),
+            ratio(measured, bar.scenario, bar.cell, bar.connections, "lockgate", figure=bar.figure),
         )
         for bar in BARS
     ]
@@ -172,8 +193,8 @@ def good(measured: Sequence[Measurement]) -> bool:
 
 
 _HEADINGS: Final = (
-    "era", "scenario", "c", "target", "req/s", "p50 us", "p99 us", "CPU us", "RSS MiB",
-    "req/s : nginx", "p50 : nginx", "errors",
+    "client-server", "scenario", "c", "target", "req/s", "p50 us", "p99 us", "CPU us", "RSS MiB",
+    "req/s : nginx", "spread", "p50 : nginx", "CPU : nginx", "errors",
 )  # fmt: skip
 
 
@@ -187,9 +208,10 @@ def table(measured: Sequence[Measurement]) -> str:
 
 def _cells(row: Row) -> list[str]:
     return [
-        row.era, row.scenario, str(row.connections), row.target, f"{row.rps:,.0f}",
+        row.cell, row.scenario, str(row.connections), row.target, f"{row.rps:,.0f}",
         f"{row.p50:,.0f}", f"{row.p99:,.0f}", f"{row.cpu:.1f}", f"{row.rss / 2**20:.1f}",
-        _ratio(row.rps_to_nginx), _ratio(row.p50_to_nginx), str(row.errors),
+        _ratio(row.rps_to_nginx), _spread(row), _ratio(row.p50_to_nginx), _ratio(row.cpu_to_nginx),
+        str(row.errors),
     ]  # fmt: skip
 
 
@@ -202,6 +224,12 @@ def _line(cells: list[str], widths: list[int]) -> str:
 
 
 _NUMBERS: Final = frozenset({2, *range(4, len(_HEADINGS))})
+
+
+def _spread(row: Row) -> str:
+    if row.rps_to_nginx_low is None or row.target == "nginx":
+        return "-"
+    return f"{_ratio(row.rps_to_nginx_low)}-{_ratio(row.rps_to_nginx_high)}"
 
 
 def _ratio(value: float | None) -> str:

@@ -6,19 +6,23 @@ Must not know: scenarios or figures.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 import subprocess
 import sys
+import sysconfig
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from string import Template
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Any, Final
 
+from bench.cells import Cell, Era
 from bench.messages import SCENARIOS, WrongAnswer, sample
 
 NAMES: Final = ("direct", "nginx", "lockgate")
@@ -35,21 +39,32 @@ class CannotStart(Exception):
 
 
 @dataclass(frozen=True)
-class Target:
-    """Something that answers MCP requests on a port of loopback."""
+class Place:
+    """Where one process answers MCP requests on loopback."""
 
-    name: str
     port: int
     pid: int
 
 
-def missing(names: tuple[str, ...]) -> list[str]:
+@dataclass(frozen=True)
+class Target:
+    """What is measured under one name. `places`: by the only era of the server behind it."""
+
+    name: str
+    places: Mapping[Era | None, Place]
+
+    def place(self, cell: Cell) -> Place:
+        """Where requests of this cell go; only Lockgate has a place of its own for each server."""
+        return self.places.get(cell.server) or self.places[None]
+
+
+def missing(names: Sequence[str]) -> list[str]:
     """What has to be installed before these targets can be measured, each with how."""
     needed = {"wrk": "apt-get install wrk (Debian, Ubuntu) or brew install wrk (macOS)"}
     if "nginx" in names:
         needed["nginx"] = "apt-get install nginx-light (Debian, Ubuntu) or brew install nginx"
     absent = [f"{tool} is not installed: {how}" for tool, how in needed.items() if not _which(tool)]
-    if "lockgate" in names and lockgate() is None:
+    if "lockgate" in names and find_spec("lockgate") is None:
         absent.append("lockgate is not installed here: pip install -e .")
     return absent
 
@@ -59,36 +74,65 @@ def _which(tool: str) -> str | None:
     return shutil.which(tool) or shutil.which(tool, path="/usr/sbin:/usr/local/sbin")
 
 
-def lockgate() -> str | None:
-    """The command beside the running Python, or else on the PATH."""
-    beside = Path(sys.executable).with_name("lockgate")
-    return str(beside) if beside.exists() else shutil.which("lockgate")
+def environment(python: str) -> dict[str, str]:
+    """Variables that let another Python use the packages installed for this one."""
+    found = find_spec("lockgate")
+    own = [str(Path(found.origin).parents[1])] if found is not None and found.origin else []
+    own.append(str(_FOLDER.parent))
+    paths = [*own, sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
+    if python == sys.executable:
+        paths = own
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}
 
 
 @contextmanager
-def running(names: tuple[str, ...], buffers: str = "plain") -> Iterator[list[Target]]:
-    """All of `names`, up and answering; ended at the end. `buffers`: nginx's, see BUFFERS.
+def running(
+    names: Sequence[str], cells: Sequence[Cell], pythons: Sequence[str], buffers: str = "plain"
+) -> Iterator[list[Target]]:
+    """All of `names`, up and answering; ended at the end.
+
+    Lockgate runs once for each of `pythons`; the first is named `lockgate`, others `lockgate 2`.
+    `buffers`: nginx's, see BUFFERS.
 
     Raises:
         CannotStart: one did not.
     """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="lockgate-bench-")))
-        origin = stack.enter_context(_origin())
+        both = stack.enter_context(origin("bench.origin"))
+        origins: dict[Era | None, Place] = {None: both}
+        if "lockgate" in names:
+            wanted: set[Era] = {cell.server for cell in cells if cell.server is not None}
+            for era in wanted:
+                origins[era] = stack.enter_context(origin("bench.origin", era))
         targets: list[Target] = []
         for name in names:
             if name == "direct":
-                targets.append(origin)
+                targets.append(Target(name, {None: both}))
             elif name == "nginx":
-                targets.append(stack.enter_context(_nginx(folder, origin.port, buffers)))
+                place = stack.enter_context(_nginx(folder, both.port, buffers))
+                targets.append(Target(name, {None: place}))
             else:
-                targets.append(stack.enter_context(_lockgate(folder, origin.port)))
+                for number, python in enumerate(pythons, 1):
+                    called = name if number == 1 else f"{name} {number}"
+                    places: dict[Era | None, Place] = {
+                        era: stack.enter_context(
+                            gateway(folder, f"{called}-{era}", {"origin": one.port}, python)
+                        )
+                        for era, one in origins.items()
+                    }
+                    targets.append(Target(called, places))
         yield targets
 
 
 @contextmanager
-def _origin() -> Iterator[Target]:
-    command = [sys.executable, "-m", "bench.origin", "0"]
+def origin(module: str, *arguments: str) -> Iterator[Place]:
+    """A server of this folder, on a port it chose.
+
+    Raises:
+        CannotStart: it did not say which.
+    """
+    command = [sys.executable, "-m", module, "0", *arguments]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, cwd=_FOLDER.parent
     ) as process:
@@ -96,14 +140,14 @@ def _origin() -> Iterator[Target]:
             assert process.stdout is not None
             port = process.stdout.readline().strip()
             if not port.isdigit():
-                raise CannotStart("the origin did not start")
-            yield Target("direct", int(port), process.pid)
+                raise CannotStart(f"{module} did not start")
+            yield Place(int(port), process.pid)
         finally:
             _end(process)
 
 
 @contextmanager
-def _nginx(folder: Path, origin: int, buffers: str) -> Iterator[Target]:
+def _nginx(folder: Path, origin: int, buffers: str) -> Iterator[Place]:
     port = _free_port()
     template = Template(_FOLDER.joinpath("nginx.conf").read_text())
     config = folder / "nginx.conf"
@@ -111,29 +155,68 @@ def _nginx(folder: Path, origin: int, buffers: str) -> Iterator[Target]:
         template.substitute(port=port, origin=origin, folder=folder, buffers=BUFFERS[buffers])
     )
     command = [str(_which("nginx")), "-c", str(config), "-e", str(folder / "nginx.log")]
-    with _proxy("nginx", command, port, folder) as target:
-        yield target
+    with _proxy("nginx", command, port, folder, dict(os.environ)) as place:
+        yield place
 
 
 @contextmanager
-def _lockgate(folder: Path, origin: int) -> Iterator[Target]:
+def gateway(
+    folder: Path,
+    name: str,
+    servers: Mapping[str, int],
+    python: str = sys.executable,
+    *,
+    module: str = "lockgate.cli.main",
+    settings: Mapping[str, Any] | None = None,
+    limits: Mapping[str, Any] | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> Iterator[Place]:
+    """Lockgate in front of servers on these ports, up and answering.
+
+    Args:
+        folder: where its configuration and what it prints go.
+        name: tells those files apart.
+        servers: name and port of each server.
+        python: what runs it.
+        module: the program; takes the arguments of `lockgate`.
+        settings: the key `lockgate` of its configuration.
+        limits: those of each server.
+        variables: of its environment, beside our own.
+
+    Raises:
+        CannotStart: it did not.
+    """
     port = _free_port()
-    config = folder / "mcp.json"
-    server = {"type": "http", "url": f"http://127.0.0.1:{origin}/mcp"}
-    config.write_text(json.dumps({"mcpServers": {"origin": server}}))
-    command = [str(lockgate()), "up", str(config), "--host", "127.0.0.1", "--port", str(port)]
-    with _proxy("lockgate", command, port, folder) as target:
-        yield target
+    config = folder / f"{name}.json"
+    written: dict[str, Any] = {
+        "mcpServers": {
+            server: {
+                "type": "http",
+                "url": f"http://127.0.0.1:{number}/mcp",
+                **({"limits": limits} if limits else {}),
+            }
+            for server, number in servers.items()
+        }
+    }
+    if settings:
+        written["lockgate"] = settings
+    config.write_text(json.dumps(written))
+    command = [python, "-m", module, "up", str(config), "--host", "127.0.0.1", "--port", str(port)]
+    known = {**environment(python), **(variables or {})}
+    with _proxy(name, command, port, folder, known) as place:
+        yield place
 
 
 @contextmanager
-def _proxy(name: str, command: list[str], port: int, folder: Path) -> Iterator[Target]:
+def _proxy(
+    name: str, command: list[str], port: int, folder: Path, variables: dict[str, str]
+) -> Iterator[Place]:
     said = folder / f"{name}.out"
     with said.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=variables)
     try:
         _wait(name, process, port, said)
-        yield Target(name, port, process.pid)
+        yield Place(port, process.pid)
     finally:
         _end(process)
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bench.messages import PATH, Era, Scenario
+from bench.cells import Era
+from bench.messages import PATH, Scenario
 
 _SCRIPT: Final = Path(__file__).parent / "load" / "post.lua"
 

@@ -28,7 +28,7 @@ def measured(
 ) -> Measurement:
     return Measurement(
         scenario=scenario,
-        era="modern",
+        cell="modern",
         connections=connections,
         target=target,
         round=turn,

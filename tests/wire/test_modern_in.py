@@ -103,3 +103,26 @@ def test_log_messages_need_a_level() -> None:
     assert modern_dress.notice(note, facts, b"1") is None
     heard = msgspec.structs.replace(facts, log_level="emergency")
     assert modern_dress.notice(note, heard, None) is not None
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(
+                [
+                    Notification("notifications/tools/list_changed"),
+                    Notification("notifications/resources/updated", Raw(b'{"uri":"a:b"}')),
+                    Notification("x", Raw(b'{"_meta":{"a":1},"b":"%b%d"}')),
+                ]
+            ),
+            st.integers() | st.text(),
+        )
+    )
+)
+def test_many_streams_hear_what_each_would_hear_alone(
+    told: list[tuple[Notification, int | str]],
+) -> None:
+    notices = modern_dress.ListenNotices()
+    for notification, listen_id in told:
+        alone = modern_dress.listen_notice(notification, listen_id)
+        assert notices.notice(notification, listen_id) == alone

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -26,10 +27,12 @@ from lockgate.config.model import Config
 from lockgate.config.watch import Watch, sources
 from lockgate.errors import LockgateError, UnsafeBind
 from lockgate.gateway.app import Gateway
+from lockgate.upstreams.descriptors import raise_limit
 
 MakeReloading = Callable[[Gateway], Reloading]
 _PATIENCE: Final = 10.0
 """Seconds the table waits for slow servers; they get their line when they are there."""
+_log: Final = logging.getLogger("lockgate.gateway")
 
 
 @click.command("up", epilog=exits.epilog())
@@ -112,6 +115,7 @@ def check_bind(host: str, voice: Voice, *, insecure: bool) -> None:
 
 
 async def _serve_http(config: Config, voice: Voice, reloads: MakeReloading) -> int:
+    _allow_files(config)
     gateway = Gateway(config)
     reloading = reloads(gateway)
     stopping = StopSignals(gateway.abort)
@@ -123,7 +127,8 @@ async def _serve_http(config: Config, voice: Voice, reloads: MakeReloading) -> i
     except OSError as error:
         what, remedy = _refusal(error)
         where = f"{settings.host}, port {settings.port}"
-        raise LockgateError(f"Cannot listen on {where}: {what}.", remedy) from error
+        message = f"Cannot listen on {where}: {what}."
+        raise LockgateError(message, remedy, reason="cannot-listen") from error
     try:
         await gateway.start()
         voice.listening(gateway.url or "")
@@ -139,6 +144,19 @@ async def _serve_http(config: Config, voice: Voice, reloads: MakeReloading) -> i
     finally:
         await _end(gateway, config, voice)
     return exits.OK
+
+
+def _allow_files(config: Config) -> None:
+    """Have a descriptor for every connection clients may open, as far as the system allows."""
+    allowed = raise_limit()
+    wanted = config.lockgate.limits.connections
+    if allowed is not None and allowed <= wanted:
+        _log.warning(
+            "only %d files may be open, too few for limits.connections (%d): "
+            "raise the hard limit (ulimit -Hn) or lower the setting",
+            allowed,
+            wanted,
+        )
 
 
 def _refusal(error: OSError) -> tuple[str, str]:

@@ -173,6 +173,7 @@ class Logged:
             "era": ",".join(server.eras),
             "tools": server.tools,
             "seconds": None if server.seconds is None else round(server.seconds, 3),
+            "code": server.code,
             "error": server.error,
             "remedy": server.remedy,
             "retry_in": server.retry_in,

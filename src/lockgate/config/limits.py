@@ -72,7 +72,11 @@ class GatewayLimits(Section):
         1000, 1, 1_000_000, "Calls running at once for one caller; equal to the total by default."
     )
     listen_streams: int = count(
-        1000, 1, 1_000_000, "Notification streams open at once; they count here and not as calls."
+        5000,
+        1,
+        1_000_000,
+        "Notification streams open at once, of clients of either era; they count here and not as "
+        "calls.",
     )
     backlog: int = count(
         256,
@@ -116,7 +120,7 @@ class ServerLimits(Section):
         "The most pages of one list; a longer list is refused, so that none is endless.",
     )
     sessions: int = count(
-        1000,
+        10_000,
         1,
         100_000,
         "Sessions (or, with `isolation: session`, processes) kept for clients of this server.",

@@ -76,24 +76,34 @@ class Dialogue:
         """The response to one request. Raises CancelledError when it was called off."""
         request_id, method = request.id, request.method
         if request_id in session.running:
-            return failure_error(request_id, _id_in_use())
+            return failure_error(request_id, id_in_use())
         session.running[request_id] = running
         try:
-            reply = await self._reply(session, request, running, facts)
+            reply = await self._act(session, request) if method in _ACTED_OUT else None
+            if reply is None:
+                call = self._call(session, request, running, facts)
+                reply = await self._engine.handle(call)
+                if isinstance(reply, Failure):
+                    reply = self._refused(method, reply)
+                elif reply.kind == "input_required":
+                    reply = await self._rounds(session, call, reply, running)
         finally:
             del session.running[request_id]
         if isinstance(reply, Result):
             return encode_result(request_id, handshake_in.strip(reply))
         return failure_error(request_id, handshake_in.translate(method, reply))
 
-    async def _reply(
-        self, session: Session, request: Request, running: Running, facts: Mapping[str, Any]
-    ) -> Reply:
-        method = request.method
-        if method in _ACTED_OUT:
-            reply = await self._act(session, request)
-            if reply is not None:
-                return reply
+    @staticmethod
+    def _refused(method: str, failure: Failure) -> Reply:
+        if method == SET_LEVEL and failure.reason in _UNHEARD:
+            # The level is still kept here, for servers that take one with every request.
+            return _DONE
+        return failure
+
+    @staticmethod
+    def _call(
+        session: Session, request: Request, running: Running, facts: Mapping[str, Any]
+    ) -> Call:
         params, token = handshake_in.lift(request.params)
 
         def emit(notification: Notification) -> None:
@@ -101,8 +111,8 @@ class Dialogue:
             if data is not None:
                 running.event(data)
 
-        call = Call(
-            method=method,
+        return Call(
+            method=request.method,
             client=session.client,
             params=params,
             id=request.id,
@@ -111,14 +121,6 @@ class Dialogue:
             affinity=session.affinity,
             facts=facts,
         )
-        reply = await self._engine.handle(call)
-        if isinstance(reply, Result):
-            if reply.kind == "input_required":
-                return await self._rounds(session, call, reply, running)
-        elif method == SET_LEVEL and reply.reason in _UNHEARD:
-            # The level is still kept here, for servers that take one with every request.
-            return _DONE
-        return reply
 
     async def _act(self, session: Session, request: Request) -> Reply | None:
         """What is answered here; None when the servers still have to hear of it."""
@@ -231,7 +233,7 @@ class Dialogue:
             if isinstance(answer, bytes):
                 return Result(Raw(answer))
             data = None if answer.data is msgspec.UNSET else answer.data
-            return Failure(answer.code, answer.message, "client", "client-error", data=data)
+            return Failure(answer.code, answer.message, "client", "input-refused", data=data)
 
         return ask
 
@@ -294,7 +296,8 @@ def _way_to(session: Session) -> Send | None:
     return None
 
 
-def _id_in_use() -> Failure:
+def id_in_use() -> Failure:
+    """A request whose id another running request has."""
     return Failure(
         INVALID_REQUEST,
         "A request with this id is running already.",
@@ -309,6 +312,6 @@ def _unknown(method: str) -> Failure:
         METHOD_NOT_FOUND,
         f"Method not found: {method}",
         "client",
-        "unknown-method",
+        "other-revision",
         remedy="This method belongs to revision 2026-07-28; send it with that revision's metadata.",
     )

@@ -12,15 +12,16 @@ from typing import Any
 import msgspec
 
 from lockgate.core.message import Call, Failure, Notification, Reply, Result
-from lockgate.fronts.http import Headers, HttpRequest, Responder
+from lockgate.fronts.http import HttpRequest, Responder
+from lockgate.fronts.pauses import pause_headers
 from lockgate.fronts.settings import Engine, ExchangeSettings
 from lockgate.fronts.streams import JSON, Pulse, Running, Stream
 from lockgate.wire import headers as routing
 from lockgate.wire import modern_dress, modern_in
 from lockgate.wire.envelope import failure_error, unreadable
 from lockgate.wire.jsonrpc import (
-    INTERNAL_ERROR,
     INVALID_REQUEST,
+    OVERLOADED,
     Message,
     Notice,
     Request,
@@ -30,6 +31,8 @@ from lockgate.wire.jsonrpc import (
 from lockgate.wire.modern_dress import LISTEN
 from lockgate.wire.modern_in import Lifted, Refusal
 
+"""Statuses whose answers say when to come again (RFC 9110 section 10.2.3)."""
+
 
 class Modern:
     """What a stateless request goes through, whatever transport it came by."""
@@ -38,8 +41,10 @@ class Modern:
         self._engine = engine
         self._info = settings.server_info
         self._most_listens = settings.listens
+        self._retry_after = settings.retry_after
         # The canonical form of a request's params; raises `Refusal`.
         self.lift = modern_in.Lifter().lift
+        self._notices = modern_dress.ListenNotices()
         self._listens: set[Running] = set()
         self._draining = False
 
@@ -95,11 +100,11 @@ class Modern:
     ) -> tuple[int, bytes]:
         """As `run`, for a request that listens until it is called off."""
         if len(self._listens) >= self._most_listens:
-            return 503, failure_error(message.id, _too_many(self._most_listens))
-        listen_id = message.id
+            return 503, failure_error(message.id, _too_many(self._most_listens, self._retry_after))
+        listen_id, notices = message.id, self._notices
 
         def emit(notification: Notification) -> None:
-            running.event(modern_dress.listen_notice(notification, listen_id))
+            running.event(notices.notice(notification, listen_id))
 
         call = Call(
             method=LISTEN,
@@ -131,7 +136,7 @@ class ModernFront:
         self._lift = core.lift
         self._annotations = settings.annotations
         self._endpoint = settings.endpoint
-        self._retry: Headers = ((b"retry-after", b"%d" % settings.retry_after),)
+        self._retry = settings.retry_after
         self._pulse = pulse
 
     async def post(self, request: HttpRequest, responder: Responder, message: Message) -> None:
@@ -152,6 +157,7 @@ class ModernFront:
             return
         stream = Stream(responder, self._pulse)
         core, facts = self._core, self._facts(request)
+        reply: Reply | None = None
         try:
             if message.method == LISTEN:
                 status, body = await core.listen(message, lifted, stream, facts)
@@ -164,7 +170,9 @@ class ModernFront:
                 raise
             stream.close()
             return
-        stream.answer(body, status, self._retry if status == 503 else ())
+        stream.answer(
+            body, status, () if status == 200 else pause_headers(status, reply, self._retry)
+        )
 
     def _admit(self, request: HttpRequest, message: Request) -> Lifted:
         """The rungs of the ladder in order: metadata, version, method and names, known at all."""
@@ -206,11 +214,12 @@ def _answer_other(request: HttpRequest, responder: Responder, message: Notice | 
     responder.send(202, ())
 
 
-def _too_many(limit: int) -> Failure:
+def _too_many(limit: int, retry_after: int) -> Failure:
     return Failure(
-        INTERNAL_ERROR,
+        OVERLOADED,
         f"Too many listen streams: {limit} are open, the most allowed.",
         "gateway",
         "too-many-streams",
+        data={"retry_after": retry_after},
         remedy="Close streams that are not needed, or listen for more on one of them.",
     )

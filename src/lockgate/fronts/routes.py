@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from lockgate.core.codes import CODES
 from lockgate.core.raw import encode
 from lockgate.fronts.http import (
     Handler,
@@ -233,5 +234,6 @@ class _Shared:
 
 
 def _refuse(responder: Responder, status: int, reason: str, message: str, remedy: str) -> None:
-    body = encode({"error": {"reason": reason, "message": message, "remedy": remedy}})
+    said = {"code": CODES[reason], "reason": reason, "message": message, "remedy": remedy}
+    body = encode({"error": said})
     responder.send(status, (_JSON,), body)

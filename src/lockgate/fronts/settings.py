@@ -99,7 +99,7 @@ class ExchangeSettings:
     depth: int = DEPTH_LIMIT
     stream_after: float = 15.0
     keep_alive: float = 15.0
-    listens: int = 1000
+    listens: int = 5000
     get_streams: int = 4
     backlog: int = 256
     backlog_bytes: int = 1024 * 1024

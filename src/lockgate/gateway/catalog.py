@@ -211,6 +211,13 @@ class Catalog:
                 return len(kept.section.items)
         return None
 
+    def definition(self, server: str, method: str, key: str) -> Raw | None:
+        """What a server lists under a name of its own, as last seen by anybody."""
+        for kept_key, kept in reversed(self._kept.items()):
+            if kept_key[:2] == (method, server) and kept.section.problem is None:
+                return next((item.raw for item in kept.section.items if item.key == key), None)
+        return None
+
     def neutral(self, method: str, call: Call) -> Face | None:
         """The list as a client without capabilities sees it, if the caller's own is not at hand.
 

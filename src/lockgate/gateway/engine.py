@@ -7,16 +7,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 import msgspec
 
 from lockgate.core.chain import compose
 from lockgate.core.clock import SYSTEM, Clock
+from lockgate.core.codes import CODES
 from lockgate.core.message import Call, Era, Failure, Reply
 from lockgate.core.policy import CallNext, Gate, Policy
+from lockgate.core.rules import NO_RULES, Rules
+from lockgate.core.store import Store, StoreGone
+from lockgate.gateway.caching import Caches
 from lockgate.gateway.catalog import Catalog, CatalogSettings
+from lockgate.gateway.chains import OTHER, before
 from lockgate.gateway.facts import OWN_CLIENT, Facts
 from lockgate.gateway.news import News
 from lockgate.gateway.router import Router
@@ -27,13 +33,19 @@ from lockgate.gateway.tasks import TaskIds
 from lockgate.observe.decisions import record_decision, record_failure
 from lockgate.policies.concurrency import ConcurrencyLimit
 from lockgate.policies.methods import REQUESTS, KnownMethods
+from lockgate.policies.rate import (
+    RateLimit,
+    ServerRateLimit,
+    SharedRateLimit,
+    SharedServerRateLimit,
+)
 from lockgate.upstreams.supervisor import UpstreamState
 from lockgate.upstreams.upstream import Changed
 from lockgate.wire.headers import NO_ANNOTATIONS, Annotations, InvalidAnnotation, param_headers
 
 _log: Final = logging.getLogger("lockgate.gateway")
-OTHER: Final = "*"
 LISTEN: Final = "subscriptions/listen"
+SWEEP: Final = 60.0
 
 
 class Server(Protocol):
@@ -53,14 +65,18 @@ class Server(Protocol):
 class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What the engine is told. Times in seconds.
 
-    start_wait  how long lists wait for servers that are still starting for the first time.
+    start_wait    how long lists wait for servers that are still starting for the first time.
+    rules         how often callers may ask at all.
+    server_rules  how often they may ask one server, by its name.
     """
 
     catalog: CatalogSettings = CatalogSettings()
     start_wait: float = 10.0
     concurrent_calls: int = 1000
     concurrent_per_caller: int = 1000
-    listen_streams: int = 1000
+    listen_streams: int = 5000
+    rules: Rules = NO_RULES
+    server_rules: Mapping[str, Rules] = MappingProxyType({})
 
 
 class Engine:
@@ -72,16 +88,24 @@ class Engine:
         settings: EngineSettings,
         clock: Clock = SYSTEM,
         mask: Mask = str,
+        store: Store | None = None,
+        caches: Caches | None = None,
     ) -> None:
         """Compose everything between fronts and servers; nothing is started yet.
 
-        `mask` takes configured secrets out of what clients are told of failures.
+        `mask` takes configured secrets out of what clients are told of failures; `store` is what
+        replicas share, if there is one; `caches` are the servers' caches.
         """
+        self._store = store
+        self._caches = caches
         self._mask = mask
         self._servers = {server.name: server for server in servers}
         self._settings = settings
         self._clock = clock
-        sends: dict[str, CallNext] = {server.name: server.send for server in servers}
+        sends: dict[str, CallNext] = {
+            server.name: before(self._before(server.name), server.send, record_decision)
+            for server in servers
+        }
         task_ids = TaskIds(tuple(sends))
         self._some_lack_modern = False
         # The catalog asks the servers themselves: its own calls are not a client's, so no client's
@@ -89,6 +113,8 @@ class Engine:
         self.catalog = Catalog(
             servers, settings.catalog, clock, self._list_changed, lambda: self._some_lack_modern
         )
+        if caches is not None:
+            caches.definition = self.catalog.definition
         self.subscriptions = Subscriptions(sends, task_ids, self.catalog.changed)
         self.facts = Facts(sends, clock, wait=settings.catalog.wait, retry=settings.catalog.retry)
         router = Router(
@@ -115,7 +141,7 @@ class Engine:
         self._took: dict[str, float] = {}
 
     def _edge_chains(self, router: Router) -> dict[str, CallNext]:
-        policies: list[Policy | Gate] = [KnownMethods(), self._limit]
+        policies: list[Policy | Gate] = [KnownMethods(), self._limit, *self._rates()]
         return {
             method: compose(
                 [policy for policy in policies if policy.concerns(method)],
@@ -134,6 +160,24 @@ class Engine:
     def running(self) -> int:
         """Calls that are not over, listen streams not counted."""
         return self._limit.running
+
+    def _rates(self) -> list[Policy | Gate]:
+        if not self._settings.rules:
+            return []
+        local = RateLimit(self._settings.rules, self._clock)
+        return [SharedRateLimit(local, self._store, self._clock) if self._store else local]
+
+    def _before(self, server: str) -> list[Policy | Gate]:
+        """What stands before one server."""
+        cache = self._caches.of(server) if self._caches else None
+        return [*([cache] if cache else []), *self._server_rates(server)]
+
+    def _server_rates(self, server: str) -> list[Policy | Gate]:
+        rules = self._settings.server_rules.get(server)
+        if not rules:
+            return []
+        local = ServerRateLimit(rules, self._clock)
+        return [SharedServerRateLimit(local, self._store, self._clock) if self._store else local]
 
     def handle(self, call: Call) -> Awaitable[Reply]:
         """Answer one call of a client. Awaiting it never raises but for cancellation."""
@@ -183,6 +227,9 @@ class Engine:
             self._watching.append(server.watch(self._server_changed))
             self._chore(self._begin(server))
         self._look_at_eras()
+        stores = [*([self._store] if self._store else []), *self._cache_stores()]
+        for store in {id(one): one for one in stores}.values():
+            self._chore(self._sweep(store))
 
     def _go_on(self, before: Engine, kept: Collection[str]) -> None:
         self.subscriptions.fresh = self._servers.keys() - set(kept)
@@ -197,6 +244,18 @@ class Engine:
         """Know what `before` knows of the servers that both have."""
         self.catalog.inherit(before.catalog, kept)
         self.facts.inherit(before.facts, kept)
+
+    def _cache_stores(self) -> Sequence[Store]:
+        return self._caches.stores if self._caches else ()
+
+    async def _sweep(self, store: Store) -> None:
+        """Let go of what is over, again and again."""
+        while True:
+            await asyncio.sleep(SWEEP)
+            try:
+                await store.sweep()
+            except StoreGone as gone:
+                _log.debug("a store could not be swept: %s", gone)
 
     async def _begin(self, server: Server) -> None:
         if server.state.phase == "ready" and not self._settled[server.name].is_set():
@@ -235,6 +294,8 @@ class Engine:
     def _server_changed(self, changed: Changed) -> None:
         if changed.subject != "state":
             self.catalog.changed(changed.server, changed.subject)
+            if self._caches is not None:
+                self._caches.changed(changed.server, changed.subject)
             return
         server = self._servers[changed.server]
         phase = server.state.phase
@@ -315,6 +376,7 @@ class Engine:
             resources=self.catalog.count(name, "resources/list"),
             seconds=self._took.get(name),
             retry_in=None if due is None else max(0.0, round(due - self._clock.monotonic(), 1)),
+            code=CODES.get(state.reason or "") if state.phase != "ready" else None,
             error=None if state.phase == "ready" else state.last_error,
             remedy=None if state.phase == "ready" else state.remedy,
         )

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Collection
 from typing import Final
 
+from lockgate.core.codes import CODES
 from lockgate.upstreams.supervisor import UpstreamState
 
 _log: Final = logging.getLogger("lockgate.servers")
@@ -37,5 +38,9 @@ class News:
         elif state.phase == "backoff" and state.last_error is not None:
             self._said[server] = state.last_error
             if state.last_error != before and not quiet:
+                code = CODES.get(state.reason or "")
+                extra = None if code is None else {"code": code}
                 remedy = f". {state.remedy}" if state.remedy else ""
-                _log.warning("%s is not available: %s%s", server, state.last_error, remedy)
+                _log.warning(
+                    "%s is not available: %s%s", server, state.last_error, remedy, extra=extra
+                )

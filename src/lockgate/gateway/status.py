@@ -20,6 +20,7 @@ class ServerStatus(msgspec.Struct, frozen=True, kw_only=True):
     retry_in   seconds until the next attempt, in phase backoff.
     tools, prompts, resources  how many it lists; None when not known.
     error, remedy              why it is not ready, in one line each.
+    code                       the stable code of that error (`lockgate.core.codes`).
     """
 
     name: str
@@ -32,6 +33,7 @@ class ServerStatus(msgspec.Struct, frozen=True, kw_only=True):
     resources: int | None = None
     seconds: float | None = None
     retry_in: float | None = None
+    code: str | None = None
     error: str | None = None
     remedy: str | None = None
 

@@ -24,6 +24,7 @@ from lockgate.core.message import Call, Failure, Notification, Reply, Result, Ta
 from lockgate.core.raw import Raw
 from lockgate.gateway.listing import LISTS
 from lockgate.gateway.tasks import TaskIds
+from lockgate.upstreams.fan import Fan
 
 ACKNOWLEDGED: Final = "notifications/subscriptions/acknowledged"
 UPDATED: Final = "notifications/resources/updated"
@@ -81,6 +82,7 @@ class Subscriptions:
         self._changed = changed
         self._ack_wait = ack_wait
         self._streams: set[_Stream] = set()
+        self._fan = Fan()
         self._closing = asyncio.Event()
         self.locate: Callable[[Call, str], Awaitable[Target | Failure]] | None = None
 
@@ -93,13 +95,18 @@ class Subscriptions:
 
     def announce(self, method: str, server: str) -> None:
         """A list has changed: tell the streams that asked and do not hear it from the server."""
-        notification = Notification(method)
-        for stream in self._streams:
-            if method in stream.wanted and not stream.hears(server):
-                stream.call.emit(notification)
+        self._fan.out(
+            [
+                stream.call.emit
+                for stream in self._streams
+                if method in stream.wanted and not stream.hears(server)
+            ],
+            Notification(method),
+        )
 
     def close(self) -> None:
         """End every stream gracefully; each call answers its Result."""
+        self._fan.finish()
         self._closing.set()
 
     async def listen(self, call: Call) -> Reply:

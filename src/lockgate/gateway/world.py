@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lockgate.config.model import Config
+from lockgate.gateway.caching import Caches
 from lockgate.gateway.engine import Engine
 from lockgate.upstreams.pool import HttpPool
 from lockgate.upstreams.upstream import Upstream
@@ -43,6 +44,7 @@ class World:
     config: Config
     engine: Engine
     standing: dict[str, Standing]
+    caches: Caches | None = None
 
     def keeps(self, state: str) -> bool:
         """Whether a call waits here for its client to come back with this `requestState`."""

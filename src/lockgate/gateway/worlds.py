@@ -22,8 +22,9 @@ import msgspec
 
 from lockgate.config.model import Config, ServerConfig
 from lockgate.core.clock import Clock
+from lockgate.core.store import Store
 from lockgate.errors import LockgateError
-from lockgate.gateway.build import engine_settings, pool_limits, upstream_spec
+from lockgate.gateway.build import caches, engine_settings, pool_limits, upstream_spec
 from lockgate.gateway.engine import Engine
 from lockgate.gateway.facade import Facade
 from lockgate.gateway.fixed import hold
@@ -64,8 +65,20 @@ class Reloaded(msgspec.Struct, frozen=True, kw_only=True):
 class Worlds:
     """The current world, and those that still have calls to finish."""
 
-    def __init__(self, config: Config, keys: KeyRing, clock: Clock) -> None:
-        """Compose the first world; nothing is opened or started yet."""
+    def __init__(
+        self,
+        config: Config,
+        keys: KeyRing,
+        clock: Clock,
+        store: Store | None = None,
+        disk: Store | None = None,
+    ) -> None:
+        """Compose the first world; nothing is opened or started yet.
+
+        store  what replicas share; as `disk`, the cache's file, it outlives every world.
+        """
+        self._store = store
+        self._disk = disk
         self._keys = keys
         self._clock = clock
         self._pools: dict[PoolLimits, HttpPool] = {}
@@ -96,14 +109,17 @@ class Worlds:
         self._pools[limits] = pool
         # What the last configuration kept secret may still be said by those who were told it.
         secrets = config.secrets if before is None else config.secrets | before.config.secrets
+        cached = caches(config, self._clock, self._store, self._disk)
         engine = Engine(
             [one.upstream for one in standing.values()],
             engine_settings(config),
             self._clock,
             Blackener(secrets),
+            self._store,
+            cached,
         )
         engine.relay_listens(self._relays.listen)
-        return World(config, engine, standing)
+        return World(config, engine, standing, cached)
 
     def _upstream(self, name: str, server: ServerConfig, pool: HttpPool) -> Upstream:
         return Upstream(
@@ -223,6 +239,8 @@ class Worlds:
 
     async def _end(self, world: World, servers: Sequence[Standing]) -> None:
         await world.engine.leave()
+        if world.caches is not None:
+            await world.caches.close()
         graces = [min(one.grace, self._most_grace) for one in servers]
         await asyncio.gather(
             *(one.upstream.stop(grace) for one, grace in zip(servers, graces, strict=True))

@@ -5,7 +5,8 @@ Must not know: who listens, or how. Source: revision 2026-07-28, basic/patterns/
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from typing import Any, Final, cast
 
 import msgspec
@@ -17,6 +18,9 @@ from lockgate.wire.modern_out import ACKNOWLEDGED
 
 LIMIT: Final = 1000
 """Subjects in one filter; what is beyond is not honoured, and the acknowledgement says so."""
+
+SHARED: Final = 100_000
+"""The same for a stream that serves many who listen: all their subjects together."""
 
 RESOURCES: Final = "resourceSubscriptions"
 UPDATED: Final = "notifications/resources/updated"
@@ -40,7 +44,7 @@ class Filter(msgspec.Struct, frozen=True):
     values: frozenset[tuple[str, str]] = frozenset()
 
     @classmethod
-    def of(cls, params: Raw) -> Filter:
+    def of(cls, params: Raw, limit: int = LIMIT) -> Filter:
         """The filter in the params of a listen request, or of its acknowledgement."""
         flags: set[str] = set()
         values: set[tuple[str, str]] = set()
@@ -50,7 +54,7 @@ class Filter(msgspec.Struct, frozen=True):
             elif isinstance(value, list):
                 items = cast("list[Any]", value)
                 values.update((name, item) for item in items if isinstance(item, str))
-        return cls(frozenset(sorted(flags)[:LIMIT]), frozenset(sorted(values)[:LIMIT]))
+        return cls(frozenset(sorted(flags)[:limit]), frozenset(sorted(values)[:limit]))
 
     def __bool__(self) -> bool:
         return bool(self.flags or self.values)
@@ -83,12 +87,59 @@ class Filter(msgspec.Struct, frozen=True):
         if flag is not None:
             return flag in self.flags
         if method == UPDATED:
-            return updates(text(notification.params, "uri"), self.uris())
+            uri = text(notification.params, "uri")
+            return (RESOURCES, uri) in self.values or updates(uri, self.uris())
         listed = _LISTED.get(method)
         if listed is not None:
             return (listed[0], text(notification.params, listed[1])) in self.values
         # Something a later revision has: for those who asked for what nobody here knows.
         return bool(self.flags - set(FLAG_OF.values()))
+
+
+class Union:
+    """Everything that any of many filters asks for, kept as they come and go.
+
+    Adding or removing one costs what is in it. Putting all of them together again each time would
+    make opening many streams cost the square of their number.
+    """
+
+    def __init__(self) -> None:
+        self._flags: Counter[str] = Counter()
+        self._values: Counter[tuple[str, str]] = Counter()
+        self._all: Filter | None = Filter()
+
+    def add(self, one: Filter) -> None:
+        """Somebody asks for this, too."""
+        for flag in one.flags:
+            self._flags[flag] += 1
+        for value in one.values:
+            self._values[value] += 1
+        if self._all is not None and not self._all.covers(one):
+            self._all = None
+
+    def remove(self, one: Filter) -> None:
+        """Somebody who asked for this has gone."""
+        flags_gone = _take(self._flags, one.flags)
+        if _take(self._values, one.values) or flags_gone:
+            self._all = None
+
+    @property
+    def filter(self) -> Filter:
+        """All of it."""
+        if self._all is None:
+            self._all = Filter(frozenset(self._flags), frozenset(self._values))
+        return self._all
+
+
+def _take(counts: Counter[Any], away: Iterable[Any]) -> bool:
+    """Count each once less; whether one is at none now."""
+    gone = False
+    for one in away:
+        counts[one] -= 1
+        if counts[one] <= 0:
+            del counts[one]
+            gone = True
+    return gone
 
 
 LISTS: Final = Filter(frozenset(FLAG_OF.values()))

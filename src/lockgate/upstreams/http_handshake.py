@@ -7,7 +7,7 @@ basic/transports (Streamable HTTP): sessions, the standalone stream, resuming an
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from typing import Final
 
@@ -136,16 +136,18 @@ class HttpChannel:
         reply = await self._remote.post(self._posted, body)
         reply.close() if not reply.complete else None
 
-    async def run(self, flight: Flight, body: bytes) -> None:
-        """Send a request and return once its flight has landed.
+    def run(self, flight: Flight, body: bytes) -> Awaitable[None]:
+        """Send a request, when awaited, and return once its flight has landed.
 
-        Raises:
+        Awaiting it raises:
             Down: the server cannot be reached.
             Expired: the server does not know the session.
         """
         if self._standing is None:
-            await self._fly(flight, body, pausing=True)
-            return
+            return self._fly(flight, body, pausing=True)
+        return self._run_aside(flight, body)
+
+    async def _run_aside(self, flight: Flight, body: bytes) -> None:
         # What comes on the standing stream may be for this call too, so its own stream is read
         # aside and both can wake the caller.
         flight.reader = asyncio.get_running_loop().create_task(self._fly_aside(flight, body))
@@ -166,21 +168,34 @@ class HttpChannel:
             flight.fail(from_http(self._server, error, self._remote.max_message))
             return
         try:
-            await self._take(flight, reply, pausing=pausing)
+            if not self._whole(flight, reply):
+                await self._take(flight, reply, pausing=pausing)
         except HttpFailure as error:
             flight.fail(from_http(self._server, error, self._remote.max_message))
         except BaseException:
             reply.close()
             raise
 
+    def _whole(self, flight: Flight, reply: HttpReply) -> bool:
+        """Take a plain answer that has arrived already, so that nothing is waited for."""
+        if not reply.complete or reply.status != 200:
+            return False
+        if not reply.headers.get(b"content-type", b"").startswith(JSON):
+            return False
+        self._landed(flight, reply.whole(self._remote.max_message))
+        return True
+
+    def _landed(self, flight: Flight, answer: bytes) -> None:
+        self._receive(answer, flight)
+        if not flight.landed:
+            flight.fail(invalid(self._server, "the answer has another request's id"))
+
     async def _take(self, flight: Flight, reply: HttpReply, *, pausing: bool) -> None:
         kind = reply.headers.get(b"content-type", b"")
         if reply.status != 200:
             await self._refused(flight, reply)
         elif kind.startswith(JSON):
-            self._receive(await reply.read(self._remote.max_message), flight)
-            if not flight.landed:
-                flight.fail(invalid(self._server, "the answer has another request's id"))
+            self._landed(flight, await reply.read(self._remote.max_message))
         elif kind.startswith(EVENTS):
             flight.stream = Stream(reply, self._remote.max_event)
             await self._follow(flight, pausing=pausing)

@@ -15,10 +15,13 @@ from typing import Final
 
 from lockgate.core.message import Call, Emit, Failure, Notification, Reply, Result
 from lockgate.core.raw import EMPTY
+from lockgate.upstreams.fan import Fan
 from lockgate.upstreams.filters import (
     LISTS,
+    SHARED,
     SUBJECT_OF,
     Filter,
+    Union,
     acknowledged,
     refetch,
 )
@@ -55,8 +58,14 @@ class _Stream:
         try:
             reply = await send(call)
         except Exception as error:
-            text = "The subscription broke off."
-            reply = Failure(INTERNAL_ERROR, text, "upstream", "upstream-lost", detail=repr(error))
+            reply = Failure(
+                INTERNAL_ERROR,
+                "The subscription broke off.",
+                "upstream",
+                "upstream-lost",
+                remedy="Lockgate opens it again by itself.",
+                detail=repr(error),
+            )
         finally:
             self.ended = True
         if not self.acked.done():
@@ -66,7 +75,7 @@ class _Stream:
     def _arrived(self, notification: Notification) -> None:
         if notification.method == ACKNOWLEDGED:
             if not self.acked.done():
-                self.honoured = Filter.of(notification.params)
+                self.honoured = Filter.of(notification.params, SHARED)
                 self.acked.set_result(None)
                 # At once: what comes in the same breath must find everybody in place.
                 self._hub.stand(self)
@@ -80,7 +89,13 @@ class _Stream:
     def give_up(self) -> Failure:
         self.close()
         text = f"The server did not acknowledge a subscription within {ACKNOWLEDGE:g} s."
-        return Failure(INTERNAL_ERROR, text, "upstream", "upstream-timeout")
+        return Failure(
+            INTERNAL_ERROR,
+            text,
+            "upstream",
+            "upstream-timeout",
+            remedy="Lockgate tries again by itself; the server's own log may say more.",
+        )
 
 
 class _Subscriber:
@@ -127,7 +142,9 @@ class Listening:
         self._changed = changed
         self._backoff = backoff or Backoff()
         self._overlap = overlap
-        self._subscribers: list[_Subscriber] = []
+        self._subscribers: dict[_Subscriber, None] = {}
+        self._asked = Union()
+        self._fan = Fan()
         self._watching = False
         self._stream: _Stream | None = None
         self._other: _Stream | None = None
@@ -141,7 +158,8 @@ class Listening:
     async def listen(self, call: Call) -> Reply:
         """Serve one `subscriptions/listen` call until it is cancelled or the server stops."""
         subscriber = _Subscriber(Filter.of(call.params), call.emit)
-        self._subscribers.append(subscriber)
+        self._subscribers[subscriber] = None
+        self._asked.add(subscriber.wanted)
         stream = self._stream
         if stream is not None and not stream.ended and stream.asked.covers(subscriber.wanted):
             subscriber.acknowledge(stream.honoured)
@@ -149,17 +167,21 @@ class Listening:
         try:
             return await subscriber.done
         finally:
-            self._subscribers.remove(subscriber)
+            del self._subscribers[subscriber]
+            self._asked.remove(subscriber.wanted)
             self.wake()
 
     def watch(self) -> None:
         """Hear of changed lists from now on, whoever else listens."""
+        if not self._watching:
+            self._asked.add(LISTS)
         self._watching = True
         self._keep()
 
     def stop(self) -> None:
         """End every listen call gracefully."""
         self._stopped = True
+        self._fan.finish()
         for subscriber in tuple(self._subscribers):
             subscriber.finish(Result(EMPTY))
         if self._keeper is not None:
@@ -184,15 +206,9 @@ class Listening:
         if self._keeper is None and not self._stopped:
             self._keeper = asyncio.get_running_loop().create_task(self._run())
 
-    def _wanted(self) -> Filter:
-        wanted = LISTS if self._watching else Filter()
-        for subscriber in self._subscribers:
-            wanted |= subscriber.wanted
-        return wanted
-
     async def _run(self) -> None:
         failed = 0
-        while (wanted := self._wanted()) or self._subscribers:
+        while (wanted := self._asked.filter) or self._subscribers:
             self._news.clear()
             # Before waiting: a stream may have ended as soon as it stood.
             failed = self._count_loss(failed)
@@ -306,6 +322,11 @@ class Listening:
         subject = SUBJECT_OF.get(notification.method)
         if subject is not None:
             self._changed(subject)
-        for subscriber in tuple(self._subscribers):
-            if subscriber.acked is not None and subscriber.acked.takes(notification):
-                subscriber.emit(notification)
+        self._fan.out(
+            [
+                one.emit
+                for one in self._subscribers
+                if one.acked is not None and one.acked.takes(notification)
+            ],
+            notification,
+        )

@@ -10,7 +10,7 @@ when the transport has such streams. What a server asks during a call ends that 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import Final, Literal, Protocol
 
@@ -82,8 +82,8 @@ class Channel(Protocol):
     one_stream: bool
     """All messages arrive on one stream, so that nothing says which request one belongs to."""
 
-    async def run(self, flight: Flight, body: bytes) -> None:
-        """Send a request and return once its flight has landed."""
+    def run(self, flight: Flight, body: bytes) -> Awaitable[None]:
+        """Send a request, when awaited, and return once its flight has landed."""
         ...
 
     def park(self, flight: Flight) -> None:

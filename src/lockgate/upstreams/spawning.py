@@ -18,6 +18,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final, Protocol, cast
 
+from lockgate.upstreams import descriptors
+
 POSIX: Final = sys.platform != "win32"
 
 Environment = dict[str, str]
@@ -106,6 +108,7 @@ class _Popen:
             env=environment,
             cwd=cwd,
             start_new_session=True,
+            preexec_fn=descriptors.restorer(),  # noqa: PLW1509 - one system call; see there
         )
         self.pid = self._popen.pid
         self.code: int | None = None

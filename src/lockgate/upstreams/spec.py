@@ -82,7 +82,7 @@ class UpstreamLimits:
 
     message_bytes: int = 16 * MIB
     stderr_line_bytes: int = 8 * 1024
-    sessions: int = 1000
+    sessions: int = 10_000
     processes: int = 8
 
 

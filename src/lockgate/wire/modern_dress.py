@@ -8,6 +8,7 @@ server/utilities/caching.
 
 from __future__ import annotations
 
+import secrets
 from typing import Final
 
 import msgspec
@@ -139,6 +140,29 @@ def notice(notification: Notification, client: ClientFacts, token: bytes | None)
 def listen_notice(notification: Notification, listen_id: RequestId) -> bytes:
     """A notification of a listen stream, tagged with the stream it is on."""
     return encode_notice(notification.method, tagged(notification.params, listen_id).encode())
+
+
+class ListenNotices:
+    """The same as `listen_notice`, for a notification that goes to one stream after another.
+
+    It is written once, with a slot for the id of the stream.
+    """
+
+    __slots__ = ("_after", "_before", "_notification", "_slot")
+
+    def __init__(self) -> None:
+        # Nobody can have put it into a notification, because nobody is ever told it.
+        self._slot = secrets.token_hex(16)
+        self._notification: Notification | None = None
+        self._before = self._after = b""
+
+    def notice(self, notification: Notification, listen_id: RequestId) -> bytes:
+        """See `listen_notice`."""
+        if notification is not self._notification:
+            whole = listen_notice(notification, self._slot)
+            self._before, _, self._after = whole.partition(encode(self._slot))
+            self._notification = notification
+        return b"%b%b%b" % (self._before, encode(listen_id), self._after)
 
 
 def listen_result(result: Result | None, listen_id: RequestId) -> bytes:

@@ -1,0 +1,1 @@
+"""Servers written with other people's frameworks, for the tests beside."""
