@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lockgate.cli import explain
+from lockgate.cli.main import program
 from lockgate.core.codes import ENTRIES, TABLE
 from lockgate.core.message import Failure
 from lockgate.wire.envelope import failure_error
@@ -21,7 +21,7 @@ WORDS = ["LG-601", "lg-601", "601", "lg601", "LG_601", "server-unavailable", "Se
 
 
 def piped(text: str | bytes, *args: str) -> Any:
-    return CliRunner().invoke(explain.command, args, input=text)
+    return CliRunner().invoke(program, ["explain", *args], input=text)
 
 
 def found(text: str | bytes) -> list[str]:
@@ -32,7 +32,7 @@ def found(text: str | bytes) -> list[str]:
 
 @pytest.mark.parametrize("word", WORDS)
 def test_an_error_has_many_spellings(word: str) -> None:
-    done = CliRunner().invoke(explain.command, [word])
+    done = CliRunner().invoke(program, ["explain", word])
     assert done.exit_code == 0
     assert done.stdout.startswith("LG-601  server-unavailable\n")
     assert "docs/errors.md#lg-601" in done.stdout
@@ -57,10 +57,10 @@ def test_it_is_written_for_people() -> None:
 @pytest.mark.parametrize("entry", TABLE, ids=lambda entry: entry.code)
 def test_every_error_can_be_explained(entry: Any) -> None:
     for word in (entry.code, entry.reason):
-        done = CliRunner().invoke(explain.command, [word])
+        done = CliRunner().invoke(program, ["explain", word])
         assert done.exit_code == 0
         assert entry.meaning in done.stdout.replace("\n", " ")
-    (plain,) = json.loads(CliRunner().invoke(explain.command, [entry.code, "--json"]).stdout)
+    (plain,) = json.loads(CliRunner().invoke(program, ["explain", entry.code, "--json"]).stdout)
     assert (plain["reason"], plain["remedy"]) == (entry.reason, entry.remedy)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -14,9 +15,12 @@ from typing import Any
 
 import pytest
 
+from tests.bridge.clients import Client
 from tests.cli.program import COMMAND, PATIENCE, Terminal, config_file, environment, tiny
 from tests.cli.test_gateway_commands import POSIX, read_until, up
-from tests.gateway.reloading import alive
+from tests.fronts.served import run as run_async
+from tests.gateway.reloading import alive, who
+from tests.gateway.reloading import child as labelled
 
 pytestmark = POSIX
 
@@ -146,6 +150,43 @@ def test_over_stdio_the_file_is_watched_and_sighup_ends_it(tmp_path: Path) -> No
         child.send_signal(signal.SIGHUP)
         child.communicate(timeout=PATIENCE)
     assert child.returncode == 0
+
+
+def test_no_call_fails_under_load(tmp_path: Path) -> None:
+    async def play(port: int, gateway: subprocess.Popen[str]) -> None:
+        stopping = asyncio.Event()
+        clients = [Client(port, "LM"[number % 2]) for number in range(64)]
+        pids: set[int] = set()
+        labels: set[str] = set()
+
+        async def at_work(client: Client) -> None:
+            await client.open()
+            while not stopping.is_set():
+                pids.add((await who(client, "kept"))["pid"])
+                labels.add((await who(client, "changing"))["label"])
+                client.streams.clear()
+
+        workers = [asyncio.create_task(at_work(client)) for client in clients]
+        for number in range(6):
+            servers = {"kept": labelled("kept"), "changing": labelled(f"label {number}")}
+            config_file(tmp_path, servers, naming="prefix")
+            gateway.send_signal(signal.SIGHUP)
+            label = f"label {number}"
+            # What is waited for has no event of its own.
+            while label not in labels and not any(one.done() for one in workers):  # noqa: ASYNC110 - see above
+                await asyncio.sleep(0.01)
+        stopping.set()
+        await asyncio.gather(*workers)
+        assert len(pids) == 1
+        for client in clients:
+            client.close()
+
+    servers = {"kept": labelled("kept"), "changing": labelled("first")}
+    path = config_file(tmp_path, servers, naming="prefix", reload="signal")
+    with up(path, "--port", 0, "--log-level", "error") as gateway:
+        url = started(gateway)
+        run_async(play(int(url.split(":")[2].removesuffix("/mcp")), gateway), 60)
+        stop(gateway)
 
 
 def test_what_is_switched_off_ends_as_it_did(tmp_path: Path) -> None:

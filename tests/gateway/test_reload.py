@@ -309,6 +309,8 @@ def test_a_hundred_reloads_leave_nothing_behind() -> None:
             assert last["children"] == first["children"]
             more = {name: n for name, n in last.items() if n > first.get(name, 0) + 20}
             assert not more
+            # Calls go straight to the engine again.
+            assert w.gateway._worlds.facade.handle == w.gateway._engine.handle
             for stream in streams:
                 stream.close()
 

@@ -23,10 +23,12 @@ from lockgate.fronts.routes import Routes
 from lockgate.fronts.server import HttpServer
 from lockgate.fronts.stdio import Reader, StdioFront, Writer
 from lockgate.gateway.build import (
+    disk_store,
     exchange_settings,
     http_limits,
     key_ring,
     route_settings,
+    shared_store,
 )
 from lockgate.gateway.engine import Engine
 from lockgate.gateway.facts import OWN_CLIENT
@@ -58,8 +60,12 @@ class Gateway:
         self._had_their_chance = False
         # One ring seals everything clients keep for us, so a replica with the same keys opens it.
         self._keys = key_ring(config)
+        # What replicas share; it comes and goes without anybody waiting for it.
+        self._store = shared_store(config, clock)
+        # Cached answers that outlive the process, in a file of their own.
+        self._disk = disk_store(config, clock)
         # The servers and the engine around them; a reload puts others in their place.
-        self._worlds = Worlds(config, self._keys, clock)
+        self._worlds = Worlds(config, self._keys, clock, self._store, self._disk)
         self._black, self._secrets = Blackener(config.secrets), config.secrets
         # Fronts outlive every reload, so what they see of the engine does too.
         facade = self._worlds.facade
@@ -140,9 +146,9 @@ class Gateway:
         ]
 
     def cache_counts(self) -> dict[str, Counts]:
-        """Hits, misses and the like since the start, for each server that has a cache."""
-        caches = self._worlds.current.caches
-        return caches.counts() if caches else {}
+        """Hits, misses and the like since the last reload, for each server that has a cache."""
+        cached = self._worlds.current.caches
+        return cached.counts() if cached else {}
 
     async def serve_http(self, host: str, port: int) -> list[tuple[str, int]]:
         """Listen; returns the bound addresses.
@@ -200,6 +206,9 @@ class Gateway:
         if self._stdio is not None:
             await self._stdio.drain(grace)
         await self._worlds.stop(grace)
+        for store in (self._store, self._disk):
+            if store is not None:
+                await store.close()
         self._phase = "stopped"
 
     async def reload(self, config: Config) -> Reloaded:

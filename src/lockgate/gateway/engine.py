@@ -44,8 +44,8 @@ from lockgate.upstreams.upstream import Changed
 from lockgate.wire.headers import NO_ANNOTATIONS, Annotations, InvalidAnnotation, param_headers
 
 _log: Final = logging.getLogger("lockgate.gateway")
-SWEEP: Final = 60.0
 LISTEN: Final = "subscriptions/listen"
+SWEEP: Final = 60.0
 
 
 class Server(Protocol):
@@ -152,6 +152,15 @@ class Engine:
             for method in (*REQUESTS, OTHER)
         }
 
+    def relay_listens(self, relay: CallNext) -> None:
+        """Have `relay` serve listen calls, by way of `listen` here and in engines to come."""
+        self._edge[LISTEN] = relay
+
+    @property
+    def running(self) -> int:
+        """Calls that are not over, listen streams not counted."""
+        return self._limit.running
+
     def _rates(self) -> list[Policy | Gate]:
         if not self._settings.rules:
             return []
@@ -169,15 +178,6 @@ class Engine:
             return []
         local = ServerRateLimit(rules, self._clock)
         return [SharedServerRateLimit(local, self._store, self._clock) if self._store else local]
-
-    def relay_listens(self, relay: CallNext) -> None:
-        """Have `relay` serve listen calls, by way of `listen` here and in engines to come."""
-        self._edge[LISTEN] = relay
-
-    @property
-    def running(self) -> int:
-        """Calls that are not over, listen streams not counted."""
-        return self._limit.running
 
     def handle(self, call: Call) -> Awaitable[Reply]:
         """Answer one call of a client. Awaiting it never raises but for cancellation."""
@@ -231,18 +231,6 @@ class Engine:
         for store in {id(one): one for one in stores}.values():
             self._chore(self._sweep(store))
 
-    def _cache_stores(self) -> Sequence[Store]:
-        return self._caches.stores if self._caches else ()
-
-    async def _sweep(self, store: Store) -> None:
-        """Let go of what is over, again and again."""
-        while True:
-            await asyncio.sleep(SWEEP)
-            try:
-                await store.sweep()
-            except StoreGone as gone:
-                _log.debug("a store could not be swept: %s", gone)
-
     def _go_on(self, before: Engine, kept: Collection[str]) -> None:
         self.subscriptions.fresh = self._servers.keys() - set(kept)
         self._news.inherit(before._news, kept)
@@ -256,6 +244,18 @@ class Engine:
         """Know what `before` knows of the servers that both have."""
         self.catalog.inherit(before.catalog, kept)
         self.facts.inherit(before.facts, kept)
+
+    def _cache_stores(self) -> Sequence[Store]:
+        return self._caches.stores if self._caches else ()
+
+    async def _sweep(self, store: Store) -> None:
+        """Let go of what is over, again and again."""
+        while True:
+            await asyncio.sleep(SWEEP)
+            try:
+                await store.sweep()
+            except StoreGone as gone:
+                _log.debug("a store could not be swept: %s", gone)
 
     async def _begin(self, server: Server) -> None:
         if server.state.phase == "ready" and not self._settled[server.name].is_set():

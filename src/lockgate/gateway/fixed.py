@@ -26,6 +26,7 @@ FIXED: Final = (
     "store",
     "cache.disk",
     "cache.disk_bytes",
+    "cache.entry_bytes",
     "log.format",
     "limits.body_bytes",
     "limits.json_depth",

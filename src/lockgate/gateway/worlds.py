@@ -22,15 +22,9 @@ import msgspec
 
 from lockgate.config.model import Config, ServerConfig
 from lockgate.core.clock import Clock
+from lockgate.core.store import Store
 from lockgate.errors import LockgateError
-from lockgate.gateway.build import (
-    caches,
-    disk_store,
-    engine_settings,
-    pool_limits,
-    shared_store,
-    upstream_spec,
-)
+from lockgate.gateway.build import caches, engine_settings, pool_limits, upstream_spec
 from lockgate.gateway.engine import Engine
 from lockgate.gateway.facade import Facade
 from lockgate.gateway.fixed import hold
@@ -71,14 +65,22 @@ class Reloaded(msgspec.Struct, frozen=True, kw_only=True):
 class Worlds:
     """The current world, and those that still have calls to finish."""
 
-    def __init__(self, config: Config, keys: KeyRing, clock: Clock) -> None:
-        """Compose the first world; nothing is opened or started yet."""
+    def __init__(
+        self,
+        config: Config,
+        keys: KeyRing,
+        clock: Clock,
+        store: Store | None = None,
+        disk: Store | None = None,
+    ) -> None:
+        """Compose the first world; nothing is opened or started yet.
+
+        store  what replicas share; as `disk`, the cache's file, it outlives every world.
+        """
+        self._store = store
+        self._disk = disk
         self._keys = keys
         self._clock = clock
-        # What replicas share, and what a file keeps, outlives every world; they come and go
-        # without anybody waiting for them.
-        self._store = shared_store(config, clock)
-        self._disk = disk_store(config, clock)
         self._pools: dict[PoolLimits, HttpPool] = {}
         self._relays = Relays()
         self._lock = asyncio.Lock()
@@ -107,18 +109,17 @@ class Worlds:
         self._pools[limits] = pool
         # What the last configuration kept secret may still be said by those who were told it.
         secrets = config.secrets if before is None else config.secrets | before.config.secrets
-        # Answers that are still fresh: in memory, in what replicas share, in a file of their own.
-        kept_answers = caches(config, self._clock, self._store, self._disk)
+        cached = caches(config, self._clock, self._store, self._disk)
         engine = Engine(
             [one.upstream for one in standing.values()],
             engine_settings(config),
             self._clock,
             Blackener(secrets),
             self._store,
-            kept_answers,
+            cached,
         )
         engine.relay_listens(self._relays.listen)
-        return World(config, engine, standing, kept_answers)
+        return World(config, engine, standing, cached)
 
     def _upstream(self, name: str, server: ServerConfig, pool: HttpPool) -> Upstream:
         return Upstream(
@@ -276,9 +277,6 @@ class Worlds:
             await asyncio.gather(*self._chores, return_exceptions=True)
             await self._end(self.current, list(self.current.standing.values()))
         await asyncio.gather(*(pool.close() for pool in self._pools.values()))
-        for store in (self._store, self._disk):
-            if store is not None:
-                await store.close()
 
 
 def _told(name: str, server: ServerConfig) -> object:
