@@ -199,3 +199,16 @@ def test_a_server_that_was_away_is_asked_again() -> None:
             assert [(await read(w))["n"], (await read(w))["n"]] == [2, 2]
 
     run(check())
+
+
+def test_another_server_of_the_same_name_has_answers_of_its_own(tmp_path: Path) -> None:
+    async def check() -> None:
+        settings: Json = {"cache": {"disk": str(tmp_path / "cache.db")}}
+        old, new = Counting(ttlMs=60_000), Counting(ttlMs=60_000)
+        async with before(old, **settings) as one:
+            assert (await read(one))["n"] == 1
+        async with before(new, **settings) as two:
+            await read(two)
+            assert new.asked == 1
+
+    run(check())

@@ -27,8 +27,10 @@ TRACE: Final = frozenset({"traceparent", "tracestate", "baggage"})
 _encode: Final = msgspec.json.Encoder(order="sorted").encode
 
 
-def base_of(call: Call) -> bytes | None:
+def base_of(call: Call, told: str = "") -> bytes | None:
     """A digest of what decides the result, whoever asks; None when no result may be kept.
+
+    `told` stands for what the server itself was told: under the same name it may be another one.
 
     Everything read is decoded, so that what was compared is what is forwarded: a key that appears
     twice means to the server what it meant here.
@@ -49,6 +51,7 @@ def base_of(call: Call) -> bytes | None:
             _encode(
                 [
                     target.server,
+                    told,
                     call.method,
                     client.era,
                     client.protocol_version,

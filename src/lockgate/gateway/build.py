@@ -6,6 +6,11 @@ line, and nowhere else.
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from hashlib import blake2b
+
+import msgspec
+
 from lockgate.config.model import Config, RateSettings, ServerConfig, ToolSettings
 from lockgate.core.cached import ToolRule
 from lockgate.core.clock import Clock
@@ -139,6 +144,12 @@ def disk_store(config: Config, clock: Clock) -> Store | None:
     )
 
 
+def _told(spec: UpstreamSpec) -> str:
+    """A digest of where the calls of a server go and with what, whatever name it has."""
+    said = msgspec.json.encode([spec.era, asdict(spec.transport)], order="deterministic")
+    return blake2b(said, digest_size=16).hexdigest()
+
+
 def caches(config: Config, clock: Clock, shared: Store | None, disk: Store | None) -> Caches | None:
     """The servers' caches over memory, what replicas share, and a file; None when there are none.
 
@@ -152,6 +163,7 @@ def caches(config: Config, clock: Clock, shared: Store | None, disk: Store | Non
     far += [("disk", disk)] if disk is not None else []
     servers = {
         name: ServerCaching(
+            told=_told(upstream_spec(name, server)),
             tools=tuple((pattern, _tool_rule(one)) for pattern, one in server.tools.items()),
             read_only_tools=server.cache.read_only_tools,
         )

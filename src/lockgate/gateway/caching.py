@@ -25,10 +25,12 @@ Definition = Callable[[str, str, str], Raw | None]
 class ServerCaching(msgspec.Struct, frozen=True, kw_only=True):
     """What of one server is kept. Times in seconds.
 
+    told            a digest of what the server is told: its program or address, and secrets.
     tools           a rule for each pattern, in file order; None: what is said for all tools holds.
     read_only_tools how long results of tools annotated read-only are kept; None: not.
     """
 
+    told: str = ""
     tools: tuple[tuple[str, ToolRule | None], ...] = ()
     read_only_tools: float | None = None
 
@@ -62,6 +64,7 @@ class Caches:
                 name,
                 self.tiers,
                 clock,
+                told=one.told,
                 tool=self._rule(name, one),
                 longest=settings.longest,
                 stale=settings.stale,

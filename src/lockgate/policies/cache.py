@@ -57,6 +57,7 @@ class Cache:
         blobs: Blobs,
         clock: Clock = SYSTEM,
         *,
+        told: str = "",
         tool: Callable[[str], ToolRule | None] | None = None,
         longest: float = 3600.0,
         stale: float = 60.0,
@@ -66,12 +67,14 @@ class Cache:
         Args:
             server: the server's name.
             blobs: where entries go.
+            told: a digest of what the server is told; see `base_of`.
             clock: by wall time, since entries may outlive the process and be shared.
             tool: the rule for a tool; None: no tool has one.
             longest: seconds an entry is fresh at most.
             stale: seconds longer it may answer while the server cannot.
         """
         self._server = server
+        self._told = told
         self._blobs = blobs
         self._now = clock.wall
         self._tool = tool
@@ -93,7 +96,7 @@ class Cache:
             return await call_next(call.replace(emit=self._overhearing(call)))
         target = call.target
         rule = self._tool(target.name) if self._tool and target and target.kind == "tool" else None
-        base = None if call.method == "tools/call" and rule is None else base_of(call)
+        base = None if call.method == "tools/call" and rule is None else base_of(call, self._told)
         if base is None:
             return await call_next(call)
         keys = key_of(base, call, "private"), key_of(base, call, "public")
