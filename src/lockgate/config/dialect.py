@@ -118,7 +118,7 @@ def _server(name: str, node: Node, findings: Findings) -> Node:
         target = ALIASES.get(key, key)
         if target == "enabled" and isinstance(value.value, bool):
             members["disabled"] = replace(value, value=not value.value)
-        elif target in SERVER_KEYS:
+        elif target in SERVER_KEYS and not (key == "tools" and isinstance(value.value, list)):
             members[target] = _converted(name, target, value, findings)
         elif key in CLIENT_SERVER_KEYS:
             ignored.append(key)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from lockgate.config import dialect, jsonc, yamlfile
 from lockgate.config.check import review
@@ -22,6 +22,7 @@ from lockgate.config.model import Config, ServerConfig
 from lockgate.config.nodes import Node
 from lockgate.config.secrets import secrets_of
 from lockgate.config.settings import GatewaySettings, SessionSettings
+from lockgate.core.store import SQLITE
 from lockgate.errors import ConfigError
 
 __all__ = ["Loaded", "examine", "load", "read"]
@@ -195,14 +196,27 @@ def _complete(config: Config, tree: Node, expander: Expander, findings: Findings
         session = config.lockgate.session.model_copy(update={"keys_file": folder / keys_file})
         settings = config.lockgate.model_copy(update={"session": session})
         config = config.model_copy(update={"lockgate": settings})
+    config = _anchored(config, folder)
     complete = config.model_copy(update={"servers": servers})
     named = list(expander.used.items())
     texts: list[str] = []
     for server in servers.values():
         named += [*server.plain_env().items(), *server.plain_headers().items()]
         texts += [*server.args, server.url or ""]
+    if config.lockgate.store is not None:
+        texts.append(config.lockgate.store.get_secret_value())
     named += [("key", key.get_secret_value()) for key in config.lockgate.session.keys]
     return complete.with_secrets(secrets_of(named, texts))
+
+
+def _anchored(config: Config, folder: Path) -> Config:
+    """A store in a file of a relative path lies beside the configuration."""
+    store = config.lockgate.store
+    if store is None or not store.get_secret_value().startswith(SQLITE):
+        return config
+    path = folder / Path(store.get_secret_value().removeprefix(SQLITE)).expanduser()
+    settings = config.lockgate.model_copy(update={"store": SecretStr(f"{SQLITE}{path}")})
+    return config.model_copy(update={"lockgate": settings})
 
 
 def _keys_file(path: Path, tree: Node, findings: Findings) -> None:

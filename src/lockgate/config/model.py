@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, SecretStr
 
 from lockgate.config.limits import GatewayLimits, Section, ServerLimits
 from lockgate.config.quantities import Seconds, seconds_of, time
+from lockgate.config.rates import RateSettings, ToolSettings
 from lockgate.config.settings import GatewaySettings, LogSettings, SessionSettings
 
 __all__ = [
@@ -21,9 +22,11 @@ __all__ = [
     "GatewayLimits",
     "GatewaySettings",
     "LogSettings",
+    "RateSettings",
     "ServerConfig",
     "ServerLimits",
     "SessionSettings",
+    "ToolSettings",
 ]
 
 WEBSOCKET_SCHEMES = ("ws://", "wss://")
@@ -149,6 +152,17 @@ class ServerConfig(Section):
         ),
     )
     limits: ServerLimits = Field(default=ServerLimits(), description="Bounds on this server.")
+    rate: RateSettings = Field(
+        default=RateSettings(), description="How often this server may be asked; off by default."
+    )
+    tools: dict[str, ToolSettings] = Field(
+        default={},
+        max_length=1000,
+        description=(
+            "Settings for tools by shell-style patterns on the server's own names for them; the "
+            "first that matches counts. A list is taken for another client's."
+        ),
+    )
 
     @property
     def transport(self) -> Literal["stdio", "http", "sse", "websocket"]:

@@ -17,6 +17,7 @@ from lockgate.config.finding import KINDS
 from lockgate.config.keys import ALIASES, CLIENT_SERVER_KEYS, CLIENT_TOP_KEYS
 from lockgate.config.limits import GatewayLimits, ServerLimits
 from lockgate.config.model import ServerConfig
+from lockgate.config.rates import RateSettings, ToolSettings
 from lockgate.config.schema import schema
 from lockgate.config.settings import GatewaySettings, LogSettings, SessionSettings
 
@@ -73,12 +74,23 @@ What a variable holds is never expanded again, and nothing that a client or a se
 """
 
 
+_TOOLS: Final = """\
+Under each pattern, for example `"tools": {"search_*": {"rate": {"total": ["5/s"]}}}`."""
+_RATES: Final = """\
+Of the gateway (`lockgate.rate`), of a server, or of tools under their pattern. Each list holds
+rates that all apply: `["10/s burst 20", "1000/day"]`. `1000/day` is a window: never more in any 24
+hours. With `burst` it is a bucket: so many at once, then at the rate. Units are `s`, `min`, `h`,
+`day` and `week`, also with a number: `5/10s`. See [rate limits](policies/rate.md)."""
+
+
 def page() -> str:
     """The page, as Markdown."""
     blocks = [
         _INTRODUCTION,
         *_section("Servers", ServerConfig, "Keys of one server, under its name.", ()),
         *_section("Servers: `limits`", ServerLimits, None, ("limits",)),
+        *_section("Servers: `tools`", ToolSettings, _TOOLS, ("tools",)),
+        *_section("Rates: `rate`", RateSettings, _RATES, ("rate",)),
         *_section("Gateway: `lockgate`", GatewaySettings, None, ("lockgate",)),
         *_section("Gateway: `lockgate.limits`", GatewayLimits, None, ("lockgate", "limits")),
         *_section("Gateway: `lockgate.log`", LogSettings, None, ("lockgate", "log")),

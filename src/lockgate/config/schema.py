@@ -58,6 +58,11 @@ def _describe_server(server: dict[str, Any]) -> None:
     properties["env"]["additionalProperties"] = _TEXT
     properties["headers"]["additionalProperties"] = _TEXT
     properties["args"]["items"] = _TEXT
+    # A list of names is GitHub Copilot's.
+    properties["tools"] = {
+        "description": properties["tools"].pop("description"),
+        "anyOf": [properties["tools"], {"type": "array"}],
+    }
     for key, target in ALIASES.items():
         properties[key] = {**properties[target], "description": f"Another spelling of `{target}`."}
     properties["enabled"] = {"type": "boolean", "description": "The opposite of `disabled`."}

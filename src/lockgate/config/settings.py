@@ -15,6 +15,8 @@ from pydantic import Field, SecretStr, field_validator
 
 from lockgate.config.limits import GatewayLimits, Section
 from lockgate.config.quantities import Seconds, count, time
+from lockgate.config.rates import RateSettings
+from lockgate.core.store import spelled
 
 KEY_BYTES = 32
 
@@ -164,10 +166,28 @@ class GatewaySettings(Section):
         ),
     )
     limits: GatewayLimits = Field(default=GatewayLimits(), description="Bounds on clients.")
+    rate: RateSettings = Field(
+        default=RateSettings(), description="How often clients may ask at all; off by default."
+    )
+    store: SecretStr | None = Field(
+        default=None,
+        description=(
+            "What replicas share: `redis://HOST:PORT/DB`, `valkey://…` (with TLS `rediss://`, "
+            "`valkeys://`), or `sqlite:PATH` for processes of one machine. Rates are then counted "
+            "in it."
+        ),
+    )
     log: LogSettings = Field(default=LogSettings(), description="What is logged, to stderr.")
     session: SessionSettings = Field(
         default=SessionSettings(), description="Sessions of handshake-era clients."
     )
+
+    @field_validator("store")
+    @classmethod
+    def _check_store(cls, store: SecretStr | None) -> SecretStr | None:
+        if store is not None and not spelled(store.get_secret_value()):
+            raise ValueError("write redis://HOST:PORT/DB, valkey://HOST:PORT/DB or sqlite:PATH")
+        return store
 
     @field_validator("allow_origins", "cors")
     @classmethod

@@ -94,6 +94,8 @@ def _plain(value: Any) -> Any:
         return _section(value, None)
     if isinstance(value, list):
         return [_plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType]
     if isinstance(value, SecretStr):
         return MASK
     if isinstance(value, float) and value.is_integer():

@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 
 from lockgate.core.message import Call, Failure, Notification, Reply, Result
-from lockgate.fronts.http import Headers, HttpRequest, Responder
+from lockgate.fronts.http import HttpRequest, Responder
+from lockgate.fronts.pauses import pause_headers
 from lockgate.fronts.settings import Engine, ExchangeSettings
 from lockgate.fronts.streams import JSON, Pulse, Running, Stream
 from lockgate.wire import headers as routing
@@ -132,7 +133,7 @@ class ModernFront:
         self._lift = core.lift
         self._annotations = settings.annotations
         self._endpoint = settings.endpoint
-        self._retry: Headers = ((b"retry-after", b"%d" % settings.retry_after),)
+        self._retry = settings.retry_after
         self._pulse = pulse
 
     async def post(self, request: HttpRequest, responder: Responder, message: Message) -> None:
@@ -153,6 +154,7 @@ class ModernFront:
             return
         stream = Stream(responder, self._pulse)
         core, facts = self._core, self._facts(request)
+        reply: Reply | None = None
         try:
             if message.method == LISTEN:
                 status, body = await core.listen(message, lifted, stream, facts)
@@ -165,7 +167,7 @@ class ModernFront:
                 raise
             stream.close()
             return
-        stream.answer(body, status, self._retry if status == 503 else ())
+        stream.answer(body, status, pause_headers(status, reply, self._retry))
 
     def _admit(self, request: HttpRequest, message: Request) -> Lifted:
         """The rungs of the ladder in order: metadata, version, method and names, known at all."""

@@ -28,6 +28,7 @@ from lockgate.gateway.build import (
     key_ring,
     pool_limits,
     route_settings,
+    shared_store,
     upstream_spec,
 )
 from lockgate.gateway.engine import Engine
@@ -65,11 +66,15 @@ class Gateway:
         self._keys = key_ring(config)
         # One pool for all HTTP servers: connections are kept per origin, and TLS is set up once.
         self._pool = HttpPool(pool_limits(config))
+        # What replicas share; it comes and goes without anybody waiting for it.
+        self._store = shared_store(config, clock)
         # One upstream per enabled server, in the order of the file: it is the order of every list.
         self._upstreams = [
             self._upstream(upstream_spec(name, server)) for name, server in config.enabled.items()
         ]
-        self._engine = Engine(self._upstreams, engine_settings(config), clock, self._black)
+        self._engine = Engine(
+            self._upstreams, engine_settings(config), clock, self._black, self._store
+        )
         self._settings = exchange_settings(config, self._keys, self._engine, clock)
         self._exchange = Exchange(self._engine, self._settings)
         # Host and Origin are judged before any path is, health included.
@@ -192,6 +197,8 @@ class Gateway:
             await self._stdio.drain(grace)
         await self._engine.stop(min(grace, self._stop_grace()))
         await self._pool.close()
+        if self._store is not None:
+            await self._store.close()
         self._phase = "stopped"
 
     def _stop_grace(self) -> float:

@@ -6,14 +6,18 @@ line, and nowhere else.
 
 from __future__ import annotations
 
-from lockgate.config.model import Config, ServerConfig
+from lockgate.config.model import Config, RateSettings, ServerConfig
 from lockgate.core.clock import Clock
+from lockgate.core.rate import parse
+from lockgate.core.rules import Rule, Rules
+from lockgate.core.store import Store, StoreMisnamed
 from lockgate.errors import LockgateError
 from lockgate.fronts.http import HttpLimits
 from lockgate.fronts.routes import RouteSettings
 from lockgate.fronts.settings import ExchangeSettings
 from lockgate.gateway.catalog import CatalogSettings
 from lockgate.gateway.engine import Engine, EngineSettings
+from lockgate.stores.opening import open_store
 from lockgate.upstreams.pool import PoolLimits
 from lockgate.upstreams.spec import (
     HttpSpec,
@@ -83,7 +87,41 @@ def engine_settings(config: Config) -> EngineSettings:
         concurrent_calls=bounds.concurrent_requests,
         concurrent_per_caller=bounds.concurrent_per_caller,
         listen_streams=bounds.listen_streams,
+        rules=Rules(_rules(config.lockgate.rate, "the gateway")),
+        server_rules={
+            name: Rules(
+                _rules(one.rate, f"server {name!r}"),
+                tuple(
+                    (pattern, _rules(tool.rate, f"tools {pattern!r} of server {name!r}"))
+                    for pattern, tool in one.tools.items()
+                ),
+            )
+            for name, one in servers.items()
+        },
     )
+
+
+def _rules(rates: RateSettings, where: str) -> tuple[Rule, ...]:
+    every = (
+        Rule("total", tuple(map(parse, rates.total)), where),
+        Rule("principal", tuple(map(parse, rates.per_principal)), where),
+        Rule("client", tuple(map(parse, rates.per_client)), where),
+    )
+    return tuple(rule for rule in every if rule.rates)
+
+
+def shared_store(config: Config, clock: Clock) -> Store | None:
+    """What replicas share, if it is configured; not opened yet.
+
+    Raises:
+        LockgateError: it needs an extra that is not installed, or its address is none.
+    """
+    if config.lockgate.store is None:
+        return None
+    try:
+        return open_store(config.lockgate.store.get_secret_value(), clock)
+    except StoreMisnamed as error:
+        raise LockgateError(str(error), error.remedy) from error
 
 
 def pool_limits(config: Config) -> PoolLimits:

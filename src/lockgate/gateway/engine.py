@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -16,7 +17,10 @@ from lockgate.core.chain import compose
 from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.message import Call, Era, Failure, Reply
 from lockgate.core.policy import CallNext, Gate, Policy
+from lockgate.core.rules import NO_RULES, Rules
+from lockgate.core.store import Store, StoreGone
 from lockgate.gateway.catalog import Catalog, CatalogSettings
+from lockgate.gateway.chains import OTHER, before
 from lockgate.gateway.facts import OWN_CLIENT, Facts
 from lockgate.gateway.news import News
 from lockgate.gateway.router import Router
@@ -27,12 +31,18 @@ from lockgate.gateway.tasks import TaskIds
 from lockgate.observe.decisions import record_decision, record_failure
 from lockgate.policies.concurrency import ConcurrencyLimit
 from lockgate.policies.methods import REQUESTS, KnownMethods
+from lockgate.policies.rate import (
+    RateLimit,
+    ServerRateLimit,
+    SharedRateLimit,
+    SharedServerRateLimit,
+)
 from lockgate.upstreams.supervisor import UpstreamState
 from lockgate.upstreams.upstream import Changed
 from lockgate.wire.headers import NO_ANNOTATIONS, Annotations, InvalidAnnotation, param_headers
 
 _log: Final = logging.getLogger("lockgate.gateway")
-OTHER: Final = "*"
+SWEEP: Final = 60.0
 
 
 class Server(Protocol):
@@ -52,7 +62,9 @@ class Server(Protocol):
 class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What the engine is told. Times in seconds.
 
-    start_wait  how long lists wait for servers that are still starting for the first time.
+    start_wait    how long lists wait for servers that are still starting for the first time.
+    rules         how often callers may ask at all.
+    server_rules  how often they may ask one server, by its name.
     """
 
     catalog: CatalogSettings = CatalogSettings()
@@ -60,6 +72,8 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     concurrent_calls: int = 1000
     concurrent_per_caller: int = 1000
     listen_streams: int = 5000
+    rules: Rules = NO_RULES
+    server_rules: Mapping[str, Rules] = MappingProxyType({})
 
 
 class Engine:
@@ -71,16 +85,22 @@ class Engine:
         settings: EngineSettings,
         clock: Clock = SYSTEM,
         mask: Mask = str,
+        store: Store | None = None,
     ) -> None:
         """Compose everything between fronts and servers; nothing is started yet.
 
-        `mask` takes configured secrets out of what clients are told of failures.
+        `mask` takes configured secrets out of what clients are told of failures; `store` is what
+        replicas share, if there is one.
         """
+        self._store = store
         self._mask = mask
         self._servers = {server.name: server for server in servers}
         self._settings = settings
         self._clock = clock
-        sends: dict[str, CallNext] = {server.name: server.send for server in servers}
+        sends: dict[str, CallNext] = {
+            server.name: before(self._before(server.name), server.send, record_decision)
+            for server in servers
+        }
         task_ids = TaskIds(tuple(sends))
         self._some_lack_modern = False
         # The catalog asks the servers themselves: its own calls are not a client's, so no client's
@@ -118,6 +138,7 @@ class Engine:
                 settings.concurrent_per_caller,
                 settings.listen_streams,
             ),
+            *self._rates(),
         ]
         return {
             method: compose(
@@ -128,6 +149,20 @@ class Engine:
             )
             for method in (*REQUESTS, OTHER)
         }
+
+    def _rates(self) -> list[Policy | Gate]:
+        if not self._settings.rules:
+            return []
+        local = RateLimit(self._settings.rules, self._clock)
+        return [SharedRateLimit(local, self._store, self._clock) if self._store else local]
+
+    def _before(self, server: str) -> list[Policy | Gate]:
+        """What stands before one server."""
+        rules = self._settings.server_rules.get(server)
+        if not rules:
+            return []
+        local = ServerRateLimit(rules, self._clock)
+        return [SharedServerRateLimit(local, self._store, self._clock) if self._store else local]
 
     def handle(self, call: Call) -> Awaitable[Reply]:
         """Answer one call of a client. Awaiting it never raises but for cancellation."""
@@ -171,6 +206,16 @@ class Engine:
             self._began[server.name] = self._clock.monotonic()
             self._watching.append(server.watch(self._server_changed))
             self._chore(self._begin(server))
+        if self._store is not None:
+            self._chore(self._sweep(self._store))
+
+    async def _sweep(self, store: Store) -> None:
+        while True:
+            await asyncio.sleep(SWEEP)
+            try:
+                await store.sweep()
+            except StoreGone as gone:
+                _log.debug("a store could not be swept: %s", gone)
 
     async def _begin(self, server: Server) -> None:
         await server.start()

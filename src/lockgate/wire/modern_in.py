@@ -52,7 +52,7 @@ STATUS: Final[Mapping[int, int]] = MappingProxyType(
 """HTTP status of an error, by code; every other code goes out with 200."""
 
 STATUS_BY_REASON: Final[Mapping[str, int]] = MappingProxyType(
-    {"draining": 503, "too-many-calls": 503, "too-many-streams": 503}
+    {"draining": 503, "rate-limited": 429, "too-many-calls": 503, "too-many-streams": 503}
 )
 """HTTP status of a failure of our own, by reason; decides before the code does."""
 

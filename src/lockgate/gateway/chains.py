@@ -1,0 +1,35 @@
+"""The upstream chains: what stands before each server, compiled for each method.
+
+Must not know: what any policy does, or how servers are reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+from lockgate.core.chain import compose
+from lockgate.core.message import Call, Reply
+from lockgate.core.policy import CallNext, Gate, Observe, Policy
+from lockgate.policies.methods import REQUESTS
+
+OTHER: Final = "*"
+
+
+def before(policies: Sequence[Policy | Gate], send: CallNext, observe: Observe) -> CallNext:
+    """`send` behind those of `policies` that concern a call's method; itself when none ever do."""
+    chains: dict[str, Callable[[Call], Awaitable[Reply]]] = {}
+    for method in (*REQUESTS, OTHER):
+        concerned = [policy for policy in policies if policy.concerns(method)]
+        if concerned:
+            chains[method] = compose(concerned, send, observe)
+    if not chains:
+        return send
+    other = chains.pop(OTHER, send)
+    for method in REQUESTS:
+        chains.setdefault(method, send)
+
+    def run(call: Call) -> Awaitable[Reply]:
+        return chains.get(call.method, other)(call)
+
+    return run
