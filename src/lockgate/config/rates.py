@@ -41,11 +41,3 @@ class RateSettings(Section):
     per_client: list[RateText] = _rates(
         "Rates of each client program, by the name it gives itself, which it may change."
     )
-
-
-class ToolSettings(Section):
-    """What holds for the tools a pattern matches."""
-
-    rate: RateSettings = Field(
-        default=RateSettings(), description="How often they may be called, beside other rates."
-    )

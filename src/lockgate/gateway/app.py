@@ -65,7 +65,7 @@ class Gateway:
         # One ring seals everything clients keep for us, so a replica with the same keys opens it.
         self._keys = key_ring(config)
         # One pool for all HTTP servers: connections are kept per origin, and TLS is set up once.
-        self._pool = HttpPool(pool_limits(config))
+        self._pool = HttpPool(origins=pool_limits(config))
         # What replicas share; it comes and goes without anybody waiting for it.
         self._store = shared_store(config, clock)
         # One upstream per enabled server, in the order of the file: it is the order of every list.

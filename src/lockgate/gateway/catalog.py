@@ -27,7 +27,15 @@ from lockgate.core.message import Call, ClientFacts, Era, Failure, Reply
 from lockgate.core.names import Naming
 from lockgate.core.raw import Raw
 from lockgate.gateway.face import Face, extras_of, merge
-from lockgate.gateway.listing import LISTS, BadList, Item, ListMethod, Section, read_page
+from lockgate.gateway.listing import (
+    LISTS,
+    BadList,
+    Item,
+    ListMethod,
+    Section,
+    read_page,
+    safe_to_repeat,
+)
 
 UPSTREAM_INVALID: Final = -32603
 METHOD_NOT_FOUND: Final = -32601
@@ -175,6 +183,12 @@ class Catalog:
             if key[:2] == (method, server) and kept.section.problem is None:
                 return len(kept.section.items)
         return None
+
+    def repeatable(self, server: str, tool: str) -> bool:
+        """Whether the server lists this tool, to everyone who was shown it, as safe to repeat."""
+        kept = [it.section for key, it in self._kept.items() if key[:2] == ("tools/list", server)]
+        found = [safe_to_repeat(one.raw) for part in kept for one in part.items if one.key == tool]
+        return bool(found) and all(found)
 
     def neutral(self, method: str, call: Call) -> Face | None:
         """The list as a client without capabilities sees it, if the caller's own is not at hand.
