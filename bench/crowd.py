@@ -251,7 +251,7 @@ class _Crowd:
         self._found.lost = sum(ear.lost for ear in self._ears)
         for ear in self._ears:
             ear.close()
-        await asyncio.sleep(1)
+        await self._stage("sessions ended", plan.sessions, self._end_session)
 
     async def _stage(self, name: str, count: int, one: Callable[[Caller, int], Any]) -> None:
         self._say(f"{count:,} {name}")
@@ -317,6 +317,12 @@ class _Crowd:
         if b'"result"' not in body:
             raise WrongAnswer(f"a call in a new session failed: {body[:300]!r}")
         self._sessions.append(session)
+
+    async def _end_session(self, caller: Caller, number: int) -> None:
+        said = headers_of("handshake", self._sessions[number])
+        head, _ = await caller.ask(written(b"DELETE", said))
+        if not head.startswith(b"HTTP/1.1 2"):
+            raise WrongAnswer(f"a session could not be ended: {head[:200]!r}")
 
     async def _open_get(self, _caller: Caller, number: int) -> None:
         said = {**headers_of("handshake", self._sessions[number]), "Accept": "text/event-stream"}

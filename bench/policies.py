@@ -14,18 +14,23 @@ import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from time import perf_counter
+from typing import ClassVar
 
+from lockgate.core.cached import ToolRule
 from lockgate.core.chain import compose
 from lockgate.core.clock import SYSTEM
 from lockgate.core.message import Call, ClientFacts, Reply, Result, Target
-from lockgate.core.policy import CallNext, Gate, Policy
+from lockgate.core.policy import CallNext, Gate, Policy, Stage
 from lockgate.core.rate import parse
 from lockgate.core.raw import EMPTY, Raw
 from lockgate.core.rules import Rule, Rules
 from lockgate.core.store import Store
+from lockgate.policies.cache import Cache
 from lockgate.policies.concurrency import ConcurrencyLimit
 from lockgate.policies.rate import RateLimit, SharedRateLimit
+from lockgate.stores.memory import MemoryStore
 from lockgate.stores.opening import open_store
+from lockgate.stores.tiered import Tiered
 
 ROUNDS = 15
 CALL = Call(
@@ -35,6 +40,8 @@ CALL = Call(
     target=Target("server", "tool", "echo"),
 )
 DONE = Result(EMPTY)
+TEXT = b'{"content":[{"type":"text","text":"%b"}],"resultType":"complete"}'
+SMALL, LARGE = TEXT % b"hello", TEXT % (b"x" * 256 * 1024)
 Case = Callable[[], contextlib.AbstractContextManager[list[Policy | Gate]]]
 
 
@@ -69,6 +76,34 @@ def sqlite() -> Iterator[list[Policy | Gate]]:
         yield made
 
 
+@contextlib.contextmanager
+def cached(data: bytes, kept: bool) -> Iterator[list[Policy | Gate]]:
+    """A tool whose results are kept, or are not because they say so."""
+    hint = b"" if kept else b'"ttlMs":0,'
+    result = Result(Raw(b"{" + hint + data[1:]))
+
+    async def instead(call: Call) -> Reply:
+        del call
+        return result
+
+    made = Cache("server", Tiered(MemoryStore()), tool={"echo": ToolRule(3600.0)}.get)
+
+    class Behind:
+        """The cache, before a server that says `result`."""
+
+        name: ClassVar[str] = made.name
+        stage: ClassVar[Stage] = made.stage
+
+        def concerns(self, method: str) -> bool:
+            return made.concerns(method)
+
+        async def __call__(self, call: Call, call_next: CallNext, /) -> Reply:
+            del call_next
+            return await made(call, instead)
+
+    yield [Behind()]
+
+
 def cases() -> dict[str, tuple[Case, int]]:
     """What is measured, with how many calls a round has."""
     found: dict[str, tuple[Case, int]] = {
@@ -79,6 +114,10 @@ def cases() -> dict[str, tuple[Case, int]]:
             20_000,
         ),
         "rate, in a SQLite file": (sqlite, 300),
+        "cache, small result, hit": (lambda: cached(SMALL, True), 20_000),
+        "cache, small result, miss": (lambda: cached(SMALL, False), 20_000),
+        "cache, 256 KiB, hit": (lambda: cached(LARGE, True), 5_000),
+        "cache, 256 KiB, miss": (lambda: cached(LARGE, False), 2_000),
     }
     if len(sys.argv) > 1:
         found["rate, in a Redis or Valkey server"] = (lambda: shared(sys.argv[1]), 1000)

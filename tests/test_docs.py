@@ -81,7 +81,14 @@ def said_commands() -> set[str]:
 
 def test_every_command_that_is_named_exists() -> None:
     commands = said_commands()
-    assert {one.split()[1] for one in commands} == {"up", "tools", "call", "config", "completion"}
+    assert {one.split()[1] for one in commands} == {
+        "up",
+        "tools",
+        "call",
+        "config",
+        "completion",
+        "explain",
+    }
     for line in commands:
         words = shlex.split(line)[1:]
         group: click.Command = program
@@ -150,7 +157,7 @@ def test_the_dependencies_are_those_that_are_explained() -> None:
 
 def test_the_table_in_the_first_steps_is_what_people_see(monkeypatch: pytest.MonkeyPatch) -> None:
     out = io.StringIO()
-    shown = Console(file=out, width=80, color_system=None, highlight=False)
+    shown = Console(file=out, width=90, color_system=None, highlight=False)
     monkeypatch.setattr(table, "console", lambda **_: shown)
     monkeypatch.setattr(table.sys.stderr, "isatty", lambda: True, raising=False)
     servers = [
@@ -163,6 +170,7 @@ def test_the_table_in_the_first_steps_is_what_people_see(monkeypatch: pytest.Mon
             phase="backoff",
             error="http://127.0.0.1:8000 refuses connections",
             remedy="Start the server, or correct the port in `url`.",
+            code="LG-702",
             retry_in=0.4,
         ),
     ]

@@ -16,6 +16,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from lockgate.core.codes import CODES
+
 if TYPE_CHECKING:
     from lockgate.config.finding import Finding
     from lockgate.core.message import Failure
@@ -35,12 +37,24 @@ class LockgateError(Exception):
 
     message  what happened.
     remedy   what to do about it; None when the message says all there is.
+    reason   what `lockgate.core.codes` calls it.
     """
 
-    def __init__(self, message: str, remedy: str | None = None) -> None:
+    reason = "exit-1"
+
+    def __init__(
+        self, message: str, remedy: str | None = None, *, reason: str | None = None
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.remedy = remedy
+        if reason is not None:
+            self.reason = reason
+
+    @property
+    def code(self) -> str | None:
+        """Its stable code, for `lockgate explain`; None for a reason no table has."""
+        return CODES.get(self.reason)
 
 
 class ConfigError(LockgateError):
@@ -48,6 +62,8 @@ class ConfigError(LockgateError):
 
     findings  everything that was found, not only the first error; warnings and notes included.
     """
+
+    reason = "config-unusable"
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         errors = [finding for finding in findings if finding.severity == "error"]
@@ -60,13 +76,19 @@ class ConfigError(LockgateError):
 class UnsafeBind(LockgateError):
     """Listening on this address without authentication was refused."""
 
+    reason = "unsafe-bind"
+
 
 class UnfitCall(LockgateError):
     """No tool has this name, or its arguments are wrong; nothing was called."""
 
+    reason = "unfit-call"
+
 
 class ServerUnavailable(LockgateError):
     """A server that is needed could not be started or reached."""
+
+    reason = "server-needed"
 
 
 class CallFailed(LockgateError):
@@ -76,5 +98,5 @@ class CallFailed(LockgateError):
     """
 
     def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.message, failure.remedy)
+        super().__init__(failure.message, failure.remedy, reason=failure.reason)
         self.failure = failure

@@ -56,5 +56,5 @@ def test_a_small_crowd(server: str, tmp_path: Path) -> None:
     ran = bench("sessions", "--server", server, "--json", str(written))
     assert ran.returncode == 0, ran.stdout + ran.stderr
     found = json.loads(written.read_text())
-    assert [stage["count"] for stage in found["stages"]] == [200, 20, 40]
+    assert [stage["count"] for stage in found["stages"]] == [200, 20, 40, 200]
     assert [one["heard"] for one in found["fan_outs"]] == [60, 40]

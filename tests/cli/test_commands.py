@@ -73,13 +73,13 @@ def test_check_of_a_bad_file(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stdout.splitlines() == [
         "error: The key 'comand' of server 'a' is not known.",
-        f"  at {path}:1:23  [unknown-key]",
+        f"  at {path}:1:23  [LG-806 unknown-key]",
         "  → Did you mean 'command'?",
         "error: The environment variable GONE is not set.",
-        f"  at {path}:1:52  [variable-missing]",
+        f"  at {path}:1:52  [LG-810 variable-missing]",
         "  → Set GONE before starting, or write a default: ${GONE:-…}.",
         "error: The key 'prot' of `lockgate` is not known.",
-        f"  at {path}:1:79  [unknown-key]",
+        f"  at {path}:1:79  [LG-806 unknown-key]",
         "  → Did you mean 'port'?",
         "3 errors",
     ]

@@ -154,11 +154,11 @@ def test_every_server_that_failed_is_named(tmp_path: Path) -> None:
     done = run("tools", config_file(tmp_path, servers))
     assert done.returncode == 3
     assert done.stderr.splitlines() == [
-        "error: one is not ready: it ended with code 1",
+        "error: one is not ready: it ended with code 1  [LG-712]",
         "  → It said nothing on its standard error; run it by hand and look.",
-        "error: two is not ready: http://127.0.0.1:9 refuses connections",
+        "error: two is not ready: http://127.0.0.1:9 refuses connections  [LG-702]",
         "  → Start the server, or correct the port in `url`.",
-        "error: No server is ready.",
+        "error: No server is ready.  [LG-925]",
     ]
 
 
@@ -167,7 +167,7 @@ def test_what_to_do_about_a_command_that_is_missing_is_said(tmp_path: Path) -> N
     done = run("tools", config_file(tmp_path, servers), PATH="/nowhere")
     why = "it could not be started: the command 'uvx' was not found on PATH"
     assert done.stderr.splitlines()[:2] == [
-        f"error: gone is not ready: {why}",
+        f"error: gone is not ready: {why}  [LG-710]",
         "  → Install uv (https://docs.astral.sh/uv).",
     ]
 

@@ -153,11 +153,11 @@ async def serving(
         assert server.stats.handlers == 0
 
 
-def run(test: Coroutine[Any, Any, None]) -> None:
+def run(test: Coroutine[Any, Any, None], seconds: float = SECONDS) -> None:
     """Run one test, bounded in time, on the loop used in production where there is one."""
 
     async def bounded() -> None:
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(seconds):
             await test
 
     plain = os.environ.get("LOCKGATE_TEST_LOOP") == "asyncio"

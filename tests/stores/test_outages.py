@@ -227,3 +227,26 @@ def test_stores_are_spelled_as_urls(tmp_path: Path) -> None:
         with pytest.raises(StoreMisnamed) as refused:
             open_store(url)
         assert "secret" not in str(refused.value)
+
+
+def test_the_size_of_a_file_is_counted_over_everything_that_ends_a_blob(tmp_path: Path) -> None:
+    async def run() -> None:
+        clock = ManualClock()
+        store = SqliteStore(tmp_path / "store.db", clock, max_bytes=10_000)
+        for number in range(30):
+            await store.put(str(number % 20), b"x" * (100 * number), 10.0 + number, ("g",))
+        await store.delete("3")
+        clock.advance(20)
+        await store.sweep()
+        await store.put("other", b"y", 60.0)
+        await store.close()
+        with sqlite3.connect(tmp_path / "store.db") as file:
+            kept, counted = "SELECT sum(size) FROM blobs", "SELECT bytes FROM total"
+            assert file.execute(kept).fetchone() == file.execute(counted).fetchone()
+        file.close()
+        store = SqliteStore(tmp_path / "store.db", clock)
+        await store.drop("g")
+        assert await store.get("other") == b"y"
+        await store.close()
+
+    asyncio.run(run())

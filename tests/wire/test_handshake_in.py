@@ -88,7 +88,11 @@ def test_failures_show_where_they_come_from() -> None:
     theirs = Failure(-1, "m", "upstream", "upstream-error", data="x", remedy="ours")
     assert failure_data(theirs) == "x"
     about = Failure(-1, "m", "upstream", "server-unavailable", data={"server": "s"})
-    assert failure_data(about) == {"reason": "server-unavailable", "server": "s"}
+    assert failure_data(about) == {
+        "code": "LG-601",
+        "reason": "server-unavailable",
+        "server": "s",
+    }
 
 
 def test_capability_keys_do_not_depend_on_spelling() -> None:

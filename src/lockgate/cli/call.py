@@ -102,7 +102,7 @@ def _unknown_tool(tool: str, names: list[str], servers: list[ServerStatus]) -> N
     away = session.absent(servers)
     if away:
         for server in away:
-            say_error(session.why_absent(server), server.remedy)
+            say_error(session.why_absent(server), server.remedy, server.code)
         raise ServerUnavailable(
             f"No tool is called {tool!r}; it may be one of a server that is not ready."
         )

@@ -20,6 +20,7 @@ from lockgate.cli.options import config_argument
 from lockgate.cli.terminal import console, show_findings, visible
 from lockgate.config import show as effective
 from lockgate.config.clients import Places, sources
+from lockgate.config.finding import Finding
 from lockgate.config.gather import Gathered, Line, gather, write, written
 from lockgate.config.load import examine
 from lockgate.config.schema import schema as written_schema
@@ -43,7 +44,7 @@ def check(config: Path, as_json: bool) -> int:
     review_launches(loaded)
     findings = loaded.findings.ordered()
     if as_json:
-        click.echo(json.dumps(msgspec.to_builtins(findings), indent=2, ensure_ascii=False))
+        click.echo(json.dumps([_written(one) for one in findings], indent=2, ensure_ascii=False))
         return exits.USAGE if loaded.config is None else exits.OK
     show_findings(findings, to_stderr=False)
     if loaded.config is None:
@@ -104,6 +105,10 @@ def import_(output: Path, force: bool, dry_run: bool, project: Path, as_json: bo
     return exits.OK
 
 
+def _written(finding: Finding) -> dict[str, Any]:
+    return {"code": finding.code, **msgspec.to_builtins(finding)}
+
+
 def _plain(gathered: Gathered) -> dict[str, Any]:
 
     return {"servers": list(gathered.servers), "found": msgspec.to_builtins(gathered.lines)}
@@ -141,10 +146,13 @@ def _write(output: Path, gathered: Gathered, force: bool) -> None:
         raise LockgateError(
             f"{output} exists and was left as it is.",
             "Give another name, or --force to replace it.",
+            reason="output-exists",
         ) from error
     except OSError as error:
         raise LockgateError(
-            f"{output} cannot be written: {error.strerror}.", "Check the folder."
+            f"{output} cannot be written: {error.strerror}.",
+            "Check the folder.",
+            reason="output-unwritable",
         ) from error
     number = len(gathered.servers)
     click.echo(

@@ -14,10 +14,12 @@ from types import FrameType
 class Early:
     """Whether a stop signal has come.
 
-    came  set by the first one; whoever acts upon it clears it.
+    came     set by the first one; whoever acts upon it clears it.
+    hung_up  set by a SIGHUP that is no stop signal.
     """
 
     came = False
+    hung_up = False
 
     def watch(self) -> None:
         """Remember SIGINT, and interrupt what runs."""
@@ -26,6 +28,10 @@ class Early:
     def note(self, _number: int, _frame: FrameType | None) -> None:
         """Remember a signal, and interrupt nothing: somebody is about to look."""
         self.came = True
+
+    def note_hangup(self, _number: int, _frame: FrameType | None) -> None:
+        """Remember a SIGHUP that asks to read the configuration again."""
+        self.hung_up = True
 
     def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
         self.came = True

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from lockgate.core.codes import ENTRIES
+
 OK: Final = 0
 FAILED: Final = 1
 USAGE: Final = 2
@@ -16,11 +18,11 @@ INTERRUPTED: Final = 130
 
 EXITS: Final[dict[int, str]] = {
     OK: "done; for `up`: stopped in an orderly way, by SIGTERM or Ctrl-C",
-    FAILED: "failed while running; the message says why",
-    USAGE: "wrong usage or configuration; nothing was served or called",
-    UNAVAILABLE: "a server that was needed could not be started or reached",
-    TOOL_ERROR: "the tool ran and reported an error",
-    INTERRUPTED: "interrupted; for `up`: a second signal ended it at once",
+    FAILED: ENTRIES["exit-1"].meaning,
+    USAGE: ENTRIES["exit-2"].meaning,
+    UNAVAILABLE: ENTRIES["exit-3"].meaning,
+    TOOL_ERROR: ENTRIES["exit-4"].meaning,
+    INTERRUPTED: ENTRIES["exit-130"].meaning,
 }
 
 

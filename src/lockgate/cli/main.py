@@ -19,6 +19,7 @@ import click
 from lockgate import __version__
 from lockgate.cli import exits
 from lockgate.cli.early import EARLY
+from lockgate.core.codes import CODES
 from lockgate.core.names import nearest
 from lockgate.errors import (
     CallFailed,
@@ -36,6 +37,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "tools": ("lockgate.cli.tools", "List the tools that CONFIG offers."),
     "call": ("lockgate.cli.call", "Call a tool and show its result."),
     "config": ("lockgate.cli.config", "Check, show or import configurations."),
+    "explain": ("lockgate.cli.explain", "Say what an error code means and what to do."),
     "completion": ("lockgate.cli.completion", "Print the completion script of a shell."),
 }
 
@@ -142,7 +144,7 @@ def _explain(error: LockgateError) -> int:
     if isinstance(error, ConfigError) and error.findings:
         show_findings(error.findings, to_stderr=True)
         return exits.USAGE
-    say_error(error.message, error.remedy)
+    say_error(error.message, error.remedy, error.code)
     if isinstance(error, (ConfigError, UnsafeBind, UnfitCall)):
         return exits.USAGE
     if isinstance(error, ServerUnavailable):
@@ -166,11 +168,15 @@ def _apologise(error: Exception) -> int:
     """Something nobody foresaw: our mistake. The traceback only for those who ask for detail."""
     if os.environ.get(VARIABLE, "").lower() == "debug":
         raise error
-    click.echo(f"error: Lockgate itself failed: {type(error).__name__}: {error}", err=True)
+    click.echo(
+        f"error: Lockgate itself failed: {type(error).__name__}: {error}  [{CODES[FAULT]}]",
+        err=True,
+    )
     click.echo(f"  → Please report it, with what {VARIABLE}=debug shows.", err=True)
     return exits.FAILED
 
 
+FAULT: Final = "lockgate-failed"
 _UNWRITABLE: Final = frozenset({errno.ENOSPC, errno.EIO, errno.EPIPE})
 _UNREACHED: Final = frozenset(
     {"server-unavailable", "upstream-timeout", "upstream-lost", "upstream-busy"}

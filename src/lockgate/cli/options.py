@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import click
 
 from lockgate.config.finding import Finding
-from lockgate.config.load import examine
+from lockgate.config.load import Loaded, examine
 from lockgate.config.model import Config
 from lockgate.errors import ConfigError
 from lockgate.observe import log
@@ -49,8 +49,8 @@ def _at_once(_ctx: click.Context, _option: click.Parameter, value: str | None) -
     return value
 
 
-def load_config(path: Path) -> tuple[Config, list[Finding]]:
-    """The configuration in a file, and the warnings about it.
+def examined(path: Path) -> tuple[Loaded, Config]:
+    """What became of a file, and the configuration in it.
 
     Raises:
         ConfigError: the file has errors.
@@ -58,7 +58,22 @@ def load_config(path: Path) -> tuple[Config, list[Finding]]:
     loaded = examine(path, os.environ)
     if loaded.config is None:
         raise ConfigError(loaded.findings.ordered())
-    return loaded.config, [one for one in loaded.findings.ordered() if one.severity == "warning"]
+    return loaded, loaded.config
+
+
+def load_config(path: Path) -> tuple[Config, list[Finding]]:
+    """The configuration in a file, and the warnings about it.
+
+    Raises:
+        ConfigError: the file has errors.
+    """
+    loaded, config = examined(path)
+    return config, warnings_of(loaded)
+
+
+def warnings_of(loaded: Loaded) -> list[Finding]:
+    """What looks wrong in a file that works."""
+    return [one for one in loaded.findings.ordered() if one.severity == "warning"]
 
 
 def start_log(

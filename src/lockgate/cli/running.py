@@ -1,7 +1,7 @@
 """One event loop for a command, uvloop where there is one, and signals as people expect them.
 
 Must not know: which command runs. The first SIGINT, SIGTERM or SIGHUP asks for an orderly end; the
-second ends at once.
+second ends at once. A command that outlives terminals may take SIGHUP to mean something else.
 """
 
 from __future__ import annotations
@@ -26,8 +26,15 @@ SIGNALS: Final = tuple(
 )
 
 
-def run(work: Coroutine[Any, Any, Answer]) -> Answer:
+def in_terminal() -> bool:
+    """Whether a SIGHUP may mean that the terminal this runs in is gone."""
+    return any(os.isatty(number) for number in (0, 2))
+
+
+def run(work: Coroutine[Any, Any, Answer], *, outlives_terminal: bool = False) -> Answer:
     """Run a coroutine to its end on the fastest loop there is.
+
+    outlives_terminal  a SIGHUP before `StopSignals.listen` is kept for it, and ends nothing.
 
     Raises:
         KeyboardInterrupt: a stop signal cancelled it.
@@ -35,6 +42,8 @@ def run(work: Coroutine[Any, Any, Answer]) -> Answer:
     try:
         for number in SIGNALS:
             signal.signal(number, EARLY.note)
+        if outlives_terminal and hasattr(signal, "SIGHUP"):
+            signal.signal(signal.SIGHUP, EARLY.note_hangup)
         if EARLY.came:
             raise KeyboardInterrupt
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
@@ -61,6 +70,7 @@ def settle_down() -> None:
     and again costs calls up to a tenth of their time; what calls leave behind is freed by reference
     counts, and the rarer full collections still find cycles.
     """
+    gc.unfreeze()
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 50, 100)
@@ -91,15 +101,27 @@ class StopSignals:
         self._abort = abort
         self._loop = asyncio.get_running_loop()
 
-    def listen(self) -> None:
-        """Take over the signals of the process."""
+    def listen(self, hangup: Callable[[], bool] | None = None) -> None:
+        """Take over the signals of the process.
+
+        `hangup` is asked on SIGHUP whether it has dealt with it; otherwise it is a stop signal.
+        """
         for number in SIGNALS:
             try:
                 self._loop.add_signal_handler(number, self._arrived)
             except (NotImplementedError, RuntimeError):  # Windows
                 signal.signal(number, self._arrived_in_frame)
+        if hangup is not None and hasattr(signal, "SIGHUP"):
+            self._loop.add_signal_handler(signal.SIGHUP, self._hung_up, hangup)
+            if EARLY.hung_up:
+                EARLY.hung_up = False
+                self._hung_up(hangup)
         if EARLY.came:
             EARLY.came = False
+            self._arrived()
+
+    def _hung_up(self, hangup: Callable[[], bool]) -> None:
+        if not hangup():
             self._arrived()
 
     def _arrived_in_frame(self, _number: int, _frame: FrameType | None) -> None:

@@ -100,7 +100,7 @@ def require_any(servers: list[ServerStatus]) -> None:
     away = absent(servers)
     if servers and len(away) == len(servers):
         for server in away:
-            say_error(why_absent(server), server.remedy)
+            say_error(why_absent(server), server.remedy, server.code)
         raise ServerUnavailable("No server is ready.")
 
 

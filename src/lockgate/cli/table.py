@@ -13,7 +13,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from lockgate.cli.terminal import console, hang, show_remedy, visible
+from lockgate.cli.terminal import coded, console, hang, show_remedy, visible
 from lockgate.gateway.status import ServerStatus
 
 _STYLES: Final = {"ready": "green", "idle": "cyan", "connecting": "yellow", "backoff": "red"}
@@ -75,7 +75,12 @@ def show_server(server: ServerStatus) -> None:
 def _show_error(server: ServerStatus) -> None:
     out = console(stderr=True)
     why = visible(server.error or "").removesuffix(".")
-    hang(out, Text.assemble((visible(server.name), "bold"), f": {why}; {_when(server)}"))
+    hang(
+        out,
+        Text.assemble(
+            (visible(server.name), "bold"), f": {why}; {_when(server)}", coded(server.code)
+        ),
+    )
     show_remedy(out, server.remedy)
 
 

@@ -59,14 +59,20 @@ def say(text: str, style: str = "") -> None:
     console(stderr=True).print(Text(visible(text), style))
 
 
-def say_error(message: str, remedy: str | None) -> None:
+def say_error(message: str, remedy: str | None, code: str | None = None) -> None:
     """What went wrong and what to do about it, to stderr."""
     if form() == "json":
-        _log.error(message, extra={"remedy": remedy} if remedy else None)
+        facts = {"code": code, "remedy": remedy}
+        _log.error(message, extra={key: value for key, value in facts.items() if value})
         return
     out = console(stderr=True)
-    hang(out, Text.assemble(("error: ", "bold red"), visible(message)))
+    hang(out, Text.assemble(("error: ", "bold red"), visible(message), coded(code)))
     show_remedy(out, remedy)
+
+
+def coded(code: str | None) -> tuple[str, str]:
+    """What stands behind an error: its code, for `lockgate explain`."""
+    return (f"  [{code}]" if code else "", "dim")
 
 
 def show_remedy(out: Console, remedy: str | None) -> None:
@@ -96,7 +102,9 @@ def show_findings(findings: Sequence[Finding], *, to_stderr: bool) -> None:
         word = _WORDS.get(finding.severity, finding.severity)
         hang(out, Text.assemble((f"{word}: ", style), visible(finding.summary)))
         # Never broken: terminals and editors make a link of it.
-        out.print(Text(f"  at {finding.place}  [{finding.id}]", "dim"), soft_wrap=True)
+        out.print(
+            Text(f"  at {finding.place}  [{finding.code} {finding.id}]", "dim"), soft_wrap=True
+        )
         show_remedy(out, finding.remedy)
     if findings:
         out.print(Text(counted(findings), "bold"))
@@ -105,7 +113,12 @@ def show_findings(findings: Sequence[Finding], *, to_stderr: bool) -> None:
 def log_findings(findings: Sequence[Finding]) -> None:
     """Each finding as a record of the log."""
     for finding in findings:
-        facts = {"finding": finding.id, "place": finding.place, "remedy": finding.remedy}
+        facts = {
+            "code": finding.code,
+            "finding": finding.id,
+            "place": finding.place,
+            "remedy": finding.remedy,
+        }
         _log.log(_LEVELS[finding.severity], finding.summary, extra=facts)
 
 

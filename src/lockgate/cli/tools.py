@@ -50,7 +50,7 @@ def _report_absent(servers: list[ServerStatus]) -> int:
 
     away = session.absent(servers)
     for server in away:
-        say_error(session.why_absent(server), server.remedy)
+        say_error(session.why_absent(server), server.remedy, server.code)
     return exits.UNAVAILABLE if away else exits.OK
 
 

@@ -9,6 +9,7 @@ import asyncio
 import errno
 import logging
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,16 +17,19 @@ import click
 from pydantic import ValidationError
 
 from lockgate.cli import exits, running, session
-from lockgate.cli.options import config_argument, load_config, log_options, start_log
+from lockgate.cli.options import config_argument, examined, log_options, start_log, warnings_of
 from lockgate.cli.pipes import Pipes, claim
+from lockgate.cli.reloading import Overrides, Reloading
 from lockgate.cli.running import StopSignals
 from lockgate.cli.voices import Logged, Spoken, Voice
 from lockgate.config.check import loopback
 from lockgate.config.model import Config
+from lockgate.config.watch import Watch, sources
 from lockgate.errors import LockgateError, UnsafeBind
 from lockgate.gateway.app import Gateway
 from lockgate.upstreams.descriptors import raise_limit
 
+MakeReloading = Callable[[Gateway], Reloading]
 _PATIENCE: Final = 10.0
 """Seconds the table waits for slow servers; they get their line when they are there."""
 _log: Final = logging.getLogger("lockgate.gateway")
@@ -56,12 +60,17 @@ def command(
     Over Streamable HTTP at http://127.0.0.1:4040/mcp unless told otherwise, or over stdio for a
     client that starts Lockgate itself. Ctrl-C or SIGTERM ends it in an orderly way; the second one
     ends it at once.
+
+    A changed CONFIG is taken over while calls go on (see `lockgate.reload` in it). SIGHUP has it
+    read at once; in a terminal and with --stdio it ends the program, as closing a terminal should.
     """
-    loaded, warnings = load_config(config)
+    watch = Watch(config)
+    loaded, written = examined(config)
+    watch.follow(sources(config, loaded.tree))
     changes: dict[str, Any] = {"host": host, "port": port}
     changes = {key: value for key, value in changes.items() if value is not None}
     try:
-        settings = loaded.with_settings(**changes) if changes else loaded
+        settings = written.with_settings(**changes) if changes else written
     except ValidationError as error:
         problem = error.errors()[0]
         raise click.UsageError(f"--{problem['loc'][0]}: {problem['msg']}.") from error
@@ -70,11 +79,18 @@ def command(
     told_elsewhere = {"wide-bind"}
     if all(one.start == "eager" for one in settings.enabled.values()):
         told_elsewhere.add("command-missing")  # by the table, with the next attempt
-    voice.findings([one for one in warnings if one.id not in told_elsewhere])
+    warnings = [one for one in warnings_of(loaded) if one.id not in told_elsewhere]
+    voice.findings(warnings)
     if not stdio:
         check_bind(settings.lockgate.host, voice, insecure=insecure_bind)
 
-    return running.run((_serve_stdio if stdio else _serve_http)(settings, voice))
+    def reloading(gateway: Gateway) -> Reloading:
+        overrides = Overrides(changes, log_level, chosen)
+        return Reloading(gateway, settings, config, overrides, watch, voice)
+
+    serve = _serve_stdio if stdio else _serve_http
+    outlives = not stdio and settings.lockgate.reload != "off" and not running.in_terminal()
+    return running.run(serve(settings, voice, reloading), outlives_terminal=outlives)
 
 
 def check_bind(host: str, voice: Voice, *, insecure: bool) -> None:
@@ -98,26 +114,33 @@ def check_bind(host: str, voice: Voice, *, insecure: bool) -> None:
     )
 
 
-async def _serve_http(config: Config, voice: Voice) -> int:
+async def _serve_http(config: Config, voice: Voice, reloads: MakeReloading) -> int:
     _allow_files(config)
     gateway = Gateway(config)
+    reloading = reloads(gateway)
     stopping = StopSignals(gateway.abort)
-    stopping.listen()
+    # Where there is no terminal that could hang up, SIGHUP means what it means to services.
+    stopping.listen(None if running.in_terminal() else reloading.ask)
     settings = config.lockgate
     try:
         await gateway.serve_http(settings.host, settings.port)
     except OSError as error:
         what, remedy = _refusal(error)
         where = f"{settings.host}, port {settings.port}"
-        raise LockgateError(f"Cannot listen on {where}: {what}.", remedy) from error
+        message = f"Cannot listen on {where}: {what}."
+        raise LockgateError(message, remedy, reason="cannot-listen") from error
     try:
         await gateway.start()
         voice.listening(gateway.url or "")
         late = await _introduce(gateway, stopping, voice)
         running.settle_down()
-        following = asyncio.create_task(_follow(gateway, late, voice))
+        going_on = [
+            asyncio.create_task(_follow(gateway, late, voice)),
+            asyncio.create_task(reloading.run()),
+        ]
         await stopping.asked.wait()
-        following.cancel()
+        for task in going_on:
+            task.cancel()
     finally:
         await _end(gateway, config, voice)
     return exits.OK
@@ -199,7 +222,7 @@ async def _end(gateway: Gateway, config: Config, voice: Voice) -> None:
     voice.stopped()
 
 
-async def _serve_stdio(config: Config, voice: Voice) -> int:
+async def _serve_stdio(config: Config, voice: Voice, reloads: MakeReloading) -> int:
     descriptors = claim()
     gateway = Gateway(config)
     stopping = StopSignals(gateway.abort)
@@ -211,8 +234,10 @@ async def _serve_stdio(config: Config, voice: Voice) -> int:
         voice.listening("stdio")
         serving = asyncio.create_task(gateway.serve_stdio(pipes.reader, pipes.writer))
         introducing = asyncio.create_task(_introduce_all(gateway, stopping, voice))
+        reloading = asyncio.create_task(reloads(gateway).run())
         await asyncio.wait({serving, asked}, return_when=asyncio.FIRST_COMPLETED)
         introducing.cancel()
+        reloading.cancel()
         if serving.done():
             serving.result()
     finally:

@@ -12,12 +12,35 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Final, Protocol
 
+from msgspec.structs import asdict
+
 from lockgate.cli.table import show_server, show_servers, summary
 from lockgate.cli.terminal import Waiting, log_findings, say, show_findings, waiting
 from lockgate.config.finding import Finding
 from lockgate.gateway.status import ServerStatus
+from lockgate.gateway.worlds import Reloaded
 
 _log: Final = logging.getLogger("lockgate.up")
+
+
+def became(done: Reloaded) -> str:
+    """What a reload did, in a few words."""
+    words = ("added", "changed", "removed")
+    said = [f"{word} {', '.join(getattr(done, word))}" for word in words if getattr(done, word)]
+    if not said:
+        return "every server stays as it is"
+    return "; ".join([*said, f"{len(done.kept)} unchanged"])
+
+
+def stays(done: Reloaded) -> str:
+    """Which changes a reload could not take over."""
+    keys = ", ".join(done.held)
+    return f"{keys}: this takes effect at the next start; until then it stays as it was."
+
+
+def errors_of(findings: Sequence[Finding]) -> int:
+    """How many of these are errors."""
+    return sum(one.severity == "error" for one in findings)
 
 
 class Voice(Protocol):
@@ -45,6 +68,14 @@ class Voice(Protocol):
 
     def server(self, server: ServerStatus) -> None:
         """A server that was late is ready or has failed."""
+        ...
+
+    def reloaded(self, done: Reloaded) -> None:
+        """A changed configuration is in use."""
+        ...
+
+    def refused(self, findings: Sequence[Finding]) -> None:
+        """A changed configuration has errors; the one in use goes on."""
         ...
 
     def stopping(self, grace: float) -> None:
@@ -85,6 +116,17 @@ class Spoken:
     def server(self, server: ServerStatus) -> None:
         """See `Voice.server`."""
         show_server(server)
+
+    def reloaded(self, done: Reloaded) -> None:
+        """See `Voice.reloaded`."""
+        say(f"Configuration reloaded: {became(done)}.")
+        if done.held:
+            self.warn(stays(done))
+
+    def refused(self, findings: Sequence[Finding]) -> None:
+        """See `Voice.refused`."""
+        self.findings(findings)
+        say("The changed configuration was refused; the one in use goes on.", "bold red")
 
     def stopping(self, grace: float) -> None:
         """See `Voice.stopping`."""
@@ -131,12 +173,25 @@ class Logged:
             "era": ",".join(server.eras),
             "tools": server.tools,
             "seconds": None if server.seconds is None else round(server.seconds, 3),
+            "code": server.code,
             "error": server.error,
             "remedy": server.remedy,
             "retry_in": server.retry_in,
         }
         known = {key: value for key, value in facts.items() if value not in (None, "")}
         _log.log(level, "server", extra=known)
+
+    def reloaded(self, done: Reloaded) -> None:
+        """See `Voice.reloaded`."""
+        facts = {name: list(servers) for name, servers in asdict(done).items() if servers}
+        _log.info("reloaded", extra=facts)
+        if done.held:
+            self.warn(stays(done))
+
+    def refused(self, findings: Sequence[Finding]) -> None:
+        """See `Voice.refused`."""
+        self.findings(findings)
+        _log.error("reload refused", extra={"errors": errors_of(findings)})
 
     def stopping(self, grace: float) -> None:
         """See `Voice.stopping`."""

@@ -5,42 +5,20 @@ Must not know: how anything is found, or how findings are shown.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal
 
 import msgspec
 
+from lockgate.core.codes import CODES, FINDINGS
+
 Severity = Literal["error", "warning", "info"]
 
-KINDS: Final[dict[str, tuple[Severity, str]]] = {
-    "file-unreadable": ("error", "The file is missing, is no text, or may not be read."),
-    "syntax": ("error", "The file is no JSON or YAML; the position is where reading stopped."),
-    "duplicate-key": ("error", "A key stands twice in one object, so one of them is ignored."),
-    "no-servers": ("error", "The file has neither `mcpServers` nor `servers`."),
-    "empty": ("warning", "No server is enabled; the endpoint will offer nothing."),
-    "unknown-key": ("error", "No client and no setting is known by this key; often a typing slip."),
-    "invalid-value": ("error", "A value has the wrong type or is out of bounds."),
-    "server-shape": ("error", "A server needs either `command` or `url`, and keys that fit it."),
-    "server-name": ("error", "A server's name is empty, too long, or spells like another's."),
-    "variable-missing": ("error", "A `${VAR}` has no value in the environment and no default."),
-    "input-variable": ("error", "`${input:…}` asks a person in VS Code; nobody is asked here."),
-    "variable-unknown": ("warning", "A `${…}` of a form that is not expanded; it is left as is."),
-    "path-missing": ("error", "A directory or file the configuration names does not exist."),
-    "command-missing": ("warning", "The program to start is not found, or may not be executed."),
-    "shell": ("warning", "The program is a shell, which runs whatever its arguments expand to."),
-    "inline-code": ("warning", "An interpreter gets its program as text among its arguments."),
-    "unpinned-package": ("info", "The newest version of a package is downloaded and run."),
-    "unsafe-env": ("error", "A variable would change what code the child runs."),
-    "cleartext": ("warning", "Headers travel unencrypted to another machine."),
-    "readable-secret": (
-        "warning",
-        "The file holds a secret and others on this machine can read it.",
-    ),
-    "wide-bind": ("warning", "`host` is not loopback; `up` refuses it without authentication."),
-    "client-key": ("info", "A key of an MCP client that means nothing to a gateway; ignored."),
-    "milliseconds": ("info", "A `timeout` of 1000 or more is taken as milliseconds."),
+KINDS: Final[Mapping[str, tuple[Severity, str]]] = {
+    one.reason: (one.severity, one.meaning) for one in FINDINGS if one.severity is not None
 }
-"""Every kind of finding: its severity, and what it means. The documentation prints this table."""
+"""Every kind of finding: its severity, and what it means. See `lockgate.core.codes`."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +41,11 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         return f"{self.place}: {self.summary}"
+
+    @property
+    def code(self) -> str:
+        """The stable code of its kind."""
+        return CODES[self.id]
 
     @property
     def place(self) -> str:

@@ -211,6 +211,11 @@ def _complete(config: Config, tree: Node, expander: Expander, findings: Findings
 
 def _anchored(config: Config, folder: Path) -> Config:
     """A store in a file of a relative path lies beside the configuration."""
+    disk = config.lockgate.cache.disk
+    if disk is not None:
+        cache = config.lockgate.cache.model_copy(update={"disk": folder / disk.expanduser()})
+        settings = config.lockgate.model_copy(update={"cache": cache})
+        config = config.model_copy(update={"lockgate": settings})
     store = config.lockgate.store
     if store is None or not store.get_secret_value().startswith(SQLITE):
         return config

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PrivateAttr, SecretStr
 
+from lockgate.config.caching import ServerCache
 from lockgate.config.limits import GatewayLimits, Section, ServerLimits
 from lockgate.config.quantities import Seconds, seconds_of, time
 from lockgate.config.rates import RateSettings
@@ -26,6 +27,7 @@ __all__ = [
     "LogSettings",
     "RateSettings",
     "RetrySettings",
+    "ServerCache",
     "ServerConfig",
     "ServerLimits",
     "SessionSettings",
@@ -164,6 +166,9 @@ class ServerConfig(Section):
     )
     breaker: BreakerSettings = Field(
         default=BreakerSettings(), description="When this server is not asked for a while."
+    )
+    cache: ServerCache = Field(
+        default=ServerCache(), description="Which of its answers are kept and given again."
     )
     tools: dict[str, ToolSettings] = Field(
         default={},

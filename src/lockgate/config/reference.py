@@ -13,6 +13,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from lockgate.config.caching import CacheSettings, ServerCache, ToolCache
 from lockgate.config.finding import KINDS
 from lockgate.config.keys import ALIASES, CLIENT_SERVER_KEYS, CLIENT_TOP_KEYS
 from lockgate.config.limits import GatewayLimits, ServerLimits
@@ -95,9 +96,12 @@ def page() -> str:
         *_section("Servers: `retry`", RetrySettings, _RETRY, ("retry",)),
         *_section("Servers: `breaker`", BreakerSettings, _BREAKER, ("breaker",)),
         *_section("Servers: `tools`", ToolSettings, _TOOLS, ("tools",)),
+        *_section("Servers: `tools.PATTERN.cache`", ToolCache, None, ("tools", "cache")),
+        *_section("Servers: `cache`", ServerCache, None, ("cache",)),
         *_section("Rates: `rate`", RateSettings, _RATES, ("rate",)),
         *_section("Gateway: `lockgate`", GatewaySettings, None, ("lockgate",)),
         *_section("Gateway: `lockgate.limits`", GatewayLimits, None, ("lockgate", "limits")),
+        *_section("Gateway: `lockgate.cache`", CacheSettings, None, ("lockgate", "cache")),
         *_section("Gateway: `lockgate.log`", LogSettings, None, ("lockgate", "log")),
         *_section("Gateway: `lockgate.session`", SessionSettings, None, ("lockgate", "session")),
         _foreign(),

@@ -9,12 +9,12 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
+from lockgate.config.caching import ToolCache
 from lockgate.config.limits import Section
 from lockgate.config.quantities import Seconds, count, seconds_of, time
 from lockgate.config.rates import RateSettings
 
 Share = Annotated[float, Field(strict=False)]
-REPEATABLE = "annotated", "always", "never"
 
 
 class RetrySettings(Section):
@@ -86,6 +86,9 @@ class ToolSettings(Section):
 
     rate: RateSettings = Field(
         default=RateSettings(), description="How often they may be called, beside other rates."
+    )
+    cache: ToolCache | None = Field(
+        default=None, description="Whether their results are kept, in place of the server's say."
     )
     timeout: Annotated[float | None, BeforeValidator(seconds_of)] = time(
         None, 0.1, 86400, "The longest a call of one may take. None: the server's `timeout`."

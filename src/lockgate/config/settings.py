@@ -13,6 +13,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 
+from lockgate.config.caching import CacheSettings
 from lockgate.config.limits import GatewayLimits, Section
 from lockgate.config.quantities import Seconds, count, time
 from lockgate.config.rates import RateSettings
@@ -158,6 +159,19 @@ class GatewaySettings(Section):
     shutdown_grace: Seconds = time(
         10, 0, 3600, "How long running calls may still take after SIGTERM before they are ended."
     )
+    reload: Literal["watch", "signal", "off"] = Field(
+        default="watch",
+        description=(
+            "When a changed configuration is taken over without a restart: `watch` when the file, "
+            "or an envFile it names, changes, and on SIGHUP; `signal` on SIGHUP only; `off` never."
+        ),
+    )
+    reload_grace: Seconds = time(
+        300,
+        0,
+        86400,
+        "How long running calls of a server that was changed or removed may still take.",
+    )
     unsolicited: Literal["ask", "refuse"] = Field(
         default="ask",
         description=(
@@ -176,6 +190,9 @@ class GatewaySettings(Section):
             "`valkeys://`), or `sqlite:PATH` for processes of one machine. Rates are then counted "
             "in it."
         ),
+    )
+    cache: CacheSettings = Field(
+        default=CacheSettings(), description="Answers that are given again while they are fresh."
     )
     log: LogSettings = Field(default=LogSettings(), description="What is logged, to stderr.")
     session: SessionSettings = Field(

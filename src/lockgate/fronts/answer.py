@@ -12,6 +12,7 @@ from typing import Final, Protocol
 
 import msgspec
 
+from lockgate.core.codes import ENTRIES
 from lockgate.fronts.http import Headers, HttpRequest, Passage, Tunnel
 from lockgate.fronts.state import ServerState
 
@@ -86,28 +87,38 @@ def refusal(status: int, message: str, date: bytes) -> bytes:
     return (
         b"%bcontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%b"
         % (
-            head(status, (), date),
+            head(status, _RETRY if status == _FULL else (), date),
             len(body),
             body,
         )
     )
 
 
+_FULL: Final = 503
+_SOON: Final = 1
+"""Seconds after which a connection may be free again."""
+_RETRY: Final[Headers] = ((b"retry-after", b"%d" % _SOON),)
 _LIMITS: Final = {
-    408: ("request-too-slow", "header_timeout and body_timeout"),
-    413: ("body-too-large", "body_bytes"),
-    414: ("target-too-long", "target_bytes"),
-    431: ("headers-too-large", "header_bytes and header_count"),
-    503: ("too-many-connections", "connections"),
+    408: "request-too-slow",
+    413: "body-too-large",
+    414: "target-too-long",
+    431: "headers-too-large",
+    503: "too-many-connections",
 }
 
 
 def refusal_body(status: int, message: str) -> bytes:
-    """What is wrong with a request as a whole, and which setting bounds it, if one does."""
-    error = {"reason": "bad-request", "message": message}
-    if status in _LIMITS:
-        reason, setting = _LIMITS[status]
-        error |= {"reason": reason, "remedy": f"The bound is lockgate.limits: {setting}."}
+    """What is wrong with a request as a whole, and what to do about it."""
+    reason = _LIMITS.get(status, "bad-request")
+    entry = ENTRIES[reason]
+    error: dict[str, object] = {
+        "code": entry.code,
+        "reason": reason,
+        "message": message,
+        "remedy": entry.remedy,
+    }
+    if status == _FULL:
+        error["retry_after"] = _SOON
     return msgspec.json.encode({"error": error})
 
 

@@ -19,7 +19,7 @@ import msgspec
 from lockgate.core.message import Failure
 from lockgate.core.raw import Raw
 from lockgate.fronts import batch
-from lockgate.fronts.dialogue import Dialogue
+from lockgate.fronts.dialogue import Dialogue, id_in_use
 from lockgate.fronts.modern import Modern
 from lockgate.fronts.sessions import Session
 from lockgate.fronts.settings import ExchangeSettings
@@ -29,6 +29,7 @@ from lockgate.wire.envelope import failure_error, unreadable
 from lockgate.wire.jsonrpc import (
     INTERNAL_ERROR,
     INVALID_REQUEST,
+    OVERLOADED,
     Malformed,
     Message,
     Notice,
@@ -138,13 +139,17 @@ class Conversation:
             self._other(message)
             return
         if self._settling and isinstance(message, Request):
-            self._line.write(failure_error(message.id, draining()))
+            self._line.write(failure_error(message.id, draining(self._settings.retry_after)))
             return
         # Who is not reading our answers is not read from either.
         await self._line.flush()
         if len(self._tasks) >= self._most:
             # Not read on instead: what ends the running ones comes by the same way.
-            self._line.write(failure_error(getattr(message, "id", None), _too_many(self._most)))
+            self._line.write(
+                failure_error(
+                    getattr(message, "id", None), _too_many(self._most, self._settings.retry_after)
+                )
+            )
             return
         work = self._answer(message) if isinstance(message, Request) else self._batch(message)
         task = asyncio.create_task(work)
@@ -205,8 +210,7 @@ class Conversation:
 
     async def _stateless(self, core: Modern, request: Request, running: Running) -> bytes:
         if request.id in self._modern:
-            taken = Failure(INVALID_REQUEST, "This id is in use.", "client", "id-in-use")
-            return failure_error(request.id, taken)
+            return failure_error(request.id, id_in_use())
         self._modern[request.id] = running
         try:
             lifted = core.lift(request.params)
@@ -338,23 +342,25 @@ def malformed(error: Malformed) -> bytes:
     return failure_error(error.id, failure)
 
 
-def draining() -> Failure:
+def draining(retry_after: int) -> Failure:
     """What a request gets that came too late."""
     return Failure(
         INTERNAL_ERROR,
         "The gateway is shutting down.",
         "gateway",
         "draining",
+        data={"retry_after": retry_after},
         remedy="Try again; another instance may answer.",
     )
 
 
-def _too_many(limit: int) -> Failure:
+def _too_many(limit: int, retry_after: int) -> Failure:
     return Failure(
-        INTERNAL_ERROR,
+        OVERLOADED,
         f"Too many requests at once: {limit} are running, the most allowed.",
         "gateway",
         "too-many-calls",
+        data={"retry_after": retry_after},
         remedy="Wait for running requests to end.",
     )
 

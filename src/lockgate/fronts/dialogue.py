@@ -76,7 +76,7 @@ class Dialogue:
         """The response to one request. Raises CancelledError when it was called off."""
         request_id, method = request.id, request.method
         if request_id in session.running:
-            return failure_error(request_id, _id_in_use())
+            return failure_error(request_id, id_in_use())
         session.running[request_id] = running
         try:
             reply = await self._act(session, request) if method in _ACTED_OUT else None
@@ -233,7 +233,7 @@ class Dialogue:
             if isinstance(answer, bytes):
                 return Result(Raw(answer))
             data = None if answer.data is msgspec.UNSET else answer.data
-            return Failure(answer.code, answer.message, "client", "client-error", data=data)
+            return Failure(answer.code, answer.message, "client", "input-refused", data=data)
 
         return ask
 
@@ -296,7 +296,8 @@ def _way_to(session: Session) -> Send | None:
     return None
 
 
-def _id_in_use() -> Failure:
+def id_in_use() -> Failure:
+    """A request whose id another running request has."""
     return Failure(
         INVALID_REQUEST,
         "A request with this id is running already.",
@@ -311,6 +312,6 @@ def _unknown(method: str) -> Failure:
         METHOD_NOT_FOUND,
         f"Method not found: {method}",
         "client",
-        "unknown-method",
+        "other-revision",
         remedy="This method belongs to revision 2026-07-28; send it with that revision's metadata.",
     )

@@ -55,6 +55,7 @@ class Exchange:
     def __init__(self, engine: Engine, settings: ExchangeSettings | None = None) -> None:
         settings = settings or ExchangeSettings()
         self._depth = settings.depth
+        self._retry_after = settings.retry_after
         self._retry: Headers = (*JSON, (b"retry-after", b"%d" % settings.retry_after))
         self.pulse = Pulse(settings.clock, settings.stream_after, settings.keep_alive)
         self._dialogue = Dialogue(engine, settings)
@@ -69,7 +70,7 @@ class Exchange:
     def __call__(self, request: HttpRequest, responder: Responder) -> Awaitable[None]:
         """Answer one request: done when the result has been awaited."""
         if self._draining:
-            responder.send(503, self._retry, failure_error(None, draining()))
+            responder.send(503, self._retry, failure_error(None, draining(self._retry_after)))
         elif request.method == "POST":
             return self._post(request, responder)
         elif request.method == "GET":

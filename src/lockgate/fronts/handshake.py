@@ -16,6 +16,7 @@ import msgspec
 from lockgate.core.message import Failure
 from lockgate.fronts import batch
 from lockgate.fronts.accept import prefers_events
+from lockgate.fronts.conversation import malformed
 from lockgate.fronts.dialogue import Dialogue
 from lockgate.fronts.http import HttpRequest, Responder, nothing_more
 from lockgate.fronts.replay import Replay, ResumableStream
@@ -34,7 +35,6 @@ from lockgate.wire.jsonrpc import (
     RequestId,
     Response,
     decode_batch,
-    encode_error,
     encode_result,
 )
 from lockgate.wire.revisions import HANDSHAKE_VERSIONS
@@ -88,7 +88,7 @@ class HandshakeFront:
         try:
             messages = decode_batch(request.body, batch.MOST)
         except Malformed as error:
-            responder.send(400, JSON, encode_error(None, error.code, error.message))
+            responder.send(400, JSON, malformed(error))
             return True
         if all(isinstance(one, Notice | Response) for one in messages):
             for one in messages:

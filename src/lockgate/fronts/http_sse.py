@@ -16,14 +16,14 @@ from urllib.parse import parse_qs
 
 from lockgate.core.message import Failure
 from lockgate.fronts.accept import accepts_events, is_json
-from lockgate.fronts.conversation import Conversation, malformed
+from lockgate.fronts.conversation import Conversation, draining, malformed
 from lockgate.fronts.dialogue import Dialogue
 from lockgate.fronts.http import Headers, HttpRequest, Responder
 from lockgate.fronts.settings import ExchangeSettings
 from lockgate.fronts.streams import JSON, Pulse, Stream
 from lockgate.wire import sse
 from lockgate.wire.envelope import failure_error
-from lockgate.wire.jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, Malformed
+from lockgate.wire.jsonrpc import INVALID_REQUEST, OVERLOADED, Malformed
 from lockgate.wire.seal import BadSeal
 
 PURPOSE: Final = "http-sse"
@@ -55,7 +55,9 @@ class HttpSseFront:
         elif accept is not None and not accepts_events(accept):
             _refuse(responder, 406, "accept", "GET needs Accept: text/event-stream.")
         elif self._draining or len(self._clients) >= self._settings.sse_streams:
-            responder.send(503, self._retry, failure_error(None, _busy()))
+            refusal = draining if self._draining else _busy
+            body = failure_error(None, refusal(self._settings.retry_after))
+            responder.send(503, self._retry, body)
         else:
             self._open(request, responder)
 
@@ -203,11 +205,12 @@ def _refuse(
     responder.send(status, (*JSON, *headers), failure_error(None, failure))
 
 
-def _busy() -> Failure:
+def _busy(retry_after: int) -> Failure:
     return Failure(
-        INTERNAL_ERROR,
+        OVERLOADED,
         "The gateway takes no more clients of this transport now.",
         "gateway",
         "too-many-streams",
+        data={"retry_after": retry_after},
         remedy="Try again later, or use Streamable HTTP.",
     )

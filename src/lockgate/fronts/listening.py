@@ -132,7 +132,7 @@ class Listening:
             return Failure(
                 INTERNAL_ERROR,
                 "Listening was not acknowledged in time.",
-                "gateway",
+                "upstream",
                 "listen-slow",
                 remedy="Try again; see the state of the servers.",
             )
@@ -199,7 +199,9 @@ class Listening:
 
 
 def _ended() -> Failure:
-    return Failure(INTERNAL_ERROR, "Listening ended.", "gateway", "listen-ended")
+    return Failure(
+        INTERNAL_ERROR, "Listening ended.", "gateway", "listen-ended", remedy="Subscribe again."
+    )
 
 
 def _filter(uris: list[str]) -> Raw:

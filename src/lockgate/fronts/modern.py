@@ -20,8 +20,8 @@ from lockgate.wire import headers as routing
 from lockgate.wire import modern_dress, modern_in
 from lockgate.wire.envelope import failure_error, unreadable
 from lockgate.wire.jsonrpc import (
-    INTERNAL_ERROR,
     INVALID_REQUEST,
+    OVERLOADED,
     Message,
     Notice,
     Request,
@@ -39,6 +39,7 @@ class Modern:
         self._engine = engine
         self._info = settings.server_info
         self._most_listens = settings.listens
+        self._retry_after = settings.retry_after
         # The canonical form of a request's params; raises `Refusal`.
         self.lift = modern_in.Lifter().lift
         self._notices = modern_dress.ListenNotices()
@@ -97,7 +98,7 @@ class Modern:
     ) -> tuple[int, bytes]:
         """As `run`, for a request that listens until it is called off."""
         if len(self._listens) >= self._most_listens:
-            return 503, failure_error(message.id, _too_many(self._most_listens))
+            return 503, failure_error(message.id, _too_many(self._most_listens, self._retry_after))
         listen_id, notices = message.id, self._notices
 
         def emit(notification: Notification) -> None:
@@ -167,7 +168,9 @@ class ModernFront:
                 raise
             stream.close()
             return
-        stream.answer(body, status, pause_headers(status, reply, self._retry))
+        stream.answer(
+            body, status, () if status == 200 else pause_headers(status, reply, self._retry)
+        )
 
     def _admit(self, request: HttpRequest, message: Request) -> Lifted:
         """The rungs of the ladder in order: metadata, version, method and names, known at all."""
@@ -209,11 +212,12 @@ def _answer_other(request: HttpRequest, responder: Responder, message: Notice | 
     responder.send(202, ())
 
 
-def _too_many(limit: int) -> Failure:
+def _too_many(limit: int, retry_after: int) -> Failure:
     return Failure(
-        INTERNAL_ERROR,
+        OVERLOADED,
         f"Too many listen streams: {limit} are open, the most allowed.",
         "gateway",
         "too-many-streams",
+        data={"retry_after": retry_after},
         remedy="Close streams that are not needed, or listen for more on one of them.",
     )

@@ -13,6 +13,7 @@ from typing import Any, Final, cast
 
 from lockgate.core.message import Failure, Reply
 from lockgate.fronts.http import Headers
+from lockgate.wire.envelope import retry_after
 
 TEMPORARY: Final = frozenset({429, 503})
 
@@ -24,12 +25,12 @@ def pause_headers(status: int, reply: Reply | None, otherwise: int) -> Headers:
     """
     if status not in TEMPORARY:
         return ()
+    wait = retry_after(reply) if isinstance(reply, Failure) else None
+    seconds = otherwise if wait is None else max(1, ceil(wait))
     said: object = reply.data if isinstance(reply, Failure) else None
     data: Mapping[str, Any] = {}
     if isinstance(said, Mapping):
         data = cast("Mapping[str, Any]", said)
-    wait = data.get("retry_after")
-    seconds = max(1, ceil(wait)) if isinstance(wait, int | float) else otherwise
     retry = (b"retry-after", b"%d" % seconds)
     quota, window, scope = data.get("quota"), data.get("window"), data.get("scope")
     if not (isinstance(quota, int) and isinstance(window, int) and isinstance(scope, str)):

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from lockgate.core.codes import CODES
 from lockgate.core.raw import encode
 from lockgate.fronts.http import (
     Handler,
@@ -70,6 +71,10 @@ class Routes:
         settings = settings or RouteSettings()
         self._handlers = dict(handlers)
         self._endpoint = settings.endpoint
+        self.judge_by(settings)
+
+    def judge_by(self, settings: RouteSettings) -> None:
+        """Let in who may ask by these settings from now on; the endpoint stays where it is."""
         names = (*settings.hosts, *(LOOPBACK if settings.loopback else ()))
         served = frozenset(name.lower() for name in names)
         self._cors = frozenset(origin.lower().encode() for origin in settings.cors)
@@ -229,5 +234,6 @@ class _Shared:
 
 
 def _refuse(responder: Responder, status: int, reason: str, message: str, remedy: str) -> None:
-    body = encode({"error": {"reason": reason, "message": message, "remedy": remedy}})
+    said = {"code": CODES[reason], "reason": reason, "message": message, "remedy": remedy}
+    body = encode({"error": said})
     responder.send(status, (_JSON,), body)

@@ -52,7 +52,7 @@ class SessionStreams:
             refuse(
                 responder,
                 409,
-                "too-many-streams",
+                "session-streams-full",
                 "This session has enough GET streams open.",
                 "Close one of them first.",
             )

@@ -23,6 +23,10 @@ EVENTS: Final[Headers] = (
     (b"x-accel-buffering", b"no"),
 )
 BEAT: Final = 1.0
+COMMENTS: Final = 256
+"""Comments in one beat, so that calls do not wait for thousands of them."""
+COMMENTS_PART: Final = 8
+"""Of very many streams, this part may get one: all have theirs within as many beats."""
 
 
 class Running:
@@ -107,8 +111,11 @@ class Pulse:
     def beat(self) -> bool:
         """One beat; whether there is a reason for another."""
         now = self.clock.monotonic()
+        # Thousands of streams that are told something in one moment would all fall silent in the
+        # same one. Who gets no comment now gets it in the next beat, and is apart from then on.
+        most = max(COMMENTS, len(self._open) // COMMENTS_PART)
         for stream in tuple(self._open):
-            stream.beat(now)
+            most -= stream.beat(now, comment=most > 0)
         wanted = [sweep(now) for sweep in self._also]
         return bool(self._open) or any(wanted)
 
@@ -220,18 +227,21 @@ class Stream(Running):
         self._over = True
         self._pulse.discard(self)
 
-    def beat(self, now: float) -> None:
-        """A look at the time."""
+    def beat(self, now: float, *, comment: bool) -> bool:
+        """A look at the time. With `comment`, one may be said; returns whether it was."""
         quiet = now - self.touched
         if self.gone:
             if self._patience is not None and quiet >= self._patience:
                 self.cancel()
         elif self.streaming:
-            if quiet >= self._pulse.keep_alive:
+            if comment and quiet >= self._pulse.keep_alive:
                 self._comment(now)
+                return True
         elif quiet >= self._pulse.stream_after:
             self.open()
             self._comment(now)
+            return True
+        return False
 
     def _comment(self, now: float) -> None:
         self._responder.write(sse.COMMENT)

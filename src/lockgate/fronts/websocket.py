@@ -24,7 +24,7 @@ from lockgate.fronts.modern import Modern
 from lockgate.fronts.settings import ExchangeSettings
 from lockgate.fronts.streams import JSON, Pulse
 from lockgate.wire.envelope import failure_error
-from lockgate.wire.jsonrpc import INTERNAL_ERROR, INVALID_REQUEST
+from lockgate.wire.jsonrpc import INVALID_REQUEST, OVERLOADED
 
 GOING_AWAY: Final = 1001
 UNSUPPORTED_DATA: Final = 1003
@@ -63,7 +63,8 @@ class WebSocketFront:
     async def __call__(self, request: HttpRequest, responder: Responder) -> None:
         """Answer one request that `is_upgrade`; returns when its socket is closed."""
         if len(self._sockets) >= self._settings.websockets:
-            responder.send(503, self._retry, failure_error(None, _too_many()))
+            full = _too_many(self._settings.retry_after)
+            responder.send(503, self._retry, failure_error(None, full))
             return
         try:
             framing = frames.accept(request, self._settings.message_bytes)
@@ -270,17 +271,20 @@ _HTTP: Final = "Use Streamable HTTP: POST to this same path."
 
 
 def _refuse(responder: Responder, refused: Refusal) -> None:
-    reason = "websocket-unavailable" if refused.status == 501 else "websocket-handshake"
-    origin = "gateway" if refused.status == 501 else "client"
-    failure = Failure(INVALID_REQUEST, refused.message, origin, reason, remedy=refused.remedy)
+    said, remedy = refused.message, refused.remedy
+    if refused.status == 501:
+        failure = Failure(INVALID_REQUEST, said, "gateway", "websocket-unavailable", remedy=remedy)
+    else:
+        failure = Failure(INVALID_REQUEST, said, "client", "websocket-handshake", remedy=remedy)
     responder.send(refused.status, (*JSON, *refused.headers), failure_error(None, failure))
 
 
-def _too_many() -> Failure:
+def _too_many(retry_after: int) -> Failure:
     return Failure(
-        INTERNAL_ERROR,
+        OVERLOADED,
         "Too many WebSockets are open.",
         "gateway",
         "too-many-streams",
+        data={"retry_after": retry_after},
         remedy="Try again later, or use Streamable HTTP.",
     )

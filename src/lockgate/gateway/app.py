@@ -12,34 +12,29 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from lockgate.config.model import Config
+from lockgate.core.cached import Counts
 from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.message import Call, Failure, Notification, drop
 from lockgate.core.raw import Raw
-from lockgate.errors import CallFailed
+from lockgate.errors import CallFailed, LockgateError
 from lockgate.fronts.exchange import Exchange
 from lockgate.fronts.http import Handler
 from lockgate.fronts.routes import Routes
 from lockgate.fronts.server import HttpServer
 from lockgate.fronts.stdio import Reader, StdioFront, Writer
 from lockgate.gateway.build import (
-    engine_settings,
     exchange_settings,
     http_limits,
     key_ring,
-    pool_limits,
     route_settings,
-    shared_store,
-    upstream_spec,
 )
 from lockgate.gateway.engine import Engine
 from lockgate.gateway.facts import OWN_CLIENT
 from lockgate.gateway.health import health, ready
-from lockgate.gateway.status import ServerStatus
-from lockgate.observe.decisions import record_decision
+from lockgate.gateway.status import ReloadStatus, ServerStatus
+from lockgate.gateway.worlds import Reloaded, Worlds
 from lockgate.observe.log import Blackener
-from lockgate.upstreams.pool import HttpPool
 from lockgate.upstreams.processes import abort_all
-from lockgate.upstreams.spec import UpstreamSpec
 from lockgate.upstreams.upstream import Upstream
 
 _log: Final = logging.getLogger("lockgate.gateway")
@@ -58,35 +53,36 @@ class Gateway:
         Raises:
             ConfigError: a part of the configuration that only shows now, such as a key file.
         """
-        self._config = config
         self._clock = clock
-        self._black = Blackener(config.secrets)
         self._phase = "starting"
+        self._had_their_chance = False
         # One ring seals everything clients keep for us, so a replica with the same keys opens it.
         self._keys = key_ring(config)
-        # One pool for all HTTP servers: connections are kept per origin, and TLS is set up once.
-        self._pool = HttpPool(origins=pool_limits(config))
-        # What replicas share; it comes and goes without anybody waiting for it.
-        self._store = shared_store(config, clock)
-        # One upstream per enabled server, in the order of the file: it is the order of every list.
-        self._upstreams = [
-            self._upstream(upstream_spec(name, server)) for name, server in config.enabled.items()
-        ]
-        self._engine = Engine(
-            self._upstreams, engine_settings(config), clock, self._black, self._store
-        )
-        self._settings = exchange_settings(config, self._keys, self._engine, clock)
-        self._exchange = Exchange(self._engine, self._settings)
+        # The servers and the engine around them; a reload puts others in their place.
+        self._worlds = Worlds(config, self._keys, clock)
+        self._black, self._secrets = Blackener(config.secrets), config.secrets
+        # Fronts outlive every reload, so what they see of the engine does too.
+        facade = self._worlds.facade
+        self._settings = exchange_settings(config, self._keys, facade, clock)
+        self._exchange = Exchange(facade, self._settings)
         # Host and Origin are judged before any path is, health included.
         self._routes = Routes(self._handlers(), route_settings(config))
         self._server = HttpServer(self._routes, http_limits(config))
         self._stdio: StdioFront | None = None
+        self._reload: ReloadStatus | None = None
         self.url: str | None = None
 
-    def _upstream(self, spec: UpstreamSpec) -> Upstream:
-        return Upstream(
-            spec, pool=self._pool, keys=self._keys, observe=record_decision, clock=self._clock
-        )
+    @property
+    def _config(self) -> Config:
+        return self._worlds.current.config
+
+    @property
+    def _engine(self) -> Engine:
+        return self._worlds.current.engine
+
+    @property
+    def _upstreams(self) -> list[Upstream]:
+        return [one.upstream for one in self._worlds.current.standing.values()]
 
     def _handlers(self) -> Mapping[str, Handler]:
         older = self._exchange.http_sse
@@ -96,7 +92,7 @@ class Gateway:
             self._settings.messages_path: older.messages,
             self._config.lockgate.path: self._exchange,
             "/health": health(),
-            "/ready": ready(lambda: (self.phase, self.servers())),
+            "/ready": ready(lambda: (self.phase, self.servers(), self._reload)),
         }
 
     @property
@@ -104,10 +100,13 @@ class Gateway:
         """`starting`, `serving`, `draining`, or `down` when no server can serve."""
         if self._phase != "serving":
             return self._phase
-        if not self._engine.had_their_chance:
+        # A server that a reload brings is waited for by the reload.
+        self._had_their_chance = self._had_their_chance or self._engine.had_their_chance
+        if not self._had_their_chance:
             return "starting"
         usable = {"ready", "idle", "connecting"}
-        if self._upstreams and not any(one.state.phase in usable for one in self._upstreams):
+        servers = self._upstreams
+        if servers and not any(one.state.phase in usable for one in servers):
             return "down"
         return "serving"
 
@@ -140,6 +139,11 @@ class Gateway:
             for one in states
         ]
 
+    def cache_counts(self) -> dict[str, Counts]:
+        """Hits, misses and the like since the start, for each server that has a cache."""
+        caches = self._worlds.current.caches
+        return caches.counts() if caches else {}
+
     async def serve_http(self, host: str, port: int) -> list[tuple[str, int]]:
         """Listen; returns the bound addresses.
 
@@ -154,7 +158,7 @@ class Gateway:
 
     async def serve_stdio(self, reader: Reader, writer: Writer) -> None:
         """Serve one client on a pair of streams until it closes its end."""
-        self._stdio = StdioFront(self._engine, self._settings)
+        self._stdio = StdioFront(self._worlds.facade, self._settings)
         await self._stdio.serve(reader, writer)
 
     async def request(
@@ -176,7 +180,7 @@ class Gateway:
             wants_progress=on_notification is not None,
             emit=on_notification or drop,
         )
-        reply = await self._engine.handle(call)
+        reply = await self._worlds.facade.handle(call)
         if isinstance(reply, Failure):
             raise CallFailed(reply)
         return dict(reply.raw)
@@ -190,20 +194,40 @@ class Gateway:
         if self._phase == "stopped":
             return
         self._phase = "draining"
-        self._engine.close_streams()
+        self._worlds.close_streams()
         await self._exchange.drain()
         await self._server.drain(grace)
         if self._stdio is not None:
             await self._stdio.drain(grace)
-        await self._engine.stop(min(grace, self._stop_grace()))
-        await self._pool.close()
-        if self._store is not None:
-            await self._store.close()
+        await self._worlds.stop(grace)
         self._phase = "stopped"
 
-    def _stop_grace(self) -> float:
-        graces = [server.stop_grace for server in self._config.enabled.values()]
-        return max(graces, default=0.0)
+    async def reload(self, config: Config) -> Reloaded:
+        """Go over to another configuration while calls go on; returns when new calls go there.
+
+        Servers whose settings are the same keep their processes, connections and sessions. What
+        only holds for a new process is left as it is and named in the answer.
+
+        Raises:
+            LockgateError: it cannot be used, or the gateway stops; everything is as it was.
+        """
+        try:
+            done = await self._worlds.reload(config, self._swapped)
+        except LockgateError:
+            self.refuse_reload()
+            raise
+        self._reload = ReloadStatus(status="applied", at=self._clock.wall())
+        return done
+
+    def _swapped(self, config: Config) -> None:
+        # Servers that are on their way out may still say what was secret until now.
+        self._black = Blackener(config.secrets | self._secrets)
+        self._secrets = config.secrets
+        self._routes.judge_by(route_settings(config))
+
+    def refuse_reload(self, errors: int = 1) -> None:
+        """A changed configuration was not taken over; `/ready` tells it until one is."""
+        self._reload = ReloadStatus(status="refused", at=self._clock.wall(), errors=errors)
 
     def abort(self) -> None:
         """End every child process at once; for a second signal, right before exiting."""

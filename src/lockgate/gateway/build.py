@@ -6,7 +6,8 @@ line, and nowhere else.
 
 from __future__ import annotations
 
-from lockgate.config.model import Config, RateSettings, ServerConfig
+from lockgate.config.model import Config, RateSettings, ServerConfig, ToolSettings
+from lockgate.core.cached import ToolRule
 from lockgate.core.clock import Clock
 from lockgate.core.rate import parse
 from lockgate.core.rules import Rule, Rules
@@ -15,13 +16,17 @@ from lockgate.errors import LockgateError
 from lockgate.fronts.http import HttpLimits
 from lockgate.fronts.routes import RouteSettings
 from lockgate.fronts.settings import ExchangeSettings
+from lockgate.gateway.caching import Caches, Caching, ServerCaching
 from lockgate.gateway.catalog import CatalogSettings
-from lockgate.gateway.engine import Engine, EngineSettings
+from lockgate.gateway.engine import EngineSettings
+from lockgate.gateway.facade import Facade
 from lockgate.gateway.resistance import ResistSettings
 from lockgate.policies.breaker import BreakerSettings
 from lockgate.policies.bulkhead import BulkheadSettings
 from lockgate.policies.retry import RetrySettings
+from lockgate.stores.memory import MemoryStore
 from lockgate.stores.opening import open_store
+from lockgate.stores.sqlite import SqliteStore
 from lockgate.upstreams.pool import PoolLimits
 from lockgate.upstreams.spec import (
     HttpSpec,
@@ -174,6 +179,47 @@ def shared_store(config: Config, clock: Clock) -> Store | None:
         raise LockgateError(str(error), error.remedy) from error
 
 
+def disk_store(config: Config, clock: Clock) -> Store | None:
+    """The cache's own file, if it is configured; not opened yet."""
+    settings = config.lockgate.cache
+    if settings.disk is None or not settings.enabled:
+        return None
+    return SqliteStore(
+        settings.disk, clock, max_bytes=settings.disk_bytes, max_entry=settings.entry_bytes
+    )
+
+
+def caches(config: Config, clock: Clock, shared: Store | None, disk: Store | None) -> Caches | None:
+    """The servers' caches over memory, what replicas share, and a file; None when there are none.
+
+    The stores are the caller's to close.
+    """
+    settings = config.lockgate.cache
+    near = None
+    if settings.memory_bytes:
+        near = MemoryStore(clock, max_bytes=settings.memory_bytes, max_entry=settings.entry_bytes)
+    far = [("shared", shared)] if shared is not None and settings.shared else []
+    far += [("disk", disk)] if disk is not None else []
+    servers = {
+        name: ServerCaching(
+            tools=tuple((pattern, _tool_rule(one)) for pattern, one in server.tools.items()),
+            read_only_tools=server.cache.read_only_tools,
+        )
+        for name, server in config.enabled.items()
+        if server.cache.enabled
+    }
+    if not settings.enabled or not servers or not (near or far):
+        return None
+    caching = Caching(servers=servers, longest=settings.longest, stale=settings.stale)
+    return Caches(caching, near, far, clock)
+
+
+def _tool_rule(tool: ToolSettings) -> ToolRule | None:
+    if tool.cache is None:
+        return None
+    return ToolRule(tool.cache.ttl, "public" if tool.cache.public else "private")
+
+
 def pool_limits(config: Config) -> dict[Origin, PoolLimits]:
     """What the HTTP pool is told of each origin; servers of one origin share what they have."""
     found: dict[Origin, PoolLimits] = {}
@@ -235,6 +281,7 @@ def key_ring(config: Config) -> KeyRing:
         raise LockgateError(
             f"The session keys cannot be used: {error}",
             "Correct lockgate.session.keys_file; `openssl rand -base64 32` makes a key.",
+            reason="session-keys",
         ) from error
     return KeyRing(keys) if keys else KeyRing.generate()
 
@@ -245,7 +292,7 @@ def messages_path(sse_path: str) -> str:
 
 
 def exchange_settings(
-    config: Config, keys: KeyRing, engine: Engine, clock: Clock
+    config: Config, keys: KeyRing, engine: Facade, clock: Clock
 ) -> ExchangeSettings:
     """What the client-facing half is told."""
     settings = config.lockgate

@@ -17,7 +17,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from copy import copy
+from itertools import product
 from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
@@ -26,7 +28,9 @@ from lockgate.core.clock import Clock
 from lockgate.core.message import Call, ClientFacts, Era, Failure, Reply
 from lockgate.core.names import Naming
 from lockgate.core.raw import Raw
+from lockgate.gateway.absent import broken, problem, slow, too_long
 from lockgate.gateway.face import Face, extras_of, merge
+from lockgate.gateway.facts import OWN_CLIENT
 from lockgate.gateway.listing import (
     LISTS,
     BadList,
@@ -37,8 +41,6 @@ from lockgate.gateway.listing import (
     safe_to_repeat,
 )
 
-UPSTREAM_INVALID: Final = -32603
-METHOD_NOT_FOUND: Final = -32601
 MOST_VIEWS: Final = 1024
 _MOST: Final = (10_000, 200)
 ATTEMPTS: Final = 3
@@ -151,6 +153,39 @@ class Catalog:
         self._at_hand: dict[tuple[str, int], _AtHand] = {}
         self.edition = 0
 
+    def inherit(self, before: Catalog, servers: Collection[str]) -> None:
+        """Take over what `before` knows of these servers, where nothing is known here yet.
+
+        A list that may have another length by now is asked for anew.
+        """
+        kept = {name for name in servers if self._settings.most.get(name) == before._most_of(name)}
+        for key, one in before._kept.items():
+            if key[1] in kept and key not in self._kept:
+                self._kept[key] = copy(one)
+        self._keep_within_bounds()
+        for session in before._own_lists:
+            self._own_lists.setdefault(session)
+        self.edition += 1
+
+    def _most_of(self, server: str) -> tuple[int, int] | None:
+        return self._settings.most.get(server)
+
+    def seen(self) -> dict[tuple[str, Era], str | None]:
+        """The digest of each list as the gateway's own clients saw it last, by (method, era)."""
+        found: dict[tuple[str, Era], str | None] = {}
+        for method, (era, client) in product(LISTS, OWN_CLIENT.items()):
+            face = self.peek(method, self.view(Call(method=method, client=client)))
+            found[method, era] = None if face is None else face.digest
+        return found
+
+    def prepared(self) -> dict[tuple[str, Era], str | None]:
+        """As `seen`, once what is known has been made into lists that calls are routed by."""
+        for method, client in product(LISTS, OWN_CLIENT.values()):
+            view = self.view(Call(method=method, client=client))
+            if any((method, name, view) in self._kept for name in self._sources):
+                self._assemble(LISTS[method], view)
+        return self.seen()
+
     def wait_for_start(self, seconds: float) -> None:
         """Until this many seconds from now, lists wait for servers that are still starting."""
         self._grace_until = self._clock.monotonic() + seconds
@@ -189,6 +224,13 @@ class Catalog:
         kept = [it.section for key, it in self._kept.items() if key[:2] == ("tools/list", server)]
         found = [safe_to_repeat(one.raw) for part in kept for one in part.items if one.key == tool]
         return bool(found) and all(found)
+
+    def definition(self, server: str, method: str, key: str) -> Raw | None:
+        """What a server lists under a name of its own, as last seen by anybody."""
+        for kept_key, kept in reversed(self._kept.items()):
+            if kept_key[:2] == (method, server) and kept.section.problem is None:
+                return next((item.raw for item in kept.section.items if item.key == key), None)
+        return None
 
     def neutral(self, method: str, call: Call) -> Face | None:
         """The list as a client without capabilities sees it, if the caller's own is not at hand.
@@ -246,7 +288,11 @@ class Catalog:
             self._stop_waiting_for(asked[task] for task in late)
         for key in keys.values():
             self._refresh_in_background(key, call)
-        kept = [self._kept[key] for key in keys.values() if key in self._kept]
+        return self._assemble(entry, view)
+
+    def _assemble(self, entry: ListMethod, view: View) -> Face:
+        keys = [(entry.method, name, view) for name in self._sources]
+        kept = [self._kept[key] for key in keys if key in self._kept]
         face = self._merged(entry, view, [one.section for one in kept])
         settled = len(kept) == len(self._sources) and not any(one.stale for one in kept)
         expires = min((one.expires for one in kept), default=0.0) if settled else 0.0
@@ -267,7 +313,12 @@ class Catalog:
         """What is still being fetched counts as absent, so that it delays nobody else."""
         expires = self._clock.monotonic() + self._settings.retry
         for key in keys:
-            self._kept[key] = _Kept(_slow(key[1], key[0]), expires, hard=False)
+            self._kept[key] = _Kept(slow(key[1], key[0]), expires, hard=False)
+        self._keep_within_bounds()
+
+    def _keep_within_bounds(self) -> None:
+        while len(self._kept) > MOST_VIEWS * len(LISTS):
+            self._kept.popitem(last=False)
 
     def _remember(self, method: str, view: View, face: Face, expires: float) -> None:
         self.edition += 1
@@ -305,13 +356,12 @@ class Catalog:
             return
         method, server, view = key
         error = task.exception()
-        section = task.result() if error is None else _broken(server, method, type(error).__name__)
+        section = task.result() if error is None else broken(server, method, type(error).__name__)
         before = self._kept.pop(key, None)
         self._kept[key] = self._aged(section)
         self._kept[key].stale = key in self._overtaken
         self._overtaken.discard(key)
-        while len(self._kept) > MOST_VIEWS * len(LISTS):
-            self._kept.popitem(last=False)
+        self._keep_within_bounds()
         if before is None or before.section.items != section.items:
             # Whatever was made without it is no longer what callers see.
             self._faces.pop((method, view), None)
@@ -365,22 +415,22 @@ class Catalog:
                 )
             )
             if isinstance(reply, Failure):
-                return _problem(server, reply), number
+                return problem(server, reply), number
             size += len(reply.raw.encode())
             if size > self._settings.most_bytes:
                 what = f"{self._settings.most_bytes} bytes"
-                return _too_long(server, method, what, None), number
+                return too_long(server, method, what, None), number
             try:
                 page, cursor = read_page(entry, reply.raw)
             except BadList as error:
-                return _broken(server, method, str(error)), number
+                return broken(server, method, str(error)), number
             items += page
             extras |= extras_of(entry, reply.raw)
             ttls.append(_ttl(reply.raw.get("ttlMs")))
             scopes.add(reply.raw.get("cacheScope"))
             if len(items) > most_items:
                 what = f"{most_items} entries"
-                return _too_long(server, method, what, "list_items"), number
+                return too_long(server, method, what, "list_items"), number
             if cursor is None:
                 scope = "public" if scopes == {"public"} else "private"
                 section = Section(
@@ -392,7 +442,7 @@ class Catalog:
                 )
                 return section, number
             params = {"cursor": cursor}
-        return _too_long(server, method, f"{most_pages} pages", "list_pages"), most_pages
+        return too_long(server, method, f"{most_pages} pages", "list_pages"), most_pages
 
     def changed(self, server: str, subject: str, session: str | None = None) -> None:
         """A server's lists of `subject` (tools, prompts, resources; state: all) have changed.
@@ -443,54 +493,3 @@ class Catalog:
 
 def _ttl(value: object) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
-
-
-def _problem(server: str, failure: Failure) -> Section:
-    if failure.origin == "upstream" and failure.code == METHOD_NOT_FOUND:
-        return Section(server=server)
-    return Section(server=server, problem=failure)
-
-
-def _slow(server: str, method: str) -> Section:
-    return Section(
-        server=server,
-        problem=Failure(
-            code=UPSTREAM_INVALID,
-            message=f"{server} has not answered {method} yet.",
-            origin="upstream",
-            reason="server-slow",
-            data={"server": server},
-            remedy="It is still being asked; what it lists appears when it answers.",
-        ),
-    )
-
-
-def _too_long(server: str, method: str, limit: str, setting: str | None) -> Section:
-    """A list over its bound is refused whole: half of one would look like all of it."""
-    raised = f"Raise limits.{setting} of this server in the configuration if so many are meant."
-    return Section(
-        server=server,
-        problem=Failure(
-            code=UPSTREAM_INVALID,
-            message=f"{server} answered {method} with more than {limit}.",
-            origin="upstream",
-            reason="list-too-long",
-            data={"server": server},
-            remedy=raised if setting else "Have the server list less.",
-        ),
-    )
-
-
-def _broken(server: str, method: str, what: str) -> Section:
-    return Section(
-        server=server,
-        problem=Failure(
-            code=UPSTREAM_INVALID,
-            message=f"{server} answered {method} with something that is no such list.",
-            origin="upstream",
-            reason="invalid-list",
-            data={"server": server},
-            remedy=f"Report it to the authors of {server}: {what}.",
-            detail=what,
-        ),
-    )

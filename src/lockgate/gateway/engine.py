@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
@@ -15,10 +15,12 @@ import msgspec
 
 from lockgate.core.chain import compose
 from lockgate.core.clock import SYSTEM, Clock
+from lockgate.core.codes import CODES
 from lockgate.core.message import Call, Era, Failure, Reply
 from lockgate.core.policy import AnyPolicy, CallNext, Gate, Policy
 from lockgate.core.rules import NO_RULES, Rules
 from lockgate.core.store import Store, StoreGone
+from lockgate.gateway.caching import Caches
 from lockgate.gateway.catalog import Catalog, CatalogSettings
 from lockgate.gateway.chains import OTHER, before
 from lockgate.gateway.facts import OWN_CLIENT, Facts
@@ -44,6 +46,7 @@ from lockgate.wire.headers import NO_ANNOTATIONS, Annotations, InvalidAnnotation
 
 _log: Final = logging.getLogger("lockgate.gateway")
 SWEEP: Final = 60.0
+LISTEN: Final = "subscriptions/listen"
 
 
 class Server(Protocol):
@@ -89,13 +92,15 @@ class Engine:
         clock: Clock = SYSTEM,
         mask: Mask = str,
         store: Store | None = None,
+        caches: Caches | None = None,
     ) -> None:
         """Compose everything between fronts and servers; nothing is started yet.
 
         `mask` takes configured secrets out of what clients are told of failures; `store` is what
-        replicas share, if there is one.
+        replicas share, if there is one; `caches` are the servers' caches.
         """
         self._store = store
+        self._caches = caches
         self._mask = mask
         self._servers = {server.name: server for server in servers}
         self._settings = settings
@@ -112,6 +117,8 @@ class Engine:
         self.catalog = Catalog(
             servers, settings.catalog, clock, self._list_changed, lambda: self._some_lack_modern
         )
+        if caches is not None:
+            caches.definition = self.catalog.definition
         self.subscriptions = Subscriptions(sends, task_ids, self.catalog.changed)
         self.facts = Facts(sends, clock, wait=settings.catalog.wait, retry=settings.catalog.retry)
         router = Router(
@@ -122,7 +129,11 @@ class Engine:
             self.subscriptions,
         )
         self.subscriptions.locate = router.server_of
+        self._limit = ConcurrencyLimit(
+            settings.concurrent_calls, settings.concurrent_per_caller, settings.listen_streams
+        )
         self._edge = self._edge_chains(router)
+        self.listen: CallNext = self._edge[LISTEN]
         self._annotations: dict[str, Annotations] = {}
         self._edition = -1
         self._digest: str | None = None
@@ -134,16 +145,7 @@ class Engine:
         self._took: dict[str, float] = {}
 
     def _edge_chains(self, router: Router) -> dict[str, CallNext]:
-        settings = self._settings
-        policies: list[Policy | Gate] = [
-            KnownMethods(),
-            ConcurrencyLimit(
-                settings.concurrent_calls,
-                settings.concurrent_per_caller,
-                settings.listen_streams,
-            ),
-            *self._rates(),
-        ]
+        policies: list[Policy | Gate] = [KnownMethods(), self._limit, *self._rates()]
         return {
             method: compose(
                 [policy for policy in policies if policy.concerns(method)],
@@ -162,12 +164,8 @@ class Engine:
 
     def _chain(self, server: Server) -> CallNext:
         """Everything between the router and one server."""
-        policies: list[AnyPolicy] = []
-        rules = self._settings.server_rules.get(server.name)
-        if rules:
-            local = ServerRateLimit(rules, self._clock)
-            shared = SharedServerRateLimit(local, self._store, self._clock) if self._store else None
-            policies.append(shared or local)
+        cache = self._caches.of(server.name) if self._caches else None
+        policies: list[AnyPolicy] = [*([cache] if cache else []), *self._server_rates(server.name)]
         resistance = self._resistance.get(server.name)
         if resistance is None:
             return before(policies, server.send, record_decision)
@@ -177,6 +175,22 @@ class Engine:
 
     def _repeatable(self, server: str, tool: str) -> bool:
         return self.catalog.repeatable(server, tool)
+
+    def _server_rates(self, server: str) -> list[Policy | Gate]:
+        rules = self._settings.server_rules.get(server)
+        if not rules:
+            return []
+        local = ServerRateLimit(rules, self._clock)
+        return [SharedServerRateLimit(local, self._store, self._clock) if self._store else local]
+
+    def relay_listens(self, relay: CallNext) -> None:
+        """Have `relay` serve listen calls, by way of `listen` here and in engines to come."""
+        self._edge[LISTEN] = relay
+
+    @property
+    def running(self) -> int:
+        """Calls that are not over, listen streams not counted."""
+        return self._limit.running
 
     def handle(self, call: Call) -> Awaitable[Reply]:
         """Answer one call of a client. Awaiting it never raises but for cancellation."""
@@ -212,18 +226,29 @@ class Engine:
             found = self._annotations[tool] = _annotations_of(item.get("inputSchema"))
         return found
 
-    async def start(self) -> None:
-        """Begin connecting; returns at once. See `settled`."""
+    async def start(self, before: Engine | None = None, kept: Collection[str] = ()) -> None:
+        """Begin connecting; returns at once. See `settled`.
+
+        `kept` are servers that run already, and what `before` saw of them goes on here.
+        """
+        if before is not None:
+            self._go_on(before, kept)
         self.catalog.wait_for_start(self._settings.start_wait)
         self.facts.wait_for_start(self._settings.start_wait)
         for server in self._servers.values():
             self._began[server.name] = self._clock.monotonic()
             self._watching.append(server.watch(self._server_changed))
             self._chore(self._begin(server))
-        if self._store is not None:
-            self._chore(self._sweep(self._store))
+        self._look_at_eras()
+        stores = [*([self._store] if self._store else []), *self._cache_stores()]
+        for store in {id(one): one for one in stores}.values():
+            self._chore(self._sweep(store))
+
+    def _cache_stores(self) -> Sequence[Store]:
+        return self._caches.stores if self._caches else ()
 
     async def _sweep(self, store: Store) -> None:
+        """Let go of what is over, again and again."""
         while True:
             await asyncio.sleep(SWEEP)
             try:
@@ -231,15 +256,37 @@ class Engine:
             except StoreGone as gone:
                 _log.debug("a store could not be swept: %s", gone)
 
+    def _go_on(self, before: Engine, kept: Collection[str]) -> None:
+        self.subscriptions.fresh = self._servers.keys() - set(kept)
+        self._news.inherit(before._news, kept)
+        for name in kept:
+            if name in before._took:
+                self._took[name] = before._took[name]
+            if before._settled[name].is_set():
+                self._settled[name].set()
+
+    def inherit(self, before: Engine, kept: Collection[str]) -> None:
+        """Know what `before` knows of the servers that both have."""
+        self.catalog.inherit(before.catalog, kept)
+        self.facts.inherit(before.facts, kept)
+
     async def _begin(self, server: Server) -> None:
+        if server.state.phase == "ready" and not self._settled[server.name].is_set():
+            # It became ready before anybody here could hear of it.
+            await self._survey(server)
+            return
         await server.start()
         if server.state.phase == "idle":
             # It starts when it is needed: there is nothing to wait for.
             self._settled[server.name].set()
 
-    async def settled(self, seconds: float) -> bool:
-        """Wait until every server is ready, has failed once, or starts lazily; False: not yet."""
-        waiting = [event.wait() for event in self._settled.values()]
+    async def settled(self, seconds: float, servers: Collection[str] | None = None) -> bool:
+        """Wait until these servers are ready, have failed once, or start lazily; False: not yet.
+
+        None: every server.
+        """
+        names = self._settled if servers is None else servers
+        waiting = [self._settled[name].wait() for name in names]
         try:
             async with asyncio.timeout(seconds):
                 await asyncio.gather(*waiting)
@@ -260,22 +307,35 @@ class Engine:
     def _server_changed(self, changed: Changed) -> None:
         if changed.subject != "state":
             self.catalog.changed(changed.server, changed.subject)
+            if self._caches is not None:
+                self._caches.changed(changed.server, changed.subject)
             return
         server = self._servers[changed.server]
         phase = server.state.phase
-        self._some_lack_modern = any(
-            one.state.eras and "modern" not in one.state.eras for one in self._servers.values()
-        )
+        self._look_at_eras()
         self.facts.forget(changed.server)
         self.catalog.changed(changed.server, "state")
         quiet = not self._settled[changed.server].is_set()
         self._news.changed(changed.server, server.state, quiet=quiet)
         if phase == "ready":
+            if changed.server in self._took:
+                # It was away, and what it would have told meanwhile is not known.
+                self._forget_answers(changed.server)
             began = self._began.get(changed.server, self._clock.monotonic())
             self._took.setdefault(changed.server, self._clock.monotonic() - began)
             self._chore(self._survey(server))
         elif phase != "connecting":
             self._settled[changed.server].set()
+
+    def _look_at_eras(self) -> None:
+        self._some_lack_modern = any(
+            one.state.eras and "modern" not in one.state.eras for one in self._servers.values()
+        )
+
+    def _forget_answers(self, server: str) -> None:
+        if self._caches is not None:
+            for subject in ("tools", "prompts", "resources"):
+                self._caches.changed(server, subject)
 
     async def _survey(self, server: Server) -> None:
         """Learn what a server that has just become ready offers, before anybody asks."""
@@ -302,16 +362,24 @@ class Engine:
         """End listen streams gracefully; the first step of stopping."""
         self.subscriptions.close()
 
-    async def stop(self, grace: float) -> None:
-        """End every server, with `grace` seconds for each to go by itself."""
+    def unwatch(self) -> None:
+        """Hear no more of what becomes of the servers."""
         for unwatch in self._watching:
             unwatch()
         self._watching.clear()
+
+    async def leave(self) -> None:
+        """End everything but the servers."""
+        self.unwatch()
         self.subscriptions.close()
         for task in list(self._chores):
             task.cancel()
         await asyncio.gather(*self._chores, return_exceptions=True)
         await asyncio.gather(self.catalog.close(), self.facts.close())
+
+    async def stop(self, grace: float) -> None:
+        """End every server, with `grace` seconds for each to go by itself."""
+        await self.leave()
         await asyncio.gather(*(server.stop(grace) for server in self._servers.values()))
 
     def status(self, name: str, transport: str) -> ServerStatus:
@@ -331,6 +399,7 @@ class Engine:
             seconds=self._took.get(name),
             retry_in=None if due is None else max(0.0, round(due - self._clock.monotonic(), 1)),
             breaker="closed" if resistance is None else resistance.phase,
+            code=CODES.get(state.reason or "") if state.phase != "ready" else None,
             error=None if state.phase == "ready" else state.last_error,
             remedy=None if state.phase == "ready" else state.remedy,
         )

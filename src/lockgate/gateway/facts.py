@@ -6,7 +6,7 @@ Must not know: how what they say is merged.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Final
 
 from lockgate import __version__
@@ -86,6 +86,12 @@ class Facts:
             return reply
         finally:
             self._asking.pop(key, None)
+
+    def inherit(self, before: Facts, servers: Collection[str]) -> None:
+        """Take over what `before` was told by these servers, where nothing is known here yet."""
+        for key, kept in before._kept.items():
+            if key[0] in servers and isinstance(kept[1], Result):
+                self._kept.setdefault(key, kept)
 
     def forget(self, server: str) -> None:
         """The server has come, gone or changed: ask again."""

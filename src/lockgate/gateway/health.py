@@ -11,12 +11,13 @@ when no server can serve.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
 
 from lockgate.fronts.http import Handler, HttpRequest, Responder
-from lockgate.gateway.status import ServerStatus
+from lockgate.gateway.status import ReloadStatus, ServerStatus
 
 _HEADERS: Final = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"))
 _ALIVE: Final = b'{"status":"ok"}'
@@ -32,17 +33,21 @@ def health() -> Handler:
     return answer
 
 
-def ready(state: Callable[[], tuple[str, list[ServerStatus]]]) -> Handler:
+State = Callable[[], tuple[str, list[ServerStatus], ReloadStatus | None]]
+
+
+def ready(state: State) -> Handler:
     """The handler of `/ready`.
 
     Args:
-        state: gives `starting`, `serving`, `draining` or `down`, and each server's status.
+        state: gives `starting`, `serving`, `draining` or `down`, each server's status, and what
+            became of the last changed configuration, if there was one.
     """
 
     async def answer(request: HttpRequest, responder: Responder) -> None:
         if not _reads(request, responder):
             return
-        phase, servers = state()
+        phase, servers, reload = state()
         body = msgspec.json.encode(
             {
                 "status": phase,
@@ -56,11 +61,18 @@ def ready(state: Callable[[], tuple[str, list[ServerStatus]]]) -> Handler:
                     }
                     for server in servers
                 },
+                **({"reload": _shown(reload)} if reload is not None else {}),
             }
         )
         responder.send(200 if phase == "serving" else 503, _HEADERS, body)
 
     return answer
+
+
+def _shown(reload: ReloadStatus) -> dict[str, object]:
+    at = datetime.fromtimestamp(reload.at, UTC).isoformat(timespec="seconds")
+    shown: dict[str, object] = {"status": reload.status, "at": at.replace("+00:00", "Z")}
+    return {**shown, "errors": reload.errors} if reload.status == "refused" else shown
 
 
 def _reads(request: HttpRequest, responder: Responder) -> bool:

@@ -9,8 +9,10 @@ fails again and again for the same reason is one line in the log, not one for ea
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from typing import Final
 
+from lockgate.core.codes import CODES
 from lockgate.upstreams.supervisor import UpstreamState
 
 _log: Final = logging.getLogger("lockgate.servers")
@@ -22,6 +24,10 @@ class News:
     def __init__(self) -> None:
         self._said: dict[str, str] = {}
 
+    def inherit(self, before: News, servers: Collection[str]) -> None:
+        """What `before` has said of these servers has been said."""
+        self._said |= {name: said for name, said in before._said.items() if name in servers}
+
     def changed(self, server: str, state: UpstreamState, *, quiet: bool = False) -> None:
         """Log what is new about `server`; with `quiet`, only remember it."""
         before = self._said.get(server)
@@ -32,5 +38,9 @@ class News:
         elif state.phase == "backoff" and state.last_error is not None:
             self._said[server] = state.last_error
             if state.last_error != before and not quiet:
+                code = CODES.get(state.reason or "")
+                extra = None if code is None else {"code": code}
                 remedy = f". {state.remedy}" if state.remedy else ""
-                _log.warning("%s is not available: %s%s", server, state.last_error, remedy)
+                _log.warning(
+                    "%s is not available: %s%s", server, state.last_error, remedy, extra=extra
+                )

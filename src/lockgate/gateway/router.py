@@ -18,10 +18,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
-from msgspec.structs import replace
 
 from lockgate.core.chain import compose
 from lockgate.core.message import Call, Failure, Kind, Reply, Result, Target
@@ -34,7 +33,7 @@ from lockgate.gateway.introduction import introduce
 from lockgate.gateway.listing import LISTS
 from lockgate.gateway.resources import candidates
 from lockgate.gateway.tasks import TaskIds
-from lockgate.wire.envelope import unreadable
+from lockgate.wire.envelope import retry_after, unreadable
 
 INVALID_PARAMS: Final = -32602
 INTERNAL_ERROR: Final = -32603
@@ -167,7 +166,7 @@ class Router:
             code=INVALID_PARAMS,
             message=f"Unknown {kind}: {name[:128]}",
             origin="client",
-            reason=f"unknown-{kind}",
+            reason="unknown-tool" if kind == "tool" else "unknown-prompt",
             data={"unavailable": down} if down else None,
             remedy=(f"Did you mean {guess}?" if guess else f"See {face.entry.method}.") + absent,
         )
@@ -179,8 +178,7 @@ class Router:
         found = await self._on(call, uri)
         if isinstance(found, Failure):
             return found
-        missing = invalid(f"Resource not found: {uri[:256]}")
-        missing = replace(missing, data={"uri": uri[:2048]})
+        missing = _no_resource(uri)
         refusals: list[Failure] = []
         for target in found:
             params = call.params if target.name == uri else call.params.replace(uri=target.name)
@@ -280,15 +278,30 @@ def invalid(message: str) -> Failure:
     )
 
 
+def _no_resource(uri: str) -> Failure:
+    return Failure(
+        code=INVALID_PARAMS,
+        message=f"Resource not found: {uri[:256]}",
+        origin="client",
+        reason="unknown-resource",
+        data={"uri": uri[:2048]},
+        remedy="See resources/list and resources/templates/list.",
+    )
+
+
 def nobody(method: str, failures: Sequence[Failure]) -> Failure:
     """No server could answer: one Failure that keeps what each of them said."""
     if len(failures) == 1:
         return failures[0]
+    data: dict[str, Any] = {"servers": [f.data for f in failures]}
+    waits = [wait for f in failures if (wait := retry_after(f)) is not None]
+    if waits:
+        data["retry_after"] = min(waits)
     return Failure(
         code=INTERNAL_ERROR,
         message=f"No server could answer {method}: " + " ".join(f.message for f in failures),
         origin="upstream",
         reason=failures[0].reason if len({f.reason for f in failures}) == 1 else "no-server",
-        data={"servers": [f.data for f in failures]},
+        data=data,
         remedy=failures[0].remedy,
     )

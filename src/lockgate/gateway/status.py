@@ -5,6 +5,8 @@ Must not know: anything but the words in it.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 
@@ -19,6 +21,7 @@ class ServerStatus(msgspec.Struct, frozen=True, kw_only=True):
     breaker    closed, open or half-open; see `lockgate.policies.breaker`.
     tools, prompts, resources  how many it lists; None when not known.
     error, remedy              why it is not ready, in one line each.
+    code                       the stable code of that error (`lockgate.core.codes`).
     """
 
     name: str
@@ -32,5 +35,18 @@ class ServerStatus(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float | None = None
     retry_in: float | None = None
     breaker: str = "closed"
+    code: str | None = None
     error: str | None = None
     remedy: str | None = None
+
+
+class ReloadStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the last changed configuration.
+
+    at      when, in seconds since the Unix epoch.
+    errors  how many errors it had, if it was refused.
+    """
+
+    status: Literal["applied", "refused"]
+    at: float
+    errors: int = 0

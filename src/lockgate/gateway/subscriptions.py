@@ -14,7 +14,7 @@ as updated once, because what happened in between is not known.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final, Literal, cast
@@ -37,6 +37,9 @@ SUBJECTS: Final = {entry.changed: entry.capability for entry in LISTS.values()}
 RETRY_FIRST: Final = 1.0
 RETRY_MOST: Final = 60.0
 MOST_NAMES: Final = 1000  # of one stream; what is over is absent from the acknowledgement
+NOBODY: Final[frozenset[str]] = frozenset()
+MOVED: Final = "moved"
+"""Among the facts of a listen call that goes on with a stream its client has already."""
 GIVE_UP: Final = frozenset({-32601, -32602})
 
 Phase = Literal["opening", "away", "live", "broken", "refused"]
@@ -83,6 +86,9 @@ class Subscriptions:
         self._closing = asyncio.Event()
         self.locate: Callable[[Call, str], Awaitable[Target | Failure]] | None = None
 
+        self.fresh: Collection[str] = NOBODY
+        """Servers that a stream which is `MOVED` here has not listened to."""
+
     def __len__(self) -> int:
         """How many streams are open."""
         return len(self._streams)
@@ -106,7 +112,8 @@ class Subscriptions:
     async def listen(self, call: Call) -> Reply:
         """Serve one `subscriptions/listen` call until the client goes or `close` is called."""
         asked = call.params.object("notifications")
-        stream = _Stream(call, {FLAGS[flag] for flag in FLAGS if asked.get(flag) is True})
+        gap = self.fresh if MOVED in call.facts else NOBODY
+        stream = _Stream(call, {FLAGS[flag] for flag in FLAGS if asked.get(flag) is True}, gap)
         for uri in _strings(asked.get("resourceSubscriptions")):
             await self._subscribe(stream, uri)
         for task in _strings(asked.get("taskIds")):
@@ -197,13 +204,13 @@ class Subscriptions:
 class _Part:
     """What one stream hears from one server."""
 
-    def __init__(self, server: str) -> None:
+    def __init__(self, server: str, phase: Phase) -> None:
         self.server = server
         self.uris: dict[str, str] = {}
         self.tasks: dict[str, str] = {}
         self.honoured: Raw = Raw()
         self.settled = asyncio.Event()
-        self.phase: Phase = "opening"
+        self.phase: Phase = phase
         self.problem: str | None = None
 
     def filter(self, stream: _Stream) -> dict[str, Any]:
@@ -237,8 +244,10 @@ class _Part:
 class _Stream:
     """One open listen call. Nothing is emitted before its acknowledgement."""
 
-    def __init__(self, call: Call, wanted: set[str]) -> None:
+    def __init__(self, call: Call, wanted: set[str], gap: Collection[str] = ()) -> None:
+        """`gap`: servers whose resources are reported once they are listened to."""
         self.call = call
+        self._gap = gap
         self.wanted = wanted
         self.parts: dict[str, _Part] = {}
         self.refusals: dict[str, str] = {}
@@ -246,7 +255,11 @@ class _Stream:
         self._early: list[Notification] = []
 
     def part(self, server: str) -> _Part:
-        return self.parts.setdefault(server, _Part(server))
+        found = self.parts.get(server)
+        if found is None:
+            found = _Part(server, "broken" if server in self._gap else "opening")
+            self.parts[server] = found
+        return found
 
     def hears(self, server: str) -> bool:
         part = self.parts.get(server)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from typing import Final
 
+from lockgate.core.codes import CODES
 from lockgate.core.message import Call, Failure
 from lockgate.core.policy import Decision
 
@@ -25,7 +26,7 @@ def record_decision(call: Call, decision: Decision) -> None:
             "call %s: %s",
             decision.verdict,
             decision.reason or "",
-            extra=_fields(call) | {"policy": decision.policy},
+            extra=_fields(call) | {"policy": decision.policy} | _coded(decision.reason),
         )
 
 
@@ -39,8 +40,15 @@ def record_failure(call: Call, failure: Failure) -> None:
             "call failed: %s%s",
             failure.message,
             f" [{failure.detail}]" if failure.detail else "",
-            extra=_fields(call) | {"reason": failure.reason, "origin": failure.origin},
+            extra=_fields(call) | _coded(failure.reason) | {"origin": failure.origin},
         )
+
+
+def _coded(reason: str | None) -> dict[str, object]:
+    if reason is None:
+        return {}
+    code = CODES.get(reason)
+    return {"reason": reason} if code is None else {"code": code, "reason": reason}
 
 
 def _fields(call: Call) -> dict[str, object]:

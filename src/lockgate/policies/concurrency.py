@@ -1,6 +1,7 @@
 """A bound on what runs at once, in total and for each principal.
 
-Refuses: a call over either bound, at once, with the reason `too-many-calls`; nothing queues here.
+Refuses: a call over either bound, at once, with the reason `too-many-calls`, a stream over its own
+with `too-many-streams`; nothing queues here.
 Costs: two integer comparisons. Does not protect from: few calls that are each expensive; that is
 the deadline's and the upstream limits' part.
 """
@@ -31,6 +32,11 @@ class ConcurrencyLimit:
         self._listening = 0
         self._by_principal: dict[str, int] = {}
 
+    @property
+    def running(self) -> int:
+        """Calls that run now, listen streams not counted."""
+        return self._running
+
     def concerns(self, method: str) -> bool:
         """Every method."""
         return True
@@ -39,7 +45,7 @@ class ConcurrencyLimit:
         """See `lockgate.core.policy.Gate`."""
         if call.method == LISTEN:
             if self._listening >= self._listens:
-                return self._refusal(f"{self._listens} streams are open already, the most allowed")
+                return self._full(f"{self._listens} streams are open already, the most allowed")
             self._listening += 1
             return None
         who = call.principal.id
@@ -64,6 +70,17 @@ class ConcurrencyLimit:
             self._by_principal[who] = left
         else:
             del self._by_principal[who]
+
+    def _full(self, what: str) -> Failure:
+        return Failure(
+            code=OVERLOADED,
+            message=f"Too many streams at once: {what}.",
+            origin="policy",
+            reason="too-many-streams",
+            policy=self.name,
+            data={"retry_after": 1},
+            remedy="Close streams that are not needed, or raise lockgate.limits.",
+        )
 
     def _refusal(self, what: str) -> Failure:
         return Failure(

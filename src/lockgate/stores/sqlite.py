@@ -43,6 +43,12 @@ CREATE TABLE IF NOT EXISTS blobs (
     key TEXT PRIMARY KEY, value BLOB NOT NULL, size INTEGER NOT NULL,
     expires REAL NOT NULL, used REAL NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS blobs_used ON blobs (used, size);
+CREATE TABLE IF NOT EXISTS total (one INTEGER PRIMARY KEY CHECK (one = 1), bytes INTEGER NOT NULL);
+INSERT OR IGNORE INTO total SELECT 1, coalesce(sum(size), 0) FROM blobs;
+CREATE TRIGGER IF NOT EXISTS blobs_added AFTER INSERT ON blobs
+    BEGIN UPDATE total SET bytes = bytes + NEW.size; END;
+CREATE TRIGGER IF NOT EXISTS blobs_gone AFTER DELETE ON blobs
+    BEGIN UPDATE total SET bytes = bytes - OLD.size; END;
 CREATE INDEX IF NOT EXISTS blobs_expires ON blobs (expires);
 CREATE TABLE IF NOT EXISTS members (
     grouped TEXT NOT NULL, key TEXT NOT NULL REFERENCES blobs (key) ON DELETE CASCADE,
@@ -220,26 +226,25 @@ class SqliteStore:
             file.executemany(
                 "INSERT OR IGNORE INTO members VALUES (?, ?)", [(one, key) for one in groups]
             )
-            self._evict(file, now)
+            self._evict(file, now, key)
 
         await self._ask(work)
 
-    def _evict(self, file: sqlite3.Connection, now: float) -> None:
-        total = _sum(file)
-        if total <= self._max_bytes:
+    def _evict(self, file: sqlite3.Connection, now: float, newest: str) -> None:
+        if _sum(file) <= self._max_bytes:
             return
         file.execute("DELETE FROM blobs WHERE expires <= ?", (now,))
-        total = _sum(file)
-        while total > self._max_bytes:
-            # A little more than needed, so that not every write has to look again.
-            rows = file.execute("SELECT key, size FROM blobs ORDER BY used LIMIT 100").fetchall()
-            gone: list[tuple[str]] = []
+        over = _sum(file) - self._max_bytes
+        # A little more than needed, so that not every write has to do it again.
+        over += self._max_bytes // SPARE if over > 0 else 0
+        while over > 0:
+            rows: list[tuple[str, int]] = file.execute(OLDEST, (newest,)).fetchall()
+            if not rows:
+                return
             for key, size in rows:
-                if total <= self._max_bytes:
-                    break
-                total -= size
-                gone.append((key,))
-            file.executemany("DELETE FROM blobs WHERE key = ?", gone)
+                if over > 0:
+                    file.execute("DELETE FROM blobs WHERE key = ?", (key,))
+                over -= size
 
     async def delete(self, key: str, /) -> None:
         """See `Blobs.delete`."""
@@ -298,6 +303,8 @@ class SqliteStore:
 
 STATE: Final = "SELECT state FROM counters WHERE key = ?"
 COUNT: Final = "INSERT OR REPLACE INTO counters VALUES (?, ?, ?)"
+OLDEST: Final = "SELECT key, size FROM blobs WHERE key != ? ORDER BY used LIMIT 100"
+SPARE: Final = 50
 DROP: Final = "DELETE FROM blobs WHERE key IN (SELECT key FROM members WHERE grouped = ?)"
 READ: Final = "SELECT number, data FROM journal WHERE stream = ? AND number > ? ORDER BY 1 LIMIT ?"
 SHORTEN: Final = (
@@ -312,4 +319,5 @@ def _one(file: sqlite3.Connection, statement: str, key: str) -> Any:
 
 
 def _sum(file: sqlite3.Connection) -> int:
-    return file.execute("SELECT coalesce(sum(size), 0) FROM blobs").fetchone()[0]
+    # Kept by triggers: adding all sizes up would cost more with every entry there is.
+    return file.execute("SELECT bytes FROM total").fetchone()[0]

@@ -238,6 +238,7 @@ class ToModern:
             message=f"{_server(call)} lost track of its own task.",
             origin="upstream",
             reason="invalid-task",
+            remedy="Report it to the authors of the server.",
         )
 
     async def _pause(self, call: Call, task: Task) -> None:

@@ -118,7 +118,7 @@ class HttpConnector:
             raise unreachable(error) from None
         except TimedOut as error:
             if error.phase == "connect":
-                raise Down(str(error), TOO_LONG) from None
+                raise Down(str(error), TOO_LONG, reason="connect-timeout") from None
             raise Refused(from_http(server, error, self._remote.max_message)) from None
         except HttpFailure as error:
             raise Refused(from_http(server, error, self._remote.max_message)) from None

@@ -109,7 +109,7 @@ class Handshake:
 
     def end_session(self, affinity: str) -> None:
         """A client session is over."""
-        for session in self.pool.sessions():
+        for session in self.pool.serving(affinity):
             for flight in tuple(session.flights.values()):
                 if flight.affinity == affinity:
                     session.abandon(flight, "The client ended its session.")

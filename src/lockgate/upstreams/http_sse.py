@@ -17,7 +17,16 @@ from urllib.parse import urljoin
 from lockgate.core.message import Failure, RequestId
 from lockgate.upstreams.failures import ConnectFailed, HttpFailure
 from lockgate.upstreams.refusals import foreign_endpoint, from_http, from_status, invalid
-from lockgate.upstreams.remote import EVENTS, Down, Refused, Remote, Stale, let_end, unreachable
+from lockgate.upstreams.remote import (
+    EVENTS,
+    FAILED,
+    Down,
+    Refused,
+    Remote,
+    Stale,
+    let_end,
+    unreachable,
+)
 from lockgate.upstreams.reply import HttpReply
 from lockgate.upstreams.url import BadUrl, Url
 from lockgate.wire.jsonrpc import INTERNAL_ERROR, Request, decode, encode_error
@@ -91,7 +100,7 @@ class SseConnection:
                 raise Refused(from_http(self._server, error, self._remote.max_message)) from None
             raise unreachable(error) from None
         except HttpFailure as error:
-            raise Down(str(error)) from None
+            raise Down(str(error), reason=FAILED) from None
         status = reply.status
         if status == 200 and reply.headers.get(b"content-type", b"").startswith(EVENTS):
             return reply

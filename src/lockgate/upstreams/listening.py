@@ -58,8 +58,14 @@ class _Stream:
         try:
             reply = await send(call)
         except Exception as error:
-            text = "The subscription broke off."
-            reply = Failure(INTERNAL_ERROR, text, "upstream", "upstream-lost", detail=repr(error))
+            reply = Failure(
+                INTERNAL_ERROR,
+                "The subscription broke off.",
+                "upstream",
+                "upstream-lost",
+                remedy="Lockgate opens it again by itself.",
+                detail=repr(error),
+            )
         finally:
             self.ended = True
         if not self.acked.done():
@@ -83,7 +89,13 @@ class _Stream:
     def give_up(self) -> Failure:
         self.close()
         text = f"The server did not acknowledge a subscription within {ACKNOWLEDGE:g} s."
-        return Failure(INTERNAL_ERROR, text, "upstream", "upstream-timeout")
+        return Failure(
+            INTERNAL_ERROR,
+            text,
+            "upstream",
+            "upstream-timeout",
+            remedy="Lockgate tries again by itself; the server's own log may say more.",
+        )
 
 
 class _Subscriber:

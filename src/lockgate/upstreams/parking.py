@@ -41,7 +41,10 @@ that kept the call is another one, or gone."""
 
 
 class Parked(msgspec.Struct, frozen=True, eq=False):
-    """One call that waits: in which session, for which answers, on whose behalf, until when."""
+    """One call that waits: in which session, for which answers, on whose behalf, until when.
+
+    state  what its client was given to come back with.
+    """
 
     session: Any
     flight: Flight
@@ -50,6 +53,7 @@ class Parked(msgspec.Struct, frozen=True, eq=False):
     affinity: str | None
     target: Target | None
     expires: float
+    state: str
 
 
 class _State(msgspec.Struct, array_like=True):
@@ -102,6 +106,13 @@ class Parking:
         ):
             return None
         number = flight.ticket = next(self._numbers)
+        state = self._keys.seal(
+            _PURPOSE,
+            msgspec.msgpack.encode(_State(self._process, number)),
+            now=self._clock.wall(),
+            ttl=self._lifetime,
+            bind=_bound_to(call),
+        )
         self._parked[number] = Parked(
             session,
             flight,
@@ -110,14 +121,13 @@ class Parking:
             call.affinity,
             call.target,
             self._clock.monotonic() + self._lifetime,
+            state,
         )
-        return self._keys.seal(
-            _PURPOSE,
-            msgspec.msgpack.encode(_State(self._process, number)),
-            now=self._clock.wall(),
-            ttl=self._lifetime,
-            bind=_bound_to(call),
-        )
+        return state
+
+    def keeps(self, state: str) -> bool:
+        """Whether a call waits here for this state to come back, whoever brings it."""
+        return any(parked.state == state for parked in self._parked.values())
 
     def take(self, state: object, call: Call) -> Parked | Lost:
         """The call that `state` stands for, if it is `call`'s own to continue.

@@ -8,6 +8,7 @@ these turns up shortly; nobody, and the server is told so.
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Final
 
 from lockgate.core.message import Ask, Failure, Result
@@ -17,6 +18,7 @@ from lockgate.wire.jsonrpc import INTERNAL_ERROR, NO_DATA, encode_error, encode_
 if TYPE_CHECKING:
     from lockgate.upstreams.sessions import Session
 
+_log: Final = logging.getLogger("lockgate.servers")
 LIMIT: Final = 32
 PATIENCE: Final = 5.0
 CAN_WAIT: Final = frozenset({"tools/call", "prompts/get", "resources/read", "completion/complete"})
@@ -101,7 +103,14 @@ class Questions:
         try:
             reply = await ask(asked.method, asked.params)
         except Exception:
-            reply = Failure(INTERNAL_ERROR, "The client could not be asked.", "gateway")
+            _log.exception("a server's %s could not be put to its client", asked.method[:64])
+            reply = Failure(
+                INTERNAL_ERROR,
+                "The client could not be asked.",
+                "gateway",
+                "gateway-crashed",
+                remedy="The gateway's log has the cause.",
+            )
         if isinstance(reply, Result):
             post(encode_result(asked.id, reply.raw.encode()))
         else:

@@ -116,7 +116,7 @@ def foreign_endpoint(server: str, shown: str) -> Failure:
 def library_missing(server: str) -> Failure:
     """A WebSocket server, and no library to speak with it."""
     return _failure(
-        "websocket-unavailable",
+        "websocket-library",
         f"The server '{server}' is reached over a WebSocket, and the library for that is missing "
         "(lockgate[websocket]).",
         "Install lockgate[websocket], or use the server's Streamable HTTP endpoint.",
@@ -133,6 +133,7 @@ def busy(server: str, what: str) -> Failure:
         "Try again shortly, or raise the limit in the server's configuration.",
         "gateway",
         server=server,
+        retry_after=1,
     )
 
 
@@ -236,7 +237,7 @@ def _what(error: HttpFailure) -> str:
 def no_endpoint(server: str, status: int) -> Failure:
     """What is at the URL takes neither `initialize` nor the stream of 2024-11-05."""
     return _failure(
-        "upstream-http-error",
+        "upstream-no-endpoint",
         f"The server '{server}' has no MCP endpoint at its URL (HTTP {status}).",
         "Correct the path of `url`; most servers have /mcp, older ones /sse.",
         server=server,
@@ -266,7 +267,7 @@ def from_status(
         )
     if status < 300 and kind.startswith(b"text/html"):
         return _failure(
-            "upstream-http-error",
+            "upstream-no-endpoint",
             f"The server '{server}' answered with a web page (HTTP {status}), not with MCP.",
             "Correct `url`: this is the address of a page for people, not of an MCP endpoint.",
             server=server,

@@ -58,11 +58,15 @@ class Down(Exception):
     """The server cannot be reached at all; the text is the cause in one line.
 
     remedy  what to do about it, when that is known; for the owner, not for clients.
+    reason  what `lockgate.core.codes` calls it.
     """
 
-    def __init__(self, why: str, remedy: str | None = None) -> None:
+    def __init__(
+        self, why: str, remedy: str | None = None, *, reason: str = "server-ended"
+    ) -> None:
         super().__init__(why)
         self.remedy = remedy
+        self.reason = reason
 
 
 _REMEDIES: Final[dict[ConnectCause, str]] = {
@@ -74,12 +78,19 @@ _REMEDIES: Final[dict[ConnectCause, str]] = {
 }
 
 
+_REASONS: Final[dict[ConnectCause, str]] = {
+    "name": "connect-name",
+    "refused": "connect-refused",
+    "unreachable": "connect-unreachable",
+    "tls": "connect-tls",
+}
+FAILED: Final = "connect-failed"
 TOO_LONG: Final = "Check the address in `url`, and firewalls on the way; or raise connect_timeout."
 
 
 def unreachable(error: ConnectFailed) -> Down:
     """What a failed connection means to the owner of the server's entry."""
-    return Down(str(error), _REMEDIES.get(error.cause))
+    return Down(str(error), _REMEDIES.get(error.cause), reason=_REASONS.get(error.cause, FAILED))
 
 
 class Stale(Exception):

@@ -32,6 +32,7 @@ class SessionPool:
         self._clock = clock
         self._live: dict[Key, Session] = {}
         self._aside: list[Session] = []
+        self._keys: dict[str | None, set[Key]] = {}
         self._leaving: list[Session] = []
         self._opening: dict[Key, asyncio.Task[Session | Failure]] = {}
         self._sweeper: asyncio.TimerHandle | None = None
@@ -99,6 +100,7 @@ class SessionPool:
             # It was occupied when this one was asked for, and is not any more.
             self._aside.append(before)
         self._live[key] = session
+        self._keys.setdefault(key[2], set()).add(key)
         self._schedule()
 
     def drop(self, session: Session) -> None:
@@ -106,21 +108,40 @@ class SessionPool:
         session.expire()
         if self._live.get(session.key) is session:
             del self._live[session.key]
+            self._forget(session.key)
         if session in self._aside:
             self._aside.remove(session)
         self._leaving = [one for one in self._leaving if one.phase == "forgotten"]
         if session.phase == "forgotten" and session not in self._leaving:
             self._leaving.append(session)
 
+    def _forget(self, key: Key) -> None:
+        keys = self._keys.get(key[2])
+        if keys is not None:
+            keys.discard(key)
+            if not keys:
+                del self._keys[key[2]]
+
     def end(self, affinity: str) -> None:
-        """End what is open for one client session, or about to be."""
+        """End what is open for one client session, or about to be.
+
+        Costs no more when there are many: all clients may end theirs at the same time.
+        """
         for key, task in tuple(self._opening.items()):
             if key[2] == affinity:
                 task.cancel()
-        for session in [*self._all(), *self._leaving]:
-            if session.key[2] == affinity:
-                self.drop(session)
-                session.close()
+        keys = self._keys.pop(affinity, set())
+        own = [self._live[key] for key in keys if key in self._live]
+        others = [one for one in (*self._aside, *self._leaving) if one.key[2] == affinity]
+        for session in [*own, *others]:
+            self.drop(session)
+            session.close()
+
+    def serving(self, affinity: str) -> list[Session]:
+        """The open sessions this client session may use: its own, and those shared by many."""
+        keys = [*self._keys.get(affinity, ()), *self._keys.get(None, ())]
+        own = [self._live[key] for key in keys if key in self._live]
+        return [one for one in (*own, *self._aside) if one.alive]
 
     def sessions(self) -> list[Session]:
         """All open sessions."""
@@ -137,7 +158,7 @@ class SessionPool:
         for task in tuple(self._opening.values()):
             task.cancel()
         every = [*self._all(), *self._leaving]
-        self._live, self._aside, self._leaving = {}, [], []
+        self._live, self._aside, self._leaving, self._keys = {}, [], [], {}
         for session in every:
             session.close()
 

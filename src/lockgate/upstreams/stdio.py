@@ -135,8 +135,12 @@ class StdioProcess:
         except OSError as error:
             self.alive = False
             if isinstance(error, SpawnFailed):
-                raise Down(f"it could not be started: {error.what}", error.remedy) from None
-            raise Down(f"it could not be started: {error.strerror or error}") from None
+                raise Down(
+                    f"it could not be started: {error.what}", error.remedy, reason="start-failed"
+                ) from None
+            raise Down(
+                f"it could not be started: {error.strerror or error}", reason="start-failed"
+            ) from None
         except BaseException:
             self.stop()
             raise

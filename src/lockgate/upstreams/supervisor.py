@@ -71,6 +71,7 @@ class UpstreamState(msgspec.Struct, frozen=True, kw_only=True):
     attempt       failed attempts since it was last steadily ready.
     next_attempt  in backoff: when the next attempt is due, on the monotonic clock.
     last_error    the last failure in one line; None when there was none since it became ready.
+    reason        what `lockgate.core.codes` calls that failure.
     remedy        what its owner can do about that; may quote the server, so it is not for clients.
     pid           the process id of a stdio server that runs.
     """
@@ -84,6 +85,7 @@ class UpstreamState(msgspec.Struct, frozen=True, kw_only=True):
     next_attempt: float | None = None
     last_error: str | None = None
     remedy: str | None = None
+    reason: str | None = None
     pid: int | None = None
 
 
@@ -103,10 +105,17 @@ class Supervisor:
         self._ready_at = clock.monotonic()
         self.state = UpstreamState(since=clock.wall())
 
-    def report(self, event: Event, error: str | None = None, remedy: str | None = None) -> bool:
+    def report(
+        self,
+        event: Event,
+        error: str | None = None,
+        remedy: str | None = None,
+        reason: str = "server-ended",
+    ) -> bool:
         """Take the transition that `event` names; False, changing nothing, when there is none.
 
-        `error` is the one-line cause of `failed` and `lost`, `remedy` what to do about it.
+        `error` is the one-line cause of `failed` and `lost`, `remedy` what to do about it,
+        `reason` its name in the table of errors.
         """
         old = self.state
         step = TABLE.get((old.phase, event))
@@ -115,18 +124,18 @@ class Supervisor:
         phase = step.phase
         now = self._clock.monotonic()
         attempt, next_attempt = old.attempt, None
-        last_error, advice = old.last_error, old.remedy
+        last_error, advice, known = old.last_error, old.remedy, old.reason
         if step.action == "wait":
             if event == "lost" and now - self._ready_at >= STEADY_AFTER:
                 attempt = 0
             attempt += 1
             next_attempt = now + self._backoff.wait(attempt)
-            last_error, advice = one_line(error or "unknown error"), remedy
+            last_error, advice, known = one_line(error or "unknown error"), remedy, reason
         elif phase == "ready":
             self._ready_at = now
-            last_error = advice = None
+            last_error = advice = known = None
         elif event == "start":
-            attempt, last_error, advice = 0, None, None
+            attempt, last_error, advice, known = 0, None, None, None
         self.state = replace(
             old,
             phase=phase,
@@ -135,6 +144,7 @@ class Supervisor:
             next_attempt=next_attempt,
             last_error=last_error,
             remedy=advice,
+            reason=known,
         )
         if self._on_change is not None:
             self._on_change(self.state)

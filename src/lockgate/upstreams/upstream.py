@@ -119,6 +119,15 @@ class Upstream:
         """What is known about the server now."""
         return self._supervisor.state
 
+    @property
+    def busy(self) -> int:
+        """Calls that run, and calls that wait here for their clients' answers."""
+        return len(self._deadlines) + len(self._parking)
+
+    def keeps(self, state: str) -> bool:
+        """Whether the call that goes on with this `requestState` waits here."""
+        return self._parking.keeps(state)
+
     # The way of a call.
 
     async def send(self, call: Call) -> Reply:
@@ -305,14 +314,17 @@ class Upstream:
             async with asyncio.timeout(self._spec.start_timeout):
                 learned = await self._connector.connect(self._last, self._known)
         except TimeoutError:
-            self._failed(f"it was not ready within {self._spec.start_timeout:g} s", SLOW)
+            late = f"it was not ready within {self._spec.start_timeout:g} s"
+            self._failed(late, SLOW, reason="start-slow")
         except (Refused, Stale) as error:
             self._refusal = error.failure
-            self._failed(error.failure.message, error.failure.remedy)
+            failure = error.failure
+            self._failed(failure.message, failure.remedy, reason=failure.reason)
         except Down as error:
-            self._failed(str(error), error.remedy)
+            self._failed(str(error), error.remedy, reason=error.reason)
         except Exception as error:
-            self._failed(f"connecting failed unexpectedly ({type(error).__name__})")
+            what = f"connecting failed unexpectedly ({type(error).__name__})"
+            self._failed(what, reason="connect-crashed")
         else:
             self._connected(learned)
 
@@ -364,13 +376,13 @@ class Upstream:
             self._timer.cancel()
             self._timer = None
 
-    def _failed(self, why: str, remedy: str | None = None) -> None:
+    def _failed(self, why: str, remedy: str | None = None, *, reason: str) -> None:
         self._failing = True
-        self._supervisor.report("failed", why, self._advice(remedy))
+        self._supervisor.report("failed", why, self._advice(remedy), reason)
 
     def _down(self, error: Down) -> Failure:
         """A ready server turned out to be gone."""
-        self._supervisor.report("lost", str(error), error.remedy)
+        self._supervisor.report("lost", str(error), error.remedy, error.reason)
         return self._unavailable()
 
     def _process_ended(self, why: str) -> None:

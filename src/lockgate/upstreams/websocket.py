@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, cast
 from lockgate.core.message import Failure
 from lockgate.upstreams.pool import connect_failed
 from lockgate.upstreams.refusals import from_status, invalid, library_missing
-from lockgate.upstreams.remote import TOO_LONG, Down, Refused, unreachable
+from lockgate.upstreams.remote import FAILED, TOO_LONG, Down, Refused, unreachable
 from lockgate.upstreams.spec import WebSocketSpec
 from lockgate.upstreams.url import Url
 
@@ -116,7 +116,9 @@ class WebSocketConnection(asyncio.Protocol):
                 self._flush()
                 await self._opened
         except TimeoutError:
-            raise Down(f"connecting to {shown} took too long", TOO_LONG) from None
+            raise Down(
+                f"connecting to {shown} took too long", TOO_LONG, reason="connect-timeout"
+            ) from None
         except OSError as error:
             raise unreachable(connect_failed(self._url, error)) from None
         finally:
@@ -228,7 +230,7 @@ class WebSocketConnection(asyncio.Protocol):
         """See `asyncio.Protocol`."""
         self._transport = None
         self._gone.set()
-        self._fail_opening(Down("it closed the connection before accepting it"))
+        self._fail_opening(Down("it closed the connection before accepting it", reason=FAILED))
         self._end("the connection broke")
         self._rest()
 
@@ -245,7 +247,7 @@ class WebSocketConnection(asyncio.Protocol):
         elif status == 101:
             self._fail_opening(Refused(invalid(self._server, "its WebSocket handshake is wrong")))
         elif status == 429 or status >= 500:
-            self._fail_opening(Down(f"it answered HTTP {status}"))
+            self._fail_opening(Down(f"it answered HTTP {status}", reason=FAILED))
         else:
             self._fail_opening(Refused(_no_upgrade(self._server, status)))
 

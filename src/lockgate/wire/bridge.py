@@ -141,7 +141,7 @@ def missing_capability(required: Mapping[str, Any]) -> Failure:
     return Failure(
         code=MISSING_CAPABILITY,
         message=f"This call needs a client that declares {', '.join(sorted(required))}.",
-        origin="upstream",
+        origin="client",
         reason="missing-capability",
         data={"requiredCapabilities": dict(required)},
         remedy="Declare it in clientCapabilities, or do without this call.",
@@ -280,11 +280,19 @@ def task_outcome(server: str, raw: Raw) -> Result | Failure:
         return Result(Raw(raw.object("result").encode()))
     error = raw.object("error")
     code: object = error.get("code")
+    if not len(error):
+        return Failure(
+            code=-32603,
+            message=f"The task of {server} was {raw.get('status')}.",
+            origin="upstream",
+            reason="task-ended",
+            remedy="Whoever runs the server can say why.",
+        )
     return Failure(
         code=code if isinstance(code, int) else -32603,
         message=str(error.get("message") or f"The task of {server} was {raw.get('status')}."),
         origin="upstream",
-        reason="upstream-error" if len(error) else "task-ended",
+        reason="upstream-error",
         data=error.get("data"),
     )
 

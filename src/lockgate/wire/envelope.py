@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 
 import msgspec
 
+from lockgate.core.codes import CODES
 from lockgate.core.message import Failure, RequestId
 from lockgate.core.raw import EMPTY, Raw
 from lockgate.wire.jsonrpc import INVALID_PARAMS, NO_DATA, encode_error
@@ -35,7 +36,8 @@ def failure_error(request_id: RequestId | None, failure: Failure) -> bytes:
     """A Failure as a JSON-RPC error response.
 
     What a server said goes out word for word. What the gateway or a policy says carries
-    `data.reason`, `data.remedy` and, where they apply, `data.policy` and what the failure adds.
+    `data.code` (see `lockgate.core.codes`), `data.reason`, `data.remedy` and, where they apply,
+    `data.policy` and what the failure adds.
     """
     return encode_error(request_id, failure.code, failure.message, failure_data(failure))
 
@@ -44,7 +46,10 @@ def failure_data(failure: Failure) -> Any:
     """The `data` of the error for `failure`; UNSET when there is none."""
     if failure.origin == "upstream" and failure.reason in _SERVERS_OWN:
         return NO_DATA if failure.data is None else failure.data
+    code = CODES.get(failure.reason)
     data: dict[str, Any] = {"reason": failure.reason}
+    if code is not None:
+        data = {"code": code, "reason": failure.reason}
     if failure.remedy is not None:
         data["remedy"] = failure.remedy
     if failure.policy is not None:
@@ -58,6 +63,15 @@ def failure_data(failure: Failure) -> Any:
 
 
 _SERVERS_OWN: Final = frozenset({"error", "upstream-error"})
+
+
+def retry_after(failure: Failure) -> float | None:
+    """The seconds a failure says to wait; None when it says nothing of it."""
+    data: object = failure.data
+    if not isinstance(data, Mapping):
+        return None
+    seconds = cast("Mapping[str, object]", data).get("retry_after")
+    return seconds if isinstance(seconds, int | float) else None
 
 
 def unreadable() -> Failure:

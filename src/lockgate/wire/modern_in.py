@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from lockgate.core.codes import FAILURES
 from lockgate.core.message import ClientFacts, Failure
 from lockgate.core.raw import Raw
 from lockgate.wire import headers as routing
@@ -52,7 +53,7 @@ STATUS: Final[Mapping[int, int]] = MappingProxyType(
 """HTTP status of an error, by code; every other code goes out with 200."""
 
 STATUS_BY_REASON: Final[Mapping[str, int]] = MappingProxyType(
-    {"draining": 503, "rate-limited": 429, "too-many-calls": 503, "too-many-streams": 503}
+    {one.reason: one.modern for one in FAILURES if isinstance(one.modern, int)}
 )
 """HTTP status of a failure of our own, by reason; decides before the code does."""
 
@@ -260,7 +261,7 @@ def check_method(method: str) -> None:
         raise refusal(
             METHOD_NOT_FOUND,
             f"Method not found: {method}",
-            "removed-method",
+            "other-revision",
             "This method is not part of revision 2026-07-28.",
         )
 

@@ -1,0 +1,53 @@
+"""The engine as fronts see it, whichever world it belongs to at the moment.
+
+Must not know: how worlds are made and when they change.
+
+On the path of a call it is one attribute: `handle` is the current engine's own. Only while an
+earlier world still has calls that wait for their clients' answers is there a step in between, which
+sends such a client back to where its call waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+
+import msgspec
+
+from lockgate.core.message import Call, Reply
+from lockgate.gateway.world import World
+from lockgate.wire.headers import Annotations
+
+
+class Facade:
+    """Forwards to the current world."""
+
+    def __init__(self, world: World) -> None:
+        self.handle: Callable[[Call], Awaitable[Reply]]
+        self.turn_to(world, ())
+
+    def turn_to(self, world: World, earlier: Sequence[World]) -> None:
+        """Answer from `world` from now on; `earlier` ones still have calls that are not over."""
+        self._world = world
+        self._earlier = tuple(earlier)
+        self.handle = self._where_it_waits if earlier else world.engine.handle
+
+    def _where_it_waits(self, call: Call) -> Awaitable[Reply]:
+        if "requestState" in call.params:
+            state = None
+            with suppress(msgspec.MsgspecError):  # whoever has to read it says what is wrong
+                state = call.params.get("requestState")
+            for world in self._earlier:
+                if isinstance(state, str) and world.keeps(state):
+                    return world.engine.handle(call)
+        return self._world.engine.handle(call)
+
+    async def end_session(self, affinity: str) -> None:
+        """A client's session is over, in every world."""
+        engines = [world.engine for world in (self._world, *self._earlier)]
+        await asyncio.gather(*(engine.end_session(affinity) for engine in engines))
+
+    def annotations(self, tool: str) -> Annotations | None:
+        """Which arguments of a listed tool are repeated in headers; None when it is not known."""
+        return self._world.engine.annotations(tool)

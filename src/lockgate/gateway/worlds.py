@@ -1,0 +1,304 @@
+"""From one world to the next without a gap: build, swap, drain.
+
+Must not know: fronts, files, signals.
+
+A reload builds the next world beside the current one. A server that would be told exactly what it
+was told keeps its upstream, and with it its processes, connections, sessions and parked calls; the
+others are started first. Then calls that begin go to the new world, in one step without an `await`;
+calls that run stay where they are; listen streams are opened at the new one before they end at the
+old one. Servers nobody needs any more end when their last call is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from math import inf
+from typing import Any, Final
+
+import msgspec
+
+from lockgate.config.model import Config, ServerConfig
+from lockgate.core.clock import Clock
+from lockgate.errors import LockgateError
+from lockgate.gateway.build import (
+    caches,
+    disk_store,
+    engine_settings,
+    pool_limits,
+    shared_store,
+    upstream_spec,
+)
+from lockgate.gateway.engine import Engine
+from lockgate.gateway.facade import Facade
+from lockgate.gateway.fixed import hold
+from lockgate.gateway.listing import LISTS
+from lockgate.gateway.relays import Relays
+from lockgate.gateway.world import Standing, World
+from lockgate.observe.decisions import record_decision
+from lockgate.observe.log import Blackener
+from lockgate.upstreams.pool import HttpPool, PoolLimits
+from lockgate.upstreams.upstream import Upstream
+from lockgate.upstreams.url import BadUrl, Origin
+from lockgate.wire.seal import KeyRing
+
+_log: Final = logging.getLogger("lockgate.gateway")
+
+SETTLE: Final = 30.0
+"""Seconds new servers may take to become ready; after that their world is used all the same."""
+MOVE: Final = 10.0
+"""Seconds listen streams may take to be acknowledged in the new world."""
+LINGER: Final = 0.5
+"""Seconds a listen stream is still heard in the old one."""
+UNSEEN: Final = 15.0
+"""Seconds a call may be under way to a server without having reached it."""
+MOST_DRAINING: Final = 16
+"""Worlds whose servers have calls to finish; one more reload waits for the oldest."""
+
+
+class Reloaded(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the servers, by name; `held`: keys whose change needs a restart."""
+
+    kept: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
+
+
+class Worlds:
+    """The current world, and those that still have calls to finish."""
+
+    def __init__(self, config: Config, keys: KeyRing, clock: Clock) -> None:
+        """Compose the first world; nothing is opened or started yet."""
+        self._keys = keys
+        self._clock = clock
+        # What replicas share, and what a file keeps, outlives every world; they come and go
+        # without anybody waiting for them.
+        self._store = shared_store(config, clock)
+        self._disk = disk_store(config, clock)
+        self._pools: dict[frozenset[tuple[Origin, PoolLimits]], HttpPool] = {}
+        self._relays = Relays()
+        self._lock = asyncio.Lock()
+        self._hurry = asyncio.Event()
+        self._most_grace = inf
+        self._earlier: list[World] = []
+        self._chores: set[asyncio.Task[None]] = set()
+        self.current = self._compose(config, None)
+        self._relays.turn_to(self.current.engine.listen)
+        self.facade = Facade(self.current)
+
+    # Building.
+
+    def _compose(self, config: Config, before: World | None) -> World:
+        # One pool for all HTTP servers: connections are kept per origin, and TLS is set up once.
+        origins = pool_limits(config)
+        limits = frozenset(origins.items())
+        pool = self._pools.get(limits) or HttpPool(origins=origins)
+        old = {} if before is None else before.standing
+        standing: dict[str, Standing] = {}
+        for name, server in config.enabled.items():
+            kept = old.get(name)
+            told = _told(name, server)
+            if kept is None or kept.told != told:
+                kept = Standing(self._upstream(name, server, pool), told, server.stop_grace, pool)
+            standing[name] = kept
+        self._pools[limits] = pool
+        # What the last configuration kept secret may still be said by those who were told it.
+        secrets = config.secrets if before is None else config.secrets | before.config.secrets
+        # Answers that are still fresh: in memory, in what replicas share, in a file of their own.
+        kept_answers = caches(config, self._clock, self._store, self._disk)
+        engine = Engine(
+            [one.upstream for one in standing.values()],
+            engine_settings(config),
+            self._clock,
+            Blackener(secrets),
+            self._store,
+            kept_answers,
+        )
+        engine.relay_listens(self._relays.listen)
+        return World(config, engine, standing, kept_answers)
+
+    def _upstream(self, name: str, server: ServerConfig, pool: HttpPool) -> Upstream:
+        return Upstream(
+            upstream_spec(name, server),
+            pool=pool,
+            keys=self._keys,
+            observe=record_decision,
+            clock=self._clock,
+        )
+
+    # Changing.
+
+    async def reload(self, config: Config, swapped: Callable[[Config], None]) -> Reloaded:
+        """Go over to the world of another configuration; returns when new calls go there.
+
+        `swapped` is told the configuration in effect, in the same step.
+
+        Raises:
+            LockgateError: it cannot be used after all; the current world goes on.
+        """
+        async with self._lock:
+            while len(self._earlier) >= MOST_DRAINING:
+                await asyncio.wait(self._chores, return_when=asyncio.FIRST_COMPLETED)
+            before = self.current
+            config, held = hold(before.config, config)
+            try:
+                world = self._compose(config, before)
+            except (BadUrl, ValueError) as error:
+                raise LockgateError(f"The configuration cannot be used: {error}") from error
+            fresh = world.without(before)
+            await self._prepare(world, before, fresh)
+            changed = self._swap(world, before, fresh)
+            swapped(config)
+            try:
+                await self._relays.move(MOVE)
+            finally:
+                self._chore(self._drain(before, world))
+            for notification in sorted(changed):
+                world.engine.subscriptions.announce(notification, "")
+            return _reloaded(before, world, held)
+
+    async def _prepare(self, world: World, before: World, fresh: Sequence[Standing]) -> None:
+        """Start what is new, and wait until it can be used or has failed."""
+        names = {one.upstream.name for one in fresh}
+        try:
+            await world.engine.start(before.engine, world.standing.keys() - names)
+            settled = asyncio.ensure_future(world.engine.settled(SETTLE, names))
+            stopping = asyncio.ensure_future(self._hurry.wait())
+            try:
+                await asyncio.wait({settled, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                settled.cancel()
+                stopping.cancel()
+            if self._hurry.is_set():
+                raise LockgateError("The gateway is stopping.")
+        except BaseException:
+            self._chore(self._end(world, fresh))
+            raise
+
+    def _swap(self, world: World, before: World, fresh: Sequence[Standing]) -> set[str]:
+        """Have calls that begin now go to `world`; the notifications of lists that are different.
+
+        Nothing in here waits, so that no call meets half of it.
+        """
+        kept = [name for name, one in world.standing.items() if one not in fresh]
+        seen = before.engine.catalog.seen()
+        world.engine.inherit(before.engine, kept)
+        shown = world.engine.catalog.prepared()
+        before.engine.unwatch()
+        self.current = world
+        self._earlier.append(before)
+        self._relays.turn_to(world.engine.listen)
+        self.facade.turn_to(world, self._earlier)
+        # What a server that has not been needed yet lists, nobody knows.
+        unknown = [*fresh, *before.without(world)]
+        blind = any(one.upstream.state.phase == "idle" for one in unknown)
+        return {
+            LISTS[key[0]].changed for key, digest in shown.items() if blind or seen[key] != digest
+        }
+
+    # Draining.
+
+    async def _drain(self, world: World, after: World) -> None:
+        gone = world.without(after)
+        # A call that waits for its client is found by the names of its time.
+        renamed = world.config.naming != after.config.naming
+        waited = list(world.standing.values()) if renamed else gone
+        grace = after.config.lockgate.reload_grace if waited else UNSEEN
+        try:
+            await self._pause(LINGER)
+            world.engine.subscriptions.close()
+            await self._finished(world, waited, grace)
+        finally:
+            self._earlier.remove(world)
+            self.facade.turn_to(self.current, self._earlier)
+        await self._end(world, gone)
+
+    async def _finished(self, world: World, waited: Sequence[Standing], grace: float) -> None:
+        """Wait until no call needs the world any more, `grace` is over, or all is to end."""
+        began = last_seen = self._clock.monotonic()
+        pause = 0.01
+        while not self._hurry.is_set():
+            now = self._clock.monotonic()
+            if any(one.upstream.busy or one.connecting for one in waited):
+                last_seen = now
+            elif not world.engine.running or now - last_seen >= UNSEEN:
+                # Nothing runs; or what runs does so at servers that stay.
+                return
+            if now - began >= grace:
+                return
+            await self._pause(pause)
+            pause = min(pause * 2, 0.5)
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._hurry.wait(), seconds)
+
+    async def _end(self, world: World, servers: Sequence[Standing]) -> None:
+        await world.engine.leave()
+        if world.caches is not None:
+            await world.caches.close()
+        graces = [min(one.grace, self._most_grace) for one in servers]
+        await asyncio.gather(
+            *(one.upstream.stop(grace) for one, grace in zip(servers, graces, strict=True))
+        )
+        worlds = (self.current, *self._earlier)
+        used = {id(one.pool) for world in worlds for one in world.standing.values()}
+        # A reload that is being prepared may have this one in mind.
+        unused = [limits for limits, pool in self._pools.items() if id(pool) not in used]
+        if not self._lock.locked():
+            await asyncio.gather(*(self._pools.pop(limits).close() for limits in unused))
+
+    def _chore(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._chores.add(task)
+        task.add_done_callback(self._chore_done)
+
+    def _chore_done(self, task: asyncio.Task[None]) -> None:
+        self._chores.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            _log.error("ending an earlier configuration failed", exc_info=task.exception())
+
+    # Ending.
+
+    def close_streams(self) -> None:
+        """End listen streams gracefully; the first step of stopping."""
+        for world in (self.current, *self._earlier):
+            world.engine.close_streams()
+
+    async def stop(self, grace: float) -> None:
+        """End every server of every world, with at most `grace` seconds for each."""
+        self._hurry.set()
+        self._most_grace = grace
+        async with self._lock:
+            await asyncio.gather(*self._chores, return_exceptions=True)
+            await self._end(self.current, list(self.current.standing.values()))
+        await asyncio.gather(*(pool.close() for pool in self._pools.values()))
+        for store in (self._store, self._disk):
+            if store is not None:
+                await store.close()
+
+
+def _told(name: str, server: ServerConfig) -> object:
+    """All that the upstream of a server is told, and what the pool is told for its sake."""
+    spec = upstream_spec(name, server)
+    if server.transport == "stdio":
+        return spec
+    bounds = server.limits
+    waiting = (bounds.waiting, bounds.wait)
+    return spec, bounds.connections, bounds.streams, waiting, server.connect_timeout
+
+
+def _reloaded(before: World, world: World, held: Sequence[str]) -> Reloaded:
+    old, new = before.standing, world.standing
+    both = [name for name in new if name in old]
+    return Reloaded(
+        kept=tuple(name for name in both if new[name] is old[name]),
+        changed=tuple(name for name in both if new[name] is not old[name]),
+        added=tuple(name for name in new if name not in old),
+        removed=tuple(name for name in old if name not in new),
+        held=tuple(held),
+    )
