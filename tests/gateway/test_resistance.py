@@ -150,8 +150,11 @@ def test_a_breaker_opens_refuses_and_closes_again() -> None:
                 assert data(await w.call("pay"))["reason"] == "upstream-http-error"
             assert await shown(w) == "open"
             assert w.gateway.servers()[0].breaker == "open"
-            refused = data(await w.call("pay"))
-            assert refused["reason"] == "breaker-open"
+            found = await w.call("pay")
+            assert (found.status, found.error["code"]) == (503, -32000)
+            assert found.headers["retry-after"] == "1"
+            refused = data(found)
+            assert (refused["reason"], refused["code"]) == ("breaker-open", "LG-405")
             assert (refused["server"], refused["state"]) == ("peer", "open")
             assert 0 < refused["retry_after"] <= 0.2
             assert peer.began == 4
@@ -159,6 +162,27 @@ def test_a_breaker_opens_refuses_and_closes_again() -> None:
             await asyncio.sleep(refused["retry_after"])
             assert "result" in (await w.call("pay")).json
             assert await shown(w) == "closed"
+
+    run(check())
+
+
+def test_a_reload_leaves_an_open_breaker_open() -> None:
+    settings: Json = {"breaker": {"minimum": 4, "rest": 60}}
+
+    async def check() -> None:
+        peer = Moody(*["500"] * 4)
+        async with before(peer, server=settings) as w:
+            for _ in range(4):
+                await w.call("pay")
+            entry: Json = {"url": peer.url, "era": "modern", **settings}
+            config = {"servers": {"peer": entry}, "lockgate": {"page_size": 7}}
+            done = await w.gateway.reload(Config.model_validate(config))
+            assert done.kept == ("peer",)
+            assert await shown(w) == "open"
+            entry["breaker"] = {"minimum": 5}
+            await w.gateway.reload(Config.model_validate(config))
+            assert await shown(w) == "closed"
+            assert "result" in (await w.call("pay")).json
 
     run(check())
 

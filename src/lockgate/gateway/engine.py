@@ -269,6 +269,8 @@ class Engine:
         """Know what `before` knows of the servers that both have."""
         self.catalog.inherit(before.catalog, kept)
         self.facts.inherit(before.facts, kept)
+        for name in kept:
+            self._resistance[name].inherit(before._resistance[name])
 
     async def _begin(self, server: Server) -> None:
         if server.state.phase == "ready" and not self._settled[server.name].is_set():

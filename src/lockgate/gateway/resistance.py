@@ -48,6 +48,7 @@ class Resistance:
     ) -> None:
         """`repeatable` tells whether a server lists a tool as safe to repeat."""
         self._server = server
+        self.settings = settings
         # First, so that waiting, asking again and the server's own work share one time.
         self.deadline = Deadline(settings.timeout, settings.timeouts, clock)
         self.policies: list[AnyPolicy] = []
@@ -66,6 +67,13 @@ class Resistance:
     def phase(self) -> Phase:
         """Where the breaker stands; one that is switched off is closed."""
         return "closed" if self.breaker is None else self.breaker.phase
+
+    def inherit(self, before: Resistance) -> None:
+        """Know what is known of the server; with other numbers for the breaker it begins anew."""
+        if self.breaker is None or before.breaker is None:
+            return
+        if self.settings.breaker == before.settings.breaker:
+            self.breaker.inherit(before.breaker)
 
     def _told(self, phase: Phase) -> None:
         level = logging.WARNING if phase == "open" else logging.INFO

@@ -1,9 +1,8 @@
 """Stops asking a server that does not answer, and finds out when it does again.
 
-Refuses: calls while the breaker is open, at once, with the reason `breaker-open` and `retry_after`.
-Costs: two looks at the clock and a few counters. Does not protect from: a server that answers fast
-and wrongly (its errors are answers), one that is down (the supervisor knows, and refuses by
-itself), the first calls of an outage.
+Refuses: calls while it is open, at once, with the reason `breaker-open` and `retry_after`. Costs:
+two looks at the clock and a few counters. Does not protect from: a server that answers fast and
+wrongly (its errors are answers), one that is down (the supervisor knows), the first calls.
 
     | what became of a call                            | counts as                              |
     |--------------------------------------------------|----------------------------------------|
@@ -103,6 +102,11 @@ class Breaker:
             return None
         return max(0.0, self._since + self._rest - self._now())
 
+    def inherit(self, other: Breaker) -> None:
+        """Stand where `other` stands, which was before the same server until now."""
+        self.phase, self._since, self._rest = other.phase, other._since, other._rest
+        self._tally = other._tally
+
     def enter(self, call: Call, /) -> float | Failure:
         """See `lockgate.core.policy.Valve`. The ticket is the time."""
         now = self._now()
@@ -175,10 +179,8 @@ class Breaker:
         seconds = round(self.retry_after or 0.0, 3)
         return Failure(
             code=OVERLOADED,
-            message=(
-                f"The server '{self._server}' has not been answering, so it is not asked now "
-                f"({self.phase}). The next attempt is in {seconds:g} s."
-            ),
+            message=f"The server '{self._server}' has not been answering, so it is not asked now "
+            f"({self.phase}). The next attempt is in {seconds:g} s.",
             origin="policy",
             reason="breaker-open",
             policy=self.name,
@@ -194,7 +196,5 @@ def _judged(failure: Failure) -> Verdict | None:
     data: Any = failure.data or {}
     if failure.reason == "upstream-lost":
         return "failed" if data.get("sent") is not False else None
-    failed = failure.reason == "upstream-timeout" or (
-        failure.reason == "upstream-http-error" and data.get("status", 0) >= 500
-    )
-    return "failed" if failed else "good"
+    broken = failure.reason == "upstream-http-error" and data.get("status", 0) >= 500
+    return "failed" if broken or failure.reason == "upstream-timeout" else "good"
