@@ -18,13 +18,15 @@ def test_the_page_is_current() -> None:
 
 
 @pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: machine.module)
-def test_every_phase_can_be_reached_and_has_an_end(machine: Machine) -> None:
+def test_every_phase_can_be_reached_and_left_or_is_the_end(machine: Machine) -> None:
     reached = {machine.start}
     for _ in machine.table:
         reached |= {step.phase for (phase, _), step in machine.table.items() if phase in reached}
     phases = {phase for phase, _ in machine.table} | {s.phase for s in machine.table.values()}
     assert reached == phases
-    assert any(all(phase != last for phase, _ in machine.table) for last in phases)
+    # What ends has an end; a breaker goes round for as long as its server is configured.
+    endless = machine.module == "policies/breaker.py"
+    assert any(all(phase != last for phase, _ in machine.table) for last in phases) is not endless
     assert (ROOT / "src" / "lockgate" / machine.module).exists()
 
 

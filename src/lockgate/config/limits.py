@@ -95,17 +95,27 @@ class ServerLimits(Section):
         2048 * MIB,
         "The largest message a server may send; a larger one fails that call only.",
     )
+    concurrent: int = count(
+        256, 1, 100_000, "Calls to this server at once; more wait for their turn."
+    )
+    concurrent_per_caller: int = count(
+        256, 1, 100_000, "The same for one caller; equal to the total by default."
+    )
+    waiting: int = count(
+        1024,
+        0,
+        1_000_000,
+        "Calls that may wait for their turn, callers in fair shares; one more is refused at once.",
+    )
+    wait: Seconds = time(30, 0, 3600, "How long a call may wait for its turn.")
     connections: int = count(
-        256, 1, 10_000, "HTTP connections open to this server at once; more calls wait their turn."
+        256, 1, 10_000, "HTTP connections open to this server's host and port at once."
     )
     streams: int = count(
         10_000,
         1,
         1_000_000,
         "HTTP connections beside these for streams that stay open, which calls never wait for.",
-    )
-    waiting: int = count(
-        1024, 0, 1_000_000, "Calls that may wait for a connection; one more is refused at once."
     )
     list_items: int = count(
         10_000,

@@ -15,15 +15,18 @@ from pydantic import BeforeValidator, Field, PrivateAttr, SecretStr
 from lockgate.config.caching import ServerCache
 from lockgate.config.limits import GatewayLimits, Section, ServerLimits
 from lockgate.config.quantities import Seconds, seconds_of, time
-from lockgate.config.rates import RateSettings, ToolSettings
+from lockgate.config.rates import RateSettings
+from lockgate.config.resist import BreakerSettings, RetrySettings, ToolSettings
 from lockgate.config.settings import GatewaySettings, LogSettings, SessionSettings
 
 __all__ = [
+    "BreakerSettings",
     "Config",
     "GatewayLimits",
     "GatewaySettings",
     "LogSettings",
     "RateSettings",
+    "RetrySettings",
     "ServerCache",
     "ServerConfig",
     "ServerLimits",
@@ -128,7 +131,8 @@ class ServerConfig(Section):
         300,
         0.1,
         86400,
-        "The longest one call may take. Longer than clients wait by default, so theirs decides; "
+        "The longest one call may take, waiting and retries included. Longer than clients wait by "
+        "default, so theirs decides; "
         "a plain number of 1000 or more is taken as milliseconds, as other clients write it.",
     )
     start_timeout: Seconds = time(
@@ -156,6 +160,12 @@ class ServerConfig(Section):
     limits: ServerLimits = Field(default=ServerLimits(), description="Bounds on this server.")
     rate: RateSettings = Field(
         default=RateSettings(), description="How often this server may be asked; off by default."
+    )
+    retry: RetrySettings = Field(
+        default=RetrySettings(), description="What is sent again when it failed."
+    )
+    breaker: BreakerSettings = Field(
+        default=BreakerSettings(), description="When this server is not asked for a while."
     )
     cache: ServerCache = Field(
         default=ServerCache(), description="Which of its answers are kept and given again."

@@ -9,7 +9,6 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from lockgate.config.caching import ToolCache
 from lockgate.config.limits import Section
 from lockgate.core.rate import PATTERN, parse
 
@@ -41,15 +40,4 @@ class RateSettings(Section):
     )
     per_client: list[RateText] = _rates(
         "Rates of each client program, by the name it gives itself, which it may change."
-    )
-
-
-class ToolSettings(Section):
-    """What holds for the tools a pattern matches."""
-
-    rate: RateSettings = Field(
-        default=RateSettings(), description="How often they may be called, beside other rates."
-    )
-    cache: ToolCache | None = Field(
-        default=None, description="Whether their results are kept, in place of the server's say."
     )

@@ -13,15 +13,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from time import perf_counter
+from typing import Any
 
 from lockgate.core.message import Call, Failure, Reply, Result
-from lockgate.core.policy import CallNext, Decision, Gate, Observe, Policy
+from lockgate.core.policy import (
+    AnyPolicy,
+    CallNext,
+    Decision,
+    Gate,
+    Observe,
+    Policy,
+    Recovery,
+    Valve,
+    Wait,
+)
 
 INTERNAL_ERROR = -32603
 
 
 def compose(
-    policies: Iterable[Policy | Gate],
+    policies: Iterable[AnyPolicy],
     inner: CallNext,
     observe: Observe | None = None,
     failed: Callable[[Call, Failure], Failure] | None = None,
@@ -32,15 +43,28 @@ def compose(
     that refused, answered, changed or broke something; `failed` turns each Failure that comes out
     into the one the caller sees, and must not raise.
     """
-    handler, gates = inner, list[Gate]()
+    handler, gates, valves = inner, list[Gate](), list[Valve]()
     wrapped = False
     for policy in sorted(policies, key=lambda policy: policy.stage)[::-1]:
         if isinstance(policy, Gate):
+            if valves:
+                handler, valves = _guard_valves(tuple(valves), handler, observe, None), []
+                wrapped = True
             gates.insert(0, policy)
             continue
-        if gates or not wrapped:
-            handler = _guard_gates(tuple(gates), handler, observe, None)
-        handler, gates, wrapped = _guard(policy, handler, observe), [], True
+        if gates or (isinstance(policy, Policy) and not wrapped and not valves):
+            handler, gates = _guard_gates(tuple(gates), handler, observe, None), []
+        wrapped = True
+        if isinstance(policy, Valve):
+            valves.insert(0, policy)
+        elif isinstance(policy, Recovery):
+            handler, valves = _guard_valves(tuple(valves), handler, observe, policy), []
+        else:
+            if valves:
+                handler, valves = _guard_valves(tuple(valves), handler, observe, None), []
+            handler = _guard(policy, handler, observe)
+    if valves:
+        handler = _guard_valves(tuple(valves), handler, observe, None)
     if gates or failed is not None or not wrapped:
         handler = _guard_gates(tuple(gates), handler, observe, failed)
     return handler
@@ -98,6 +122,89 @@ def _leave(gates: tuple[Gate, ...], call: Call, observe: Observe | None) -> None
         except Exception:
             if observe is not None:
                 observe(call, Decision(gate.name, "crashed", 0.0, "policy-crashed"))
+
+
+def _guard_valves(
+    valves: tuple[Valve, ...],
+    call_next: CallNext,
+    observe: Observe | None,
+    recovery: Recovery | None,
+) -> CallNext:
+    """Valves side by side, what is outside them to repair what fails, and always a Reply."""
+
+    async def run(call: Call) -> Reply:
+        tickets: list[object] = []
+        reply: Any = None
+        try:
+            if recovery is not None:
+                recovery.begin(call)
+            for valve in valves:
+                ticket: Any = valve.enter(call)
+                if ticket.__class__ is Wait:
+                    ticket = await ticket.turn
+                if ticket.__class__ is Failure:
+                    reply = ticket
+                    break
+                tickets.append(ticket)
+            else:
+                reply = await call_next(call)
+        except Exception as error:
+            broken = valves[len(tickets)].name if len(tickets) < len(valves) else None
+            reply = _broken(broken, repr(error))
+        finally:
+            _left(valves, call, tickets, reply, observe)
+        if reply.__class__ is Result:
+            return reply
+        reply = _reply(reply, None)
+        if len(tickets) < len(valves) and observe is not None:
+            observe(call, _decision(valves[len(tickets)].name, False, reply, 0.0))
+        if again is None or recovery is None:
+            return reply
+        return await _recover(recovery, call, reply, again, observe)
+
+    again = None if recovery is None else _guard_valves(valves, call_next, observe, None)
+    return run
+
+
+def _left(
+    valves: tuple[Valve, ...],
+    call: Call,
+    tickets: list[object],
+    reply: object,
+    observe: Observe | None,
+) -> None:
+    """Whoever let the call in learns what became of it; a refusal further inside is no answer."""
+    whole = len(tickets) == len(valves)
+    seen = reply if whole and isinstance(reply, Result | Failure) else None
+    for valve, ticket in zip(valves, tickets, strict=False):
+        try:
+            valve.left(call, ticket, seen)
+        except Exception:
+            if observe is not None:
+                observe(call, Decision(valve.name, "crashed", 0.0, "policy-crashed"))
+
+
+async def _recover(
+    recovery: Recovery,
+    call: Call,
+    failure: Reply,
+    again: CallNext,
+    observe: Observe | None,
+) -> Reply:
+    """What `recovery` makes of a failure; one that breaks leaves the failure as it was."""
+    if not isinstance(failure, Failure):
+        return failure
+    started = perf_counter()
+    try:
+        reply = _reply(await recovery.recover(call, failure, again), recovery.name)
+    except Exception:
+        if observe is not None:
+            observe(call, Decision(recovery.name, "crashed", 0.0, "policy-crashed"))
+        return failure
+    if observe is not None and reply is not failure:
+        milliseconds = (perf_counter() - started) * 1000
+        observe(call, Decision(recovery.name, "changed", milliseconds, failure.reason))
+    return reply
 
 
 def _guard(policy: Policy, call_next: CallNext, observe: Observe | None) -> CallNext:

@@ -179,6 +179,12 @@ FAILURES: Final = (
     Entry(404, "rate-limited", "policy", -32000, 429, 200, LATER,
           "A rate of the gateway, of a server or of a tool was exceeded; data.limit says which.",
           "Wait for the seconds in data.retry_after, or raise the rate in the configuration."),
+    Entry(405, "breaker-open", "policy", -32000, 503, 200, LATER,
+          "The server has not been answering, so it is left alone for a while.",
+          "Lockgate tries again by itself; the server's own log says what ails it."),
+    Entry(406, "server-busy", "policy", -32000, 503, 200, LATER,
+          "The call's turn at the server did not come; the call was not sent.",
+          "Try again shortly, or raise the server's limits."),
     # 5xx: the gateway itself
     Entry(500, "error", "gateway", BY_CODE, BY_CODE, 200, NO,
           "An error that whoever made it did not classify.",

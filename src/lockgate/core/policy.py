@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from enum import IntEnum
-from typing import ClassVar, Literal, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -76,6 +76,67 @@ class Gate(Protocol):
     def concerns(self, method: str) -> bool:
         """As `Policy.concerns`."""
         ...
+
+
+class Wait:
+    """What a valve answers when a call has to wait for its turn: await `turn`, once."""
+
+    __slots__ = ("turn",)
+
+    def __init__(self, turn: Awaitable[object]) -> None:
+        """`turn` gives what `Valve.enter` would have given: a ticket or a Failure."""
+        self.turn = turn
+
+
+@runtime_checkable
+class Valve(Protocol):
+    """A gate that may make a call wait for its turn, and sees what became of it.
+
+    Like gates, valves side by side are one step of the chain: a call that neither waits nor is
+    refused costs two plain function calls.
+    """
+
+    name: ClassVar[str]
+    stage: ClassVar[Stage]
+
+    def enter(self, call: Call, /) -> object:
+        """A Failure is why not; a `Wait` is not yet; anything else is the ticket of a call let in.
+
+        Whoever gave a ticket away while the caller was already gone takes it back by itself.
+        """
+        ...
+
+    def left(self, call: Call, ticket: Any, reply: Reply | None, /) -> None:
+        """A call that was let in is over; None: it was cancelled, or refused further inside."""
+        ...
+
+    def concerns(self, method: str) -> bool:
+        """As `Policy.concerns`."""
+        ...
+
+
+@runtime_checkable
+class Recovery(Protocol):
+    """A policy that acts only when what is inside it has failed, and costs nothing until then."""
+
+    name: ClassVar[str]
+    stage: ClassVar[Stage]
+
+    def begin(self, call: Call, /) -> None:
+        """A call is on its way in."""
+        ...
+
+    async def recover(self, call: Call, failure: Failure, again: CallNext, /) -> Reply:
+        """What the caller gets instead of `failure`, or that; `again` asks what is inside again."""
+        ...
+
+    def concerns(self, method: str) -> bool:
+        """As `Policy.concerns`."""
+        ...
+
+
+AnyPolicy = Policy | Gate | Valve | Recovery
+"""Whatever can stand in a chain."""
 
 
 class Decision(msgspec.Struct, frozen=True):

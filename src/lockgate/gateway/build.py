@@ -25,6 +25,10 @@ from lockgate.gateway.caching import Caches, Caching, ServerCaching
 from lockgate.gateway.catalog import CatalogSettings
 from lockgate.gateway.engine import EngineSettings
 from lockgate.gateway.facade import Facade
+from lockgate.gateway.resistance import ResistSettings
+from lockgate.policies.breaker import BreakerSettings
+from lockgate.policies.bulkhead import BulkheadSettings
+from lockgate.policies.retry import RetrySettings
 from lockgate.stores.memory import MemoryStore
 from lockgate.stores.opening import open_store
 from lockgate.stores.sqlite import SqliteStore
@@ -36,6 +40,7 @@ from lockgate.upstreams.spec import (
     UpstreamSpec,
     WebSocketSpec,
 )
+from lockgate.upstreams.url import BadUrl, Origin, Url
 from lockgate.wire.seal import KeyRing
 
 
@@ -98,6 +103,7 @@ def engine_settings(config: Config) -> EngineSettings:
         concurrent_per_caller=bounds.concurrent_per_caller,
         listen_streams=bounds.listen_streams,
         rules=Rules(_rules(config.lockgate.rate, "the gateway")),
+        resist={name: resist_settings(one) for name, one in servers.items()},
         server_rules={
             name: Rules(
                 _rules(one.rate, f"server {name!r}"),
@@ -108,6 +114,50 @@ def engine_settings(config: Config) -> EngineSettings:
             )
             for name, one in servers.items()
         },
+    )
+
+
+def resist_settings(server: ServerConfig) -> ResistSettings:
+    """What stands between calls and one server in trouble."""
+    retry, breaker, limits = server.retry, server.breaker, server.limits
+    tools = server.tools.items()
+    return ResistSettings(
+        timeout=server.timeout,
+        timeouts={
+            pattern: tool.timeout or server.timeout
+            for pattern, tool in tools
+            if any(one.timeout for _, one in tools)
+        },
+        retry=RetrySettings(
+            attempts=retry.attempts,
+            first=retry.first_pause,
+            longest=retry.longest_pause,
+            share=retry.share,
+            floor=retry.floor,
+            tools=retry.tools,
+            patterns={pattern: tool.retry or retry.tools for pattern, tool in tools},
+        )
+        if retry.attempts > 1
+        else None,
+        breaker=BreakerSettings(
+            window=breaker.window,
+            minimum=breaker.minimum,
+            failure_rate=breaker.failure_rate,
+            slow_after=breaker.slow_after,
+            slow_rate=breaker.slow_rate,
+            abandoned_after=breaker.abandoned_after,
+            rest=breaker.rest,
+            longest_rest=max(breaker.rest, breaker.longest_rest),
+            probes=breaker.probes,
+        )
+        if breaker.enabled
+        else None,
+        bulkhead=BulkheadSettings(
+            running=limits.concurrent,
+            each=limits.concurrent_per_caller,
+            waiting=limits.waiting,
+            wait=limits.wait,
+        ),
     )
 
 
@@ -182,15 +232,25 @@ def _tool_rule(tool: ToolSettings) -> ToolRule | None:
     return ToolRule(tool.cache.ttl, "public" if tool.cache.public else "private")
 
 
-def pool_limits(config: Config) -> PoolLimits:
-    """What the HTTP pool is told; a bound that differs between servers takes the widest."""
-    servers = [one for one in config.enabled.values() if one.transport != "stdio"]
-    return PoolLimits(
-        connections=max((one.limits.connections for one in servers), default=1),
-        streams=max((one.limits.streams for one in servers), default=1),
-        waiting=max((one.limits.waiting for one in servers), default=1),
-        connect_seconds=max((one.connect_timeout for one in servers), default=5.0),
-    )
+def pool_limits(config: Config) -> dict[Origin, PoolLimits]:
+    """What the HTTP pool is told of each origin; servers of one origin share what they have."""
+    found: dict[Origin, PoolLimits] = {}
+    for server in config.enabled.values():
+        if server.transport not in ("http", "sse"):
+            continue
+        try:
+            origin = Url.parse(server.url or "").origin
+        except BadUrl:
+            continue  # the upstream made of it says so
+        limits, before = server.limits, found.get(origin)
+        found[origin] = PoolLimits(
+            connections=limits.connections + (before.connections if before else 0),
+            streams=limits.streams + (before.streams if before else 0),
+            waiting=limits.waiting + (before.waiting if before else 0),
+            wait_seconds=max(limits.wait, before.wait_seconds if before else 0.0),
+            connect_seconds=max(server.connect_timeout, before.connect_seconds if before else 0.0),
+        )
+    return found
 
 
 def http_limits(config: Config) -> HttpLimits:

@@ -31,7 +31,15 @@ from lockgate.core.raw import Raw
 from lockgate.gateway.absent import broken, problem, slow, too_long
 from lockgate.gateway.face import Face, extras_of, merge
 from lockgate.gateway.facts import OWN_CLIENT
-from lockgate.gateway.listing import LISTS, BadList, Item, ListMethod, Section, read_page
+from lockgate.gateway.listing import (
+    LISTS,
+    BadList,
+    Item,
+    ListMethod,
+    Section,
+    read_page,
+    safe_to_repeat,
+)
 
 MOST_VIEWS: Final = 1024
 _MOST: Final = (10_000, 200)
@@ -210,6 +218,12 @@ class Catalog:
             if key[:2] == (method, server) and kept.section.problem is None:
                 return len(kept.section.items)
         return None
+
+    def repeatable(self, server: str, tool: str) -> bool:
+        """Whether the server lists this tool, to everyone who was shown it, as safe to repeat."""
+        kept = [it.section for key, it in self._kept.items() if key[:2] == ("tools/list", server)]
+        found = [safe_to_repeat(one.raw) for part in kept for one in part.items if one.key == tool]
+        return bool(found) and all(found)
 
     def definition(self, server: str, method: str, key: str) -> Raw | None:
         """What a server lists under a name of its own, as last seen by anybody."""

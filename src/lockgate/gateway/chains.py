@@ -10,20 +10,28 @@ from typing import Final
 
 from lockgate.core.chain import compose
 from lockgate.core.message import Call, Reply
-from lockgate.core.policy import CallNext, Gate, Observe, Policy
+from lockgate.core.policy import AnyPolicy, CallNext, Observe
 from lockgate.policies.methods import REQUESTS
 
 OTHER: Final = "*"
 
 
-def before(policies: Sequence[Policy | Gate], send: CallNext, observe: Observe) -> CallNext:
-    """`send` behind those of `policies` that concern a call's method; itself when none ever do."""
+def before(
+    policies: Sequence[AnyPolicy],
+    send: CallNext,
+    observe: Observe,
+    stamp: Callable[[Call], Call] | None = None,
+) -> CallNext:
+    """`send` behind those of `policies` that concern a call's method; itself when none ever do.
+
+    `stamp` is what is done to each call first.
+    """
     chains: dict[str, Callable[[Call], Awaitable[Reply]]] = {}
     for method in (*REQUESTS, OTHER):
         concerned = [policy for policy in policies if policy.concerns(method)]
         if concerned:
             chains[method] = compose(concerned, send, observe)
-    if not chains:
+    if not chains and stamp is None:
         return send
     other = chains.pop(OTHER, send)
     for method in REQUESTS:
@@ -32,4 +40,7 @@ def before(policies: Sequence[Policy | Gate], send: CallNext, observe: Observe) 
     def run(call: Call) -> Awaitable[Reply]:
         return chains.get(call.method, other)(call)
 
-    return run
+    def run_stamped(call: Call) -> Awaitable[Reply]:
+        return chains.get(call.method, other)(stamp(call))  # pyright: ignore[reportOptionalCall] - returned only where it is one
+
+    return run if stamp is None else run_stamped

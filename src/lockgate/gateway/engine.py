@@ -17,7 +17,7 @@ from lockgate.core.chain import compose
 from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.codes import CODES
 from lockgate.core.message import Call, Era, Failure, Reply
-from lockgate.core.policy import CallNext, Gate, Policy
+from lockgate.core.policy import AnyPolicy, CallNext, Gate, Policy
 from lockgate.core.rules import NO_RULES, Rules
 from lockgate.core.store import Store, StoreGone
 from lockgate.gateway.caching import Caches
@@ -25,6 +25,7 @@ from lockgate.gateway.catalog import Catalog, CatalogSettings
 from lockgate.gateway.chains import OTHER, before
 from lockgate.gateway.facts import OWN_CLIENT, Facts
 from lockgate.gateway.news import News
+from lockgate.gateway.resistance import Resistance, ResistSettings
 from lockgate.gateway.router import Router
 from lockgate.gateway.shown import Mask, shown
 from lockgate.gateway.status import ServerStatus
@@ -68,6 +69,7 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     start_wait    how long lists wait for servers that are still starting for the first time.
     rules         how often callers may ask at all.
     server_rules  how often they may ask one server, by its name.
+    resist        what stands between calls and one server in trouble, by its name.
     """
 
     catalog: CatalogSettings = CatalogSettings()
@@ -77,6 +79,7 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     listen_streams: int = 5000
     rules: Rules = NO_RULES
     server_rules: Mapping[str, Rules] = MappingProxyType({})
+    resist: Mapping[str, ResistSettings] = MappingProxyType({})
 
 
 class Engine:
@@ -102,10 +105,11 @@ class Engine:
         self._servers = {server.name: server for server in servers}
         self._settings = settings
         self._clock = clock
-        sends: dict[str, CallNext] = {
-            server.name: before(self._before(server.name), server.send, record_decision)
-            for server in servers
+        self._resistance = {
+            name: Resistance(name, resist, clock, self._repeatable)
+            for name, resist in settings.resist.items()
         }
+        sends: dict[str, CallNext] = {server.name: self._chain(server) for server in servers}
         task_ids = TaskIds(tuple(sends))
         self._some_lack_modern = False
         # The catalog asks the servers themselves: its own calls are not a client's, so no client's
@@ -167,10 +171,19 @@ class Engine:
         local = RateLimit(self._settings.rules, self._clock)
         return [SharedRateLimit(local, self._store, self._clock) if self._store else local]
 
-    def _before(self, server: str) -> list[Policy | Gate]:
-        """What stands before one server."""
-        cache = self._caches.of(server) if self._caches else None
-        return [*([cache] if cache else []), *self._server_rates(server)]
+    def _chain(self, server: Server) -> CallNext:
+        """Everything between the router and one server."""
+        cache = self._caches.of(server.name) if self._caches else None
+        policies: list[AnyPolicy] = [*([cache] if cache else []), *self._server_rates(server.name)]
+        resistance = self._resistance.get(server.name)
+        if resistance is None:
+            return before(policies, server.send, record_decision)
+        # One call of a client counts once for its rates, however often it is sent.
+        policies += resistance.policies
+        return before(policies, server.send, record_decision, resistance.deadline.stamp)
+
+    def _repeatable(self, server: str, tool: str) -> bool:
+        return self.catalog.repeatable(server, tool)
 
     def _server_rates(self, server: str) -> list[Policy | Gate]:
         rules = self._settings.server_rules.get(server)
@@ -244,6 +257,8 @@ class Engine:
         """Know what `before` knows of the servers that both have."""
         self.catalog.inherit(before.catalog, kept)
         self.facts.inherit(before.facts, kept)
+        for name in kept:
+            self._resistance[name].inherit(before._resistance[name])
 
     def _cache_stores(self) -> Sequence[Store]:
         return self._caches.stores if self._caches else ()
@@ -373,6 +388,7 @@ class Engine:
         """How one server stands now."""
         state = self._servers[name].state
         due = state.next_attempt
+        resistance = self._resistance.get(name)
         return ServerStatus(
             name=name,
             transport=transport,
@@ -384,6 +400,7 @@ class Engine:
             resources=self.catalog.count(name, "resources/list"),
             seconds=self._took.get(name),
             retry_in=None if due is None else max(0.0, round(due - self._clock.monotonic(), 1)),
+            breaker="closed" if resistance is None else resistance.phase,
             code=CODES.get(state.reason or "") if state.phase != "ready" else None,
             error=None if state.phase == "ready" else state.last_error,
             remedy=None if state.phase == "ready" else state.remedy,

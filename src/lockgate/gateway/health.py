@@ -56,6 +56,7 @@ def ready(state: State) -> Handler:
                         "state": server.phase,
                         "eras": server.eras,
                         "tools": server.tools,
+                        "breaker": server.breaker,
                         **({"retry_in": server.retry_in} if server.retry_in is not None else {}),
                     }
                     for server in servers

@@ -107,3 +107,17 @@ def read_page(entry: ListMethod, raw: Raw) -> tuple[list[Item], str | None]:
     if cursor is not None and not isinstance(cursor, str):
         raise BadList("'nextCursor' is no string")
     return items, cursor
+
+
+class _Hints(msgspec.Struct):
+    readOnlyHint: object = None  # noqa: N815 - spelled as in the specification
+    idempotentHint: object = None  # noqa: N815 - spelled as in the specification
+
+
+def safe_to_repeat(tool: Raw) -> bool:
+    """Whether a tool's own annotations say that calling it twice is as good as once."""
+    try:
+        hints = msgspec.json.decode(tool.member("annotations") or b"{}", type=_Hints)
+    except msgspec.MsgspecError:
+        return False
+    return hints.readOnlyHint is True or hints.idempotentHint is True

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from lockgate.core.lifecycle import Step, diagram
 from lockgate.gateway import subscriptions
+from lockgate.policies import breaker
 from lockgate.upstreams import flights, sessions, supervisor
 
 PAGE: Final = Path("docs/concepts/states.md")
@@ -81,6 +82,16 @@ resource the part covers is then reported as updated once.""",
         subscriptions.TABLE,
         "opening",
         "gateway/subscriptions.py",
+    ),
+    Machine(
+        "The breaker before a server",
+        """\
+Whether a server that is connected is asked at all. `trip`: too large a share of its calls has
+failed. `rest`: it has been left alone for long enough, and a few calls are let through to see how
+it is. `relapse`: one of them failed. `recover`: all were answered.""",
+        breaker.TABLE,
+        "closed",
+        "policies/breaker.py",
     ),
 )
 

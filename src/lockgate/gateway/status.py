@@ -18,6 +18,7 @@ class ServerStatus(msgspec.Struct, frozen=True, kw_only=True):
     phase      the supervisor's word: idle, connecting, ready, backoff, stopped.
     seconds    how long it took to become ready; None when it never was.
     retry_in   seconds until the next attempt, in phase backoff.
+    breaker    closed, open or half-open; see `lockgate.policies.breaker`.
     tools, prompts, resources  how many it lists; None when not known.
     error, remedy              why it is not ready, in one line each.
     code                       the stable code of that error (`lockgate.core.codes`).
@@ -33,6 +34,7 @@ class ServerStatus(msgspec.Struct, frozen=True, kw_only=True):
     resources: int | None = None
     seconds: float | None = None
     retry_in: float | None = None
+    breaker: str = "closed"
     code: str | None = None
     error: str | None = None
     remedy: str | None = None

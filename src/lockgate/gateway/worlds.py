@@ -35,7 +35,7 @@ from lockgate.observe.decisions import record_decision
 from lockgate.observe.log import Blackener
 from lockgate.upstreams.pool import HttpPool, PoolLimits
 from lockgate.upstreams.upstream import Upstream
-from lockgate.upstreams.url import BadUrl
+from lockgate.upstreams.url import BadUrl, Origin
 from lockgate.wire.seal import KeyRing
 
 _log: Final = logging.getLogger("lockgate.gateway")
@@ -81,7 +81,7 @@ class Worlds:
         self._disk = disk
         self._keys = keys
         self._clock = clock
-        self._pools: dict[PoolLimits, HttpPool] = {}
+        self._pools: dict[frozenset[tuple[Origin, PoolLimits]], HttpPool] = {}
         self._relays = Relays()
         self._lock = asyncio.Lock()
         self._hurry = asyncio.Event()
@@ -96,8 +96,9 @@ class Worlds:
 
     def _compose(self, config: Config, before: World | None) -> World:
         # One pool for all HTTP servers: connections are kept per origin, and TLS is set up once.
-        limits = pool_limits(config)
-        pool = self._pools.get(limits) or HttpPool(limits)
+        origins = pool_limits(config)
+        limits = frozenset(origins.items())
+        pool = self._pools.get(limits) or HttpPool(origins=origins)
         old = {} if before is None else before.standing
         standing: dict[str, Standing] = {}
         for name, server in config.enabled.items():
@@ -285,7 +286,8 @@ def _told(name: str, server: ServerConfig) -> object:
     if server.transport == "stdio":
         return spec
     bounds = server.limits
-    return spec, bounds.connections, bounds.streams, bounds.waiting, server.connect_timeout
+    waiting = (bounds.waiting, bounds.wait)
+    return spec, bounds.connections, bounds.streams, waiting, server.connect_timeout
 
 
 def _reloaded(before: World, world: World, held: Sequence[str]) -> Reloaded:

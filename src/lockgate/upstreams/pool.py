@@ -11,7 +11,7 @@ import asyncio
 import errno
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from typing import Final
@@ -82,13 +82,20 @@ class PoolLimits:
 class HttpPool:
     """Connections to any number of origins. Belongs to the event loop of its first request.
 
-    tls  what https connections are made with; the system's certificate authorities by default.
+    limits   of origins that `origins` does not name.
+    origins  the limits of each origin.
+    tls      what https connections are made with; the system's certificate authorities by default.
     """
 
     def __init__(
-        self, limits: PoolLimits | None = None, *, tls: ssl.SSLContext | None = None
+        self,
+        limits: PoolLimits | None = None,
+        *,
+        origins: Mapping[Origin, PoolLimits] | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._limits = limits or PoolLimits()
+        self._origins = origins or {}
         self._tls = tls
         self._lines: dict[Origin, _Line] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -177,7 +184,8 @@ class HttpPool:
         self._loop = self._loop or asyncio.get_running_loop()
         if self._timer is None:
             self._timer = self._loop.call_later(self._limits.sweep_seconds, self._sweep)
-        line = self._lines[url.origin] = _Line(self, url, self._limits, self._loop)
+        limits = self._origins.get(url.origin, self._limits)
+        line = self._lines[url.origin] = _Line(self, url, limits, self._loop)
         return line
 
     def tls(self) -> ssl.SSLContext:

@@ -134,7 +134,7 @@ class Upstream:
         """Answer the call, or refuse it as a value; `call.target` is in the server's own words.
 
         A server that is down is never waited for; one that is just being connected is, within
-        `start_timeout` and the call's deadline.
+        `start_timeout` and the call's deadline. A call without one has the server's `timeout`.
         """
         link = self._link_of.get(call.client.era)
         if link is None:
@@ -145,9 +145,9 @@ class Upstream:
         if call.method == LISTEN:
             return await self._listen(link, call)
         self._used = self._clock.monotonic()
-        due = self._used + self._spec.call_timeout
-        if call.deadline is not None and call.deadline < due:
-            due = call.deadline
+        due = call.deadline
+        if due is None:
+            due = self._used + self._spec.call_timeout
         watch = self._deadlines.enter(due)
         try:
             return await link.send(call)

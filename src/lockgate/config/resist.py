@@ -1,0 +1,100 @@
+"""What is done when one server, or a tool of it, is in trouble.
+
+Must not know: how any of it is done.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from lockgate.config.caching import ToolCache
+from lockgate.config.limits import Section
+from lockgate.config.quantities import Seconds, count, seconds_of, time
+from lockgate.config.rates import RateSettings
+
+Share = Annotated[float, Field(strict=False)]
+
+
+class RetrySettings(Section):
+    """What is sent again when it failed: only what can do no harm twice."""
+
+    attempts: int = count(
+        3, 1, 10, "How often a call is sent at most, the first time included; 1: no retries."
+    )
+    first_pause: Seconds = time(
+        0.1, 0.001, 60, "The upper bound of the first pause; each further bound is twice as long."
+    )
+    longest_pause: Seconds = time(
+        2,
+        0.001,
+        300,
+        "No pause is longer; a server that asks for more (`Retry-After`) is not asked again.",
+    )
+    share: Share = Field(
+        default=0.2, ge=0, le=1, description="Retries for each call that comes in, on average."
+    )
+    floor: Share = Field(
+        default=1, ge=0, le=1000, description="Retries a second that are there without any calls."
+    )
+    tools: Literal["annotated", "always", "never"] = Field(
+        default="annotated",
+        description=(
+            "Which tools may run twice: those the server itself lists with `readOnlyHint` or "
+            "`idempotentHint`, all, or none. A call the server has certainly not seen is sent "
+            "again in any case."
+        ),
+    )
+
+
+class BreakerSettings(Section):
+    """When a server that does not answer is no longer asked, and when again."""
+
+    enabled: bool = Field(default=True, description="Whether there is a breaker.")
+    window: Seconds = time(30, 1, 3600, "How far back calls count.")
+    minimum: int = count(
+        20, 1, 1_000_000, "Fewer calls than this in the window say nothing about the server."
+    )
+    failure_rate: Share = Field(
+        default=0.5, gt=0, le=1, description="This share of failed calls opens the breaker."
+    )
+    slow_after: Annotated[float | None, BeforeValidator(seconds_of)] = time(
+        None, 0.001, 86400, "An answer that takes longer is slow. None: no answer is."
+    )
+    slow_rate: Share = Field(
+        default=0.9, gt=0, le=1, description="This share of slow or failed calls opens it."
+    )
+    abandoned_after: Seconds = time(
+        30, 0.001, 86400, "A call that its caller gives up after so long counts as failed."
+    )
+    rest: Seconds = time(
+        5,
+        0.001,
+        3600,
+        "How long an open breaker refuses before it lets probes through; twice as long each time "
+        "one of them fails.",
+    )
+    longest_rest: Seconds = time(60, 0.001, 86400, "But no longer than this.")
+    probes: int = count(
+        3, 1, 1000, "Calls let through then; when all are answered, the breaker closes."
+    )
+
+
+class ToolSettings(Section):
+    """What holds for the tools a pattern matches."""
+
+    rate: RateSettings = Field(
+        default=RateSettings(), description="How often they may be called, beside other rates."
+    )
+    cache: ToolCache | None = Field(
+        default=None, description="Whether their results are kept, in place of the server's say."
+    )
+    timeout: Annotated[float | None, BeforeValidator(seconds_of)] = time(
+        None, 0.1, 86400, "The longest a call of one may take. None: the server's `timeout`."
+    )
+    retry: Literal["annotated", "always", "never"] | None = Field(
+        default=None,
+        description="Whether they may run twice: as `retry.tools` of the server, which is used "
+        "when nothing is said here.",
+    )
