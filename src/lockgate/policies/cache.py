@@ -65,16 +65,14 @@ class Cache:
         """Keep answers of `server` in `blobs`.
 
         Args:
-            server: the server's name.
+            server: the server's name; `told`: a digest of what it is told (see `base_of`).
             blobs: where entries go.
-            told: a digest of what the server is told; see `base_of`.
             clock: by wall time, since entries may outlive the process and be shared.
             tool: the rule for a tool; None: no tool has one.
             longest: seconds an entry is fresh at most.
             stale: seconds longer it may answer while the server cannot.
         """
-        self._server = server
-        self._told = told
+        self._server, self._told = server, told
         self._blobs = blobs
         self._now = clock.wall
         self._tool = tool
