@@ -65,8 +65,9 @@ class Cache:
         """Keep answers of `server` in `blobs`.
 
         Args:
-            server: the server's name; `told`: a digest of what it is told (see `base_of`).
+            server: the server's name.
             blobs: where entries go.
+            told: a digest of what the server is told; see `base_of`.
             clock: by wall time, since entries may outlive the process and be shared.
             tool: the rule for a tool; None: no tool has one.
             longest: seconds an entry is fresh at most.
@@ -76,8 +77,7 @@ class Cache:
         self._blobs = blobs
         self._now = clock.wall
         self._tool = tool
-        self._longest = longest
-        self._stale = stale
+        self._longest, self._stale = longest, stale
         self._flying: dict[str, asyncio.Future[Any]] = {}
         self._dropping: set[asyncio.Task[None]] = set()
         self._known: dict[bytes, None] = {}
