@@ -151,8 +151,10 @@ class Raw(Mapping[str, Any]):
         seen = self._seen
         parts: list[bytes | msgspec.Raw] = []
         for key, value in members.items():
-            written = _encode(seen[key]) if key in seen else value
-            parts += (_keys.get(key) or _key(key), written)
+            parts += (
+                _keys.get(key) or _key(key),
+                _encode(seen[key]) if key in seen else value,
+            )
         return parts
 
     def __repr__(self) -> str:
