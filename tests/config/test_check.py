@@ -7,11 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from lockgate.config import keys
 from lockgate.config.finding import KINDS, Findings
 from lockgate.config.load import examine, load
 from lockgate.errors import ConfigError
-from lockgate.upstreams import environment
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -46,11 +44,6 @@ def write(folder: Path, text: str, name: str = "mcp.json") -> Path:
 
 def ids(path: Path, **environ: str) -> list[str]:
     return [one.id for one in examine(path, {"PATH": "/bin:/usr/bin", **environ}).findings]
-
-
-def test_what_is_unsafe_here_is_what_is_refused_at_the_start_of_a_child() -> None:
-    assert keys.UNSAFE_NAMES == environment.UNSAFE
-    assert keys.UNSAFE_PREFIXES == environment.UNSAFE_PREFIXES
 
 
 def test_every_kind_is_reported_with_its_own_severity() -> None:

@@ -16,11 +16,11 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from lockgate.config.finding import Findings
-from lockgate.config.keys import unsafe_env
 from lockgate.config.model import SERVER_NAME, Config, ServerConfig
 from lockgate.config.nodes import Node, Position
 from lockgate.config.secrets import looks_secret, secret_name
 from lockgate.core.names import confusable, spell
+from lockgate.core.programs import INSTALL, changes_code
 
 _name: Final = re.compile(SERVER_NAME)
 _header_name: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
@@ -199,7 +199,7 @@ class _Rules:
                     "env",
                     name,
                 )
-            elif unsafe_env(name) and not self.server.allow_unsafe_env:
+            elif changes_code(name) and not self.server.allow_unsafe_env:
                 self.note(
                     "unsafe-env",
                     f"the variable {name} can make the program run other code.",
@@ -258,7 +258,7 @@ class _Rules:
 def _unfound(command: str, path: Path) -> tuple[str, str]:
     """Why a program cannot be started, and what to do."""
     if os.sep not in command:
-        remedy = _INSTALL.get(command, "Install it, or write its full path.")
+        remedy = INSTALL.get(command, "Install it, or write its full path.")
         return f"the program {command!r} is not on PATH.", remedy
     if path.is_dir():
         return f"{command!r} is a directory, not a program.", "Correct `command`."
@@ -268,16 +268,6 @@ def _unfound(command: str, path: Path) -> tuple[str, str]:
             "Run chmod +x on it, or name its interpreter as `command` and the file in `args`.",
         )
     return f"there is no program {command!r}.", "Correct `command`, or install the program."
-
-
-_INSTALL: Final = {
-    "npx": "Install Node.js (https://nodejs.org), which brings npx.",
-    "node": "Install Node.js (https://nodejs.org).",
-    "uvx": "Install uv (https://docs.astral.sh/uv), which brings uvx.",
-    "uv": "Install uv (https://docs.astral.sh/uv).",
-    "docker": "Install Docker, or another engine that brings a docker command.",
-    "python": "Write python3, or the full path of an interpreter.",
-}
 
 
 def _bind(config: Config, tree: Node, findings: Findings) -> None:
