@@ -198,9 +198,6 @@ FAILURES: Final = (
     Entry(503, "draining", "gateway", -32603, 503, 503, LATER,
           "The gateway is shutting down and takes nothing new.",
           "Try again; another instance, or the next one, answers."),
-    Entry(504, "needs-bridge", "gateway", -32603, 200, 200, NO,
-          "Client and server share no revision, and this call cannot be translated.",
-          "Use a client of the server's era, or a release of the server that speaks both."),
     # 6xx: a server that is asked
     Entry(600, "upstream-error", "upstream", BY_CODE, BY_CODE, 200, NO,
           "The server's own error, passed on word for word; clients see no code of ours on it.",

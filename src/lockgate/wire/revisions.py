@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from lockgate.core.message import Era
-
 HANDSHAKE_VERSIONS: Final = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 MODERN_VERSIONS: Final = ("2026-07-28",)
 LATEST_HANDSHAKE: Final = HANDSHAKE_VERSIONS[-1]
@@ -26,8 +24,3 @@ RESERVED_REQUEST_META: Final = (
     META_CLIENT_CAPABILITIES,
     META_LOG_LEVEL,
 )
-
-
-def era_of(version: str) -> Era:
-    """The era a revision belongs to; every revision not of the handshake era counts as modern."""
-    return "handshake" if version in HANDSHAKE_VERSIONS else "modern"
