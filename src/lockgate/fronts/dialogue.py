@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import msgspec
 
-from lockgate.core.message import Ask, Call, Emit, Failure, Notification, Reply, Result
+from lockgate.core.message import LISTEN, Ask, Call, Emit, Failure, Notification, Reply, Result
 from lockgate.core.raw import EMPTY, Raw
 from lockgate.fronts.asks import Answer, Send
 from lockgate.fronts.sessions import Session
@@ -207,7 +207,7 @@ class Dialogue:
 
     async def _listen(self, session: Session, params: Raw, emit: Emit) -> Reply:
         call = Call(
-            method="subscriptions/listen",
+            method=LISTEN,
             client=session.client,
             params=params,
             id="listen",

@@ -16,7 +16,7 @@ import msgspec
 from lockgate.core.chain import compose
 from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.codes import CODES
-from lockgate.core.message import Call, Era, Failure, Reply
+from lockgate.core.message import LISTEN, Call, Era, Failure, Reply
 from lockgate.core.policy import AnyPolicy, CallNext, Gate, Policy
 from lockgate.core.rules import NO_RULES, Rules
 from lockgate.core.store import Store, StoreGone
@@ -45,7 +45,6 @@ from lockgate.upstreams.upstream import Changed
 from lockgate.wire.headers import NO_ANNOTATIONS, Annotations, InvalidAnnotation, param_headers
 
 _log: Final = logging.getLogger("lockgate.gateway")
-LISTEN: Final = "subscriptions/listen"
 SWEEP: Final = 60.0
 
 

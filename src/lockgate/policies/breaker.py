@@ -22,7 +22,7 @@ import msgspec
 
 from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.lifecycle import Step
-from lockgate.core.message import Call, Failure, Reply
+from lockgate.core.message import LISTEN, Call, Failure, Reply
 from lockgate.core.policy import Stage
 from lockgate.core.tally import Tally
 
@@ -93,7 +93,7 @@ class Breaker:
 
     def concerns(self, method: str) -> bool:
         """Requests; a stream lasts until somebody ends it, and a notification has no answer."""
-        return method != "subscriptions/listen" and not method.startswith("notifications/")
+        return method != LISTEN and not method.startswith("notifications/")
 
     @property
     def retry_after(self) -> float | None:

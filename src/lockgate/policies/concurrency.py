@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-from lockgate.core.message import Call, Failure
+from lockgate.core.message import LISTEN, Call, Failure
 from lockgate.core.policy import Stage
 
 OVERLOADED: Final = -32000
-LISTEN: Final = "subscriptions/listen"
 
 
 class ConcurrencyLimit:

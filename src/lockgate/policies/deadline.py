@@ -11,16 +11,14 @@ within the same time, and what remains of it travels with the call.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from msgspec.structs import replace
 
 from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.match import ByTool
-from lockgate.core.message import Call
+from lockgate.core.message import LISTEN, Call
 from lockgate.core.policy import Stage
-
-UNBOUNDED: Final = "subscriptions/listen"
 
 
 class Deadline:
@@ -39,7 +37,7 @@ class Deadline:
 
     def stamp(self, call: Call) -> Call:
         """The call, with the time by which it has to be over; an earlier one is kept."""
-        if call.method == UNBOUNDED:
+        if call.method == LISTEN:
             return call
         timeout = self._timeout
         target = call.target

@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from lockgate.core.message import Call, Failure, Reply, Result
+from lockgate.core.message import LISTEN, Call, Failure, Reply, Result
 from lockgate.core.raw import EMPTY
 from lockgate.upstreams.annotations import ToolAnnotations
 from lockgate.upstreams.eras import MODERN_ERRORS, UNSUPPORTED_VERSION, Probe
@@ -53,7 +53,6 @@ from lockgate.wire.jsonrpc import (
     encode_request,
 )
 from lockgate.wire.modern_out import (
-    LISTEN,
     MESSAGE,
     PROGRESS,
     InvalidResult,

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import Final, Protocol
 
-from lockgate.core.message import Call, Failure, Reply, Result
+from lockgate.core.message import LISTEN, Call, Failure, Reply, Result
 from lockgate.core.raw import EMPTY, encode
 from lockgate.upstreams.chores import Chores
 from lockgate.upstreams.eras import UNSUPPORTED_VERSION
@@ -36,7 +36,6 @@ from lockgate.wire.jsonrpc import (
     encode_result,
 )
 from lockgate.wire.modern_out import (
-    LISTEN,
     MESSAGE,
     PROGRESS,
     InvalidResult,
