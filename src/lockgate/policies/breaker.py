@@ -25,6 +25,7 @@ from lockgate.core.lifecycle import Step
 from lockgate.core.message import LISTEN, Call, Failure, Reply
 from lockgate.core.policy import Stage
 from lockgate.core.tally import Tally
+from lockgate.wire.jsonrpc import OVERLOADED
 
 Phase = Literal["closed", "open", "half-open"]
 Event = Literal["trip", "rest", "relapse", "recover"]
@@ -38,7 +39,6 @@ TABLE: Final[dict[tuple[Phase, Event], Move]] = {
     ("half-open", "relapse"): Move("open", "rest longer"),
     ("half-open", "recover"): Move("closed", "forget"),
 }
-OVERLOADED: Final = -32000
 KINDS: Final[dict[Verdict, int]] = {"good": 0, "slow": 1, "failed": 2}
 
 

@@ -23,8 +23,8 @@ import msgspec
 from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.message import LISTEN, Call, Failure, Reply
 from lockgate.core.policy import Stage, Wait
+from lockgate.wire.jsonrpc import OVERLOADED
 
-OVERLOADED: Final = -32000
 IN: Final = True
 AGAIN: Final = 1.0
 

@@ -16,7 +16,6 @@ from typing import Final, Protocol
 from lockgate.core.message import LISTEN, Call, Failure, Reply, Result
 from lockgate.core.raw import EMPTY, encode
 from lockgate.upstreams.chores import Chores
-from lockgate.upstreams.eras import UNSUPPORTED_VERSION
 from lockgate.upstreams.flights import Flight
 from lockgate.upstreams.http_modern import wanted
 from lockgate.upstreams.launch import SpawnFailed
@@ -46,6 +45,7 @@ from lockgate.wire.modern_out import (
     request_params,
     subscription_id,
 )
+from lockgate.wire.revisions import UNSUPPORTED_VERSION
 
 _log: Final = logging.getLogger("lockgate.servers")
 

@@ -32,9 +32,9 @@ from lockgate.wire.revisions import (
     HANDSHAKE_VERSIONS,
     LATEST_HANDSHAKE,
     META_SERVER_INFO,
+    NOT_FOUND,
 )
 
-NOT_FOUND: Final = -32002
 """Resource not found, as this era numbers it."""
 
 UNKNOWN_METHODS: Final = frozenset({"server/discover", LISTEN})

@@ -1,4 +1,4 @@
-"""The protocol revisions, and which era each belongs to.
+"""The protocol revisions, and what only they know: names in metadata, numbers of errors.
 
 Must not know: anything about a particular message.
 """
@@ -24,3 +24,12 @@ RESERVED_REQUEST_META: Final = (
     META_CLIENT_CAPABILITIES,
     META_LOG_LEVEL,
 )
+
+HEADER_MISMATCH: Final = -32020
+MISSING_CAPABILITY: Final = -32021
+UNSUPPORTED_VERSION: Final = -32022
+"""Errors of the modern era."""
+
+NOT_FOUND: Final = -32002
+URL_ELICITATION_REQUIRED: Final = -32042
+"""Errors of the handshake era."""
