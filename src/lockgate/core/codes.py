@@ -424,6 +424,9 @@ COMMANDS: Final = (
     command(928, "lockgate-failed", "gateway",
             "The program failed in a way nobody foresaw: a defect of Lockgate.",
             "Report it, with what LOCKGATE_LOG=debug shows."),
+    command(929, "nothing-to-import", "client",
+            "No MCP client on this machine has a server configured, so nothing was written.",
+            "Name a project's folder with --project, or write the file by hand."),
 )
 """How a command can end, and why it did."""
 # fmt: on
