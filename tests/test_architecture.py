@@ -107,6 +107,21 @@ def test_budgets_judge_length_docstring_and_class_names() -> None:
         assert word in said
 
 
+@pytest.mark.parametrize(
+    ("line", "breaches"),
+    [
+        ("x = 1  # noqa: " + "N815", 1),
+        ("x = 1  # noqa: " + "N815, S101 - the wire's spelling", 0),
+        ("x = 1  # noqa: " + "N815  # the wire's spelling", 0),
+        ("x = 1  # pyright: " + "ignore[reportArgumentType]", 1),
+        ("x = 1  # type: " + "ignore[attr-defined]  # ours", 0),
+        ("x = 1  # type: " + "ignore", 1),
+    ],
+)
+def test_budgets_want_a_reason_beside_what_silences_a_check(line: str, breaches: int) -> None:
+    assert len(list(budgets.unexplained(line))) == breaches
+
+
 def test_budgets_do_not_count_a_docstring() -> None:
     text = 'def f():\n    """One.\n\n    Two.\n    """\n    return 1\n'
     function = ast.parse(text).body[0]

@@ -49,7 +49,7 @@ SWEEP: Final = 60.0
 
 
 class Server(Protocol):
-    """What the engine needs of an upstream."""
+    """What the engine needs of an upstream; see `lockgate.upstreams.upstream.Upstream`."""
 
     @property
     def name(self) -> str: ...  # noqa: D102 - see Upstream
@@ -59,7 +59,7 @@ class Server(Protocol):
     async def start(self) -> None: ...  # noqa: D102 - see Upstream
     async def stop(self, grace: float) -> None: ...  # noqa: D102 - see Upstream
     async def end_session(self, affinity: str) -> None: ...  # noqa: D102 - see Upstream
-    def watch(self, watcher: Callable[[Changed], None], /) -> Callable[[], None]: ...  # noqa: D102
+    def watch(self, told: Callable[[Changed], None], /) -> Callable[[], None]: ...  # noqa: D102 - as above
 
 
 class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
