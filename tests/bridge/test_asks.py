@@ -12,7 +12,8 @@ from tests.bridge.modern_server import NewServer
 from tests.bridge.requirements import requirement
 from tests.bridge.scripted_http import Sse
 from tests.bridge.scripts import ELICIT, FORM, ROOTS, SAMPLE
-from tests.bridge.world import cell_world, run, until, world
+from tests.bridge.world import cell_world, run, world
+from tests.support.waiting import until
 
 KINDS = {"elicitation": ELICIT, "sampling": SAMPLE, "roots": ROOTS}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -119,13 +119,6 @@ async def cell_world(cell: str, **settings: Any) -> AsyncIterator[World]:
     """The world of a cell: one server of the era its second letter names."""
     async with world(SERVERS[cell[1]](), **settings) as made:
         yield made
-
-
-async def until(ready: Callable[[], object]) -> None:
-    """Let other tasks run until this is so."""
-    async with asyncio.timeout(5):
-        while not ready():  # noqa: ASYNC110 - what is waited for has no event of its own
-            await asyncio.sleep(0.001)
 
 
 def run(test: Coroutine[Any, Any, None]) -> None:

@@ -21,9 +21,9 @@ from tests.security.world import (
     before,
     gateway,
     subscription,
-    until,
 )
 from tests.support.valkey import valkey
+from tests.support.waiting import until
 
 SAFE = {"readOnlyHint": True}
 

@@ -285,10 +285,3 @@ async def before(
     finally:
         for peer in peers:
             await peer.die()
-
-
-async def until(ready: Callable[[], object]) -> None:
-    """Let other tasks run until this is so."""
-    async with asyncio.timeout(5):
-        while not ready():  # noqa: ASYNC110 - what is waited for has no event of its own
-            await asyncio.sleep(0.001)
