@@ -14,3 +14,9 @@ async def until(ready: Callable[[], object]) -> None:
     async with asyncio.timeout(5):
         while not ready():  # noqa: ASYNC110 - see above
             await asyncio.sleep(0.001)
+
+
+async def settle() -> None:
+    """Let everything run that needs nothing but its turn; no time passes."""
+    for _ in range(20):
+        await asyncio.sleep(0)
