@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -147,3 +148,21 @@ def test_load_raises_everything_at_once(tmp_path: Path) -> None:
         load(path, {})
     assert [one.id for one in caught.value.findings] == ["unknown-key", "invalid-value"]
     assert "and 1 more" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://me:pw@x.example/mcp", "wss://me@x.example", "http://127.1/mcp", "http://x:0/mcp"],
+)
+def test_a_url_no_connection_can_be_made_to_is_found_before_the_start(
+    tmp_path: Path, url: str
+) -> None:
+    path = write(tmp_path, json.dumps({"servers": {"a": {"url": url}}}))
+    loaded = examine(path, {})
+    assert [one.id for one in loaded.findings] == ["invalid-value"]
+    assert "pw" not in str(loaded.findings[0])
+
+
+def test_no_repr_shows_what_a_file_holds(tmp_path: Path) -> None:
+    text = """{"servers": {"a": {"command": "x", "env": {"TOKEN": "planted"}}}}"""
+    assert "planted" not in repr(examine(write(tmp_path, text), {}))

@@ -21,6 +21,7 @@ from lockgate.config.nodes import Node, Position
 from lockgate.config.secrets import looks_secret, secret_name
 from lockgate.core.names import confusable, spell
 from lockgate.core.programs import INSTALL, changes_code
+from lockgate.wire.url import BadUrl, parse_url
 
 _name: Final = re.compile(SERVER_NAME)
 _header_name: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
@@ -225,7 +226,17 @@ class _Rules:
                 "Write it in full, for example https://example.com/mcp.",
                 "url",
             )
-        elif scheme in ("http", "ws") and self.server.headers and not loopback(host):
+            return
+        try:
+            parse_url(url)
+        except BadUrl as error:
+            self.note(
+                "invalid-value",
+                f"{error}.",
+                "Correct it, for example https://example.com/mcp.",
+                "url",
+            )
+        if scheme in ("http", "ws") and self.server.headers and not loopback(host):
             self.note(
                 "cleartext",
                 f"its headers travel unencrypted to {host}.",

@@ -40,8 +40,8 @@ from lockgate.upstreams.spec import (
     UpstreamSpec,
     WebSocketSpec,
 )
-from lockgate.upstreams.url import BadUrl, Origin, Url
 from lockgate.wire.seal import KeyRing
+from lockgate.wire.url import BadUrl, Origin, Url
 
 
 def upstream_spec(name: str, server: ServerConfig) -> UpstreamSpec:
