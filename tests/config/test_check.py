@@ -166,3 +166,25 @@ def test_a_url_no_connection_can_be_made_to_is_found_before_the_start(
 def test_no_repr_shows_what_a_file_holds(tmp_path: Path) -> None:
     text = """{"servers": {"a": {"command": "x", "env": {"TOKEN": "planted"}}}}"""
     assert "planted" not in repr(examine(write(tmp_path, text), {}))
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"store": "sqlite:missing/x.db"}, "`lockgate.store`: the folder"),
+        ({"cache": {"disk": "missing/x.db"}}, "`lockgate.cache.disk`: the folder"),
+    ],
+)
+def test_a_file_that_could_not_be_made_when_it_is_needed_is_found_at_once(
+    tmp_path: Path, settings: dict[str, object], says: str
+) -> None:
+    path = write(tmp_path, json.dumps({"servers": {}, "lockgate": settings}))
+    [found] = [one for one in examine(path, {}).findings if one.severity == "error"]
+    assert (found.id, found.place) == ("path-missing", f"{path}:1:{found.column}")
+    assert says in found.summary
+
+
+def test_a_remedy_names_the_key_and_not_a_place_in_its_list(tmp_path: Path) -> None:
+    path = write(tmp_path, '{"servers": {}, "lockgate": {"rate": {"total": ["often"]}}}')
+    remedies = [one.remedy for one in examine(path, {}).findings]
+    assert "See `total` in docs/configuration.md." in remedies

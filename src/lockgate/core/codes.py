@@ -427,6 +427,9 @@ COMMANDS: Final = (
     command(929, "nothing-to-import", "client",
             "No MCP client on this machine has a server configured, so nothing was written.",
             "Name a project's folder with --project, or write the file by hand."),
+    command(930, "store-unusable", "environment",
+            "The store that is configured cannot be used by this installation.",
+            "Install what the error names, or correct lockgate.store."),
 )
 """How a command can end, and why it did."""
 # fmt: on
