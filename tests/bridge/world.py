@@ -17,6 +17,7 @@ from tests.bridge.clients import EVERYTHING, MODERN, Client, Json
 from tests.bridge.handshake_server import OldServer
 from tests.bridge.modern_server import NewServer
 from tests.fronts.served import run as bounded
+from tests.support.waiting import until as until  # noqa: PLC0414 - part of a world
 
 AnyServer = OldServer | NewServer
 SERVERS: dict[str, type[OldServer] | type[NewServer]] = {"L": OldServer, "M": NewServer}

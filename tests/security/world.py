@@ -14,6 +14,7 @@ from lockgate.fronts.http import HttpRequest, Responder
 from lockgate.gateway.app import Gateway
 from tests.bridge.clients import in_header
 from tests.bridge.scripted_http import JSON, OverHttp, Sse
+from tests.support.waiting import until as until  # noqa: PLC0414 - part of a world
 
 Json = dict[str, Any]
 MODERN = "2026-07-28"

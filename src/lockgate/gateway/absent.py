@@ -5,6 +5,8 @@ Must not know: how lists are fetched.
 
 from __future__ import annotations
 
+from typing import Any
+
 from lockgate.core.message import Failure
 from lockgate.gateway.listing import Section
 from lockgate.wire.jsonrpc import INTERNAL_ERROR, METHOD_NOT_FOUND
@@ -50,7 +52,7 @@ def broken(server: str, method: str, what: str) -> Section:
 
 
 def _absent(
-    server: str, reason: str, message: str, remedy: str, detail: str | None = None
+    server: str, reason: str, message: str, remedy: str, detail: str | None = None, **data: Any
 ) -> Section:
     return Section(
         server=server,
@@ -59,7 +61,7 @@ def _absent(
             message=message,
             origin="upstream",
             reason=reason,
-            data={"server": server},
+            data={"server": server, **data},
             remedy=remedy,
             detail=detail,
         ),
