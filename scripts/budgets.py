@@ -1,7 +1,8 @@
 """The size budgets of this repository, checked: one line per breach, exit code 1 if there is any.
 
 Must not know: what the code does. Complexity per function is ruff's (C901), layers are Import
-Linter's; this is the rest: lengths, names, and the docstring that opens every file.
+Linter's; this is the rest: lengths, names, the docstring that opens every file, and the reason
+beside whatever silences a check.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import re
 import statistics
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,6 +28,11 @@ FILE_LINES = {
     "tests": 600,
 }
 MEDIAN_FUNCTION_LINES = 10
+
+SILENCED = re.compile(
+    r"# (?:noqa: [A-Z]+\d+(?:, [A-Z]+\d+)*|(?:type|pyright): ignore(?:\[[\w, -]+\])?)(.*)"
+)
+"""What silences a check for one line, and what stands behind it: the reason."""
 
 # Names that say nothing, and names of other projects for things that have a word here.
 EMPTY_WORDS = {"util", "utils", "helper", "helpers", "common", "manager", "base", "misc"}
@@ -86,10 +93,21 @@ def judge(name: str, text: str, tree: ast.Module) -> Iterator[str]:
     named = name.startswith("tests/") and Path(name).stem.startswith("test_")
     if text.strip() and not named and ast.get_docstring(tree) is None:
         yield "no docstring saying what this file is and what it must not know"
+    yield from unexplained(text)
     yield from misnamed("file", Path(name).stem)
     for node in ast.walk(tree):
         if isinstance(node, ast.ClassDef):
             yield from misnamed("class", node.name)
+
+
+def unexplained(text: str) -> Iterator[str]:
+    """The lines that silence a check and do not say why, behind it or behind the line below."""
+    lines = [*text.splitlines(), ""]
+    for number, (line, below) in enumerate(pairwise(lines), 1):
+        found = SILENCED.search(line)
+        said = found is None or re.search(r"[A-Za-z]", SILENCED.sub(r"\1", found[1]))
+        if not said and "# " not in below:
+            yield f"line {number} silences a check: write the reason behind it"
 
 
 def misnamed(kind: str, name: str) -> Iterator[str]:

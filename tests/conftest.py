@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import settings
 
@@ -19,3 +22,14 @@ def pytest_configure(config: pytest.Config) -> None:
         "slow: takes more than ten seconds",
     ):
         config.addinivalue_line("markers", line)
+
+
+@pytest.fixture
+def log_as_it_was() -> Iterator[None]:
+    """For tests that configure the log of the process: what they changed is taken back."""
+    root = logging.getLogger("lockgate")
+    before = (list(root.handlers), root.level, root.propagate, logging.raiseExceptions)
+    yield
+    root.handlers[:], root.propagate = before[0], before[2]
+    root.setLevel(before[1])
+    logging.raiseExceptions = before[3]

@@ -60,9 +60,18 @@ def test_every_folder_has_its_layer() -> None:
 @pytest.mark.parametrize("page", sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/**/*.md")))
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
-    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
-        if "://" not in target:
-            assert (page.parent / target).exists(), target
+    for target, anchor in re.findall(r"\]\(([^)#]*)(?:#([^)]*))?\)", text):
+        if "://" in target:
+            continue
+        other = page.parent / target if target else page
+        assert other.exists(), target
+        assert not anchor or anchor in anchors(other), f"{target}#{anchor}"
+
+
+def anchors(page: Path) -> set[str]:
+    """What links into a page may end in: its headings, spelled as hosts of repositories do."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", one.strip().lower()).replace(" ", "-") for one in headings}
 
 
 def test_every_page_is_in_the_index() -> None:
@@ -96,6 +105,21 @@ def test_budgets_judge_length_docstring_and_class_names() -> None:
     breaches = list(budgets.judge("src/lockgate/policies/one.py", text, ast.parse(text)))
     for word, said in zip(("lines", "docstring", "manager"), breaches, strict=True):
         assert word in said
+
+
+@pytest.mark.parametrize(
+    ("line", "breaches"),
+    [
+        ("x = 1  # noqa: " + "N815", 1),
+        ("x = 1  # noqa: " + "N815, S101 - the wire's spelling", 0),
+        ("x = 1  # noqa: " + "N815  # the wire's spelling", 0),
+        ("x = 1  # pyright: " + "ignore[reportArgumentType]", 1),
+        ("x = 1  # type: " + "ignore[attr-defined]  # ours", 0),
+        ("x = 1  # type: " + "ignore", 1),
+    ],
+)
+def test_budgets_want_a_reason_beside_what_silences_a_check(line: str, breaches: int) -> None:
+    assert len(list(budgets.unexplained(line))) == breaches
 
 
 def test_budgets_do_not_count_a_docstring() -> None:

@@ -18,13 +18,19 @@ from typing import Any
 
 import click
 import pytest
+from pydantic import BaseModel
 from rich.console import Console
 
 from lockgate.cli import table
 from lockgate.cli.completion import command as completion
 from lockgate.cli.main import program
+from lockgate.config.caching import CacheSettings, ServerCache, ToolCache
+from lockgate.config.limits import GatewayLimits, ServerLimits
 from lockgate.config.load import examine
 from lockgate.config.model import Config
+from lockgate.config.resist import BreakerSettings, RetrySettings
+from lockgate.config.settings import GatewaySettings, LogSettings, SessionSettings
+from lockgate.gateway.fixed import FIXED
 from lockgate.gateway.status import ServerStatus
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -131,6 +137,56 @@ def test_every_setting_that_is_named_exists() -> None:
                     here = settings["$defs"][here["$ref"].rpartition("/")[2]]
                 assert step in here["properties"], f"{path.name}: {code}"
                 here = here["properties"][step]
+
+
+SECTIONS: dict[str, tuple[type[BaseModel], ...]] = {
+    "limits": (ServerLimits, GatewayLimits),
+    "retry": (RetrySettings,),
+    "breaker": (BreakerSettings,),
+    "cache": (ServerCache, ToolCache, CacheSettings),
+    "session": (SessionSettings,),
+    "log": (LogSettings,),
+}
+
+
+def test_every_setting_of_a_section_that_is_named_exists() -> None:
+    found = 0
+    for path in PAGES:
+        for code in INLINE.findall(path.read_text("utf-8")):
+            section, _, key = code.partition(".")
+            if section in SECTIONS and re.fullmatch(r"[a-z_]+", key):
+                found += 1
+                assert any(key in one.model_fields for one in SECTIONS[section]), path.name + code
+    assert found > 10
+
+
+@pytest.mark.parametrize("page", ["breaker", "bulkhead", "cache", "deadline", "retry"])
+def test_a_default_that_a_page_of_a_policy_names_is_that_of_the_setting(page: str) -> None:
+    fields: dict[str, Any] = {}
+    for model in (GatewaySettings, *(one for models in SECTIONS.values() for one in models)):
+        fields.update(model.model_fields)
+    said = re.findall(r"`(\w+)` \((\d[\d.]*)(?: s)?[),]", text(f"docs/policies/{page}.md"))
+    for name, value in said:
+        assert float(value) == fields[name].default, f"{name} ({value})"
+    assert len(said) >= {"breaker": 6, "retry": 2}.get(page, 0)
+
+
+@pytest.mark.parametrize(("page", "section"), [("breaker", "breaker"), ("bulkhead", "limits")])
+def test_the_example_of_a_policy_that_is_on_shows_its_defaults(page: str, section: str) -> None:
+    (example,) = [json.loads(body) for name, body in blocks("json") if name == f"{page}.md"]
+    (server,) = example["mcpServers"].values()
+    model = SECTIONS[section][0]
+    written = model.model_validate(server[section])
+    assert written == model()
+
+
+def test_what_needs_a_restart_is_what_a_reload_leaves_as_it_is() -> None:
+    _, _, rest = text("docs/concepts/reload.md").partition("## What needs a restart")
+    named, _, others = rest.partition("## ")[0].partition("and under `limits` all but")
+    read_anew = {f"limits.{key}" for key in INLINE.findall(others)}
+    assert set(INLINE.findall(named)) == {key for key in FIXED if not key.startswith("limits.")}
+    every = {f"limits.{key}" for key in GatewayLimits.model_fields}
+    assert every - read_anew == {key for key in FIXED if key.startswith("limits.")}
 
 
 def _module(name: str) -> bool:

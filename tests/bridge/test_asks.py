@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,8 @@ from tests.bridge.modern_server import NewServer
 from tests.bridge.requirements import requirement
 from tests.bridge.scripted_http import Sse
 from tests.bridge.scripts import ELICIT, FORM, ROOTS, SAMPLE
-from tests.bridge.world import cell_world, run, until, world
+from tests.bridge.world import cell_world, run, world
+from tests.support.waiting import until
 
 KINDS = {"elicitation": ELICIT, "sampling": SAMPLE, "roots": ROOTS}
 
@@ -337,9 +339,9 @@ def test_a_question_outside_of_calls_reaches_the_get_stream(cell: str) -> None:
     run(play())
 
 
-def own(session: object, client: object) -> bool:
+def own(session: Any, client: Any) -> bool:
     """Whether a server's session is the one for this client."""
-    return session.opened["clientInfo"]["name"] == client.name  # type: ignore[attr-defined]  # ours
+    return session.opened["clientInfo"]["name"] == client.name
 
 
 @requirement("ask-outside-refused")

@@ -7,7 +7,8 @@ import asyncio
 from tests.bridge.clients import ANSWERS, Begun, Client
 from tests.bridge.requirements import requirement
 from tests.bridge.scripts import ELICIT, URI
-from tests.bridge.world import World, cell_world, run, until
+from tests.bridge.world import World, cell_world, run
+from tests.support.waiting import until
 
 
 async def waiting(w: World, client: Client, gate: str = "g") -> Begun:

@@ -11,7 +11,8 @@ import pytest
 from tests.bridge.clients import PREFIX, Begun, Client, Json, Stream, progress
 from tests.bridge.requirements import requirement
 from tests.bridge.scripts import URI
-from tests.bridge.world import SERVERS, World, cell_world, run, until, world
+from tests.bridge.world import SERVERS, World, cell_world, run, world
+from tests.support.waiting import until
 
 PROGRESS = "notifications/progress"
 MESSAGE = "notifications/message"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lockgate.core.message import Result
+from lockgate.fronts.http import HttpRequest, Responder
 from tests.bridge.clients import EVERYTHING, PREFIX, Json
 from tests.bridge.handshake_server import OldServer
 from tests.bridge.modern_server import NewServer
@@ -202,7 +203,7 @@ class DualServer(NewServer):
         super().__init__(name)
         self.twin = OldServer(name)
 
-    async def respond(self, request, responder) -> None:  # type: ignore[no-untyped-def]  # inherited
+    async def respond(self, request: HttpRequest, responder: Responder) -> None:
         version = request.headers.get(b"mcp-protocol-version", b"")
         server = super() if version == b"2026-07-28" else self.twin
         await server.respond(request, responder)

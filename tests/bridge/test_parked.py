@@ -11,7 +11,8 @@ from lockgate.core.raw import Raw
 from tests.bridge.clients import ANSWERS, Begun, Client, Json
 from tests.bridge.requirements import requirement
 from tests.bridge.scripts import ELICIT
-from tests.bridge.world import World, cell_world, run, until
+from tests.bridge.world import World, cell_world, run
+from tests.support.waiting import until
 
 LONG = 24 * 3600.0
 ASK = {"name": "ask", "arguments": {"rounds": [{"a": ELICIT}]}}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -17,6 +17,7 @@ from tests.bridge.clients import EVERYTHING, MODERN, Client, Json
 from tests.bridge.handshake_server import OldServer
 from tests.bridge.modern_server import NewServer
 from tests.fronts.served import run as bounded
+from tests.support.waiting import until as until  # noqa: PLC0414 - part of a world
 
 AnyServer = OldServer | NewServer
 SERVERS: dict[str, type[OldServer] | type[NewServer]] = {"L": OldServer, "M": NewServer}
@@ -119,13 +120,6 @@ async def cell_world(cell: str, **settings: Any) -> AsyncIterator[World]:
     """The world of a cell: one server of the era its second letter names."""
     async with world(SERVERS[cell[1]](), **settings) as made:
         yield made
-
-
-async def until(ready: Callable[[], object]) -> None:
-    """Let other tasks run until this is so."""
-    async with asyncio.timeout(5):
-        while not ready():  # noqa: ASYNC110 - what is waited for has no event of its own
-            await asyncio.sleep(0.001)
 
 
 def run(test: Coroutine[Any, Any, None]) -> None:

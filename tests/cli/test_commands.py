@@ -205,6 +205,7 @@ def test_import_finds_nothing(tmp_path: Path) -> None:
     done = run("config", "import", tmp_path / "x.json", "--project", tmp_path, HOME=str(tmp_path))
     assert done.returncode == 1
     assert "No servers were found" in done.stderr
+    assert "--project" in done.stderr
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

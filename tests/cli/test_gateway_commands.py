@@ -84,6 +84,18 @@ def test_call_starts_only_the_server_it_needs(tmp_path: Path) -> None:
     assert not note.exists()
 
 
+@pytest.mark.parametrize("words", [("tools",), ("call", "away__x")])
+def test_why_a_server_that_starts_when_needed_did_not_is_said(
+    words: tuple[str, ...], tmp_path: Path
+) -> None:
+    away = {"url": "http://127.0.0.1:1/mcp", "start": "lazy"}
+    command, *rest = words
+    done = run(command, config_file(tmp_path, {"away": away}), *rest)
+    assert done.returncode == 3
+    assert "away is not ready: http://127.0.0.1:1 refuses connections" in done.stderr
+    assert "Start the server" in done.stderr
+
+
 @POSIX
 def test_progress_is_shown_in_a_terminal_and_not_in_a_pipe(tmp_path: Path) -> None:
     path = config_file(tmp_path, {"tiny": tiny()})

@@ -168,7 +168,7 @@ def test_what_to_do_about_a_command_that_is_missing_is_said(tmp_path: Path) -> N
     why = "it could not be started: the command 'uvx' was not found on PATH"
     assert done.stderr.splitlines()[:2] == [
         f"error: gone is not ready: {why}  [LG-710]",
-        "  → Install uv (https://docs.astral.sh/uv).",
+        "  → Install uv (https://docs.astral.sh/uv), which brings uvx.",
     ]
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 
-from lockgate.config import keys
 from lockgate.config.finding import KINDS, Findings
 from lockgate.config.load import examine, load
 from lockgate.errors import ConfigError
-from lockgate.upstreams import environment
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -46,11 +45,6 @@ def write(folder: Path, text: str, name: str = "mcp.json") -> Path:
 
 def ids(path: Path, **environ: str) -> list[str]:
     return [one.id for one in examine(path, {"PATH": "/bin:/usr/bin", **environ}).findings]
-
-
-def test_what_is_unsafe_here_is_what_is_refused_at_the_start_of_a_child() -> None:
-    assert keys.UNSAFE_NAMES == environment.UNSAFE
-    assert keys.UNSAFE_PREFIXES == environment.UNSAFE_PREFIXES
 
 
 def test_every_kind_is_reported_with_its_own_severity() -> None:
@@ -154,3 +148,43 @@ def test_load_raises_everything_at_once(tmp_path: Path) -> None:
         load(path, {})
     assert [one.id for one in caught.value.findings] == ["unknown-key", "invalid-value"]
     assert "and 1 more" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://me:pw@x.example/mcp", "wss://me@x.example", "http://127.1/mcp", "http://x:0/mcp"],
+)
+def test_a_url_no_connection_can_be_made_to_is_found_before_the_start(
+    tmp_path: Path, url: str
+) -> None:
+    path = write(tmp_path, json.dumps({"servers": {"a": {"url": url}}}))
+    loaded = examine(path, {})
+    assert [one.id for one in loaded.findings] == ["invalid-value"]
+    assert "pw" not in str(loaded.findings[0])
+
+
+def test_no_repr_shows_what_a_file_holds(tmp_path: Path) -> None:
+    text = """{"servers": {"a": {"command": "x", "env": {"TOKEN": "planted"}}}}"""
+    assert "planted" not in repr(examine(write(tmp_path, text), {}))
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"store": "sqlite:missing/x.db"}, "`lockgate.store`: the folder"),
+        ({"cache": {"disk": "missing/x.db"}}, "`lockgate.cache.disk`: the folder"),
+    ],
+)
+def test_a_file_that_could_not_be_made_when_it_is_needed_is_found_at_once(
+    tmp_path: Path, settings: dict[str, object], says: str
+) -> None:
+    path = write(tmp_path, json.dumps({"servers": {}, "lockgate": settings}))
+    [found] = [one for one in examine(path, {}).findings if one.severity == "error"]
+    assert (found.id, found.place) == ("path-missing", f"{path}:1:{found.column}")
+    assert says in found.summary
+
+
+def test_a_remedy_names_the_key_and_not_a_place_in_its_list(tmp_path: Path) -> None:
+    path = write(tmp_path, '{"servers": {}, "lockgate": {"rate": {"total": ["often"]}}}')
+    remedies = [one.remedy for one in examine(path, {}).findings]
+    assert "See `total` in docs/configuration.md." in remedies

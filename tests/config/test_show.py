@@ -25,7 +25,7 @@ TEXT = """{
       "envFile": "more.env"
     },
     "b": {
-      "url": "https://me:planted-8@x.example/mcp?api_key=planted-9&page=1&k=${FROM_ENV}",
+      "url": "https://x.example/mcp?api_key=planted-9&page=1&k=${FROM_ENV}",
       "headers": {"Authorization": "Bearer ${FROM_ENV}", "X-Key": "planted-10"}
     },
     "c": {"disabled": true, "command": "planted-11"}
@@ -63,7 +63,7 @@ def test_no_secret_is_shown(tmp_path: Path) -> None:
         "FILED": MASK,
     }
     other = json.loads(as_json(said))["servers"]["b"]
-    assert other["url"] == f"https://me:{MASK}@x.example/mcp?api_key={MASK}&page=1&k=${{FROM_ENV}}"
+    assert other["url"] == f"https://x.example/mcp?api_key={MASK}&page=1&k=${{FROM_ENV}}"
     assert other["headers"] == {"Authorization": "Bearer ${FROM_ENV}", "X-Key": MASK}
 
 

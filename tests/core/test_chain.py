@@ -141,6 +141,7 @@ def test_a_crash_is_recorded_and_its_detail_stays_inside() -> None:
     assert (reply.origin, reply.policy, reply.reason) == ("policy", "scripted", "policy-crashed")
     assert "secret detail" not in reply.message + str(reply.remedy) + str(reply.data)
     assert [d.verdict for d in decisions] == ["crashed"]
+    assert "secret detail" in (decisions[0].cause or "")
 
 
 class Door:

@@ -137,6 +137,20 @@ def test_a_recovery_asks_what_is_inside_it_again_and_nothing_outside() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("broken", "cause"),
+    [(Valve("left-raises"), "left"), (Recovery("raise"), "recover")],
+)
+def test_what_breaks_where_no_caller_sees_it_is_told_with_its_cause(
+    broken: Valve | Recovery, cause: str
+) -> None:
+    told: list[Decision] = []
+    chain = compose([broken], answers(LOST), lambda _, decision: told.append(decision))
+    assert asked(chain(CALL)) is LOST
+    assert [(one.policy, one.verdict) for one in told] == [(broken.name, "crashed")]
+    assert cause in (told[0].cause or "")
+
+
 def test_a_valve_is_told_nothing_of_an_answer_that_was_none() -> None:
     outer = Valve("in")
     assert asked(compose([outer, Valve("refuse")], answers(DONE))(CALL)) is REFUSED

@@ -21,7 +21,7 @@ from lockgate.fronts.server import HttpServer
 from tests.fronts.play import FakeEngine, modern, playing, result
 from tests.fronts.served import run
 from tests.fronts.test_exchange_sockets import as_sent
-from tests.security.world import until
+from tests.support.waiting import until
 
 PROGRESS = Notification("notifications/progress", Raw.of({"progress": 1}))
 

@@ -11,6 +11,7 @@ from lockgate.core.message import Call, Failure, Notification, Reply, Result
 from lockgate.core.raw import Raw
 from lockgate.fronts import session_streams
 from tests.fronts.play import FakeEngine, FakeResponder, http, message, playing, result
+from tests.support.waiting import settle
 
 ACK = "notifications/subscriptions/acknowledged"
 UPDATED = "notifications/resources/updated"
@@ -42,11 +43,6 @@ class Listens:
     def say(self, method: str, **params: Any) -> None:
         for call in tuple(self.open):
             call.emit(Notification(method, Raw.of(params)))
-
-
-async def settle() -> None:
-    for _ in range(20):
-        await asyncio.sleep(0)
 
 
 def test_a_get_stream_opens_at_once_and_carries_what_is_heard() -> None:

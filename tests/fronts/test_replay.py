@@ -20,6 +20,7 @@ from lockgate.fronts.settings import ExchangeSettings
 from lockgate.testing import ManualClock
 from lockgate.wire import sse
 from tests.fronts.play import FakeEngine, FakeResponder, Play, http, message, playing, result
+from tests.support.waiting import settle
 
 STREAM_FIRST = {b"accept": b"text/event-stream, application/json"}
 CALL = {"name": "x", "_meta": {"progressToken": "t"}}
@@ -50,11 +51,6 @@ def bounded(body: Callable[[Play, Tool], Awaitable[None]], **settings: Any) -> N
             await body(play, tool)
 
     asyncio.run(run())
-
-
-async def settle() -> None:
-    for _ in range(20):
-        await asyncio.sleep(0)
 
 
 async def broken(play: Play, tool: Tool, version: str = "2025-11-25") -> FakeResponder:

@@ -18,7 +18,7 @@ from lockgate.gateway.worlds import Reloaded
 from tests.bridge.clients import Client
 from tests.bridge.handshake_server import OldServer
 from tests.bridge.modern_server import NewServer
-from tests.bridge.world import until
+from tests.support.waiting import until
 
 Json = dict[str, Any]
 LABELLED = Path(__file__).with_name("labelled_server.py")

@@ -21,9 +21,9 @@ from tests.security.world import (
     before,
     gateway,
     subscription,
-    until,
 )
 from tests.support.valkey import valkey
+from tests.support.waiting import until
 
 SAFE = {"readOnlyHint": True}
 
@@ -119,7 +119,10 @@ def test_replicas_and_restarts_share_answers(tmp_path: Path) -> None:
             async with before(peer, **settings) as one:
                 entries = {"peer": {"url": peer.url, "era": "modern"}}
                 assert (await read(one))["n"] == 1
-                await one.gateway._worlds.current.caches.tiers.flush()  # pyright: ignore[reportOptionalMemberAccess]
+                caches = one.gateway._worlds.current.caches
+                assert caches is not None
+                assert caches.tiers is not None
+                await caches.tiers.flush()
                 async with gateway(entries, **settings) as two:
                     assert (await read(two))["n"] == 1
                 server.kill()

@@ -101,6 +101,7 @@ def test_settings_are_read_shown_and_judged(tmp_path: Path) -> None:
     config = load(write(store="redis://u:hunter2secret@h:1/0", rate={"total": ["1/s"]}), {})
     assert "hunter2secret" in config.secrets
     assert "hunter2secret" not in repr(config)
+    (tmp_path / "state").mkdir()
     config = load(write(store="sqlite:state/x.db"), {})
     assert config.lockgate.store is not None
     assert config.lockgate.store.get_secret_value() == f"sqlite:{tmp_path / 'state/x.db'}"

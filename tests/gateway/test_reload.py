@@ -14,9 +14,9 @@ import pytest
 from lockgate.errors import LockgateError
 from tests.bridge.clients import Client
 from tests.bridge.scripts import ELICIT
-from tests.bridge.world import until
 from tests.fronts.served import run
 from tests.gateway.reloading import Changing, alive, census, changing, child, tools, who
+from tests.support.waiting import until
 
 BOTH = pytest.mark.parametrize("era", ["L", "M"])
 TOOLS_CHANGED = "notifications/tools/list_changed"

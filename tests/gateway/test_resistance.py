@@ -10,7 +10,7 @@ import pytest
 
 from lockgate.config.model import Config, ServerConfig
 from lockgate.gateway.build import pool_limits, resist_settings
-from lockgate.upstreams.url import Url
+from lockgate.wire.url import Url
 from tests.fronts.served import run
 from tests.security.world import SCHEMA, Json, Peer, World, answer, before
 

@@ -35,6 +35,14 @@ def test_a_decision_is_logged_with_its_code(caplog: pytest.LogCaptureFixture) ->
     assert facts(caplog)["code"] == "LG-401"
 
 
+def test_what_a_broken_policy_raised_is_logged_with_it(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "lockgate.calls"):
+        record_decision(CALL, Decision("mine", "crashed", 0.1, "policy-crashed", "KeyError('x')"))
+    said = facts(caplog)
+    assert (said["levelname"], said["code"]) == ("ERROR", "LG-502")
+    assert said["message"] == "call crashed: policy-crashed [KeyError('x')]"
+
+
 @pytest.mark.parametrize("reason", [None, "somebody-elses"])
 def test_what_has_no_code_is_logged_without(
     reason: str | None, caplog: pytest.LogCaptureFixture

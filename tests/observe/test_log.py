@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
 
@@ -14,14 +13,7 @@ from lockgate.observe.log import Format, colours, configure, level_of
 LOG = logging.getLogger("lockgate.upstreams.time")
 
 
-@pytest.fixture(autouse=True)
-def _restored() -> Iterator[None]:
-    root = logging.getLogger("lockgate")
-    before = (list(root.handlers), root.level, root.propagate, logging.raiseExceptions)
-    yield
-    root.handlers[:], root.propagate = before[0], before[2]
-    root.setLevel(before[1])
-    logging.raiseExceptions = before[3]
+pytestmark = pytest.mark.usefixtures("log_as_it_was")
 
 
 def test_text_lines(capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,6 +17,7 @@ from lockgate.core.policy import CallNext
 from lockgate.core.raw import EMPTY
 from lockgate.policies.bulkhead import Bulkhead, BulkheadSettings
 from lockgate.testing import ManualClock
+from tests.support.waiting import settle
 
 CLIENT = ClientFacts(era="modern", protocol_version="2026-07-28")
 DONE = Result(EMPTY)
@@ -78,11 +79,6 @@ class Setting:
     async def end(self, index: int = 0) -> None:
         self.running[index][1].set()
         await settle()
-
-
-async def settle() -> None:
-    for _ in range(6):
-        await asyncio.sleep(0)
 
 
 def run(check: Callable[[], Awaitable[None]]) -> None:

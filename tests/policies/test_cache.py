@@ -28,6 +28,7 @@ from lockgate.policies.methods import REQUESTS
 from lockgate.stores.memory import MemoryStore
 from lockgate.stores.tiered import Tiered
 from lockgate.testing import ManualClock
+from tests.support.waiting import settle
 
 MODERN = ClientFacts(era="modern", protocol_version="2026-07-28")
 LOST = Failure(-32603, "lost", "upstream", "upstream-lost")
@@ -232,7 +233,7 @@ def test_identical_calls_at_once_are_one() -> None:
         w.gate = asyncio.Event()
         calls = [asyncio.ensure_future(w.n(read())) for _ in range(10)]
         other = asyncio.ensure_future(w.n(read(who="you")))
-        await asyncio.sleep(0.01)
+        await settle()
         assert w.asked == 3
         w.gate.set()
         assert await asyncio.gather(*calls) == [2] * 10
@@ -248,10 +249,10 @@ def test_who_leads_may_leave() -> None:
         w.clock.advance(60)
         w.gate = asyncio.Event()
         calls = [asyncio.ensure_future(w.n(read())) for _ in range(4)]
-        await asyncio.sleep(0.01)
+        await settle()
         calls[0].cancel()
         calls[2].cancel()
-        await asyncio.sleep(0.01)
+        await settle()
         assert w.asked == 3
         w.gate.set()
         assert [await calls[1], await calls[3]] == [3, 3]
@@ -266,7 +267,7 @@ def test_waiting_for_what_cannot_be_shared_costs_one_round_only() -> None:
         w.clock.advance(200)
         w.gate, w.down = asyncio.Event(), LOST
         calls = [asyncio.ensure_future(w.chain(read())) for _ in range(5)]
-        await asyncio.sleep(0.01)
+        await settle()
         assert w.asked == 2
         w.gate.set()
         assert await asyncio.gather(*calls) == [LOST] * 5

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +38,7 @@ STATUSES: dict[int, tuple[tuple[bytes, bytes], ...]] = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _log_as_it_was() -> Iterator[None]:
-    root = logging.getLogger("lockgate")
-    before = (list(root.handlers), root.level, root.propagate, logging.raiseExceptions)
-    yield
-    root.handlers[:], root.propagate = before[0], before[2]
-    root.setLevel(before[1])
-    logging.raiseExceptions = before[3]
+pytestmark = pytest.mark.usefixtures("log_as_it_was")
 
 
 async def both(w: World, name: str) -> list[Json]:

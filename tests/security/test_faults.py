@@ -166,7 +166,10 @@ def test_a_policy_that_breaks_has_refused(
             assert (await w.call("echo")).result
 
     run(play())
-    assert [one for one in caplog.records if one.levelno >= logging.WARNING]
+    told = [one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING]
+    assert told
+    if way.startswith("raises"):
+        assert any(CANARY in one for one in told), told
 
 
 @holds(44)

@@ -27,7 +27,7 @@ from tests.bridge.clients import Client, Stream
 from tests.bridge.handshake_server import OldServer
 from tests.bridge.modern_server import NewServer
 from tests.fronts.served import run
-from tests.security.world import until
+from tests.support.waiting import until
 
 HOLDER = Path(__file__).with_name("holder.py")
 STEPS = ("connect", "half a head", "half a body", "whole", "working", "streaming", "listening")

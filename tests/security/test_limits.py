@@ -20,7 +20,8 @@ from tests.bridge.clients import Client
 from tests.bridge.scripted_http import EVENTS
 from tests.fronts.served import run
 from tests.security.test_processes import mirror
-from tests.security.world import JSON, SCHEMA, Json, Peer, World, before, gateway, modern, until
+from tests.security.world import JSON, SCHEMA, Json, Peer, World, before, gateway, modern
+from tests.support.waiting import until
 
 DEFAULTS = {
     "body": 4 * 1024 * 1024,

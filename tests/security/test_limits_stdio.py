@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from tests.fronts.served import run
-from tests.security.world import META, Json, Peer, World, before, until
+from tests.security.world import META, Json, Peer, World, before
+from tests.support.waiting import until
 
 
 class Out:

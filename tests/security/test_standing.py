@@ -16,7 +16,8 @@ import pytest
 from tests.bridge.clients import Client
 from tests.cli.program import COMMAND, config_file, environment, tiny
 from tests.fronts.served import run
-from tests.security.world import Peer, World, before, until
+from tests.security.world import Peer, World, before
+from tests.support.waiting import until
 
 INFO = {"name": "c", "version": "1"}
 

@@ -14,6 +14,7 @@ from lockgate.fronts.http import HttpRequest, Responder
 from lockgate.gateway.app import Gateway
 from tests.bridge.clients import in_header
 from tests.bridge.scripted_http import JSON, OverHttp, Sse
+from tests.support.waiting import until as until  # noqa: PLC0414 - part of a world
 
 Json = dict[str, Any]
 MODERN = "2026-07-28"
@@ -285,10 +286,3 @@ async def before(
     finally:
         for peer in peers:
             await peer.die()
-
-
-async def until(ready: Callable[[], object]) -> None:
-    """Let other tasks run until this is so."""
-    async with asyncio.timeout(5):
-        while not ready():  # noqa: ASYNC110 - what is waited for has no event of its own
-            await asyncio.sleep(0.001)

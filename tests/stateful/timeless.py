@@ -68,8 +68,8 @@ class Timeless(asyncio.SelectorEventLoop):
 
     async def _quiet(self) -> None:
         await asyncio.sleep(0)
-        # asyncio has no public word for "nothing is due", nor an event for it.
         while self._ready:  # noqa: ASYNC110  # pyright: ignore[reportAttributeAccessIssue]
+            # asyncio has no public word for "nothing is due", nor an event for it.
             await asyncio.sleep(0)
 
     def tasks(self) -> list[asyncio.Task[Any]]:

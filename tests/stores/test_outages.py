@@ -72,7 +72,8 @@ def test_valkey_is_killed_silent_and_back() -> None:
             for _ in range(1000):
                 with pytest.raises(StoreGone):
                     await store.take([Demand("who", (Rate(1, 60),))])
-            assert time.monotonic() - began < 1.0
+            # Waiting for each would take five minutes.
+            assert time.monotonic() - began < 30.0
             server.start()
             clock.advance(10)
             assert await store.get("1") is None

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
-from lockgate.core.message import Call, ClientFacts, Failure, Notification, Principal, Result
+from lockgate.core.message import Call, ClientFacts, Era, Failure, Notification, Principal, Result
 from lockgate.core.raw import Raw
 from lockgate.upstreams.pool import HttpPool
 from lockgate.upstreams.spec import HttpSpec, UpstreamLimits, UpstreamSpec
@@ -17,7 +17,7 @@ QUICK = Backoff(first=0.01, limit=0.05, jitter=lambda: 1.0)
 
 def facts(era: str = "modern", caps: dict[str, Any] | None = None, **more: Any) -> ClientFacts:
     return ClientFacts(
-        era=era,  # type: ignore[arg-type]
+        era=cast("Era", era),
         protocol_version="2026-07-28" if era == "modern" else "2025-11-25",
         name="tester",
         info=Raw.of({"name": "tester", "version": "1"}),

@@ -1,14 +1,16 @@
-"""A server on loopback whose every connection follows a script, for tests of the pool."""
+"""A server on loopback whose every connection follows a script, and requests to it by a pool."""
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any
 
-from lockgate.upstreams.pool import HttpPool, Url
+from lockgate.upstreams.pool import HttpPool, HttpReply, PoolLimits, Url
 
+QUICK = PoolLimits(sweep_seconds=0.01)
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
 
@@ -129,3 +131,11 @@ async def until_open(pool: HttpPool, count: int) -> None:
     """Wait until the pool has so many sockets; the caller's own time limit bounds it."""
     while pool.open != count:  # noqa: ASYNC110 - the pool has no event for this, and needs none
         await asyncio.sleep(0.001)
+
+
+async def post(pool: HttpPool, url: Url, body: bytes = b"{}", **options: Any) -> HttpReply:
+    return await pool.request(url, b"POST", [(b"Accept", b"*/*")], body, **options)
+
+
+def run(test: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(asyncio.wait_for(test, 20))

@@ -6,8 +6,6 @@ import os
 
 import pytest
 
-from lockgate.config import keys
-from lockgate.upstreams import environment
 from lockgate.upstreams.environment import child_environment, impossible, unsafe
 
 SECRETS = {
@@ -63,11 +61,6 @@ def test_letter_case_does_not_matter_on_windows(monkeypatch: pytest.MonkeyPatch)
 )
 def test_names_that_change_code_are_unsafe_in_any_case(name: str) -> None:
     assert unsafe({name: "x", "API_KEY": "y"}) == [name]
-
-
-def test_the_configuration_check_and_the_launch_refuse_the_same() -> None:
-    assert keys.UNSAFE_NAMES == environment.UNSAFE
-    assert keys.UNSAFE_PREFIXES == environment.UNSAFE_PREFIXES
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Coroutine
-from typing import Any
 
 import pytest
 
@@ -15,7 +13,6 @@ from lockgate.upstreams.pool import (
     ConnectionLost,
     HttpFailure,
     HttpPool,
-    HttpReply,
     PoolLimits,
     TimedOut,
     Url,
@@ -26,19 +23,11 @@ from tests.upstreams.scripted_http import (
     always_ok,
     answer,
     answer_open,
+    post,
+    run,
     serve,
     until_open,
 )
-
-QUICK = PoolLimits(sweep_seconds=0.01)
-
-
-def run(test: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(test, 20))
-
-
-async def post(pool: HttpPool, url: Url, body: bytes = b"{}", **options: Any) -> HttpReply:
-    return await pool.request(url, b"POST", [(b"Accept", b"*/*")], body, **options)
 
 
 def test_request_as_written() -> None:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
 
 import pytest
 
 from lockgate.upstreams.pool import (
     HttpFailure,
     HttpPool,
-    HttpReply,
     PoolLimits,
     ResponseLimits,
     TimedOut,
@@ -19,20 +16,13 @@ from lockgate.upstreams.pool import (
     Url,
 )
 from tests.upstreams.scripted_http import (
+    QUICK,
     Peer,
     answer_open,
+    post,
+    run,
     serve,
 )
-
-QUICK = PoolLimits(sweep_seconds=0.01)
-
-
-def run(test: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(test, 20))
-
-
-async def post(pool: HttpPool, url: Url, body: bytes = b"{}", **options: Any) -> HttpReply:
-    return await pool.request(url, b"POST", [(b"Accept", b"*/*")], body, **options)
 
 
 @pytest.mark.parametrize("phase", ["head", "body"])

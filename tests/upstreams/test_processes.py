@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from lockgate.upstreams.environment import child_environment, unsafe
+from lockgate.upstreams.environment import child_environment
 from lockgate.upstreams.processes import ChildProcess, SpawnFailed
 from lockgate.upstreams.spec import StdioSpec, UpstreamLimits
 
@@ -226,7 +226,7 @@ def test_a_child_that_stops_reading_is_ended(monkeypatch: pytest.MonkeyPatch) ->
     [
         ({"command": "no-such-program-here"}, "was not found"),
         ({"command": "npx", "env": {"PATH": "/nowhere"}}, "Node.js"),
-        ({"command": sys.executable, "cwd": "/no/such/place"}, "correct cwd"),
+        ({"command": sys.executable, "cwd": "/no/such/place"}, "Correct cwd"),
         ({"command": sys.executable, "env": {"ld_Preload": "x.so"}}, "allow_unsafe_env"),
     ],
 )
@@ -265,15 +265,6 @@ def test_a_child_sees_what_is_declared_and_the_safe_set(monkeypatch: pytest.Monk
 def test_only_the_safe_set_is_passed_on() -> None:
     parent = {"PATH": "/bin", "HOME": "/h", "LC_TIME": "C", "GITHUB_TOKEN": "x", "HTTPS_PROXY": "y"}
     assert child_environment({}, parent) == {"PATH": "/bin", "HOME": "/h", "LC_TIME": "C"}
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["LD_PRELOAD", "ld_library_path", "DYLD_INSERT_LIBRARIES", "NODE_OPTIONS", "PythonPath",
-     "npm_config_script_shell", "BASH_ENV"],
-)  # fmt: skip
-def test_names_that_change_code_are_unsafe_in_any_case(name: str) -> None:
-    assert unsafe({name: "x", "API_KEY": "y"}) == [name]
 
 
 HOST = """

@@ -276,7 +276,9 @@ def test_nothing_is_left_after_many_aborted_calls() -> None:
                     for task in tasks:
                         task.cancel()
                     await asyncio.gather(*tasks, return_exceptions=True)
-            sessions = old_one._connector.handshake.pool.sessions()  # type: ignore[union-attr]
+            handshake = old_one._connector.handshake
+            assert handshake is not None
+            sessions = handshake.pool.sessions()
             assert [session.flights for session in sessions] == [{}]
 
     run(test())

@@ -187,11 +187,12 @@ def test_cancelling_tells_the_server() -> None:
     run(test())
 
 
-def asks(*requests: dict[str, Any]) -> Callable[[Asked, Answer], Awaitable[None]]:
+def asks(
+    server: OldServer, *requests: dict[str, Any]
+) -> Callable[[Asked, Answer], Awaitable[None]]:
     """A tool that asks `requests` one after the other, then gives the answers it got."""
 
     async def script(asked: Asked, answer: Answer) -> None:
-        server: OldServer = script.server  # type: ignore[attr-defined]
         answer.stream()
         for number, request in enumerate(requests):
             answer.event({"jsonrpc": "2.0", "id": f"q{number}", **request})
@@ -205,11 +206,9 @@ SAMPLE = {"method": "sampling/createMessage", "params": {"messages": []}}
 
 
 def test_a_question_parks_the_call_and_the_answer_continues_it() -> None:
-    script = asks(ELICIT, SAMPLE)
-
     async def test() -> None:
-        async with OldServer(script) as server, upstream(server.url) as one:
-            script.server = server  # type: ignore[attr-defined]
+        async with OldServer() as server, upstream(server.url) as one:
+            server.script = asks(server, ELICIT, SAMPLE)
             reply = await one.send(old())
             assert isinstance(reply, Result)
             assert reply.kind == "input_required"
@@ -237,14 +236,11 @@ def test_a_question_parks_the_call_and_the_answer_continues_it() -> None:
 
 
 def test_a_parked_call_belongs_to_its_caller_and_can_be_taken_up_once() -> None:
-    script = asks(ELICIT)
-
     async def test() -> None:
-        async with OldServer(script) as server, upstream(server.url) as one:
-            script.server = server  # type: ignore[attr-defined]
-            reply = await one.send(old())
-            [key] = reply.raw["inputRequests"]  # type: ignore[union-attr]
-            state = reply.raw["requestState"]  # type: ignore[union-attr]
+        async with OldServer() as server, upstream(server.url) as one:
+            server.script = asks(server, ELICIT)
+            reply = good(await one.send(old()))
+            [key], state = reply["inputRequests"], reply["requestState"]
             params = {**FIRST, "requestState": state, "inputResponses": {key: {}}}
             for more in ({"who": "mallory"}, {"affinity": "b"}, {"method": "prompts/get"}):
                 failure = bad(await one.send(old(params=params, **more)))
@@ -256,13 +252,11 @@ def test_a_parked_call_belongs_to_its_caller_and_can_be_taken_up_once() -> None:
 
 
 def test_a_missing_answer_is_asked_for_again() -> None:
-    script = asks(ELICIT)
-
     async def test() -> None:
-        async with OldServer(script) as server, upstream(server.url) as one:
-            script.server = server  # type: ignore[attr-defined]
-            reply = await one.send(old())
-            params = {**FIRST, "requestState": reply.raw["requestState"]}  # type: ignore[union-attr]
+        async with OldServer() as server, upstream(server.url) as one:
+            server.script = asks(server, ELICIT)
+            reply = good(await one.send(old()))
+            params = {**FIRST, "requestState": reply["requestState"]}
             reply = await one.send(old(params=params))
             assert isinstance(reply, Result)
             [(key, request)] = reply.raw["inputRequests"].items()
@@ -274,11 +268,9 @@ def test_a_missing_answer_is_asked_for_again() -> None:
 
 
 def test_a_ping_is_answered_during_a_call() -> None:
-    script = asks({"method": "ping"})
-
     async def test() -> None:
-        async with OldServer(script) as server, upstream(server.url) as one:
-            script.server = server  # type: ignore[attr-defined]
+        async with OldServer() as server, upstream(server.url) as one:
+            server.script = asks(server, {"method": "ping"})
             good(await one.send(old()))
             assert server.answers == [{"jsonrpc": "2.0", "id": "q0", "result": {}}]
 
@@ -347,18 +339,18 @@ def test_roots_changed_reaches_an_open_session_only() -> None:
 
 
 def test_a_parked_call_nobody_comes_back_for_is_cancelled() -> None:
-    script = asks(ELICIT)
-
     async def test() -> None:
-        async with OldServer(script) as server, upstream(server.url) as one:
-            script.server = server  # type: ignore[attr-defined]
+        async with OldServer() as server, upstream(server.url) as one:
+            server.script = asks(server, ELICIT)
             one._parking._lifetime = 0.02
             reply = await one.send(old())
             assert isinstance(reply, Result)
             await eventually(lambda: "notifications/cancelled" in server.methods())
             params = {**FIRST, "requestState": reply.raw["requestState"]}
             assert bad(await one.send(old(params=params))).reason == "unknown-request-state"
-            [session] = one._connector.handshake.pool.sessions()  # type: ignore[union-attr]
+            handshake = one._connector.handshake
+            assert handshake is not None
+            [session] = handshake.pool.sessions()
             assert session.flights == {}
             assert len(one._parking) == 0
 
@@ -366,11 +358,9 @@ def test_a_parked_call_nobody_comes_back_for_is_cancelled() -> None:
 
 
 def test_parked_calls_are_bounded() -> None:
-    script = asks(ELICIT)
-
     async def test() -> None:
-        async with OldServer(script) as server, upstream(server.url) as one:
-            script.server = server  # type: ignore[attr-defined]
+        async with OldServer() as server, upstream(server.url) as one:
+            server.script = asks(server, ELICIT)
             one._parking._per_session = 1
             assert isinstance(await one.send(old()), Result)
             assert bad(await one.send(old())).reason == "upstream-busy"
@@ -381,16 +371,14 @@ def test_parked_calls_are_bounded() -> None:
 
 
 def test_a_parked_call_in_a_forgotten_session_is_lost() -> None:
-    script = asks(ELICIT)
-
     async def test() -> None:
-        async with OldServer(script) as server, upstream(server.url) as one:
-            script.server = server  # type: ignore[attr-defined]
-            reply = await one.send(old())
+        async with OldServer() as server, upstream(server.url) as one:
+            server.script = asks(server, ELICIT)
+            reply = good(await one.send(old()))
             server.forget()
             server.script = done
             good(await one.send(old()))
-            state = reply.raw["requestState"]  # type: ignore[union-attr]
+            state = reply["requestState"]
             params = {**FIRST, "requestState": state, "inputResponses": {}}
             failure = bad(await one.send(old(params=params)))
             assert failure.reason == "upstream-session-lost"

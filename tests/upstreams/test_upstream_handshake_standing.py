@@ -130,15 +130,15 @@ def test_a_request_outside_of_calls_goes_to_who_listens() -> None:
 
 
 def test_a_request_on_the_standing_stream_is_adopted_by_the_only_call() -> None:
-    async def script(asked: Asked, answer: Answer) -> None:
-        server: OldServer = script.server  # type: ignore[attr-defined]
-        server.gets["s1"].event({"jsonrpc": "2.0", "id": "q0", **ELICIT})
-        await eventually(lambda: server.answers)
-        answer.result({"got": server.answers[0]["result"]})
-
     async def test() -> None:
-        async with OldServer(script) as server, upstream(server.url) as one:
-            script.server = server  # type: ignore[attr-defined]
+        async with OldServer() as server, upstream(server.url) as one:
+
+            async def script(asked: Asked, answer: Answer) -> None:
+                server.gets["s1"].event({"jsonrpc": "2.0", "id": "q0", **ELICIT})
+                await eventually(lambda: server.answers)
+                answer.result({"got": server.answers[0]["result"]})
+
+            server.script = script
             heard = Heard()
             task = listen(one, heard)
             await heard.until(len)
@@ -231,15 +231,15 @@ def test_a_watch_the_server_refused_is_tried_again() -> None:
 
 
 def test_what_a_server_asks_on_its_standing_stream_at_once_is_not_lost() -> None:
-    async def script(asked: Asked, answer: Answer) -> None:
-        server: OldServer = script.server  # type: ignore[attr-defined]
-        server.gets["s1"].event({"jsonrpc": "2.0", "id": "q0", **ELICIT})
-        await eventually(lambda: server.answers)
-        answer.result(DONE)
-
     async def test() -> None:
-        async with OldServer(script) as server, upstream(server.url) as one:
-            script.server = server  # type: ignore[attr-defined]
+        async with OldServer() as server, upstream(server.url) as one:
+
+            async def script(asked: Asked, answer: Answer) -> None:
+                server.gets["s1"].event({"jsonrpc": "2.0", "id": "q0", **ELICIT})
+                await eventually(lambda: server.answers)
+                answer.result(DONE)
+
+            server.script = script
             reply = await one.send(old(caps={"elicitation": {}}))
             assert isinstance(reply, Result)
             assert list(reply.raw["inputRequests"].values()) == [ELICIT]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from lockgate.core.message import Result
 from lockgate.core.raw import Raw
 from lockgate.wire.revisions import META_CLIENT_CAPABILITIES, META_CLIENT_INFO, META_VERSION
 from tests.upstreams.calls import Heard, bad, call, good, run, upstream
@@ -73,7 +74,8 @@ def test_a_complete_result_passes_byte_exact() -> None:
     async def test() -> None:
         async with ScriptedServer(modern(script)) as server, upstream(server.url) as one:
             reply = await one.send(call())
-            assert reply.raw.encode() == b'{ "resultType":"complete","n":1.50,"a":1,"a":2}'  # type: ignore[union-attr]
+            assert isinstance(reply, Result)
+            assert reply.raw.encode() == b'{ "resultType":"complete","n":1.50,"a":1,"a":2}'
 
     run(test())
 
@@ -106,7 +108,8 @@ def test_other_kinds_of_result(kind: str) -> None:
     async def test() -> None:
         async with ScriptedServer(modern(script)) as server, upstream(server.url) as one:
             reply = await one.send(call())
-            assert reply.kind == kind  # type: ignore[union-attr]
+            assert isinstance(reply, Result)
+            assert reply.kind == kind
 
     run(test())
 

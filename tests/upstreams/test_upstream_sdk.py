@@ -13,7 +13,7 @@ import pytest
 from lockgate.core.message import Call, Result
 from lockgate.upstreams.spec import StdioSpec, UpstreamSpec
 from lockgate.upstreams.upstream import Upstream
-from tests.upstreams.calls import QUICK, Heard, call, good, nothing_left, run, upstream
+from tests.upstreams.calls import QUICK, Heard, bad, call, good, nothing_left, run, upstream
 
 pytest.importorskip("mcp.server.mcpserver")
 
@@ -30,11 +30,16 @@ def ports() -> Iterator[dict[str, int]]:
             started[kind] = subprocess.Popen(
                 [sys.executable, SCRIPT, kind], stdout=subprocess.PIPE, text=True
             )
-        yield {kind: int(one.stdout.readline()) for kind, one in started.items()}  # type: ignore[union-attr]
+        yield {kind: port_of(one) for kind, one in started.items()}
     finally:
         for one in started.values():
             one.kill()
             one.wait()
+
+
+def port_of(child: subprocess.Popen[str]) -> int:
+    assert child.stdout is not None
+    return int(child.stdout.readline())
 
 
 @asynccontextmanager
@@ -79,8 +84,8 @@ def test_calls_lists_and_errors(kind: str, era: str, ports: dict[str, int]) -> N
             assert {"echo", "greet"} <= {tool["name"] for tool in tools}
             read = good(await one.send(call("resources/read", {"uri": "note://n"}, era=era)))
             assert read["contents"][0]["uri"] == "note://n"
-            gone = await one.send(call("resources/read", {"uri": "note://nope"}, era=era))
-            assert gone.code in {-32602, -32002}  # type: ignore[union-attr]
+            gone = bad(await one.send(call("resources/read", {"uri": "note://nope"}, era=era)))
+            assert gone.code in {-32602, -32002}
             found = good(await one.send(call("server/discover", era=era)))
             assert found["_meta"]["io.modelcontextprotocol/serverInfo"]["name"] == "sdk"
             assert era in one.state.eras

@@ -11,8 +11,10 @@ import pytest
 
 from lockgate.core.message import Call, Reply, Result
 from lockgate.core.raw import Raw
+from lockgate.upstreams.connect_stdio import StdioConnector
 from lockgate.upstreams.processes import ChildProcess, spawner
 from lockgate.upstreams.spec import StdioSpec, UpstreamLimits, UpstreamSpec
+from lockgate.upstreams.stdio import ModernStdio
 from lockgate.upstreams.upstream import Upstream
 from tests.upstreams.calls import QUICK, Heard, bad, call, eventually, good, nothing_left, run
 
@@ -74,7 +76,9 @@ def test_modern_cancelling_and_progress_and_noise() -> None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
             assert good(await one.send(use()))["cancelled"] == [2]
-            assert len(one._connector.modern) == 0  # type: ignore[arg-type]
+            modern = one._connector.modern
+            assert isinstance(modern, ModernStdio)
+            assert len(modern) == 0
 
     run(test())
 
@@ -160,7 +164,9 @@ def test_processes_are_bounded() -> None:
 def test_a_silent_old_server_is_initialized_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     async def test() -> None:
         async with server("silent") as (one, children):
-            one._connector._probe_timeout = 0.2  # type: ignore[union-attr]
+            connector = one._connector
+            assert isinstance(connector, StdioConnector)
+            connector._probe_timeout = 0.2
             good(await one.send(use(era="handshake")))
             assert one.state.eras == {"handshake"}
             assert len(children) == 1
@@ -171,7 +177,9 @@ def test_a_silent_old_server_is_initialized_after_a_while(monkeypatch: pytest.Mo
 def test_a_slow_modern_server_is_not_taken_for_an_old_one() -> None:
     async def test() -> None:
         async with server("slow") as (one, children):
-            one._connector._probe_timeout = 0.1  # type: ignore[union-attr]
+            connector = one._connector
+            assert isinstance(connector, StdioConnector)
+            connector._probe_timeout = 0.1
             good(await one.send(use()))
             assert one.state.eras == {"modern"}
             assert len(children) == 1

@@ -9,7 +9,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import click
 
@@ -74,18 +74,17 @@ def _given(text: str | None) -> dict[str, Any]:
 async def _call(
     config: Config, tool: str, words: tuple[str, ...], start: dict[str, Any]
 ) -> dict[str, Any]:
-
     async with session.running(config) as gateway:
         session.require_any(gateway.servers())
         tools = await session.all_tools(gateway)
         found = next((one for one in tools if one.get("name") == tool), None)
         if found is None:
             _unknown_tool(tool, [str(one.get("name")) for one in tools], gateway.servers())
-        schema = cast("dict[str, Any]", (found or {}).get("inputSchema") or {})
+        schema = cast("dict[str, Any]", found.get("inputSchema") or {})
         try:
             arguments = parse(words, schema, start)
         except BadArgument as error:
-            usage = " ".join((tool, *signature(found or {})))
+            usage = " ".join((tool, *signature(found)))
             raise UnfitCall(
                 f"{tool}: {error}", f"Its arguments, * for required: {usage}"
             ) from error
@@ -97,8 +96,7 @@ async def _call(
             )
 
 
-def _unknown_tool(tool: str, names: list[str], servers: list[ServerStatus]) -> None:
-
+def _unknown_tool(tool: str, names: list[str], servers: list[ServerStatus]) -> NoReturn:
     away = session.absent(servers)
     if away:
         for server in away:
@@ -130,7 +128,6 @@ def _progress(tool: str, shown: Waiting) -> Callable[[Notification], None]:
 
 
 def _show(tool: str, result: dict[str, Any], as_json: bool) -> int:
-
     if as_json:
         click.echo(json.dumps(result, indent=2, ensure_ascii=False))
     elif "inputRequests" not in result:

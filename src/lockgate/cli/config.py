@@ -98,8 +98,11 @@ def import_(output: Path, force: bool, dry_run: bool, project: Path, as_json: bo
     else:
         _report(gathered.lines)
     if not gathered.servers:
-        click.echo("No servers were found; nothing was written.", err=True)
-        return exits.FAILED
+        raise LockgateError(
+            "No servers were found in the files of the clients known here; nothing was written.",
+            'Name a folder with a project\'s files with --project, or write {"mcpServers": {…}}.',
+            reason="nothing-to-import",
+        )
     if not dry_run:
         _write(output, gathered, force)
     return exits.OK
@@ -110,7 +113,6 @@ def _written(finding: Finding) -> dict[str, Any]:
 
 
 def _plain(gathered: Gathered) -> dict[str, Any]:
-
     return {"servers": list(gathered.servers), "found": msgspec.to_builtins(gathered.lines)}
 
 
@@ -125,7 +127,6 @@ _SAYS = {
 
 
 def _report(lines: list[Line]) -> None:
-
     out = console(stderr=True)
     heading = ""
     for line in lines:
@@ -139,7 +140,6 @@ def _report(lines: list[Line]) -> None:
 
 
 def _write(output: Path, gathered: Gathered, force: bool) -> None:
-
     try:
         write(output, written(gathered.servers, output.suffix), force=force)
     except FileExistsError as error:

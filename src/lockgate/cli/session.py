@@ -14,7 +14,7 @@ from lockgate.cli.running import StopSignals
 from lockgate.cli.terminal import Waiting, say_error, waiting
 from lockgate.config.model import Config
 from lockgate.core.names import spell
-from lockgate.errors import ServerUnavailable
+from lockgate.errors import CallFailed, ServerUnavailable
 from lockgate.gateway.app import Gateway
 from lockgate.gateway.status import ServerStatus
 
@@ -78,7 +78,12 @@ async def all_tools(gateway: Gateway) -> list[dict[str, Any]]:
     cursor: str | None = None
     for _ in range(_MOST_PAGES):
         params = {"cursor": cursor} if cursor else {}
-        page = await gateway.request("tools/list", params)
+        try:
+            page = await gateway.request("tools/list", params)
+        except CallFailed:
+            # Lazy servers have had their first chance only now.
+            require_any(gateway.servers())
+            raise
         tools += page.get("tools", [])
         cursor = page.get("nextCursor")
         if not cursor:

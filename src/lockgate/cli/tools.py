@@ -40,14 +40,12 @@ def command(config: Path, as_json: bool, log_level: str | None, log_format: str 
 
 
 async def _list(config: Config) -> tuple[list[dict[str, Any]], list[ServerStatus]]:
-
     async with session.running(config) as gateway:
         session.require_any(gateway.servers())
         return await session.all_tools(gateway), gateway.servers()
 
 
 def _report_absent(servers: list[ServerStatus]) -> int:
-
     away = session.absent(servers)
     for server in away:
         say_error(session.why_absent(server), server.remedy, server.code)
@@ -55,7 +53,6 @@ def _report_absent(servers: list[ServerStatus]) -> int:
 
 
 def _show(tools: list[dict[str, Any]]) -> None:
-
     out = console()
     if not tools:
         out.print("No tools.")

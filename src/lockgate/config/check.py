@@ -16,11 +16,12 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from lockgate.config.finding import Findings
-from lockgate.config.keys import unsafe_env
 from lockgate.config.model import SERVER_NAME, Config, ServerConfig
 from lockgate.config.nodes import Node, Position
 from lockgate.config.secrets import looks_secret, secret_name
 from lockgate.core.names import confusable, spell
+from lockgate.core.programs import INSTALL, changes_code
+from lockgate.wire.url import BadUrl, parse_url
 
 _name: Final = re.compile(SERVER_NAME)
 _header_name: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
@@ -199,7 +200,7 @@ class _Rules:
                     "env",
                     name,
                 )
-            elif unsafe_env(name) and not self.server.allow_unsafe_env:
+            elif changes_code(name) and not self.server.allow_unsafe_env:
                 self.note(
                     "unsafe-env",
                     f"the variable {name} can make the program run other code.",
@@ -225,7 +226,17 @@ class _Rules:
                 "Write it in full, for example https://example.com/mcp.",
                 "url",
             )
-        elif scheme in ("http", "ws") and self.server.headers and not loopback(host):
+            return
+        try:
+            parse_url(url)
+        except BadUrl as error:
+            self.note(
+                "invalid-value",
+                f"{error}.",
+                "Correct it, for example https://example.com/mcp.",
+                "url",
+            )
+        if scheme in ("http", "ws") and self.server.headers and not loopback(host):
             self.note(
                 "cleartext",
                 f"its headers travel unencrypted to {host}.",
@@ -258,7 +269,7 @@ class _Rules:
 def _unfound(command: str, path: Path) -> tuple[str, str]:
     """Why a program cannot be started, and what to do."""
     if os.sep not in command:
-        remedy = _INSTALL.get(command, "Install it, or write its full path.")
+        remedy = INSTALL.get(command, "Install it, or write its full path.")
         return f"the program {command!r} is not on PATH.", remedy
     if path.is_dir():
         return f"{command!r} is a directory, not a program.", "Correct `command`."
@@ -268,16 +279,6 @@ def _unfound(command: str, path: Path) -> tuple[str, str]:
             "Run chmod +x on it, or name its interpreter as `command` and the file in `args`.",
         )
     return f"there is no program {command!r}.", "Correct `command`, or install the program."
-
-
-_INSTALL: Final = {
-    "npx": "Install Node.js (https://nodejs.org), which brings npx.",
-    "node": "Install Node.js (https://nodejs.org).",
-    "uvx": "Install uv (https://docs.astral.sh/uv), which brings uvx.",
-    "uv": "Install uv (https://docs.astral.sh/uv).",
-    "docker": "Install Docker, or another engine that brings a docker command.",
-    "python": "Write python3, or the full path of an interpreter.",
-}
 
 
 def _bind(config: Config, tree: Node, findings: Findings) -> None:

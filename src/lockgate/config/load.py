@@ -167,7 +167,8 @@ def _shown(path: Sequence[str | int]) -> str:
 def _remedy(path: Sequence[str | int], kind: str) -> str:
     if kind in _WORDING and path[-1] == "command":
         return 'Write the program as "command" and its arguments as a list in "args".'
-    return f"See `{path[-1] if path else 'the file'}` in docs/configuration.md."
+    key = next((step for step in reversed(path) if isinstance(step, str)), "the file")
+    return f"See `{key}` in docs/configuration.md."
 
 
 def _known_keys(path: Sequence[str | int]) -> list[str]:
@@ -196,7 +197,7 @@ def _complete(config: Config, tree: Node, expander: Expander, findings: Findings
         session = config.lockgate.session.model_copy(update={"keys_file": folder / keys_file})
         settings = config.lockgate.model_copy(update={"session": session})
         config = config.model_copy(update={"lockgate": settings})
-    config = _anchored(config, folder)
+    config = _anchored(config, folder, tree, findings)
     complete = config.model_copy(update={"servers": servers})
     named = list(expander.used.items())
     texts: list[str] = []
@@ -209,19 +210,30 @@ def _complete(config: Config, tree: Node, expander: Expander, findings: Findings
     return complete.with_secrets(secrets_of(named, texts))
 
 
-def _anchored(config: Config, folder: Path) -> Config:
+def _anchored(config: Config, folder: Path, tree: Node, findings: Findings) -> Config:
     """A store in a file of a relative path lies beside the configuration."""
     disk = config.lockgate.cache.disk
     if disk is not None:
-        cache = config.lockgate.cache.model_copy(update={"disk": folder / disk.expanduser()})
+        disk = folder / disk.expanduser()
+        _needs_folder(disk, ("lockgate", "cache", "disk"), tree, findings)
+        cache = config.lockgate.cache.model_copy(update={"disk": disk})
         settings = config.lockgate.model_copy(update={"cache": cache})
         config = config.model_copy(update={"lockgate": settings})
     store = config.lockgate.store
     if store is None or not store.get_secret_value().startswith(SQLITE):
         return config
     path = folder / Path(store.get_secret_value().removeprefix(SQLITE)).expanduser()
+    _needs_folder(path, ("lockgate", "store"), tree, findings)
     settings = config.lockgate.model_copy(update={"store": SecretStr(f"{SQLITE}{path}")})
     return config.model_copy(update={"lockgate": settings})
+
+
+def _needs_folder(path: Path, key: Sequence[str], tree: Node, findings: Findings) -> None:
+    # The file is made when it is first needed; where none can be made, nobody would be told.
+    if not path.parent.is_dir():
+        at, _ = tree.locate(key)
+        said = f"`{_shown(key)}`: the folder {path.parent} does not exist."
+        findings.add("path-missing", said, "Create it, or correct the path.", at)
 
 
 def _keys_file(path: Path, tree: Node, findings: Findings) -> None:

@@ -15,7 +15,7 @@ Position = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One value.
+    """One value. Its `repr` shows none, for any of them may be a secret.
 
     value    a scalar, a list of nodes, or a mapping of keys to nodes.
     at       line and column of the value, counted from 1.
@@ -23,7 +23,7 @@ class Node:
     spelled  what the file says, where that is not the value: an expanded string, a number.
     """
 
-    value: Scalar | list[Node] | dict[str, Node]
+    value: Scalar | list[Node] | dict[str, Node] = field(repr=False)
     at: Position
     key_at: Position | None = None
     spelled: str | None = field(default=None, repr=False)

@@ -160,7 +160,10 @@ def _unit(written: dict[str, Any]) -> str:
 
 def _bounds(number: dict[str, Any]) -> str:
     low, high = number.get("minimum"), number.get("maximum")
-    return "" if low is None else f", {low:.10g} to {high:.10g}"
+    if low is None:
+        above = number.get("exclusiveMinimum")
+        return "" if above is None else f", above {above:.13g} to {high:.13g}"
+    return f", {low:.13g} to {high:.13g}"
 
 
 def _foreign() -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import json
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel, SecretStr
 from ruamel.yaml import YAML
@@ -93,9 +93,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, BaseModel):
         return _section(value, None)
     if isinstance(value, list):
-        return [_plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+        return [_plain(item) for item in cast("list[Any]", value)]
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType]
+        return {key: _plain(item) for key, item in cast("dict[str, Any]", value).items()}
     if isinstance(value, SecretStr):
         return MASK
     if isinstance(value, float) and value.is_integer():

@@ -119,9 +119,8 @@ def _leave(gates: tuple[Gate, ...], call: Call, observe: Observe | None) -> None
     for gate in gates:
         try:
             gate.leave(call)
-        except Exception:
-            if observe is not None:
-                observe(call, Decision(gate.name, "crashed", 0.0, "policy-crashed"))
+        except Exception as error:
+            _report(call, gate.name, error, observe)
 
 
 def _guard_valves(
@@ -181,9 +180,8 @@ def _left(
     for valve, ticket in zip(valves, tickets):  # noqa: B905 - those further inside have given none
         try:
             valve.left(call, ticket, reply)  # pyright: ignore[reportArgumentType] - made sure above
-        except Exception:
-            if observe is not None:
-                observe(call, Decision(valve.name, "crashed", 0.0, "policy-crashed"))
+        except Exception as error:
+            _report(call, valve.name, error, observe)
 
 
 async def _recover(
@@ -199,9 +197,8 @@ async def _recover(
     started = perf_counter()
     try:
         reply = _reply(await recovery.recover(call, failure, again), recovery.name)
-    except Exception:
-        if observe is not None:
-            observe(call, Decision(recovery.name, "crashed", 0.0, "policy-crashed"))
+    except Exception as error:
+        _report(call, recovery.name, error, observe)
         return failure
     if observe is not None and reply is not failure:
         milliseconds = (perf_counter() - started) * 1000
@@ -237,10 +234,17 @@ def _reply(answer: object, policy: str | None) -> Reply:
     return _broken(policy, f"returned {type(answer).__name__}, which is no Reply")
 
 
+def _report(call: Call, policy: str, error: Exception, observe: Observe | None) -> None:
+    """A policy broke where that changes nothing for the caller."""
+    if observe is not None:
+        observe(call, Decision(policy, "crashed", 0.0, "policy-crashed", repr(error)))
+
+
 def _decision(policy: str, passed: bool, reply: Reply, milliseconds: float) -> Decision:
     if isinstance(reply, Failure):
-        verdict = "crashed" if reply.reason == "policy-crashed" else "refused"
-        return Decision(policy, verdict, milliseconds, reply.reason)
+        if reply.reason == "policy-crashed":
+            return Decision(policy, "crashed", milliseconds, reply.reason, reply.detail)
+        return Decision(policy, "refused", milliseconds, reply.reason)
     return Decision(policy, "changed" if passed else "answered", milliseconds)
 
 

@@ -198,9 +198,6 @@ FAILURES: Final = (
     Entry(503, "draining", "gateway", -32603, 503, 503, LATER,
           "The gateway is shutting down and takes nothing new.",
           "Try again; another instance, or the next one, answers."),
-    Entry(504, "needs-bridge", "gateway", -32603, 200, 200, NO,
-          "Client and server share no revision, and this call cannot be translated.",
-          "Use a client of the server's era, or a release of the server that speaks both."),
     # 6xx: a server that is asked
     Entry(600, "upstream-error", "upstream", BY_CODE, BY_CODE, 200, NO,
           "The server's own error, passed on word for word; clients see no code of ours on it.",
@@ -427,6 +424,12 @@ COMMANDS: Final = (
     command(928, "lockgate-failed", "gateway",
             "The program failed in a way nobody foresaw: a defect of Lockgate.",
             "Report it, with what LOCKGATE_LOG=debug shows."),
+    command(929, "nothing-to-import", "client",
+            "No MCP client on this machine has a server configured, so nothing was written.",
+            "Name a project's folder with --project, or write the file by hand."),
+    command(930, "store-unusable", "environment",
+            "The store that is configured cannot be used by this installation.",
+            "Install what the error names, or correct lockgate.store."),
 )
 """How a command can end, and why it did."""
 # fmt: on

@@ -26,6 +26,7 @@ from lockgate.core.raw import EMPTY, Raw
 
 __all__ = [
     "ANONYMOUS",
+    "LISTEN",
     "Ask",
     "Call",
     "ClientFacts",
@@ -42,6 +43,9 @@ __all__ = [
     "Target",
     "drop",
 ]
+
+LISTEN: Final = "subscriptions/listen"
+"""The one request that lasts until somebody ends it: what a client listens to."""
 
 RequestId = int | str
 Era = Literal["handshake", "modern"]

@@ -140,12 +140,16 @@ AnyPolicy = Policy | Gate | Valve | Recovery
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """What one policy did to one call. Passing a call on unchanged is no decision."""
+    """What one policy did to one call. Passing a call on unchanged is no decision.
+
+    cause  what a policy that crashed raised; for the log alone.
+    """
 
     policy: str
     verdict: Literal["refused", "changed", "answered", "crashed"]
     milliseconds: float
     reason: str | None = None
+    cause: str | None = None
 
 
 Observe = Callable[[Call, Decision], None]

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from lockgate.core.message import Call, Failure, Notification, Reply, Result
+from lockgate.core.message import LISTEN, Call, Failure, Notification, Reply, Result
 from lockgate.fronts.http import HttpRequest, Responder
 from lockgate.fronts.pauses import pause_headers
 from lockgate.fronts.settings import Engine, ExchangeSettings
@@ -28,7 +28,6 @@ from lockgate.wire.jsonrpc import (
     Response,
     encode_result,
 )
-from lockgate.wire.modern_dress import LISTEN
 from lockgate.wire.modern_in import Lifted, Refusal
 
 

@@ -5,13 +5,11 @@ Must not know: how lists are fetched.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any
 
 from lockgate.core.message import Failure
 from lockgate.gateway.listing import Section
-
-UPSTREAM_INVALID: Final = -32603
-METHOD_NOT_FOUND: Final = -32601
+from lockgate.wire.jsonrpc import INTERNAL_ERROR, METHOD_NOT_FOUND
 
 
 def problem(server: str, failure: Failure) -> Section:
@@ -23,46 +21,48 @@ def problem(server: str, failure: Failure) -> Section:
 
 def slow(server: str, method: str) -> Section:
     """It has not answered yet."""
-    return Section(
-        server=server,
-        problem=Failure(
-            code=UPSTREAM_INVALID,
-            message=f"{server} has not answered {method} yet.",
-            origin="upstream",
-            reason="server-slow",
-            data={"server": server},
-            remedy="It is still being asked; what it lists appears when it answers.",
-        ),
+    return _absent(
+        server,
+        "server-slow",
+        f"{server} has not answered {method} yet.",
+        "It is still being asked; what it lists appears when it answers.",
     )
 
 
 def too_long(server: str, method: str, limit: str, setting: str | None) -> Section:
     """A list over its bound is refused whole: half of one would look like all of it."""
     raised = f"Raise limits.{setting} of this server in the configuration if so many are meant."
-    return Section(
-        server=server,
-        problem=Failure(
-            code=UPSTREAM_INVALID,
-            message=f"{server} answered {method} with more than {limit}.",
-            origin="upstream",
-            reason="list-too-long",
-            data={"server": server},
-            remedy=raised if setting else "Have the server list less.",
-        ),
+    return _absent(
+        server,
+        "list-too-long",
+        f"{server} answered {method} with more than {limit}.",
+        raised if setting else "Have the server list less.",
     )
 
 
 def broken(server: str, method: str, what: str) -> Section:
     """What it answered is no list."""
+    return _absent(
+        server,
+        "invalid-list",
+        f"{server} answered {method} with something that is no such list.",
+        f"Report it to the authors of {server}: {what}.",
+        what,
+    )
+
+
+def _absent(
+    server: str, reason: str, message: str, remedy: str, detail: str | None = None, **data: Any
+) -> Section:
     return Section(
         server=server,
         problem=Failure(
-            code=UPSTREAM_INVALID,
-            message=f"{server} answered {method} with something that is no such list.",
+            code=INTERNAL_ERROR,
+            message=message,
             origin="upstream",
-            reason="invalid-list",
-            data={"server": server},
-            remedy=f"Report it to the authors of {server}: {what}.",
-            detail=what,
+            reason=reason,
+            data={"server": server, **data},
+            remedy=remedy,
+            detail=detail,
         ),
     )

@@ -40,8 +40,8 @@ from lockgate.upstreams.spec import (
     UpstreamSpec,
     WebSocketSpec,
 )
-from lockgate.upstreams.url import BadUrl, Origin, Url
 from lockgate.wire.seal import KeyRing
+from lockgate.wire.url import BadUrl, Origin, Url
 
 
 def upstream_spec(name: str, server: ServerConfig) -> UpstreamSpec:
@@ -181,7 +181,7 @@ def shared_store(config: Config, clock: Clock) -> Store | None:
     try:
         return open_store(config.lockgate.store.get_secret_value(), clock)
     except StoreMisnamed as error:
-        raise LockgateError(str(error), error.remedy) from error
+        raise LockgateError(str(error), error.remedy, reason="store-unusable") from error
 
 
 def disk_store(config: Config, clock: Clock) -> Store | None:

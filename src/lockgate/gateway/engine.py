@@ -16,7 +16,7 @@ import msgspec
 from lockgate.core.chain import compose
 from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.codes import CODES
-from lockgate.core.message import Call, Era, Failure, Reply
+from lockgate.core.message import LISTEN, Call, Era, Failure, Reply
 from lockgate.core.policy import AnyPolicy, CallNext, Gate, Policy
 from lockgate.core.rules import NO_RULES, Rules
 from lockgate.core.store import Store, StoreGone
@@ -45,12 +45,11 @@ from lockgate.upstreams.upstream import Changed
 from lockgate.wire.headers import NO_ANNOTATIONS, Annotations, InvalidAnnotation, param_headers
 
 _log: Final = logging.getLogger("lockgate.gateway")
-LISTEN: Final = "subscriptions/listen"
 SWEEP: Final = 60.0
 
 
 class Server(Protocol):
-    """What the engine needs of an upstream."""
+    """What the engine needs of an upstream; see `lockgate.upstreams.upstream.Upstream`."""
 
     @property
     def name(self) -> str: ...  # noqa: D102 - see Upstream
@@ -60,7 +59,7 @@ class Server(Protocol):
     async def start(self) -> None: ...  # noqa: D102 - see Upstream
     async def stop(self, grace: float) -> None: ...  # noqa: D102 - see Upstream
     async def end_session(self, affinity: str) -> None: ...  # noqa: D102 - see Upstream
-    def watch(self, watcher: Callable[[Changed], None], /) -> Callable[[], None]: ...  # noqa: D102
+    def watch(self, told: Callable[[Changed], None], /) -> Callable[[], None]: ...  # noqa: D102 - as above
 
 
 class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):

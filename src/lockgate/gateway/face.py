@@ -9,7 +9,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as BadBase64
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -17,8 +17,7 @@ from lockgate.core.message import Failure, Result, Target
 from lockgate.core.names import Naming, alias_uri, confusable, spell
 from lockgate.core.raw import Raw, encode
 from lockgate.gateway.listing import ENVELOPE, Item, ListMethod, Section
-
-INVALID_PARAMS: Final = -32602
+from lockgate.wire.jsonrpc import INVALID_PARAMS
 
 
 class _Entry(NamedTuple):

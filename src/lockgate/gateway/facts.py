@@ -13,9 +13,9 @@ from lockgate import __version__
 from lockgate.core.clock import Clock
 from lockgate.core.message import Call, ClientFacts, Era, Failure, Reply, Result
 from lockgate.core.raw import Raw
+from lockgate.wire.jsonrpc import INTERNAL_ERROR
 from lockgate.wire.revisions import LATEST_HANDSHAKE, LATEST_MODERN
 
-INTERNAL_ERROR: Final = -32603
 _INFO: Final = Raw.of({"name": "lockgate", "title": "Lockgate", "version": __version__})
 
 OWN_CLIENT: Final[Mapping[Era, ClientFacts]] = {

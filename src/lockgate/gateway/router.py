@@ -34,10 +34,8 @@ from lockgate.gateway.listing import LISTS
 from lockgate.gateway.resources import candidates
 from lockgate.gateway.tasks import TaskIds
 from lockgate.wire.envelope import retry_after, unreadable
+from lockgate.wire.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND
 
-INVALID_PARAMS: Final = -32602
-INTERNAL_ERROR: Final = -32603
-METHOD_NOT_FOUND: Final = -32601
 NOT_FOUND_CODES: Final = frozenset({-32602, -32002})
 DONE: Final = Result(EMPTY)
 

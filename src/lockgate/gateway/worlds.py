@@ -35,8 +35,8 @@ from lockgate.observe.decisions import record_decision
 from lockgate.observe.log import Blackener
 from lockgate.upstreams.pool import HttpPool, PoolLimits
 from lockgate.upstreams.upstream import Upstream
-from lockgate.upstreams.url import BadUrl, Origin
 from lockgate.wire.seal import KeyRing
+from lockgate.wire.url import BadUrl, Origin
 
 _log: Final = logging.getLogger("lockgate.gateway")
 

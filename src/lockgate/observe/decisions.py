@@ -23,9 +23,10 @@ def record_decision(call: Call, decision: Decision) -> None:
     if _log.isEnabledFor(level):
         _log.log(
             level,
-            "call %s: %s",
+            "call %s: %s%s",
             decision.verdict,
             decision.reason or "",
+            f" [{decision.cause}]" if decision.cause else "",
             extra=_fields(call) | {"policy": decision.policy} | _coded(decision.reason),
         )
 

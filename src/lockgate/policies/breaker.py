@@ -22,9 +22,10 @@ import msgspec
 
 from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.lifecycle import Step
-from lockgate.core.message import Call, Failure, Reply, Result
+from lockgate.core.message import LISTEN, Call, Failure, Reply, Result
 from lockgate.core.policy import Stage
 from lockgate.core.tally import Tally
+from lockgate.wire.jsonrpc import OVERLOADED
 
 Phase = Literal["closed", "open", "half-open"]
 Event = Literal["trip", "rest", "relapse", "recover"]
@@ -38,7 +39,6 @@ TABLE: Final[dict[tuple[Phase, Event], Move]] = {
     ("half-open", "relapse"): Move("open", "rest longer"),
     ("half-open", "recover"): Move("closed", "forget"),
 }
-OVERLOADED: Final = -32000
 KINDS: Final[dict[Verdict, int]] = {"good": 0, "slow": 1, "failed": 2}
 
 
@@ -92,7 +92,7 @@ class Breaker:
 
     def concerns(self, method: str) -> bool:
         """Requests; a stream lasts until somebody ends it, and a notification has no answer."""
-        return method != "subscriptions/listen" and not method.startswith("notifications/")
+        return method != LISTEN and not method.startswith("notifications/")
 
     @property
     def retry_after(self) -> float | None:

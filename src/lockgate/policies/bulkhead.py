@@ -21,10 +21,10 @@ from typing import ClassVar, Final, Protocol
 import msgspec
 
 from lockgate.core.clock import SYSTEM, Clock
-from lockgate.core.message import Call, Failure, Reply
+from lockgate.core.message import LISTEN, Call, Failure, Reply
 from lockgate.core.policy import Stage, Wait
+from lockgate.wire.jsonrpc import OVERLOADED
 
-OVERLOADED: Final = -32000
 IN: Final = True
 AGAIN: Final = 1.0
 
@@ -85,7 +85,7 @@ class Bulkhead:
 
     def concerns(self, method: str) -> bool:
         """Requests that end by themselves."""
-        return method != "subscriptions/listen" and not method.startswith("notifications/")
+        return method != LISTEN and not method.startswith("notifications/")
 
     def enter(self, call: Call, /) -> object:
         """See `lockgate.core.policy.Valve`."""

@@ -32,11 +32,10 @@ from lockgate.core.cached import (
     uri_group,
 )
 from lockgate.core.clock import SYSTEM, Clock
-from lockgate.core.message import Call, Notification, Reply, Result
+from lockgate.core.message import LISTEN, Call, Notification, Reply, Result
 from lockgate.core.policy import CallNext, Stage
 from lockgate.core.store import Blobs
 
-LISTEN: Final = "subscriptions/listen"
 UPDATED: Final = "notifications/resources/updated"
 BY_SUBJECT: Final = {"tools": "tools/call", "prompts": "prompts/get", "resources": "resources/read"}
 READS: Final = frozenset({"resources/read", "prompts/get"})

@@ -8,13 +8,11 @@ the deadline's and the upstream limits' part.
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from typing import ClassVar
 
-from lockgate.core.message import Call, Failure
+from lockgate.core.message import LISTEN, Call, Failure
 from lockgate.core.policy import Stage
-
-OVERLOADED: Final = -32000
-LISTEN: Final = "subscriptions/listen"
+from lockgate.wire.jsonrpc import OVERLOADED
 
 
 class ConcurrencyLimit:

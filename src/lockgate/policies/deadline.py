@@ -11,14 +11,12 @@ within the same time, and what remains of it travels with the call.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.match import ByTool
-from lockgate.core.message import Call, Target
+from lockgate.core.message import LISTEN, Call, Target
 from lockgate.core.policy import Stage
-
-UNBOUNDED: Final = "subscriptions/listen"
 
 
 class Deadline:
@@ -37,7 +35,7 @@ class Deadline:
 
     def due(self, call: Call, target: Target | None) -> float | None:
         """When a call to `target` has to be over: never later than it has to be already."""
-        if call.method == UNBOUNDED:
+        if call.method == LISTEN:
             return call.deadline
         timeout = self._timeout
         if self._tools is not None and target is not None and target.kind == "tool":

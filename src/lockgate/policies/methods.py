@@ -11,8 +11,7 @@ from typing import ClassVar, Final
 from lockgate.core.message import Call, Failure
 from lockgate.core.names import nearest
 from lockgate.core.policy import Stage
-
-METHOD_NOT_FOUND: Final = -32601
+from lockgate.wire.jsonrpc import METHOD_NOT_FOUND
 
 REQUESTS: Final = frozenset(
     {

@@ -22,8 +22,8 @@ from lockgate.core.policy import CallNext, Stage
 from lockgate.core.rate import MICRO, Ledger, Meter, Taken, admit
 from lockgate.core.rules import Rule, Rules, who
 from lockgate.core.store import Counters, Demand, StoreGone
+from lockgate.wire.jsonrpc import OVERLOADED
 
-OVERLOADED: Final = -32000
 MOST_REFUSED: Final = 10_000
 UNCOUNTED: Final = ("notifications/", "logging/")
 

@@ -18,8 +18,8 @@ from lockgate.upstreams.remote import Pool, Remote
 from lockgate.upstreams.session_pool import SessionPool
 from lockgate.upstreams.spec import HttpSpec, StdioSpec, UpstreamSpec, WebSocketSpec
 from lockgate.upstreams.stdio import Child, OnExit, OnLine, OnTooLong, Spawn
-from lockgate.upstreams.url import Url
-from lockgate.upstreams.websocket import WebSocketConnection, parse_url
+from lockgate.upstreams.websocket import WebSocketConnection
+from lockgate.wire.url import Url, parse_url
 
 SESSION_IDLE: Final = 1800.0
 """Seconds an unused session is kept."""

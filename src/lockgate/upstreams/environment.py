@@ -11,6 +11,8 @@ import sys
 from collections.abc import Mapping
 from typing import Final
 
+from lockgate.core.programs import changes_code
+
 SAFE: Final = frozenset(
     {"HOME", "LANG", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR", "TZ", "USER"}
 )
@@ -44,51 +46,10 @@ SAFE_ON_WINDOWS: Final = frozenset(
     }
 )
 
-UNSAFE: Final = frozenset(
-    {
-        "BASH_ENV",
-        "BUN_OPTIONS",
-        "CLASSPATH",
-        "DOTNET_STARTUP_HOOKS",
-        "ENV",
-        "GCONV_PATH",
-        "GIT_EXEC_PATH",
-        "GIT_SSH",
-        "GIT_SSH_COMMAND",
-        "IFS",
-        "JAVA_TOOL_OPTIONS",
-        "JDK_JAVA_OPTIONS",
-        "LUA_INIT",
-        "NODE_OPTIONS",
-        "NODE_PATH",
-        "OPENSSL_CONF",
-        "PERL5DB",
-        "PERL5LIB",
-        "PERL5OPT",
-        "PHPRC",
-        "PHP_INI_SCAN_DIR",
-        "PROMPT_COMMAND",
-        "PYTHONBREAKPOINT",
-        "PYTHONHOME",
-        "PYTHONINSPECT",
-        "PYTHONPATH",
-        "PYTHONSTARTUP",
-        "PYTHONUSERBASE",
-        "RUBYLIB",
-        "RUBYOPT",
-        "SHELLOPTS",
-        "ZDOTDIR",
-        "_JAVA_OPTIONS",
-    }
-)
-UNSAFE_PREFIXES: Final = ("BASH_FUNC_", "DYLD_", "LD_", "NPM_CONFIG_")
-
 
 def unsafe(names: Mapping[str, str]) -> list[str]:
     """The declared names that change which code a program runs, in whatever case."""
-    return sorted(
-        name for name in names if name.upper() in UNSAFE or name.upper().startswith(UNSAFE_PREFIXES)
-    )
+    return sorted(name for name in names if changes_code(name))
 
 
 def impossible(declared: Mapping[str, str]) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Final, Literal
 import msgspec
 
 from lockgate.core.message import Era
-from lockgate.wire.revisions import HANDSHAKE_VERSIONS, MODERN_VERSIONS
+from lockgate.wire.revisions import HANDSHAKE_VERSIONS, MODERN_VERSIONS, UNSUPPORTED_VERSION
 
 Transport = Literal["http", "stdio"]
 Answer = Literal[
@@ -27,7 +27,6 @@ Answer = Literal[
 ]
 Verdict = Literal["modern", "handshake", "unsupported", "none"]
 
-UNSUPPORTED_VERSION: Final = -32022
 MODERN_ERRORS: Final = frozenset({-32020, -32021, UNSUPPORTED_VERSION})
 """Error codes that no server of the handshake era has a reason to use."""
 

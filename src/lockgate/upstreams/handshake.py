@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from lockgate.core.clock import SYSTEM, Clock
-from lockgate.core.message import Call, Emit, Failure, Notification, Reply, Result
+from lockgate.core.message import LISTEN, Call, Emit, Failure, Notification, Reply, Result
 from lockgate.core.raw import EMPTY
 from lockgate.upstreams.filters import FLAG_OF, RESOURCES, Filter, acknowledged, refetch
 from lockgate.upstreams.flights import Listener
@@ -24,7 +24,6 @@ from lockgate.upstreams.session_pool import SessionPool
 from lockgate.upstreams.sessions import SET_LEVEL, Key, Session
 from lockgate.upstreams.supervisor import Backoff
 from lockgate.wire.handshake_out import ABANDON, Opening, discovered
-from lockgate.wire.modern_out import LISTEN
 
 BACKLOG: Final = 1000
 _CAPABILITY: Final = {

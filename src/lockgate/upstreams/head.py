@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from lockgate.upstreams.failures import BadRequest
-from lockgate.upstreams.url import Url
+from lockgate.wire.url import Url
 
 _TOKEN: Final = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _OURS: Final = frozenset(

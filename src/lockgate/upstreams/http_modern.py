@@ -14,10 +14,10 @@ from typing import Final
 
 import msgspec
 
-from lockgate.core.message import Call, Failure, Reply, Result
+from lockgate.core.message import LISTEN, Call, Failure, Reply, Result
 from lockgate.core.raw import EMPTY
 from lockgate.upstreams.annotations import ToolAnnotations
-from lockgate.upstreams.eras import MODERN_ERRORS, UNSUPPORTED_VERSION, Probe
+from lockgate.upstreams.eras import MODERN_ERRORS, Probe
 from lockgate.upstreams.failures import ConnectFailed, ConnectionLost, HttpFailure
 from lockgate.upstreams.flights import text
 from lockgate.upstreams.head import KeptHeaders
@@ -53,7 +53,6 @@ from lockgate.wire.jsonrpc import (
     encode_request,
 )
 from lockgate.wire.modern_out import (
-    LISTEN,
     MESSAGE,
     PROGRESS,
     InvalidResult,
@@ -64,9 +63,9 @@ from lockgate.wire.modern_out import (
     request_params,
     supported_versions,
 )
+from lockgate.wire.revisions import HEADER_MISMATCH, UNSUPPORTED_VERSION
 from lockgate.wire.sse import EventTooLarge
 
-HEADER_MISMATCH: Final = -32020
 PAGE_LIMIT: Final = 100
 LIST_WITHIN: Final = 30.0
 """Seconds for the whole tool list, when a call has to wait for it."""

@@ -28,9 +28,9 @@ from lockgate.upstreams.remote import (
     unreachable,
 )
 from lockgate.upstreams.reply import HttpReply
-from lockgate.upstreams.url import BadUrl, Url
 from lockgate.wire.jsonrpc import INTERNAL_ERROR, Request, decode, encode_error
 from lockgate.wire.sse import Event, EventTooLarge
+from lockgate.wire.url import BadUrl, Url
 
 OPEN_WITHIN: Final = 10.0
 """Seconds for the stream and its first event, which names the URL to post to."""

@@ -12,39 +12,24 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
+from lockgate.core.programs import INSTALL
 from lockgate.upstreams.environment import impossible, unsafe
 from lockgate.upstreams.spec import StdioSpec
-
-INSTALL: Final = {
-    "bun": "install Bun (https://bun.sh)",
-    "bunx": "install Bun (https://bun.sh)",
-    "deno": "install Deno (https://deno.com)",
-    "docker": "install Docker",
-    "node": "install Node.js (https://nodejs.org)",
-    "npm": "install Node.js (https://nodejs.org)",
-    "npx": "install Node.js (https://nodejs.org)",
-    "pipx": "install pipx",
-    "podman": "install Podman",
-    "python": "write python3, or the full path of an interpreter",
-    "uv": "install uv (https://docs.astral.sh/uv)",
-    "uvx": "install uv (https://docs.astral.sh/uv)",
-}
-"""How the programs that servers are usually launched with come to a machine."""
 
 
 class SpawnFailed(OSError):
     """A child could not be started; the text says why and what to do, in one line.
 
     what    why, alone.
-    remedy  what to do, as a sentence of its own.
+    remedy  what to do: a sentence.
     """
 
     def __init__(self, what: str, remedy: str) -> None:
-        super().__init__(f"{what}; {remedy}")
+        super().__init__(f"{what}. {remedy}")
         self.what = what
-        self.remedy = f"{remedy[0].upper()}{remedy[1:]}."
+        self.remedy = remedy
 
 
 def resolve(spec: StdioSpec, environment: Mapping[str, str]) -> str:
@@ -56,18 +41,18 @@ def resolve(spec: StdioSpec, environment: Mapping[str, str]) -> str:
     if not spec.allow_unsafe_env and (names := unsafe(spec.env)):
         raise SpawnFailed(
             f"its environment sets {', '.join(names)}, which changes what code it runs",
-            "set allow_unsafe_env if that is meant",
+            "Set allow_unsafe_env if that is meant.",
         )
     if names := impossible(spec.env):
         listed = ", ".join(map(repr, names))
         raise SpawnFailed(
             f"its environment has a name or value no environment can hold: {listed}",
-            "correct env",
+            "Correct env.",
         )
     if impossible({str(number): text for number, text in enumerate((spec.command, *spec.args))}):
         raise SpawnFailed(
             "its command or an argument has a character no argument can hold",
-            "correct command and args",
+            "Correct command and args.",
         )
     directory = _directory(spec.cwd)
     command = spec.command
@@ -85,37 +70,37 @@ def _directory(cwd: str | None) -> Path:
     if cwd is None:
         return here
     if "\0" in cwd or not (here / cwd).exists():
-        raise SpawnFailed(f"its directory {cwd!r} does not exist", "correct cwd")
+        raise SpawnFailed(f"its directory {cwd!r} does not exist", "Correct cwd.")
     if not (here / cwd).is_dir():
-        raise SpawnFailed(f"its directory {cwd!r} is a file", "correct cwd")
+        raise SpawnFailed(f"its directory {cwd!r} is a file", "Correct cwd.")
     if not os.access(here / cwd, os.X_OK):
         raise SpawnFailed(
-            f"its directory {cwd!r} may not be entered", "correct cwd, or its permissions"
+            f"its directory {cwd!r} may not be entered", "Correct cwd, or its permissions."
         )
     return here / cwd
 
 
 def _unfound(command: str, path: Path) -> SpawnFailed:
     if os.sep not in command:
-        remedy = INSTALL.get(command, "install it, or write its full path as command")
+        remedy = INSTALL.get(command, "Install it, or write its full path as command.")
         return SpawnFailed(f"the command {command!r} was not found on PATH", remedy)
     if path.is_dir():
-        return SpawnFailed(f"the command {command!r} is a directory", "correct command")
+        return SpawnFailed(f"the command {command!r} is a directory", "Correct command.")
     if path.exists():
         return SpawnFailed(
             f"the command {command!r} may not be run",
-            "make it executable, or name its interpreter as command and the file in args",
+            "Make it executable, or name its interpreter as command and the file in args.",
         )
-    return SpawnFailed(f"the command {command!r} was not found", "correct command")
+    return SpawnFailed(f"the command {command!r} was not found", "Correct command.")
 
 
 _SYSTEM_REMEDIES: Final = {
-    errno.E2BIG: "shorten args and env",
-    errno.EAGAIN: "allow more processes on this machine",
-    errno.EMFILE: "allow more open files (ulimit -n)",
-    errno.ENFILE: "allow more open files on this machine",
-    errno.ENOEXEC: "name its interpreter as command and the file in args",
-    errno.ENOMEM: "free some memory",
+    errno.E2BIG: "Shorten args and env.",
+    errno.EAGAIN: "Allow more processes on this machine.",
+    errno.EMFILE: "Allow more open files (ulimit -n).",
+    errno.ENFILE: "Allow more open files on this machine.",
+    errno.ENOEXEC: "Name its interpreter as command and the file in args.",
+    errno.ENOMEM: "Free some memory.",
 }
 
 
@@ -125,7 +110,7 @@ def refused(command: str, error: OSError | ValueError) -> SpawnFailed:
     why = error.strerror if isinstance(error, OSError) else None
     return SpawnFailed(
         f"{command!r} cannot be run: {why or 'the system does not take its arguments'}",
-        _SYSTEM_REMEDIES.get(number or 0, "correct command, args, env or cwd"),
+        _SYSTEM_REMEDIES.get(number or 0, "Correct command, args, env or cwd."),
     )
 
 
@@ -133,12 +118,10 @@ def refused(command: str, error: OSError | ValueError) -> SpawnFailed:
 class LaunchFinding:
     """One thing worth knowing about how a server is launched. Never holds a value of `env`.
 
-    id        unsafe-env, shell, inline-code or unpinned-package.
-    severity  error: it will be refused; warning and info: it runs.
+    id  shell, inline-code or unpinned-package.
     """
 
     id: str
-    severity: Literal["error", "warning", "info"]
     summary: str
     remedy: str
 
@@ -185,7 +168,7 @@ _version: Final = re.compile(r"[\d.]+\Z")
 def launch_findings(spec: StdioSpec) -> list[LaunchFinding]:
     """What a careful reader would ask about; empty when there is nothing."""
     program = _program(spec.command)
-    found = [_environment(spec), _code(program, spec.args), _download(program, spec.args)]
+    found = [_code(program, spec.args), _download(program, spec.args)]
     return [finding for finding in found if finding is not None]
 
 
@@ -195,25 +178,10 @@ def _program(command: str) -> str:
     return _version.sub("", name) or name
 
 
-def _environment(spec: StdioSpec) -> LaunchFinding | None:
-    names = ", ".join(unsafe(spec.env))
-    if not names:
-        return None
-    return LaunchFinding(
-        id="unsafe-env",
-        severity="info" if spec.allow_unsafe_env else "error",
-        summary=f"{names} in env changes what code the program runs.",
-        remedy="Remove it; or, if it is meant, set allow_unsafe_env."
-        if not spec.allow_unsafe_env
-        else "Remove it if it is no longer needed.",
-    )
-
-
 def _code(program: str, args: tuple[str, ...]) -> LaunchFinding | None:
     if program in _SHELLS:
         return LaunchFinding(
             id="shell",
-            severity="warning",
             summary=f"{program} is a shell: it runs whatever its arguments and files expand to.",
             remedy="Name the program itself as command, and its arguments in args.",
         )
@@ -222,7 +190,6 @@ def _code(program: str, args: tuple[str, ...]) -> LaunchFinding | None:
         return None
     return LaunchFinding(
         id="inline-code",
-        severity="warning",
         summary=f"{program} is given its program as text, which no review or pin covers.",
         remedy="Put the program in a file and name the file in args.",
     )
@@ -258,7 +225,6 @@ def _download(program: str, args: tuple[str, ...]) -> LaunchFinding | None:
     written = _package.match(name)
     return LaunchFinding(
         id="unpinned-package",
-        severity="info",
         summary=f"{program} runs whatever version of {written[0] if written else 'the package'} "
         "is newest at that moment.",
         remedy="Name an exact version, for example package@1.2.3 (with --from: package==1.2.3).",

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
 
-from lockgate.core.message import Call, Emit, Failure, Notification, Reply, Result
+from lockgate.core.message import LISTEN, Call, Emit, Failure, Notification, Reply, Result
 from lockgate.core.raw import EMPTY
 from lockgate.upstreams.fan import Fan
 from lockgate.upstreams.filters import (
@@ -28,7 +28,7 @@ from lockgate.upstreams.filters import (
 from lockgate.upstreams.identity import gateway_call
 from lockgate.upstreams.supervisor import Backoff
 from lockgate.wire.jsonrpc import INTERNAL_ERROR
-from lockgate.wire.modern_out import ACKNOWLEDGED, LISTEN
+from lockgate.wire.modern_out import ACKNOWLEDGED
 
 OVERLAP: Final = 0.25
 """Seconds the old stream is still read after the new one stands."""

@@ -29,7 +29,7 @@ from lockgate.upstreams.failures import (
 from lockgate.upstreams.head import KeptHeaders, write_head
 from lockgate.upstreams.plan import Plan, Step
 from lockgate.upstreams.reply import HttpReply
-from lockgate.upstreams.url import BadUrl, Origin, Url
+from lockgate.wire.url import BadUrl, Origin, Url
 
 __all__ = [
     "BadRequest",

@@ -19,9 +19,9 @@ from lockgate.upstreams.failures import ConnectCause, ConnectFailed
 from lockgate.upstreams.head import KeptHeaders
 from lockgate.upstreams.refusals import invalid, too_large
 from lockgate.upstreams.reply import HttpReply
-from lockgate.upstreams.url import Url
 from lockgate.wire.jsonrpc import Malformed, Response, decode
 from lockgate.wire.sse import Event, EventTooLarge, Parser
+from lockgate.wire.url import Url
 
 JSON: Final = b"application/json"
 EVENTS: Final = b"text/event-stream"

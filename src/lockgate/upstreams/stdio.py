@@ -13,10 +13,9 @@ from collections.abc import Callable
 from itertools import count
 from typing import Final, Protocol
 
-from lockgate.core.message import Call, Failure, Reply, Result
+from lockgate.core.message import LISTEN, Call, Failure, Reply, Result
 from lockgate.core.raw import EMPTY, encode
 from lockgate.upstreams.chores import Chores
-from lockgate.upstreams.eras import UNSUPPORTED_VERSION
 from lockgate.upstreams.flights import Flight
 from lockgate.upstreams.http_modern import wanted
 from lockgate.upstreams.launch import SpawnFailed
@@ -36,7 +35,6 @@ from lockgate.wire.jsonrpc import (
     encode_result,
 )
 from lockgate.wire.modern_out import (
-    LISTEN,
     MESSAGE,
     PROGRESS,
     InvalidResult,
@@ -47,6 +45,7 @@ from lockgate.wire.modern_out import (
     request_params,
     subscription_id,
 )
+from lockgate.wire.revisions import UNSUPPORTED_VERSION
 
 _log: Final = logging.getLogger("lockgate.servers")
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Final, Protocol
 
 from lockgate.core.clock import SYSTEM, Clock
-from lockgate.core.message import NO_FACTS, Call, Era, Failure, Reply, Result, drop
+from lockgate.core.message import LISTEN, NO_FACTS, Call, Era, Failure, Reply, Result, drop
 from lockgate.core.policy import Observe
 from lockgate.core.raw import EMPTY
 from lockgate.upstreams.bridging import ToHandshake, ToModern, ignore
@@ -32,7 +32,6 @@ from lockgate.upstreams.second_era import SecondEra
 from lockgate.upstreams.spec import StdioSpec, UpstreamSpec
 from lockgate.upstreams.stdio import Spawn
 from lockgate.upstreams.supervisor import Backoff, Event, Supervisor, UpstreamState
-from lockgate.wire.modern_out import LISTEN
 from lockgate.wire.seal import KeyRing
 
 __all__ = ["Changed", "Upstream", "UpstreamState"]

@@ -21,7 +21,7 @@ from lockgate.upstreams.pool import connect_failed
 from lockgate.upstreams.refusals import from_status, invalid, library_missing
 from lockgate.upstreams.remote import FAILED, TOO_LONG, Down, Refused, unreachable
 from lockgate.upstreams.spec import WebSocketSpec
-from lockgate.upstreams.url import Url
+from lockgate.wire.url import Url, parse_url
 
 if TYPE_CHECKING:
     from websockets.client import ClientProtocol
@@ -44,13 +44,6 @@ _silent: Final = logging.getLogger("lockgate.upstreams.websocket")
 _silent.setLevel(logging.CRITICAL)
 
 Tls = Callable[[], ssl.SSLContext]
-
-
-def parse_url(text: str) -> Url:
-    """The http or https URL that a ws or wss URL is opened at. Raises `BadUrl`."""
-    scheme, separator, rest = text.partition("://")
-    plain = {"ws": "http", "wss": "https"}.get(scheme.lower())
-    return Url.parse(text if plain is None else plain + separator + rest)
 
 
 class WebSocketConnection(asyncio.Protocol):

@@ -17,13 +17,16 @@ from lockgate.core.raw import Raw
 from lockgate.wire.envelope import capabilities_key
 from lockgate.wire.handshake_in import ASKS, can_answer, input_requests, input_response
 from lockgate.wire.handshake_out import PRIVATE_ERROR
-from lockgate.wire.modern_in import MISSING_CAPABILITY
-from lockgate.wire.revisions import LATEST_HANDSHAKE, LATEST_MODERN
+from lockgate.wire.jsonrpc import INVALID_PARAMS
+from lockgate.wire.revisions import (
+    LATEST_HANDSHAKE,
+    LATEST_MODERN,
+    MISSING_CAPABILITY,
+    NOT_FOUND,
+    URL_ELICITATION_REQUIRED,
+)
 
 TASKS: Final = "io.modelcontextprotocol/tasks"
-NOT_FOUND_HANDSHAKE: Final = -32002
-INVALID_PARAMS: Final = -32602
-URL_ELICITATION_REQUIRED: Final = -32042
 DEFAULT_LEVEL: Final = "info"
 _SESSION_ONLY: Final = ("tasks",)
 _OBJECT: Final = b"{"
@@ -105,7 +108,7 @@ def modern_failure(method: str, params: Raw, failure: Failure) -> Failure | Resu
     A server that says a page must be visited first becomes one that needs input: its client is
     asked, and the retry is the call made again.
     """
-    if failure.code == NOT_FOUND_HANDSHAKE and method == "resources/read":
+    if failure.code == NOT_FOUND and method == "resources/read":
         data: object = failure.data
         known: Mapping[str, Any] = (
             cast("Mapping[str, Any]", data) if isinstance(data, Mapping) else {}

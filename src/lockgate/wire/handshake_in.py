@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from lockgate.core.message import ClientFacts, Failure, Notification, Result
+from lockgate.core.message import LISTEN, ClientFacts, Failure, Notification, Result
 from lockgate.core.raw import Raw, encode
 from lockgate.wire.envelope import (
     LOG_LEVELS,
@@ -32,12 +32,12 @@ from lockgate.wire.revisions import (
     HANDSHAKE_VERSIONS,
     LATEST_HANDSHAKE,
     META_SERVER_INFO,
+    NOT_FOUND,
 )
 
-NOT_FOUND: Final = -32002
 """Resource not found, as this era numbers it."""
 
-UNKNOWN_METHODS: Final = frozenset({"server/discover", "subscriptions/listen"})
+UNKNOWN_METHODS: Final = frozenset({"server/discover", LISTEN})
 """Methods that only the stateless era has."""
 
 ASKS: Final[Mapping[str, str]] = {

@@ -13,13 +13,12 @@ from typing import Final
 
 import msgspec
 
-from lockgate.core.message import ClientFacts, Notification, RequestId, Result
+from lockgate.core.message import LISTEN, ClientFacts, Notification, RequestId, Result
 from lockgate.core.raw import Raw, encode
 from lockgate.wire.envelope import LOG_MESSAGE, PROGRESS, is_heard, with_token
 from lockgate.wire.jsonrpc import encode_notice
 from lockgate.wire.revisions import META_SERVER_INFO, META_SUBSCRIPTION_ID
 
-LISTEN: Final = "subscriptions/listen"
 CACHEABLE: Final = frozenset(
     {
         "server/discover",

@@ -28,16 +28,15 @@ from lockgate.wire.envelope import (
 )
 from lockgate.wire.jsonrpc import INVALID_PARAMS, METHOD_NOT_FOUND
 from lockgate.wire.revisions import (
+    HEADER_MISMATCH,
     META_CLIENT_CAPABILITIES,
     META_CLIENT_INFO,
     META_LOG_LEVEL,
     META_VERSION,
+    MISSING_CAPABILITY,
     MODERN_VERSIONS,
+    UNSUPPORTED_VERSION,
 )
-
-HEADER_MISMATCH: Final = -32020
-MISSING_CAPABILITY: Final = -32021
-UNSUPPORTED_VERSION: Final = -32022
 
 STATUS: Final[Mapping[int, int]] = MappingProxyType(
     {

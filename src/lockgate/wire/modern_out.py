@@ -24,7 +24,6 @@ from lockgate.wire.revisions import (
 
 PROGRESS: Final = "notifications/progress"
 MESSAGE: Final = "notifications/message"
-LISTEN: Final = "subscriptions/listen"
 ACKNOWLEDGED: Final = "notifications/subscriptions/acknowledged"
 
 _ENVELOPE_META: Final = frozenset({*RESERVED_REQUEST_META, "progressToken"})
@@ -195,11 +194,6 @@ def canonical(method: str, params: Raw) -> Notification:
             rest = meta.without(META_SUBSCRIPTION_ID)
             raw = raw.with_members({"_meta": rest.encode()}) if len(rest) else raw.without("_meta")
     return Notification(method, raw)
-
-
-def untagged(result: Raw) -> Raw:
-    """The result of a listen request without the subscription's id."""
-    return canonical(LISTEN, result).params
 
 
 def discovery(data: bytes) -> Discovery | None:

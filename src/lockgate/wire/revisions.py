@@ -1,4 +1,4 @@
-"""The protocol revisions, and which era each belongs to.
+"""The protocol revisions, and what only they know: names in metadata, numbers of errors.
 
 Must not know: anything about a particular message.
 """
@@ -6,8 +6,6 @@ Must not know: anything about a particular message.
 from __future__ import annotations
 
 from typing import Final
-
-from lockgate.core.message import Era
 
 HANDSHAKE_VERSIONS: Final = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 MODERN_VERSIONS: Final = ("2026-07-28",)
@@ -27,7 +25,11 @@ RESERVED_REQUEST_META: Final = (
     META_LOG_LEVEL,
 )
 
+HEADER_MISMATCH: Final = -32020
+MISSING_CAPABILITY: Final = -32021
+UNSUPPORTED_VERSION: Final = -32022
+"""Errors of the modern era."""
 
-def era_of(version: str) -> Era:
-    """The era a revision belongs to; every revision not of the handshake era counts as modern."""
-    return "handshake" if version in HANDSHAKE_VERSIONS else "modern"
+NOT_FOUND: Final = -32002
+URL_ELICITATION_REQUIRED: Final = -32042
+"""Errors of the handshake era."""

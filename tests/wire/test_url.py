@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lockgate.upstreams.url import BadUrl, Url
+from lockgate.wire.url import BadUrl, Url
 
 
 @pytest.mark.parametrize(

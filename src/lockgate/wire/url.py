@@ -93,6 +93,13 @@ class Url(msgspec.Struct, frozen=True):
         return f"Url({self.shown})"
 
 
+def parse_url(text: str) -> Url:
+    """As `Url.parse`; a ws or wss URL becomes the http or https one it is opened at."""
+    scheme, separator, rest = text.partition("://")
+    plain = {"ws": "http", "wss": "https"}.get(scheme.lower())
+    return Url.parse(text if plain is None else plain + separator + rest)
+
+
 def _refuse_dubious(text: str) -> None:
     if len(text) > _LONGEST_URL:
         raise BadUrl(f"the URL is longer than {_LONGEST_URL} characters")
