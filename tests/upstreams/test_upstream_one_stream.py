@@ -189,7 +189,8 @@ def test_messages_are_posted_to_the_same_origin_or_not_at_all(endpoint: str) -> 
         async with SseServer(endpoint) as server, reaching(server, kind="sse") as one:
             await one.start()
             state = await one.settled()
-            assert state.phase == "backoff"
+            # On a busy machine the next attempt may have begun by now.
+            assert state.phase in {"backoff", "connecting"}
             assert "origin" in (state.last_error or "") or "URL" in (state.last_error or "")
             assert all(one.http == "GET" for one in server.asked)
 
