@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Final, Literal
 
 import msgspec
 
-from lockgate.core.clock import SYSTEM, Clock
+from lockgate.core.clock import SYSTEM, Clock, enough, written
 from lockgate.core.lifecycle import Step
 from lockgate.core.message import Call, Failure, Reply
 from lockgate.core.policy import Stage
@@ -176,11 +176,11 @@ class Breaker:
             self._on_change(self.phase)
 
     def _refusal(self) -> Failure:
-        seconds = round(self.retry_after or 0.0, 3)
+        seconds = enough(self.retry_after or 0.0)
         return Failure(
             code=OVERLOADED,
             message=f"The server '{self._server}' has not been answering, so it is not asked now "
-            f"({self.phase}). The next attempt is in {seconds:g} s.",
+            f"({self.phase}). The next attempt is in {written(seconds)} s.",
             origin="policy",
             reason="breaker-open",
             policy=self.name,

@@ -15,7 +15,7 @@ from typing import ClassVar, Final
 
 import msgspec
 
-from lockgate.core.clock import SYSTEM, Clock
+from lockgate.core.clock import SYSTEM, Clock, enough, written
 from lockgate.core.match import ByTool
 from lockgate.core.message import Call, Failure, Reply
 from lockgate.core.policy import CallNext, Stage
@@ -25,6 +25,7 @@ from lockgate.core.store import Counters, Demand, StoreGone
 
 OVERLOADED: Final = -32000
 MOST_REFUSED: Final = 10_000
+AHEAD: Final = 1 / MICRO
 UNCOUNTED: Final = ("notifications/", "logging/")
 
 
@@ -127,7 +128,8 @@ class SharedRateLimit:
         """The refusal that holds on: before its time is over the store would say the same."""
         if not self._refused:
             return None
-        now = self._now()
+        # Ahead by what `enough` adds: who waited as long as it was told is no longer refused.
+        now = self._now() + AHEAD
         for demand in demands:
             noted = self._refused.get(demand.key)
             if noted is None:
@@ -170,14 +172,14 @@ def refusal(rules: Sequence[Rule], taken: Taken) -> Failure:
             "quota": rate.limit,
             "window": rate.seconds,
         },
-        remedy=f"Try again in {taken.wait:g} seconds.",
+        remedy=f"Try again in {written(taken.wait)} seconds.",
     )
 
 
 def _later(failure: Failure, left: float) -> Failure:
-    wait = -(-int(left * MICRO) // 1000) / 1000 or 0.001
+    wait = enough(left)
     return msgspec.structs.replace(
         failure,
         data={**failure.data, "retry_after": wait},
-        remedy=f"Try again in {wait:g} seconds.",
+        remedy=f"Try again in {written(wait)} seconds.",
     )
