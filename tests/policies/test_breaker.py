@@ -186,16 +186,6 @@ def test_calls_from_before_are_no_news() -> None:
     assert setting.breaker.phase == "closed"
 
 
-def test_one_in_its_place_stands_where_it_stood() -> None:
-    setting, after = Setting(), Setting()
-    setting.ask(LOST, times=4)
-    after.breaker.inherit(setting.breaker)
-    assert after.refusal().data["state"] == "open"
-    after.clock.advance(6)
-    assert after.ask(DONE, times=3) == 3
-    assert after.breaker.phase == "closed"
-
-
 def test_streams_and_notifications_pass_by() -> None:
     breaker = Setting().breaker
     assert not breaker.concerns("subscriptions/listen")

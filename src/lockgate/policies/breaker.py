@@ -102,11 +102,6 @@ class Breaker:
             return None
         return max(0.0, self._since + self._rest - self._now())
 
-    def inherit(self, other: Breaker) -> None:
-        """Stand where `other` stands, which was before the same server until now."""
-        self.phase, self._since, self._rest = other.phase, other._since, other._rest
-        self._tally = other._tally
-
     def enter(self, call: Call, /) -> float | Failure:
         """See `lockgate.core.policy.Valve`. The ticket is the time."""
         now = self._now()

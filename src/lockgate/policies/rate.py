@@ -35,8 +35,17 @@ class RateLimit:
     name: ClassVar[str] = "rate"
     stage: ClassVar[Stage] = Stage.LIMIT
 
-    def __init__(self, rules: Rules, clock: Clock = SYSTEM, most: int = 10_000) -> None:
-        """`most` bounds the callers that have meters of their own, for each rule."""
+    def __init__(
+        self,
+        rules: Rules,
+        clock: Clock = SYSTEM,
+        most: int = 10_000,
+        before: RateLimit | None = None,
+    ) -> None:
+        """`most` bounds the callers that have meters of their own, for each rule.
+
+        By a rule that `before` has as well its counts go on, in meters both have then.
+        """
         self._now = clock.monotonic
         self._always = rules.always
         self._tools: ByTool[tuple[Rule, ...]] | None = None
@@ -44,7 +53,11 @@ class RateLimit:
             patterns = [(pattern, (*rules.always, *more)) for pattern, more in rules.tools]
             self._tools = ByTool(patterns, rules.always)
         every = (*rules.always, *(rule for _, more in rules.tools for rule in more))
-        self._ledgers = {rule: Ledger(most) for rule in every}
+        known = {one.said: held for one, held in before.ledgers.items()} if before else {}
+        # Not `get`: one that counts for nobody yet is false.
+        self.ledgers: dict[Rule, Ledger] = {
+            rule: known[rule.said] if rule.said in known else Ledger(most) for rule in every
+        }
 
     def concerns(self, method: str) -> bool:
         """Every request; notifications and log levels cost too little to count."""
@@ -64,7 +77,7 @@ class RateLimit:
         for rule in rules:
             # A branch instead of a call: this runs for every call.
             key = call.principal.id if rule.scope == "principal" else who(rule.scope, call)
-            held.append(self._ledgers[rule].of(key, rule.rates, now))
+            held.append(self.ledgers[rule].of(key, rule.rates, now))
         taken = admit(held, now)
         return refusal(rules, taken) if taken.wait else None
 
