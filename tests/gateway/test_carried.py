@@ -11,7 +11,7 @@ import pytest
 from lockgate.config.model import Config
 from lockgate.gateway.worlds import Reloaded
 from tests.fronts.served import run
-from tests.gateway.test_caching import Counting, Telling, n, read
+from tests.gateway.test_caching import Counting, Telling, counts, n, read
 from tests.security.world import JSON, SCHEMA, Answer, Json, Peer, World, before, until
 
 
@@ -150,8 +150,8 @@ def test_answers_are_kept_over_reloads_and_so_are_their_counts() -> None:
                 assert (await read(w))["n"] == 1
             await until(lambda: not w.gateway._worlds._chores)
             assert (await read(w))["n"] == 1
-            counts = w.gateway.cache_counts()["peer"]
-            assert (counts.hits, counts.misses) == (5, 1)
+            found = counts(w)
+            assert (found.hits, found.misses) == (5, 1)
 
     run(check())
 
@@ -221,7 +221,7 @@ def test_news_reach_what_was_kept_before_a_reload() -> None:
             await file.reload(w, shutdown_grace=11)
             await until(lambda: not w.gateway._worlds._chores)
             peer.tell("notifications/resources/list_changed")
-            await until(lambda: w.gateway.cache_counts()["peer"].dropped)
+            await until(lambda: counts(w).dropped)
             assert (await read(w))["n"] == 2
 
     run(check())

@@ -216,7 +216,7 @@ def caches(
     far += [("disk", disk)] if disk is not None else []
     near = before.near if before is not None and before.far == far else None
     bounds = settings.memory_bytes, settings.entry_bytes
-    if not isinstance(near, MemoryStore) or near.bounds != bounds:
+    if near is None or near.bounds != bounds:
         near = MemoryStore(clock, max_bytes=bounds[0], max_entry=bounds[1]) if bounds[0] else None
     servers = {
         name: ServerCaching(

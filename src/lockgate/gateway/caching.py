@@ -17,7 +17,9 @@ from lockgate.core.clock import Clock
 from lockgate.core.match import ByTool
 from lockgate.core.raw import Raw
 from lockgate.core.store import Store
+from lockgate.gateway.status import CacheStatus
 from lockgate.policies.cache import BY_SUBJECT, Cache
+from lockgate.stores.memory import MemoryStore
 from lockgate.stores.tiered import Tiered
 
 Definition = Callable[[str, str, str], Raw | None]
@@ -50,7 +52,7 @@ class Caches:
     def __init__(
         self,
         settings: Caching,
-        near: Store | None,
+        near: MemoryStore | None,
         far: Sequence[tuple[str, Store]],
         clock: Clock,
         before: Caches | None = None,
@@ -115,8 +117,17 @@ class Caches:
             self.changed(server, subject)
 
     def counts(self) -> dict[str, Counts]:
-        """What came of looking up, for each server."""
-        return {name: one.cache.counts for name, one in self.each.items()}
+        """What came of looking up until now, for each server."""
+        return {name: msgspec.structs.replace(one.cache.counts) for name, one in self.each.items()}
+
+    def status(self) -> CacheStatus:
+        """What there is in all."""
+        tiers = self.tiers
+        return CacheStatus(
+            bytes=self.near.size if self.near is not None else 0,
+            hits=dict(tiers.hits),
+            damaged=tiers.refused,
+        )
 
     async def close(self, others: Sequence[Caches | None] = ()) -> None:
         """Write out what waits, unless one of `others` goes on with these tiers."""
