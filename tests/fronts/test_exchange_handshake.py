@@ -255,7 +255,7 @@ def test_the_log_level_is_kept_and_stamped() -> None:
             answer = await play.ask(play.post("tools/call", CALL))
             assert play.engine.last.client.log_level == "warning"
             assert [e["params"]["level"] for e in answer.events[:-1]] == ["warning", "unheard-of"]
-            play.engine.on("logging/setLevel", Failure(-32603, "m", "gateway", "needs-bridge"))
+            play.engine.on("logging/setLevel", Failure(-32603, "m", "gateway", "no-server"))
             assert (
                 "result"
                 in (await play.ask(play.post("logging/setLevel", {"level": "info"}))).json()

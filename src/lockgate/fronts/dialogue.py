@@ -40,7 +40,6 @@ from lockgate.wire.jsonrpc import (
 _DONE: Final = Result(EMPTY)
 _MOST_BACKGROUND: Final = 1000
 _PAUSE: Final = 0.02  # before a server that asks nothing is called again; doubles each time
-_UNHEARD: Final = frozenset({"needs-bridge", "no-server"})
 _SUBSCRIBING: Final = frozenset({"resources/subscribe", "resources/unsubscribe"})
 SET_LEVEL: Final = "logging/setLevel"
 _ACTED_OUT: Final = _SUBSCRIBING | handshake_in.UNKNOWN_METHODS | {"ping", SET_LEVEL}
@@ -95,7 +94,7 @@ class Dialogue:
 
     @staticmethod
     def _refused(method: str, failure: Failure) -> Reply:
-        if method == SET_LEVEL and failure.reason in _UNHEARD:
+        if method == SET_LEVEL and failure.reason == "no-server":
             # The level is still kept here, for servers that take one with every request.
             return _DONE
         return failure

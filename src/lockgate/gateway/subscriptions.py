@@ -170,7 +170,7 @@ class Subscriptions:
             )
             if isinstance(reply, Failure):
                 part.problem = reply.message
-                if reply.code in GIVE_UP or reply.reason == "needs-bridge":
+                if reply.code in GIVE_UP:
                     part.report("refused")
                     return
             pause = RETRY_FIRST if part.live else min(pause * 2, RETRY_MOST)

@@ -8,9 +8,9 @@ words about its trouble are for its owner: they stay in `detail`, which goes to 
 from __future__ import annotations
 
 from math import ceil
-from typing import Any, Final
+from typing import Any
 
-from lockgate.core.message import Era, Failure, Origin
+from lockgate.core.message import Failure, Origin
 from lockgate.upstreams.failures import (
     BadResponse,
     ConnectFailed,
@@ -21,8 +21,6 @@ from lockgate.upstreams.failures import (
 )
 from lockgate.upstreams.supervisor import UpstreamState
 from lockgate.wire.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS, NO_DATA, ErrorObject
-
-_REVISIONS: Final[dict[Era, str]] = {"modern": "2026-07-28", "handshake": "2025-11-25 and earlier"}
 
 
 def _failure(
@@ -135,21 +133,6 @@ def busy(server: str, what: str) -> Failure:
         "gateway",
         server=server,
         retry_after=1,
-    )
-
-
-def needs_bridge(server: str, speaks: frozenset[Era], asked: Era) -> Failure:
-    """The server does not speak the caller's era."""
-    own = " and ".join(f"{era} ({_REVISIONS[era]})" for era in sorted(speaks)) or "no known era"
-    return _failure(
-        "needs-bridge",
-        f"The server '{server}' speaks {own}; the caller speaks {asked} ({_REVISIONS[asked]}), "
-        "and this call cannot be translated yet.",
-        "Use a client of the server's era, or a release of the server that speaks both.",
-        "gateway",
-        server=server,
-        eras=sorted(speaks),
-        asked=asked,
     )
 
 
