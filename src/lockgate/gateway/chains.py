@@ -13,7 +13,8 @@ from lockgate.core.message import Call, Reply
 from lockgate.core.policy import AnyPolicy, CallNext, Observe
 from lockgate.policies.methods import REQUESTS
 
-OTHER: Final = "*"
+OTHER: Final = "notifications/*"
+"""What is no request. Other methods go the same way and are refused at its beginning."""
 
 
 def before(

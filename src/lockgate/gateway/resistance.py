@@ -52,7 +52,6 @@ class Resistance:
         before: Resistance | None = None,
     ) -> None:
         """`repeatable` tells whether a server lists a tool as safe to repeat."""
-        self._server = server
         self.settings = settings
         # First, so that waiting, asking again and the server's own work share one time.
         self.deadline = Deadline(settings.timeout, settings.timeouts, clock)
@@ -71,7 +70,7 @@ class Resistance:
             )
         # Inside the retries, so that it counts what the server did and not what callers saw.
         if settings.breaker is not None and self.breaker is None:
-            self.breaker = Breaker(server, settings.breaker, clock, self._told)
+            self.breaker = Breaker(server, settings.breaker, clock, partial(_tell, server))
         # Innermost, so that nobody waits for a server that is not asked.
         if settings.bulkhead is not None and self.bulkhead is None:
             self.bulkhead = Bulkhead(server, settings.bulkhead, clock)
@@ -83,6 +82,7 @@ class Resistance:
         """Where the breaker stands; one that is switched off is closed."""
         return "closed" if self.breaker is None else self.breaker.phase
 
-    def _told(self, phase: Phase) -> None:
-        level = logging.WARNING if phase == "open" else logging.INFO
-        _log.log(level, "breaker %s", phase, extra={"server": self._server})
+
+def _tell(server: str, phase: Phase) -> None:
+    level = logging.WARNING if phase == "open" else logging.INFO
+    _log.log(level, "breaker %s", phase, extra={"server": server})

@@ -26,7 +26,6 @@ from lockgate.core.store import Counters, Demand, StoreGone
 OVERLOADED: Final = -32000
 MOST_REFUSED: Final = 10_000
 AHEAD: Final = 1 / MICRO
-UNCOUNTED: Final = ("notifications/", "logging/")
 
 
 class RateLimit:
@@ -60,8 +59,8 @@ class RateLimit:
         }
 
     def concerns(self, method: str) -> bool:
-        """Every request; notifications and log levels cost too little to count."""
-        return not method.startswith(UNCOUNTED)
+        """Everything: a notification may be passed on to every server, as a log level is."""
+        return True
 
     def rules(self, call: Call) -> tuple[Rule, ...]:
         """The rules for one call."""
