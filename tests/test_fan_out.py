@@ -28,8 +28,8 @@ def test_the_page_shows_the_programs_that_are_run() -> None:
 
 BOUNDS: list[Json] = [
     {},
-    {"limits": {"concurrent": 2, "waiting": 0}},
-    {"limits": {"concurrent": 4, "waiting": 4}, "rate": {"total": ["40/s burst 20"]}},
+    {"limits": {"concurrent": 1, "waiting": 0}},
+    {"limits": {"concurrent": 4, "waiting": 4}, "rate": {"total": ["20/s burst 5"]}},
 ]
 
 
@@ -37,10 +37,10 @@ BOUNDS: list[Json] = [
 def test_all_calls_are_answered_however_narrow_the_bounds(bounds: Json) -> None:
     async def check() -> None:
         async with gateway({"pages": {**SERVER, **bounds}}) as w:
-            said = await called(w, 50)
-            found = re.fullmatch(r"50 answers, asked (\d+) times", said)
+            said = await called(w, 24)
+            found = re.fullmatch(r"24 answers, asked (\d+) times", said)
             assert found, said
-            assert (int(found[1]) > 50) == bool(bounds)
+            assert (int(found[1]) > 24) == bool(bounds)
 
     run(check(), 60)
 
