@@ -14,6 +14,7 @@ import pytest
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 LOW = 300
 HARD = 2000
+SIGNAL = {"reload": "signal"}
 
 START = f"""
 import os, resource, sys
@@ -32,9 +33,10 @@ def test_the_soft_limit_is_raised_and_children_keep_theirs(tmp_path: Path) -> No
     assert resource.RLIMIT_NOFILE == 7
     config = tmp_path / "mcp.json"
     server = {"command": sys.executable, "args": ["-c", child]}
-    config.write_text(json.dumps({"mcpServers": {"curious": server}}))
+    config.write_text(json.dumps({"mcpServers": {"curious": server}, "lockgate": SIGNAL}))
     gateway = subprocess.Popen(
         [sys.executable, "-c", START, "up", str(config), "--port", "0"],
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -50,6 +52,16 @@ def test_the_soft_limit_is_raised_and_children_keep_theirs(tmp_path: Path) -> No
         assert said.read_text() == str((LOW, HARD))
         # Fewer than the connections that the defaults allow, which is worth a word.
         assert any("only 2000 files may be open" in line for line in lines)
+        # More is needed after a reload, and the same again after one that changes nothing of it.
+        for page, more in enumerate(({}, {"away": {"url": "http://127.0.0.1:9/mcp"}}, {})):
+            servers = {"curious": server, **more}
+            settings = {**SIGNAL, "reload_grace": page}
+            config.write_text(json.dumps({"mcpServers": servers, "lockgate": settings}))
+            gateway.send_signal(signal.SIGHUP)
+            lines = [next(iter(gateway.stderr.readline, ""))]
+            while "reloaded" not in lines[-1].lower():
+                lines.append(next(iter(gateway.stderr.readline, "")))
+            assert any("files may be open" in line for line in lines) == bool(more)
     finally:
         gateway.send_signal(signal.SIGTERM)
         gateway.communicate(timeout=30)

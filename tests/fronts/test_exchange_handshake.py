@@ -218,6 +218,34 @@ def test_ping_is_answered_here_and_notifications_are_accepted() -> None:
     asyncio.run(run())
 
 
+def test_a_flood_of_notifications_is_bounded_and_keeps_nothing_else_away() -> None:
+    changed = "notifications/roots/list_changed"
+
+    async def run() -> None:
+        go = asyncio.Event()
+
+        async def act(_: Call) -> Reply:
+            await go.wait()
+            return result({})
+
+        async with playing(FakeEngine().on(changed, act)) as play:
+            for _ in range(2):
+                await play.open()
+                for _ in range(100):
+                    assert (await play.ask(play.post(changed, number=None))).status == 202
+                answer = await play.ask(http(headers=play.session, method="DELETE"))
+                assert answer.status == 204
+            await asyncio.sleep(0)
+            assert sum(call.method == changed for call in play.engine.calls) == 2 * 32
+            assert len(play.engine.ended) == 2
+            go.set()
+            await play.open()
+            await play.ask(play.post(changed, number=None))
+            await play.engine.called(2 * 33 + 2)
+
+    asyncio.run(run())
+
+
 def test_progress_is_reported_under_the_clients_token() -> None:
     async def run() -> None:
         async def act(call: Call) -> Reply:
@@ -255,7 +283,7 @@ def test_the_log_level_is_kept_and_stamped() -> None:
             answer = await play.ask(play.post("tools/call", CALL))
             assert play.engine.last.client.log_level == "warning"
             assert [e["params"]["level"] for e in answer.events[:-1]] == ["warning", "unheard-of"]
-            play.engine.on("logging/setLevel", Failure(-32603, "m", "upstream", "no-server"))
+            play.engine.on("logging/setLevel", Failure(-32603, "m", "gateway", "no-server"))
             assert (
                 "result"
                 in (await play.ask(play.post("logging/setLevel", {"level": "info"}))).json()

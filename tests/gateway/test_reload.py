@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import sys
 import urllib.request
+import weakref
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from lockgate.errors import LockgateError
+from lockgate.gateway.engine import Engine
 from tests.bridge.clients import Client
 from tests.bridge.scripts import ELICIT
 from tests.fronts.served import run
@@ -160,6 +163,25 @@ def test_streams_go_on_and_tell_what_changed(era: str) -> None:
                 assert (await stream.next() or {})["method"] == TOOLS_CHANGED
             stream.close()
             await until(lambda: not len(w.gateway._worlds._relays) or era == "L")
+
+    run(play())
+
+
+@BOTH
+def test_streams_do_not_keep_the_engines_they_began_at(era: str) -> None:
+    async def play() -> None:
+        async with changing() as w:
+            client = await w.client(era)
+            engines: list[weakref.ref[Engine]] = []
+            streams: list[object] = []
+            for number in range(3):
+                streams.append(await client.listen(toolsListChanged=True))
+                engines.append(weakref.ref(w.gateway._engine))
+                w.settings["shutdown_grace"] = 10 + number
+                await w.reload()
+            await w.drained()
+            gc.collect()
+            assert [engine() for engine in engines] == [None] * 3
 
     run(play())
 

@@ -281,6 +281,8 @@ def test_waiting_for_what_cannot_be_shared_costs_one_round_only() -> None:
         (LOST, True),
         (Failure(-32603, "m", "gateway", "upstream-busy"), True),
         (Failure(-32602, "not found", "upstream", "upstream-error"), False),
+        (Failure(-32000, "m", "policy", "breaker-open"), True),
+        (Failure(-32000, "m", "policy", "server-busy"), True),
         (Failure(-32000, "m", "policy", "rate-limited"), False),
         (Failure(-32602, "m", "client", "invalid-params"), False),
     ],

@@ -355,3 +355,32 @@ def test_numbers_out_of_range_hurt_nobody() -> None:
             assert await one.send(call())
 
     run(test())
+
+
+@pytest.mark.parametrize("method", ["tools/call", "resources/read"])
+def test_idle_connections_that_all_close_as_calls_arrive_are_a_loss(method: str) -> None:
+    waiting: list[Answer] = []
+    dropped: list[str] = []
+    all_there, dropping = asyncio.Event(), asyncio.Event()
+
+    async def script(asked: Asked, answer: Answer) -> None:
+        if dropping.is_set():
+            dropped.append(asked.method)
+            answer.drop()
+            return
+        waiting.append(answer)
+        if len(waiting) == 4:
+            all_there.set()
+        await all_there.wait()
+        answer.result(DONE)
+
+    async def test() -> None:
+        async with ScriptedServer(modern(script)) as server, upstream(server.url) as one:
+            await asyncio.gather(*(one.send(call()) for _ in range(4)))
+            dropping.set()
+            failure = bad(await one.send(call(method, {"name": "x", "uri": "x:y"})))
+            assert (failure.reason, failure.data["sent"]) == ("upstream-lost", True)
+            # What changes nothing was asked once more, on the next connection that was idle.
+            assert dropped == [method] * (1 if method == "tools/call" else 2)
+
+    run(test())

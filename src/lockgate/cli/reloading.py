@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from lockgate.cli import running
+from lockgate.cli.files import OpenFiles
 from lockgate.cli.options import start_log, warnings_of
 from lockgate.cli.voices import Voice, errors_of
 from lockgate.config.load import Loaded, examine
@@ -51,6 +52,7 @@ class Reloading:
         overrides: Overrides,
         watch: Watch,
         voice: Voice,
+        files: OpenFiles,
     ) -> None:
         """`config` is what the gateway was made with, from `path`, which `watch` follows."""
         self._gateway = gateway
@@ -59,6 +61,7 @@ class Reloading:
         self._overrides = overrides
         self._watch = watch
         self._voice = voice
+        self._files = files
         self._asked = asyncio.Event()
         self._said: set[tuple[str, str]] = set()
 
@@ -114,6 +117,7 @@ class Reloading:
             self._voice.warn(f"The changed configuration was refused: {error}")
             return
         self._config = config
+        self._files.allow(config)
         self._voice.reloaded(done)
         for server in self._gateway.servers():
             if server.name in (*done.added, *done.changed):

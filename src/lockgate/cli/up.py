@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import logging
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +16,7 @@ import click
 from pydantic import ValidationError
 
 from lockgate.cli import exits, running, session
+from lockgate.cli.files import OpenFiles
 from lockgate.cli.options import config_argument, examined, log_options, start_log, warnings_of
 from lockgate.cli.pipes import Pipes, claim
 from lockgate.cli.reloading import Overrides, Reloading
@@ -27,12 +27,10 @@ from lockgate.config.model import Config
 from lockgate.config.watch import Watch, sources
 from lockgate.errors import LockgateError, UnsafeBind
 from lockgate.gateway.app import Gateway
-from lockgate.upstreams.descriptors import raise_limit
 
 MakeReloading = Callable[[Gateway], Reloading]
 _PATIENCE: Final = 10.0
 """Seconds the table waits for slow servers; they get their line when they are there."""
-_log: Final = logging.getLogger("lockgate.gateway")
 
 
 @click.command("up", epilog=exits.epilog())
@@ -84,9 +82,12 @@ def command(
     if not stdio:
         check_bind(settings.lockgate.host, voice, insecure=insecure_bind)
 
+    files = OpenFiles(clients=not stdio)
+    files.allow(settings)
+
     def reloading(gateway: Gateway) -> Reloading:
         overrides = Overrides(changes, log_level, chosen)
-        return Reloading(gateway, settings, config, overrides, watch, voice)
+        return Reloading(gateway, settings, config, overrides, watch, voice, files)
 
     serve = _serve_stdio if stdio else _serve_http
     outlives = not stdio and settings.lockgate.reload != "off" and not running.in_terminal()
@@ -115,7 +116,6 @@ def check_bind(host: str, voice: Voice, *, insecure: bool) -> None:
 
 
 async def _serve_http(config: Config, voice: Voice, reloads: MakeReloading) -> int:
-    _allow_files(config)
     gateway = Gateway(config)
     reloading = reloads(gateway)
     stopping = StopSignals(gateway.abort)
@@ -144,19 +144,6 @@ async def _serve_http(config: Config, voice: Voice, reloads: MakeReloading) -> i
     finally:
         await _end(gateway, config, voice)
     return exits.OK
-
-
-def _allow_files(config: Config) -> None:
-    """Have a descriptor for every connection clients may open, as far as the system allows."""
-    allowed = raise_limit()
-    wanted = config.lockgate.limits.connections
-    if allowed is not None and allowed <= wanted:
-        _log.warning(
-            "only %d files may be open, too few for limits.connections (%d): "
-            "raise the hard limit (ulimit -Hn) or lower the setting",
-            allowed,
-            wanted,
-        )
 
 
 def _refusal(error: OSError) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from lockgate.core.message import Call, Result
+from lockgate.core.message import Call, Failure, Result
 from lockgate.core.raw import Raw
 from lockgate.core.store import Blobs
 
@@ -155,7 +155,15 @@ class ToolRule(msgspec.Struct, frozen=True):
 
 
 class Counts(msgspec.Struct):
-    """What came of the calls that were looked up, since the start."""
+    """What came of the calls that were looked up.
+
+    hits     answered from here.
+    misses   asked of the server.
+    joined   answered with what somebody else was asking at that moment.
+    stale    asked of the server, which could not, and answered with what it had said before.
+    kept     answers that were kept.
+    dropped  times the server said that something has changed.
+    """
 
     hits: int = 0
     misses: int = 0
@@ -163,6 +171,24 @@ class Counts(msgspec.Struct):
     stale: int = 0
     kept: int = 0
     dropped: int = 0
+
+    @property
+    def hit_rate(self) -> float | None:
+        """The share of calls the server was not asked for; None when there was no call."""
+        spared = self.hits + self.joined
+        looked_up = spared + self.misses
+        return round(spared / looked_up, 3) if looked_up else None
+
+
+ANSWERED: Final = frozenset({"upstream-error", "error"})
+TURNED_AWAY: Final = frozenset({"breaker-open", "server-busy"})
+
+
+def cannot(failure: Failure) -> bool:
+    """Whether a failure says that the server cannot answer now, and is no answer of its own."""
+    if failure.origin == "policy":
+        return failure.reason in TURNED_AWAY
+    return failure.origin in ("upstream", "gateway") and failure.reason not in ANSWERED
 
 
 def judged(hints: Hints, rule: ToolRule | None, longest: float) -> tuple[float, Scope]:

@@ -6,6 +6,7 @@ only for what leaves the process (logs, sealed tokens).
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Protocol
 
@@ -31,3 +32,17 @@ class SystemClock:
 
 
 SYSTEM = SystemClock()
+
+
+def enough(seconds: float) -> float:
+    """A wait as callers are told it: whole milliseconds, always a little more than it is.
+
+    A clock that is read as a float and kept in whole microseconds may be one of them behind after
+    exactly the time that was named; whoever waits as long as it was told must not hear it again.
+    """
+    return (math.floor(seconds * 1000 + 0.001) + 1) / 1000
+
+
+def written(seconds: float) -> str:
+    """A wait in a sentence: to the millisecond, without empty decimals."""
+    return f"{seconds:.3f}".rstrip("0").rstrip(".")

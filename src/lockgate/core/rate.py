@@ -240,8 +240,8 @@ ADMITTED: Final = Taken(0.0)
 
 
 def seconds(wait: int) -> float:
-    """A wait as clients are told it: whole milliseconds, rounded up so that they are enough."""
-    return -(-wait // 1000) / 1000
+    """A wait in microseconds as clients are told it; see `lockgate.core.clock.enough`."""
+    return (wait // 1000 + 1) / 1000 if wait else 0.0
 
 
 class Ledger:

@@ -27,6 +27,11 @@ class Rule(msgspec.Struct, frozen=True, eq=False):
     rates: tuple[Rate, ...]
     where: str
 
+    @property
+    def said(self) -> tuple[Scope, tuple[Rate, ...], str]:
+        """What it says, by which the same rule of another configuration is known."""
+        return self.scope, self.rates, self.where
+
 
 class Rules(msgspec.Struct, frozen=True, eq=False):
     """The rules of the gateway or of one server, and of its tools by pattern, in file order."""

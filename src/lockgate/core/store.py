@@ -82,7 +82,10 @@ class Entry(NamedTuple):
 
 
 class Journal(Protocol):
-    """Entries in order, the oldest forgotten when there are too many."""
+    """Entries in order, the oldest forgotten when there are too many.
+
+    Meant for the record of what was decided about calls; nothing is written to it yet.
+    """
 
     async def append(self, stream: str, data: bytes, /) -> int:
         """Add an entry; returns its number."""

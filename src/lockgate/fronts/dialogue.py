@@ -38,7 +38,7 @@ from lockgate.wire.jsonrpc import (
 )
 
 _DONE: Final = Result(EMPTY)
-_MOST_BACKGROUND: Final = 1000
+_MOST_NOTICING: Final = 32  # notifications of one session that are being passed on
 _PAUSE: Final = 0.02  # before a server that asks nothing is called again; doubles each time
 _SUBSCRIBING: Final = frozenset({"resources/subscribe", "resources/unsubscribe"})
 SET_LEVEL: Final = "logging/setLevel"
@@ -255,17 +255,24 @@ class Dialogue:
             if running is not None:
                 running.cancel()
             return
+        if session.noticing >= _MOST_NOTICING:
+            # Nobody is told of it, as nobody is told of any notification that goes unheard.
+            return
+        session.noticing += 1
         call = Call(method=method, client=session.client, params=params, affinity=session.affinity)
-        self._later(_ignore(self._engine.handle(call)))
+        self._later(self._pass_on(session, call))
+
+    async def _pass_on(self, session: Session, call: Call) -> None:
+        try:
+            await self._engine.handle(call)
+        finally:
+            session.noticing -= 1
 
     def end(self, session: Session) -> None:
         """The session is no more: servers let go of what they keep for it."""
         self._later(self._engine.end_session(session.affinity))
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
-        if len(self._background) >= _MOST_BACKGROUND:
-            work.close()
-            return
         task = asyncio.create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
@@ -273,10 +280,6 @@ class Dialogue:
     async def settle(self) -> None:
         """Wait for what goes on by itself."""
         await asyncio.gather(*self._background, return_exceptions=True)
-
-
-async def _ignore(work: Awaitable[object]) -> None:
-    await work
 
 
 async def _then(work: Awaitable[object], done: asyncio.Event) -> None:

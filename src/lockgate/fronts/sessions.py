@@ -52,6 +52,7 @@ class Session:
 
     affinity   its id toward servers; never the token.
     running    its requests that are being answered, by their ids.
+    noticing   how many of its notifications are being passed on.
     listening  set once something is listened to.
     """
 
@@ -64,6 +65,7 @@ class Session:
         "hub",
         "listening",
         "log_level",
+        "noticing",
         "running",
         "token",
         "touched",
@@ -86,6 +88,7 @@ class Session:
         self.expires = expires
         self.log_level: str | None = None
         self.running: dict[RequestId, Running] = {}
+        self.noticing = 0
         self.asks = Asks(settings.clock, settings.asks, settings.ask_seconds)
         self.hub = Hub(settings.backlog, settings.backlog_bytes)
         self.listening: Listening | None = None

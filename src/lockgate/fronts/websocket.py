@@ -94,9 +94,13 @@ class WebSocketFront:
         try:
             await socket.converse()
         finally:
-            del self._sockets[socket]
             socket.leave()
-            await conversation.end()
+            try:
+                await conversation.end()
+            finally:
+                # It has its place until all it asked has ended, or clients that come and go could
+                # have more running than there are places.
+                del self._sockets[socket]
 
     def _sweep(self, now: float) -> bool:
         for socket in tuple(self._sockets):
@@ -223,6 +227,8 @@ class _Socket:
 
     def beat(self, now: float) -> None:
         """Ping a silent client; give one up that answers nothing."""
+        if self._over:
+            return
         if self._closed_at is not None:
             if now - self._closed_at >= _GOODBYE:
                 self._passage.abort()

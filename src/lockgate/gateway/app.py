@@ -12,7 +12,6 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from lockgate.config.model import Config
-from lockgate.core.cached import Counts
 from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.message import Call, Failure, Notification, drop
 from lockgate.core.raw import Raw
@@ -33,7 +32,7 @@ from lockgate.gateway.build import (
 from lockgate.gateway.engine import Engine
 from lockgate.gateway.facts import OWN_CLIENT
 from lockgate.gateway.health import health, ready
-from lockgate.gateway.status import ReloadStatus, ServerStatus
+from lockgate.gateway.status import GatewayStatus, ReloadStatus, ServerStatus
 from lockgate.gateway.worlds import Reloaded, Worlds
 from lockgate.observe.log import Blackener
 from lockgate.upstreams.processes import abort_all
@@ -98,7 +97,7 @@ class Gateway:
             self._settings.messages_path: older.messages,
             self._config.lockgate.path: self._exchange,
             "/health": health(),
-            "/ready": ready(lambda: (self.phase, self.servers(), self._reload)),
+            "/ready": ready(self.status),
         }
 
     @property
@@ -135,20 +134,28 @@ class Gateway:
             self._engine.status(name, server.transport)
             for name, server in self._config.enabled.items()
         ]
+        cached = self._worlds.current.caches
+        counts = cached.counts() if cached else {}
         # Both may quote what a server wrote, and a server may write what it was given.
         return [
             replace(
                 one,
+                cache=counts.get(one.name),
                 error=self._black(one.error) if one.error else None,
                 remedy=self._black(one.remedy) if one.remedy else None,
             )
             for one in states
         ]
 
-    def cache_counts(self) -> dict[str, Counts]:
-        """Hits, misses and the like since the last reload, for each server that has a cache."""
+    def status(self) -> GatewayStatus:
+        """All of it as it stands now."""
         cached = self._worlds.current.caches
-        return cached.counts() if cached else {}
+        return GatewayStatus(
+            phase=self.phase,
+            servers=tuple(self.servers()),
+            reload=self._reload,
+            cache=cached.status() if cached else None,
+        )
 
     async def serve_http(self, host: str, port: int) -> list[tuple[str, int]]:
         """Listen; returns the bound addresses.

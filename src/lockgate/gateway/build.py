@@ -200,17 +200,24 @@ def _told(spec: UpstreamSpec) -> str:
     return blake2b(said, digest_size=16).hexdigest()
 
 
-def caches(config: Config, clock: Clock, shared: Store | None, disk: Store | None) -> Caches | None:
+def caches(
+    config: Config,
+    clock: Clock,
+    shared: Store | None,
+    disk: Store | None,
+    before: Caches | None = None,
+) -> Caches | None:
     """The servers' caches over memory, what replicas share, and a file; None when there are none.
 
-    The stores are the caller's to close.
+    The stores are the caller's to close. What of `before` has the same settings is kept.
     """
     settings = config.lockgate.cache
-    near = None
-    if settings.memory_bytes:
-        near = MemoryStore(clock, max_bytes=settings.memory_bytes, max_entry=settings.entry_bytes)
     far = [("shared", shared)] if shared is not None and settings.shared else []
     far += [("disk", disk)] if disk is not None else []
+    near = before.near if before is not None and before.far == far else None
+    bounds = settings.memory_bytes, settings.entry_bytes
+    if near is None or near.bounds != bounds:
+        near = MemoryStore(clock, max_bytes=bounds[0], max_entry=bounds[1]) if bounds[0] else None
     servers = {
         name: ServerCaching(
             told=_told(upstream_spec(name, server)),
@@ -223,7 +230,7 @@ def caches(config: Config, clock: Clock, shared: Store | None, disk: Store | Non
     if not settings.enabled or not servers or not (near or far):
         return None
     caching = Caching(servers=servers, longest=settings.longest, stale=settings.stale)
-    return Caches(caching, near, far, clock)
+    return Caches(caching, near, far, clock, before)
 
 
 def _tool_rule(tool: ToolSettings) -> ToolRule | None:

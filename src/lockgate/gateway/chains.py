@@ -16,7 +16,8 @@ from lockgate.core.policy import AnyPolicy, CallNext, Observe
 from lockgate.core.raw import Raw
 from lockgate.policies.methods import REQUESTS
 
-OTHER: Final = "*"
+OTHER: Final = "notifications/*"
+"""What is no request. Other methods go the same way and are refused at its beginning."""
 
 
 class Way:

@@ -25,6 +25,7 @@ from lockgate.gateway.catalog import Catalog, CatalogSettings
 from lockgate.gateway.chains import OTHER, Way
 from lockgate.gateway.facts import OWN_CLIENT, Facts
 from lockgate.gateway.news import News
+from lockgate.gateway.rates import Rates
 from lockgate.gateway.resistance import Resistance, ResistSettings
 from lockgate.gateway.router import Router
 from lockgate.gateway.shown import Mask, shown
@@ -34,12 +35,6 @@ from lockgate.gateway.tasks import TaskIds
 from lockgate.observe.decisions import record_decision, record_failure
 from lockgate.policies.concurrency import ConcurrencyLimit
 from lockgate.policies.methods import REQUESTS, KnownMethods
-from lockgate.policies.rate import (
-    RateLimit,
-    ServerRateLimit,
-    SharedRateLimit,
-    SharedServerRateLimit,
-)
 from lockgate.upstreams.supervisor import UpstreamState
 from lockgate.upstreams.upstream import Changed
 from lockgate.wire.headers import NO_ANNOTATIONS, Annotations, InvalidAnnotation, param_headers
@@ -92,11 +87,15 @@ class Engine:
         mask: Mask = str,
         store: Store | None = None,
         caches: Caches | None = None,
+        before: Engine | None = None,
+        kept: Collection[str] = (),
     ) -> None:
         """Compose everything between fronts and servers; nothing is started yet.
 
         `mask` takes configured secrets out of what clients are told of failures; `store` is what
-        replicas share, if there is one; `caches` are the servers' caches.
+        replicas share, if there is one; `caches` are the servers' caches. What policies of `before`
+        have counted counts on where its settings are the same, and, if it is about a server in
+        trouble, the server is one of `kept`.
         """
         self._store = store
         self._caches = caches
@@ -104,10 +103,18 @@ class Engine:
         self._servers = {server.name: server for server in servers}
         self._settings = settings
         self._clock = clock
-        self._resistance = {
-            name: Resistance(name, resist, clock, self._repeatable)
+        self.resistance = {
+            name: Resistance(
+                name,
+                resist,
+                clock,
+                self._repeatable,
+                before.resistance[name] if before is not None and name in kept else None,
+            )
             for name, resist in settings.resist.items()
         }
+        counted = before.rates if before is not None else None
+        self.rates = Rates(settings.rules, settings.server_rules, clock, store, counted)
         ways = {server.name: self._way(server) for server in servers}
         task_ids = TaskIds(tuple(ways))
         self._some_lack_modern = False
@@ -116,7 +123,7 @@ class Engine:
         self.catalog = Catalog(
             servers, settings.catalog, clock, self._list_changed, lambda: self._some_lack_modern
         )
-        if caches is not None:
+        if caches is not None and before is None:
             caches.definition = self.catalog.definition
         self.subscriptions = Subscriptions(ways, task_ids, self.catalog.changed)
         self.facts = Facts(ways, clock, wait=settings.catalog.wait, retry=settings.catalog.retry)
@@ -138,7 +145,7 @@ class Engine:
         self._took: dict[str, float] = {}
 
     def _edge_chains(self, router: Router) -> dict[str, CallNext]:
-        policies: list[Policy | Gate] = [KnownMethods(), self._limit, *self._rates()]
+        policies: list[Policy | Gate] = [KnownMethods(), self._limit, *self.rates.edge()]
         return {
             method: compose(
                 [policy for policy in policies if policy.concerns(method)],
@@ -158,17 +165,11 @@ class Engine:
         """Calls that are not over, listen streams not counted."""
         return self._limit.running
 
-    def _rates(self) -> list[Policy | Gate]:
-        if not self._settings.rules:
-            return []
-        local = RateLimit(self._settings.rules, self._clock)
-        return [SharedRateLimit(local, self._store, self._clock) if self._store else local]
-
     def _way(self, server: Server) -> Way:
         """Everything between the router and one server."""
         cache = self._caches.of(server.name) if self._caches else None
-        policies: list[AnyPolicy] = [*([cache] if cache else []), *self._server_rates(server.name)]
-        resistance = self._resistance.get(server.name)
+        policies: list[AnyPolicy] = [*([cache] if cache else []), *self.rates.of(server.name)]
+        resistance = self.resistance.get(server.name)
         if resistance is None:
             return Way(policies, server.send, record_decision)
         # One call of a client counts once for its rates, however often it is sent.
@@ -177,13 +178,6 @@ class Engine:
 
     def _repeatable(self, server: str, tool: str) -> bool:
         return self.catalog.repeatable(server, tool)
-
-    def _server_rates(self, server: str) -> list[Policy | Gate]:
-        rules = self._settings.server_rules.get(server)
-        if not rules:
-            return []
-        local = ServerRateLimit(rules, self._clock)
-        return [SharedServerRateLimit(local, self._store, self._clock) if self._store else local]
 
     def handle(self, call: Call) -> Awaitable[Reply]:
         """Answer one call of a client. Awaiting it never raises but for cancellation."""
@@ -250,8 +244,11 @@ class Engine:
         """Know what `before` knows of the servers that both have."""
         self.catalog.inherit(before.catalog, kept)
         self.facts.inherit(before.facts, kept)
-        for name in kept:
-            self._resistance[name].inherit(before._resistance[name])
+        if self._caches is not None:
+            self._caches.definition = self.catalog.definition
+            for name in before._servers.keys() - set(kept):
+                # Nobody will have heard what it says of changes until it is back.
+                self._caches.forget(name)
 
     def _cache_stores(self) -> Sequence[Store]:
         return self._caches.stores if self._caches else ()
@@ -329,8 +326,7 @@ class Engine:
 
     def _forget_answers(self, server: str) -> None:
         if self._caches is not None:
-            for subject in ("tools", "prompts", "resources"):
-                self._caches.changed(server, subject)
+            self._caches.forget(server)
 
     async def _survey(self, server: Server) -> None:
         """Learn what a server that has just become ready offers, before anybody asks."""
@@ -381,7 +377,7 @@ class Engine:
         """How one server stands now."""
         state = self._servers[name].state
         due = state.next_attempt
-        resistance = self._resistance.get(name)
+        resistance = self.resistance.get(name)
         return ServerStatus(
             name=name,
             transport=transport,

@@ -15,9 +15,10 @@ from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
+from msgspec.structs import asdict
 
 from lockgate.fronts.http import Handler, HttpRequest, Responder
-from lockgate.gateway.status import ReloadStatus, ServerStatus
+from lockgate.gateway.status import GatewayStatus, ReloadStatus, ServerStatus
 
 _HEADERS: Final = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"))
 _ALIVE: Final = b'{"status":"ok"}'
@@ -33,43 +34,45 @@ def health() -> Handler:
     return answer
 
 
-State = Callable[[], tuple[str, list[ServerStatus], ReloadStatus | None]]
-
-
-def ready(state: State) -> Handler:
+def ready(status: Callable[[], GatewayStatus]) -> Handler:
     """The handler of `/ready`.
 
     Args:
-        state: gives `starting`, `serving`, `draining` or `down`, each server's status, and what
-            became of the last changed configuration, if there was one.
+        status: gives the gateway as it stands now.
     """
 
     async def answer(request: HttpRequest, responder: Responder) -> None:
         if not _reads(request, responder):
             return
-        phase, servers, reload = state()
+        now = status()
         body = msgspec.json.encode(
             {
-                "status": phase,
-                "servers": {
-                    server.name: {
-                        "state": server.phase,
-                        "eras": server.eras,
-                        "tools": server.tools,
-                        "breaker": server.breaker,
-                        **({"retry_in": server.retry_in} if server.retry_in is not None else {}),
-                    }
-                    for server in servers
-                },
-                **({"reload": _shown(reload)} if reload is not None else {}),
+                "status": now.phase,
+                "servers": {server.name: _server(server) for server in now.servers},
+                **({"cache": now.cache} if now.cache is not None else {}),
+                **({"reload": _reload(now.reload)} if now.reload is not None else {}),
             }
         )
-        responder.send(200 if phase == "serving" else 503, _HEADERS, body)
+        responder.send(200 if now.phase == "serving" else 503, _HEADERS, body)
 
     return answer
 
 
-def _shown(reload: ReloadStatus) -> dict[str, object]:
+def _server(server: ServerStatus) -> dict[str, object]:
+    shown: dict[str, object] = {
+        "state": server.phase,
+        "eras": server.eras,
+        "tools": server.tools,
+        "breaker": server.breaker,
+    }
+    if server.retry_in is not None:
+        shown["retry_in"] = server.retry_in
+    if server.cache is not None:
+        shown["cache"] = {**asdict(server.cache), "hit_rate": server.cache.hit_rate}
+    return shown
+
+
+def _reload(reload: ReloadStatus) -> dict[str, object]:
     at = datetime.fromtimestamp(reload.at, UTC).isoformat(timespec="seconds")
     shown: dict[str, object] = {"status": reload.status, "at": at.replace("+00:00", "Z")}
     return {**shown, "errors": reload.errors} if reload.status == "refused" else shown

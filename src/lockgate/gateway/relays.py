@@ -88,7 +88,10 @@ class _Relay:
     async def run(self, listen: CallNext) -> Reply:
         self.at = listen
         self._newest = _Attempt()
-        reply = await self._attempt(listen, self._newest, self._call)
+        first = self._attempt(listen, self._newest, self._call)
+        # A stream lasts for days, and must not keep the engine that it began at for as long.
+        del listen
+        reply = await first
         while self._later:
             # Earlier engines end their streams in turn; the last one's end is the client's.
             reply = await self._later.popleft()

@@ -37,7 +37,11 @@ class ResistSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Resistance:
-    """The policies before one server, outermost first: each protects what stands inside it."""
+    """The policies before one server, outermost first: each protects what stands inside it.
+
+    What was `before` the same server until now goes on: a breaker, a bulkhead or a budget of
+    retries with the same settings is the same one, also for the calls that still run there.
+    """
 
     def __init__(
         self,
@@ -45,36 +49,40 @@ class Resistance:
         settings: ResistSettings,
         clock: Clock,
         repeatable: Callable[[str, str], bool],
+        before: Resistance | None = None,
     ) -> None:
         """`repeatable` tells whether a server lists a tool as safe to repeat."""
-        self._server = server
         self.settings = settings
         # First, so that waiting, asking again and the server's own work share one time.
         self.deadline = Deadline(settings.timeout, settings.timeouts, clock)
-        self.policies: list[AnyPolicy] = []
-        if settings.retry is not None:
-            self.policies.append(Retry(settings.retry, partial(repeatable, server), clock))
-        # Inside the retries, so that it counts what the server did and not what callers saw.
+        self.retry: Retry | None = None
         self.breaker: Breaker | None = None
-        if settings.breaker is not None:
-            self.breaker = Breaker(server, settings.breaker, clock, self._told)
-            self.policies.append(self.breaker)
+        self.bulkhead: Bulkhead | None = None
+        if before is not None:
+            known = before.settings
+            self.retry = before.retry if known.retry == settings.retry else None
+            self.breaker = before.breaker if known.breaker == settings.breaker else None
+            self.bulkhead = before.bulkhead if known.bulkhead == settings.bulkhead else None
+        if settings.retry is not None:
+            # Only the budget goes on: what a server lists is known to the engine of each world.
+            self.retry = Retry(
+                settings.retry, partial(repeatable, server), clock, before=self.retry
+            )
+        # Inside the retries, so that it counts what the server did and not what callers saw.
+        if settings.breaker is not None and self.breaker is None:
+            self.breaker = Breaker(server, settings.breaker, clock, partial(_tell, server))
         # Innermost, so that nobody waits for a server that is not asked.
-        if settings.bulkhead is not None:
-            self.policies.append(Bulkhead(server, settings.bulkhead, clock))
+        if settings.bulkhead is not None and self.bulkhead is None:
+            self.bulkhead = Bulkhead(server, settings.bulkhead, clock)
+        every = self.retry, self.breaker, self.bulkhead
+        self.policies: list[AnyPolicy] = [one for one in every if one is not None]
 
     @property
     def phase(self) -> Phase:
         """Where the breaker stands; one that is switched off is closed."""
         return "closed" if self.breaker is None else self.breaker.phase
 
-    def inherit(self, before: Resistance) -> None:
-        """Know what is known of the server; with other numbers for the breaker it begins anew."""
-        if self.breaker is None or before.breaker is None:
-            return
-        if self.settings.breaker == before.settings.breaker:
-            self.breaker.inherit(before.breaker)
 
-    def _told(self, phase: Phase) -> None:
-        level = logging.WARNING if phase == "open" else logging.INFO
-        _log.log(level, "breaker %s", phase, extra={"server": self._server})
+def _tell(server: str, phase: Phase) -> None:
+    level = logging.WARNING if phase == "open" else logging.INFO
+    _log.log(level, "breaker %s", phase, extra={"server": server})

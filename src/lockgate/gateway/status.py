@@ -5,9 +5,13 @@ Must not know: anything but the words in it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal
 
 import msgspec
+
+from lockgate.core.cached import Counts
 
 
 class ServerStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,6 +23,7 @@ class ServerStatus(msgspec.Struct, frozen=True, kw_only=True):
     seconds    how long it took to become ready; None when it never was.
     retry_in   seconds until the next attempt, in phase backoff.
     breaker    closed, open or half-open; see `lockgate.policies.breaker`.
+    cache      what came of looking up answers; None when it has no cache.
     tools, prompts, resources  how many it lists; None when not known.
     error, remedy              why it is not ready, in one line each.
     code                       the stable code of that error (`lockgate.core.codes`).
@@ -35,6 +40,7 @@ class ServerStatus(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float | None = None
     retry_in: float | None = None
     breaker: str = "closed"
+    cache: Counts | None = None
     code: str | None = None
     error: str | None = None
     remedy: str | None = None
@@ -50,3 +56,30 @@ class ReloadStatus(msgspec.Struct, frozen=True, kw_only=True):
     status: Literal["applied", "refused"]
     at: float
     errors: int = 0
+
+
+class CacheStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """What the servers' caches share.
+
+    bytes   kept in memory now; at most `lockgate.cache.memory_bytes`.
+    hits    entries that were found, by where: memory, shared, disk.
+    damaged entries outside of the process that were not what had been put there.
+    """
+
+    bytes: int = 0
+    hits: Mapping[str, int] = MappingProxyType({})
+    damaged: int = 0
+
+
+class GatewayStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """The gateway as it stands now.
+
+    phase   `starting`, `serving`, `draining`, or `down` when no server can serve.
+    reload  what became of the last changed configuration, if there was one.
+    cache   None when nothing is kept.
+    """
+
+    phase: str
+    servers: tuple[ServerStatus, ...] = ()
+    reload: ReloadStatus | None = None
+    cache: CacheStatus | None = None

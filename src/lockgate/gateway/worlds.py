@@ -101,16 +101,20 @@ class Worlds:
         pool = self._pools.get(limits) or HttpPool(origins=origins)
         old = {} if before is None else before.standing
         standing: dict[str, Standing] = {}
+        same: list[str] = []
         for name, server in config.enabled.items():
             kept = old.get(name)
             told = _told(name, server)
             if kept is None or kept.told != told:
                 kept = Standing(self._upstream(name, server, pool), told, server.stop_grace, pool)
+            else:
+                same.append(name)
             standing[name] = kept
         self._pools[limits] = pool
         # What the last configuration kept secret may still be said by those who were told it.
         secrets = config.secrets if before is None else config.secrets | before.config.secrets
-        cached = caches(config, self._clock, self._store, self._disk)
+        known = None if before is None else before.caches
+        cached = caches(config, self._clock, self._store, self._disk, known)
         engine = Engine(
             [one.upstream for one in standing.values()],
             engine_settings(config),
@@ -118,6 +122,8 @@ class Worlds:
             Blackener(secrets),
             self._store,
             cached,
+            None if before is None else before.engine,
+            same,
         )
         engine.relay_listens(self._relays.listen)
         return World(config, engine, standing, cached)
@@ -240,8 +246,9 @@ class Worlds:
 
     async def _end(self, world: World, servers: Sequence[Standing]) -> None:
         await world.engine.leave()
+        others = [one.caches for one in (self.current, *self._earlier) if one is not world]
         if world.caches is not None:
-            await world.caches.close()
+            await world.caches.close(others)
         graces = [min(one.grace, self._most_grace) for one in servers]
         await asyncio.gather(
             *(one.upstream.stop(grace) for one, grace in zip(servers, graces, strict=True))

@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Final, Literal
 
 import msgspec
 
-from lockgate.core.clock import SYSTEM, Clock
+from lockgate.core.clock import SYSTEM, Clock, enough, written
 from lockgate.core.lifecycle import Step
 from lockgate.core.message import LISTEN, Call, Failure, Reply, Result
 from lockgate.core.policy import Stage
@@ -101,11 +101,6 @@ class Breaker:
             return None
         return max(0.0, self._since + self._rest - self._now())
 
-    def inherit(self, other: Breaker) -> None:
-        """Stand where `other` stands, which was before the same server until now."""
-        self.phase, self._since, self._rest = other.phase, other._since, other._rest
-        self._tally = other._tally
-
     def enter(self, call: Call, /) -> float | Failure:
         """See `lockgate.core.policy.Valve`. The ticket is the time."""
         now = self._now()
@@ -176,11 +171,11 @@ class Breaker:
             self._on_change(self.phase)
 
     def _refusal(self) -> Failure:
-        seconds = round(self.retry_after or 0.0, 3)
+        seconds = enough(self.retry_after or 0.0)
         return Failure(
             code=OVERLOADED,
             message=f"The server '{self._server}' has not been answering, so it is not asked now "
-            f"({self.phase}). The next attempt is in {seconds:g} s.",
+            f"({self.phase}). The next attempt is in {written(seconds)} s.",
             origin="policy",
             reason="breaker-open",
             policy=self.name,

@@ -21,6 +21,7 @@ from lockgate.core.cached import (
     Kept,
     ToolRule,
     base_of,
+    cannot,
     find,
     group,
     groups_of,
@@ -39,8 +40,6 @@ from lockgate.core.store import Blobs
 UPDATED: Final = "notifications/resources/updated"
 BY_SUBJECT: Final = {"tools": "tools/call", "prompts": "prompts/get", "resources": "resources/read"}
 READS: Final = frozenset({"resources/read", "prompts/get"})
-ANSWERED: Final = frozenset({"upstream-error", "error"})
-"""Reasons of failures that are the server's own answer: nothing is broken."""
 MOST_KNOWN: Final = 10_000
 
 
@@ -136,8 +135,7 @@ class Cache:
         reply = await asked.call_next(asked.call)
         if isinstance(reply, Result):
             return reply, edition == self._edition and await self._keep(asked, reply)
-        broken = reply.origin in ("upstream", "gateway") and reply.reason not in ANSWERED
-        if asked.found is None or not broken or edition != self._edition:
+        if asked.found is None or not cannot(reply) or edition != self._edition:
             return reply, False
         self.counts.stale += 1
         return served(asked.found, self._now()), True

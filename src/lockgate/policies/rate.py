@@ -15,7 +15,7 @@ from typing import ClassVar, Final
 
 import msgspec
 
-from lockgate.core.clock import SYSTEM, Clock
+from lockgate.core.clock import SYSTEM, Clock, enough, written
 from lockgate.core.match import ByTool
 from lockgate.core.message import Call, Failure, Reply
 from lockgate.core.policy import CallNext, Stage
@@ -25,7 +25,7 @@ from lockgate.core.store import Counters, Demand, StoreGone
 from lockgate.wire.jsonrpc import OVERLOADED
 
 MOST_REFUSED: Final = 10_000
-UNCOUNTED: Final = ("notifications/", "logging/")
+AHEAD: Final = 1 / MICRO
 
 
 class RateLimit:
@@ -34,8 +34,17 @@ class RateLimit:
     name: ClassVar[str] = "rate"
     stage: ClassVar[Stage] = Stage.LIMIT
 
-    def __init__(self, rules: Rules, clock: Clock = SYSTEM, most: int = 10_000) -> None:
-        """`most` bounds the callers that have meters of their own, for each rule."""
+    def __init__(
+        self,
+        rules: Rules,
+        clock: Clock = SYSTEM,
+        most: int = 10_000,
+        before: RateLimit | None = None,
+    ) -> None:
+        """`most` bounds the callers that have meters of their own, for each rule.
+
+        By a rule that `before` has as well its counts go on, in meters both have then.
+        """
         self._now = clock.monotonic
         self._always = rules.always
         self._tools: ByTool[tuple[Rule, ...]] | None = None
@@ -43,11 +52,15 @@ class RateLimit:
             patterns = [(pattern, (*rules.always, *more)) for pattern, more in rules.tools]
             self._tools = ByTool(patterns, rules.always)
         every = (*rules.always, *(rule for _, more in rules.tools for rule in more))
-        self._ledgers = {rule: Ledger(most) for rule in every}
+        known = {one.said: held for one, held in before.ledgers.items()} if before else {}
+        # Not `get`: one that counts for nobody yet is false.
+        self.ledgers: dict[Rule, Ledger] = {
+            rule: known[rule.said] if rule.said in known else Ledger(most) for rule in every
+        }
 
     def concerns(self, method: str) -> bool:
-        """Every request; notifications and log levels cost too little to count."""
-        return not method.startswith(UNCOUNTED)
+        """Everything: a notification may be passed on to every server, as a log level is."""
+        return True
 
     def rules(self, call: Call) -> tuple[Rule, ...]:
         """The rules for one call."""
@@ -63,7 +76,7 @@ class RateLimit:
         for rule in rules:
             # A branch instead of a call: this runs for every call.
             key = call.principal.id if rule.scope == "principal" else who(rule.scope, call)
-            held.append(self._ledgers[rule].of(key, rule.rates, now))
+            held.append(self.ledgers[rule].of(key, rule.rates, now))
         taken = admit(held, now)
         return refusal(rules, taken) if taken.wait else None
 
@@ -127,7 +140,8 @@ class SharedRateLimit:
         """The refusal that holds on: before its time is over the store would say the same."""
         if not self._refused:
             return None
-        now = self._now()
+        # Ahead by what `enough` adds: who waited as long as it was told is no longer refused.
+        now = self._now() + AHEAD
         for demand in demands:
             noted = self._refused.get(demand.key)
             if noted is None:
@@ -170,14 +184,14 @@ def refusal(rules: Sequence[Rule], taken: Taken) -> Failure:
             "quota": rate.limit,
             "window": rate.seconds,
         },
-        remedy=f"Try again in {taken.wait:g} seconds.",
+        remedy=f"Try again in {written(taken.wait)} seconds.",
     )
 
 
 def _later(failure: Failure, left: float) -> Failure:
-    wait = -(-int(left * MICRO) // 1000) / 1000 or 0.001
+    wait = enough(left)
     return msgspec.structs.replace(
         failure,
         data={**failure.data, "retry_after": wait},
-        remedy=f"Try again in {wait:g} seconds.",
+        remedy=f"Try again in {written(wait)} seconds.",
     )

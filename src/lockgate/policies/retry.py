@@ -117,8 +117,9 @@ class Retry:
         *,
         jitter: Callable[[], float] = random,
         pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        before: Retry | None = None,
     ) -> None:
-        """Nothing is counted yet.
+        """Nothing is counted yet, or with `before` in the same budget as that one counts.
 
         annotated  whether the server lists a tool, by its own name for it, as read-only or
                    idempotent.
@@ -128,7 +129,7 @@ class Retry:
         self._settings = settings
         self._annotated = annotated
         self._tools: ByTool[Which] = ByTool(list(settings.patterns.items()), settings.tools)
-        self._budget = Budget(settings.share, settings.floor, clock)
+        self.budget = before.budget if before else Budget(settings.share, settings.floor, clock)
         self._now = clock.monotonic
         self._jitter = jitter
         self._pause = pause
@@ -139,7 +140,7 @@ class Retry:
 
     def begin(self, call: Call, /) -> None:
         """See `lockgate.core.policy.Recovery`."""
-        self._budget.earn()
+        self.budget.earn()
 
     async def recover(self, call: Call, failure: Failure, again: CallNext, /) -> Reply:
         """See `lockgate.core.policy.Recovery`."""
@@ -149,7 +150,7 @@ class Retry:
             wait = self._wait(attempt, failure)
             if wait is None or (call.deadline is not None and self._now() + wait >= call.deadline):
                 break
-            if not self._budget.spend():
+            if not self.budget.spend():
                 break
             await self._pause(wait)
             reply = await again(call)

@@ -46,6 +46,7 @@ class MemoryStore:
             max_keys: callers that are counted each by themselves.
         """
         self._clock = clock
+        self.bounds = max_bytes, max_entry
         self._max_bytes = max_bytes
         self._max_entry = max_entry
         self._max_journal = max_journal

@@ -136,8 +136,11 @@ class ModernHttp:
             return reply
         return self.tools.note(reply, first=call.params.get("cursor") is None)
 
-    async def _second_attempt(self, call: Call, failure: Failure) -> Reply:
-        """Try again where the server certainly did nothing, or there is nothing to do twice."""
+    async def _second_attempt(self, call: Call, failure: Failure, stale: bool) -> Reply:
+        """Try again where the server certainly did nothing, or there is nothing to do twice.
+
+        `stale`: the server closed an idle connection just as the call was on its way.
+        """
         if failure.code == HEADER_MISMATCH and call.method == "tools/call":
             self.tools.forget()
             name = text(call.params, "name") or ""
@@ -145,10 +148,8 @@ class ModernHttp:
             if self.tools.refused(name):
                 return hidden_tool(self._server)
             return await self._attempt(call, annotations)
-        if failure.reason == "upstream-stale-connection":
-            if call.method in REPEATABLE:
-                return await self._attempt(call, NO_ANNOTATIONS)
-            return lost(self._server, STALE)
+        if stale and call.method in REPEATABLE:
+            return await self._attempt(call, NO_ANNOTATIONS)
         return failure
 
     async def _attempt(
@@ -168,6 +169,7 @@ class ModernHttp:
         except msgspec.MsgspecError:
             return unreadable()
         body = encode_request(request_id, call.method, params)
+        stale = False
         try:
             reply = await self._remote.post(headers, body, stream=call.method == LISTEN)
             try:
@@ -179,11 +181,12 @@ class ModernHttp:
                 raise
             let_end(reply)
         except HttpFailure as error:
-            answer = self._failed(error)
+            stale = isinstance(error, ConnectionLost) and error.reused and not error.answered
+            answer = self._failed(error, stale)
         except EventTooLarge:
             answer = too_large(self._server, self._remote.max_event)
         if again and isinstance(answer, Failure):
-            return await self._second_attempt(call, answer)
+            return await self._second_attempt(call, answer, stale)
         return answer
 
     def _head_of(self, call: Call, annotations: Annotations) -> KeptHeaders:
@@ -195,12 +198,11 @@ class ModernHttp:
                 self._tool_heads[name] = head
         return head
 
-    def _failed(self, error: HttpFailure) -> Failure:
+    def _failed(self, error: HttpFailure, stale: bool) -> Failure:
         if isinstance(error, ConnectFailed) and error.cause != "busy":
             raise unreachable(error) from None
-        if isinstance(error, ConnectionLost) and error.reused and not error.answered:
-            gone = lost(self._server, STALE, detail=str(error))
-            return msgspec.structs.replace(gone, reason="upstream-stale-connection")
+        if stale:
+            return lost(self._server, STALE, detail=str(error))
         return from_http(self._server, error, self._remote.max_message)
 
     def _whole(self, call: Call, reply: HttpReply, request_id: int) -> Reply | None:

@@ -7,6 +7,7 @@ words about its trouble are for its owner: they stay in `detail`, which goes to 
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Any
 
 from lockgate.core.message import Failure, Origin
@@ -43,7 +44,7 @@ def _failure(
 
 def unavailable(server: str, state: UpstreamState, retry_after: float | None) -> Failure:
     """The server is down, starting or stopped; the caller need not wait to learn it."""
-    seconds = None if retry_after is None else round(retry_after, 1)
+    seconds = None if retry_after is None else ceil(retry_after * 10) / 10
     when = f" The next attempt is in {seconds} s." if seconds is not None else ""
     return _failure(
         "server-unavailable",
