@@ -329,7 +329,9 @@ def test_a_hundred_reloads_leave_nothing_behind() -> None:
             assert last["tasks"] <= first["tasks"] + 2
             assert last["descriptors"] <= first["descriptors"] + 2
             assert last["children"] == first["children"]
-            more = {name: n for name, n in last.items() if n > first.get(name, 0) + 20}
+            # What leaks is there a hundred times; a list less or more depends on when it was asked
+            # for, and is some forty objects.
+            more = {name: n for name, n in last.items() if n > first.get(name, 0) + 80}
             assert not more
             # Calls go straight to the engine again.
             assert w.gateway._worlds.facade.handle == w.gateway._engine.handle
