@@ -16,7 +16,13 @@ from rich.text import Text
 from lockgate.cli.terminal import coded, console, hang, show_remedy, visible
 from lockgate.gateway.status import ServerStatus
 
-_STYLES: Final = {"ready": "green", "idle": "cyan", "connecting": "yellow", "backoff": "red"}
+_STYLES: Final = {
+    "ready": "green",
+    "idle": "cyan",
+    "connecting": "yellow",
+    "backoff": "red",
+    "crash-looping": "bold red",
+}
 _WORDS: Final = {"idle": "lazy", "connecting": "starting", "backoff": "failed"}
 
 

@@ -57,6 +57,7 @@ def ready(state: State) -> Handler:
                         "eras": server.eras,
                         "tools": server.tools,
                         "breaker": server.breaker,
+                        **({"code": server.code} if server.code is not None else {}),
                         **({"retry_in": server.retry_in} if server.retry_in is not None else {}),
                     }
                     for server in servers

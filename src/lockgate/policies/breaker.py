@@ -191,7 +191,7 @@ class Breaker:
 
 def _judged(failure: Failure) -> Verdict | None:
     """What a Failure says about the server; None: nothing, for it was not asked."""
-    if failure.origin != "upstream" or failure.reason == "server-unavailable":
+    if failure.origin != "upstream" or failure.reason in {"server-unavailable", "crash-looping"}:
         return None
     data: Any = failure.data or {}
     if failure.reason == "upstream-lost":

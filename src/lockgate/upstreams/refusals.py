@@ -58,6 +58,21 @@ def unavailable(server: str, state: UpstreamState, retry_after: float | None) ->
     )
 
 
+def crash_looping(server: str, state: UpstreamState, retry_after: float | None) -> Failure:
+    """The server's program keeps ending by itself and is left alone for a while."""
+    seconds = None if retry_after is None else round(retry_after, 1)
+    return _failure(
+        "crash-looping",
+        f"The server '{server}' keeps ending by itself and is left alone for a while; the call "
+        f"was not sent. The next attempt is in {seconds} s.",
+        "Whoever runs it finds its last words in Lockgate's log.",
+        detail=state.last_error,
+        server=server,
+        state=state.phase,
+        retry_after=seconds,
+    )
+
+
 def timed_out(server: str) -> Failure:
     """No answer in time. The call was sent and may have had its effect."""
     return _failure(

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
 
+from lockgate.upstreams.crashes import CrashRule
+
 MIB = 1024 * 1024
 
 
@@ -97,6 +99,7 @@ class UpstreamSpec:
     stop_grace     how long a child may take to end by itself.
     idle_stop      stop a stdio server unused for so long; None: never.
     spare          keep one more process of a stdio server started for the next that is needed.
+    crashes        when a stdio server that dies again and again is left alone for longer.
     """
 
     name: str
@@ -110,6 +113,7 @@ class UpstreamSpec:
     idle_stop: float | None = None
     spare: bool = False
     limits: UpstreamLimits = UpstreamLimits()
+    crashes: CrashRule = field(default_factory=CrashRule)
 
 
 def plain_url(url: str) -> str:
