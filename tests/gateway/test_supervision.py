@@ -13,13 +13,15 @@ from typing import Any
 
 import pytest
 
+from lockgate.upstreams import memory
 from tests.bridge.clients import Client
 from tests.bridge.world import until
 from tests.fronts.served import run
-from tests.gateway.reloading import Changing, changing, tools, who
+from tests.gateway.reloading import Changing, alive, changing, tools, who
 
 Json = dict[str, Any]
 FRAIL = Path(__file__).with_name("frail_server.py")
+MIB = 1024 * 1024
 TOKEN = "ghp_" + "s3cr3t" * 6
 LOOP: Json = {"deaths": 3, "within": 60, "pause": 0.5, "longest_pause": 1}
 BOTH = pytest.mark.parametrize("era", ["L", "M"])
@@ -125,3 +127,73 @@ def test_what_one_client_wears_out_of_its_own_is_no_crash_loop(tmp_path: Path) -
                 await until(lambda: phase(w) != "crash-looping" and phase(w) == "ready")
 
     run(play(), 60)
+
+
+@BOTH
+@pytest.mark.parametrize("tool", ["leak", "fork"])
+def test_a_server_that_holds_too_much_memory_is_ended_and_comes_back(
+    era: str, tool: str, tmp_path: Path
+) -> None:
+    async def play() -> None:
+        async with changing() as w:
+            client = await w.client(era)
+            limits = {"memory_bytes": 80 * MIB}
+            await w.reload(frail=frail(tmp_path, limits=limits))
+            before = await who(client, "frail")
+            other = await who(client)
+            path = str(tmp_path / "never")
+            innocent = asyncio.create_task(attempt(await w.client(era), "wait", path=path))
+            calls = [innocent, asyncio.create_task(attempt(client, tool, mib=120))]
+            for error in await asyncio.gather(*calls):
+                assert error["data"]["code"] == "LG-616"
+                assert error["data"]["reason"] == "memory-ceiling"
+                assert error["data"]["limit"] == 80 * MIB
+                assert error["data"]["used"] > 120 * MIB
+                assert error["data"]["sent"] is True
+                assert "MiB of memory" in error["message"]
+                assert "limits.memory_bytes is 80 MiB" in error["message"]
+            assert await who(client) == other
+            await until(lambda: phase(w) == "ready")
+            after = await who(client, "frail")
+            assert after["pid"] != before["pid"]
+            assert not alive(before["pid"])
+            # And what is within its ceiling stays.
+            assert (await attempt_within(client, mib=10)) == after["pid"]
+
+    run(play(), 40)
+
+
+async def attempt_within(client: Client, mib: int) -> int:
+    """Hold a little, wait for two looks, and tell who answers then."""
+    leaking = asyncio.create_task(client.call("frail__leak", mib=mib))
+    await asyncio.sleep(2 * memory.INTERVAL + 0.2)
+    leaking.cancel()
+    await asyncio.gather(leaking, return_exceptions=True)
+    return (await who(client, "frail"))["pid"]
+
+
+def test_a_server_that_grows_too_large_again_and_again_is_crash_looping(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with changing() as w:
+            client = await w.client("M")
+            limits = {"memory_bytes": 4 * MIB}
+            await w.reload(frail=frail(tmp_path, limits=limits, crash_loop=LOOP))
+            await until(lambda: phase(w) == "crash-looping")
+            error = await attempt(client, "who")
+            assert error["data"]["reason"] == "crash-looping"
+            [one] = [one for one in w.gateway.servers() if one.name == "frail"]
+            assert "its processes held" in (one.error or "")
+
+    run(play(), 40)
+
+
+def test_files_are_bounded_for_each_process(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with changing() as w:
+            client = await w.client("M")
+            await w.reload(frail=frail(tmp_path, limits={"open_files": 64}))
+            said = (await client.call("frail__open")).said
+            assert said["limits"] == [64, 64]
+            assert said["opened"] < 64
+
+    run(play())

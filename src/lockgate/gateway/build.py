@@ -83,6 +83,8 @@ def upstream_spec(name: str, server: ServerConfig) -> UpstreamSpec:
             stderr_line_bytes=server.limits.stderr_line_bytes,
             sessions=server.limits.sessions,
             processes=server.limits.processes,
+            memory_bytes=server.limits.memory_bytes,
+            open_files=server.limits.open_files,
         ),
         crashes=CrashRule(
             deaths=server.crash_loop.deaths,

@@ -18,6 +18,7 @@ from lockgate.upstreams.failures import (
     TimedOut,
     TooLarge,
 )
+from lockgate.upstreams.memory import OverMemory
 from lockgate.upstreams.supervisor import UpstreamState
 from lockgate.wire.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS, NO_DATA, ErrorObject
 
@@ -85,6 +86,8 @@ def timed_out(server: str) -> Failure:
 
 def lost(server: str, what: str, *, sent: bool = True, detail: str | None = None) -> Failure:
     """The connection or the process went away before the answer came."""
+    if isinstance(what, OverMemory):
+        return _over_memory(server, what)
     effect = "The call may have had its effect." if sent else "The call was not sent."
     return _failure(
         "upstream-lost",
@@ -93,6 +96,18 @@ def lost(server: str, what: str, *, sent: bool = True, detail: str | None = None
         detail=detail,
         server=server,
         sent=sent,
+    )
+
+
+def _over_memory(server: str, what: OverMemory) -> Failure:
+    return _failure(
+        "memory-ceiling",
+        f"The server '{server}' was ended: {what}. The call may have had its effect.",
+        "Ask for less at once; or raise the server's limits.memory_bytes if it needs so much.",
+        server=server,
+        limit=what.limit,
+        used=what.used,
+        sent=True,
     )
 
 

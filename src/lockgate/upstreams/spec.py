@@ -80,12 +80,16 @@ class UpstreamLimits:
     stderr_line_bytes  the longest stderr line taken whole.
     sessions           sessions kept for clients of the handshake era.
     processes          child processes at once.
+    memory_bytes       what one child may hold, with all it started; None: whatever it gets.
+    open_files         how many files each process of it may have open; None: as Lockgate itself.
     """
 
     message_bytes: int = 16 * MIB
     stderr_line_bytes: int = 8 * 1024
     sessions: int = 10_000
     processes: int = 8
+    memory_bytes: int | None = None
+    open_files: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,7 @@ from lockgate.upstreams.eras import UNSUPPORTED_VERSION
 from lockgate.upstreams.flights import Flight
 from lockgate.upstreams.http_modern import wanted
 from lockgate.upstreams.launch import SpawnFailed
+from lockgate.upstreams.memory import ending_reason
 from lockgate.upstreams.overlong import dropped
 from lockgate.upstreams.refusals import from_error, invalid, lost, too_large
 from lockgate.upstreams.remote import Down, Refused, Stale
@@ -208,7 +209,7 @@ class StdioProcess:
         self.alive = False
         for answer in self._asked.values():
             if not answer.done():
-                answer.set_exception(Down(why))
+                answer.set_exception(Down(why, reason=ending_reason(why)))
                 # Looked at, so that one nobody awaits any more is not reported.
                 answer.exception()
         self._asked.clear()
