@@ -201,6 +201,9 @@ FAILURES: Final = (
     Entry(504, "needs-bridge", "gateway", -32603, 200, 200, NO,
           "Client and server share no revision, and this call cannot be translated.",
           "Use a client of the server's era, or a release of the server that speaks both."),
+    Entry(505, "gateway-stopped", "gateway", -32603, 200, 200, IDEMPOTENT,
+          "The gateway stopped while the call was running, and its shutdown_grace was over.",
+          "Find out whether it took effect before calling again."),
     # 6xx: a server that is asked
     Entry(600, "upstream-error", "upstream", BY_CODE, BY_CODE, 200, NO,
           "The server's own error, passed on word for word; clients see no code of ours on it.",

@@ -95,8 +95,8 @@ class WebSocketFront:
             await socket.converse()
         finally:
             del self._sockets[socket]
-            socket.leave()
             await conversation.end()
+            socket.leave()
 
     def _sweep(self, now: float) -> bool:
         for socket in tuple(self._sockets):
@@ -111,6 +111,12 @@ class WebSocketFront:
             task.add_done_callback(self._ending.discard)
         # Whoever waits for nothing is told before this returns.
         await asyncio.sleep(0)
+
+    async def finish(self) -> None:
+        """End every socket now; what still runs on one is answered as cut off."""
+        for socket in tuple(self._sockets):
+            await socket.conversation.end()
+            socket.leave()
 
 
 class _Socket:

@@ -126,6 +126,11 @@ class Upstream:
         """Calls that run, and calls that wait here for their clients' answers."""
         return len(self._deadlines) + len(self._parking)
 
+    @property
+    def parked(self) -> int:
+        """Calls that wait here for their clients' answers."""
+        return len(self._parking)
+
     def keeps(self, state: str) -> bool:
         """Whether the call that goes on with this `requestState` waits here."""
         return self._parking.keeps(state)
