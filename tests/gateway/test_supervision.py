@@ -148,7 +148,7 @@ def test_a_server_that_holds_too_much_memory_is_ended_and_comes_back(
                 assert error["data"]["code"] == "LG-616"
                 assert error["data"]["reason"] == "memory-ceiling"
                 assert error["data"]["limit"] == 80 * MIB
-                assert error["data"]["used"] > 120 * MIB
+                assert error["data"]["used"] > 80 * MIB
                 assert error["data"]["sent"] is True
                 assert "MiB of memory" in error["message"]
                 assert "limits.memory_bytes is 80 MiB" in error["message"]
@@ -197,3 +197,37 @@ def test_files_are_bounded_for_each_process(tmp_path: Path) -> None:
             assert said["opened"] < 64
 
     run(play())
+
+
+def test_a_program_that_never_comes_to_a_message_is_given_up_at_once(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with changing() as w:
+            client = await w.client("M")
+            (tmp_path / "noisy").touch()
+            began = asyncio.get_running_loop().time()
+            await w.reload(frail=frail(tmp_path, start_timeout=600))
+            assert asyncio.get_running_loop().time() - began < 20
+            [one] = [one for one in w.gateway.servers() if one.name == "frail"]
+            assert one.phase in ("backoff", "connecting")
+            assert one.code == "LG-714"
+            assert "none is an MCP message" in (one.error or "")
+            assert "have it log to stderr" in (one.remedy or "")
+            assert "still loading, please wait" in (one.remedy or "")
+            assert await who(client)
+            (tmp_path / "noisy").unlink()
+            await until(lambda: phase(w) == "ready")
+
+    run(play(), 40)
+
+
+@pytest.mark.parametrize("asked", ["auto", "handshake"])
+def test_a_banner_on_stdout_is_passed_over(asked: str, tmp_path: Path) -> None:
+    async def play() -> None:
+        async with changing() as w:
+            client = await w.client("L")
+            (tmp_path / "banner").touch()
+            await w.reload(frail=frail(tmp_path, era=asked))
+            assert phase(w) == "ready"
+            assert (await who(client, "frail"))["pid"]
+
+    run(play(), 40)

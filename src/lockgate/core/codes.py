@@ -315,6 +315,9 @@ STARTS: Final = (
     start(713, "connect-crashed", "gateway",
           "Connecting failed in a way nobody foresaw: a defect of Lockgate.",
           "Report it, with what the log says."),
+    start(714, "start-garbage", "upstream",
+          "The server's program writes to its output without ever saying an MCP message.",
+          "Have it log to stderr; or correct the command, if this is no MCP server."),
 )
 """Why a server is not ready, for the eyes of its owner: start-up table and log."""
 

@@ -21,6 +21,7 @@ from typing import Final, NamedTuple
 LINUX: Final = sys.platform == "linux"
 INTERVAL: Final = 1.0
 """Seconds between two looks."""
+NEEDS_MORE: Final = "If it needs so much, raise its limits.memory_bytes; if not, it leaks."
 MIB: Final = 1024 * 1024
 _PS: Final = ("/bin/ps", "-axo", "pid=,ppid=,pgid=,rss=")
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096

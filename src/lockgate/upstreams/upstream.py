@@ -24,7 +24,7 @@ from lockgate.upstreams.eras import HANDSHAKE
 from lockgate.upstreams.filters import LISTS
 from lockgate.upstreams.identity import gateway_call
 from lockgate.upstreams.listening import Listening
-from lockgate.upstreams.memory import ending_reason
+from lockgate.upstreams.memory import NEEDS_MORE, OverMemory, ending_reason
 from lockgate.upstreams.opening import Learned, Refused, Surroundings
 from lockgate.upstreams.parking import Parking
 from lockgate.upstreams.refusals import crash_looping, timed_out, unavailable
@@ -402,7 +402,8 @@ class Upstream:
         alone = self._spec.isolation == "session"
         counts = self._died and not alone
         reason = ending_reason(why)
-        self._supervisor.report("lost", why, self._advice(None), reason, died=counts)
+        remedy = NEEDS_MORE if isinstance(why, OverMemory) else None
+        self._supervisor.report("lost", why, self._advice(remedy), reason, died=counts)
 
     def _advice(self, remedy: str | None) -> str | None:
         """What to do, and what the server itself has said about it; for the owner's eyes."""
