@@ -231,3 +231,32 @@ def test_a_banner_on_stdout_is_passed_over(asked: str, tmp_path: Path) -> None:
             assert (await who(client, "frail"))["pid"]
 
     run(play(), 40)
+
+
+@BOTH
+def test_a_lazy_server_starts_when_it_is_needed_and_ends_when_it_is_not(
+    era: str, tmp_path: Path
+) -> None:
+    async def play() -> None:
+        async with changing() as w:
+            client = await w.client(era)
+            await w.reload(frail=frail(tmp_path, start="lazy", idle_stop=1))
+            assert phase(w) == "idle"
+            assert (await ready(w))["servers"]["frail"]["state"] == "idle"
+            first = (await who(client, "frail"))["pid"]
+            assert alive(first)
+            # A call that runs is use, however long it takes.
+            gate = tmp_path / "gate"
+            waiting = asyncio.create_task(client.call("frail__wait", path=str(gate)))
+            await asyncio.sleep(2.2)
+            assert phase(w) == "ready"
+            gate.touch()
+            assert (await waiting).said["pid"] == first
+            await until(lambda: phase(w) == "idle" and not alive(first))
+            # Its tools stay in the list, for they can be called.
+            assert "frail__who" in await tools(client)
+            second = (await who(client, "frail"))["pid"]
+            assert second != first
+            assert alive(second)
+
+    run(play(), 60)

@@ -35,7 +35,7 @@ class News:
             self._said.pop(server, None)
             if before is not None and not quiet:
                 _log.info("%s is ready again", server)
-        elif state.next_attempt is not None and state.last_error is not None:
+        elif state.phase in ("backoff", "crash-looping") and state.last_error is not None:
             self._said[server] = state.last_error
             if state.last_error != before and not quiet:
                 self._away(server, state)
