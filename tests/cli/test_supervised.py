@@ -116,9 +116,11 @@ class Program:
 
 
 @contextmanager
-def up(*args: object, before: Sequence[str] = ()) -> Iterator[Program]:
+def up(
+    *args: object, before: Sequence[str] = (), command: Sequence[str] = COMMAND
+) -> Iterator[Program]:
     child = subprocess.Popen(
-        [*before, *COMMAND, "up", *map(str, args), "--port", "0"],
+        [*before, *command, "up", *map(str, args), "--port", "0"],
         stdin=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -219,3 +221,27 @@ def test_as_the_first_process_it_buries_whom_it_never_started(tmp_path: Path) ->
         assert "ended with code 7" in it.said
         os.kill(first, signal.SIGTERM)
         assert it.child.wait(PATIENCE) == 0
+
+
+DEAF = """
+import socket, time
+from lockgate.cli.main import main
+known = socket.getaddrinfo
+def asked(host, *args, **more):
+    return time.sleep(600) if host == "nowhere.example" else known(host, *args, **more)
+socket.getaddrinfo = asked
+main()
+"""
+
+
+@pytest.mark.parametrize("url", ["http://nowhere.example/mcp", "ws://nowhere.example/mcp"])
+def test_a_name_server_that_does_not_answer_holds_up_nothing(url: str, tmp_path: Path) -> None:
+    servers = {"nowhere": {"url": url, "connect_timeout": 0.5}, "frail": frail(tmp_path)}
+    path = config_file(tmp_path, servers)
+    with up(path, command=[sys.executable, "-c", DEAF]) as it:
+        it.until_said("nowhere: connecting to")
+        assert "LG-705" in it.said
+        assert '"pid"' in it.call("frail__who")
+        began = time.monotonic()
+        assert it.end() == 0
+        assert time.monotonic() - began < 10
