@@ -21,8 +21,8 @@ def problem(server: str, failure: Failure) -> Section:
     return Section(server=server, problem=failure)
 
 
-def slow(server: str, method: str) -> Section:
-    """It has not answered yet."""
+def slow(server: str, method: str, retry_after: float) -> Section:
+    """It has not answered yet; for so many seconds it counts as absent, unless it does."""
     return Section(
         server=server,
         problem=Failure(
@@ -30,7 +30,7 @@ def slow(server: str, method: str) -> Section:
             message=f"{server} has not answered {method} yet.",
             origin="upstream",
             reason="server-slow",
-            data={"server": server},
+            data={"server": server, "retry_after": retry_after},
             remedy="It is still being asked; what it lists appears when it answers.",
         ),
     )

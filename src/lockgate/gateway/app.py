@@ -35,6 +35,7 @@ from lockgate.gateway.facts import OWN_CLIENT
 from lockgate.gateway.health import health, ready
 from lockgate.gateway.status import ReloadStatus, ServerStatus
 from lockgate.gateway.worlds import Reloaded, Worlds
+from lockgate.observe.decisions import CRASHED
 from lockgate.observe.log import Blackener
 from lockgate.upstreams.processes import abort_all
 from lockgate.upstreams.upstream import Upstream
@@ -97,7 +98,7 @@ class Gateway:
             self._config.lockgate.sse_path: older.stream,
             self._settings.messages_path: older.messages,
             self._config.lockgate.path: self._exchange,
-            "/health": health(),
+            "/health": health(CRASHED),
             "/ready": ready(lambda: (self.phase, self.servers(), self._reload)),
         }
 

@@ -46,6 +46,8 @@ class Crashes:
         seconds = max(1, round(now - self._deaths[0])) if self._deaths else 0
         if self._loops > 1:
             return "it keeps ending by itself, also after having been left alone"
+        if len(self._deaths) == 1:
+            return "it ended by itself"
         return f"it ended by itself {len(self._deaths)} times within {seconds} s"
 
     def died(self, now: float, stood: float) -> float | None:
