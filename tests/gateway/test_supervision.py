@@ -27,6 +27,12 @@ LOOP: Json = {"deaths": 3, "within": 60, "pause": 0.5, "longest_pause": 1}
 BOTH = pytest.mark.parametrize("era", ["L", "M"])
 
 
+@pytest.fixture(autouse=True)
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory is looked at more often than once a second."""
+    monkeypatch.setattr(memory, "INTERVAL", 0.1)
+
+
 def frail(folder: Path, **more: Any) -> Json:
     """A server entry for the frail server."""
     args = ["-I", "-S", str(FRAIL), str(folder)]
