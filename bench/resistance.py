@@ -15,7 +15,7 @@ from bench.policies import CALL, DONE
 from lockgate.core.clock import SYSTEM
 from lockgate.core.message import Call, Reply
 from lockgate.core.policy import CallNext
-from lockgate.gateway.chains import before
+from lockgate.gateway.chains import Way
 from lockgate.gateway.resistance import Resistance, ResistSettings
 from lockgate.policies.breaker import BreakerSettings
 from lockgate.policies.bulkhead import BulkheadSettings
@@ -50,7 +50,7 @@ async def after_others(_: Call) -> Reply:
 def behind(settings: ResistSettings, send: CallNext) -> Send:
     """The server behind what these settings make."""
     made = Resistance("server", settings, SYSTEM, lambda *_: False)
-    return before(made.policies, send, lambda *_: None, made.deadline.stamp)
+    return Way(made.policies, send, lambda *_: None, made.deadline.due)
 
 
 async def timed(chain: Send, deep: int) -> float:

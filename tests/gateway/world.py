@@ -12,6 +12,7 @@ from lockgate.core.names import Naming
 from lockgate.core.policy import CallNext
 from lockgate.core.raw import Raw
 from lockgate.gateway.catalog import Catalog, CatalogSettings
+from lockgate.gateway.chains import Way
 from lockgate.gateway.facts import Facts
 from lockgate.gateway.router import Router
 from lockgate.gateway.subscriptions import Subscriptions
@@ -54,7 +55,8 @@ class World:
         )
         self.facts = Facts(send, self.clock, wait=0.05, retry=5)
         self.subscriptions = Subscriptions(send, ids, self.catalog.changed, ack_wait=0.05)
-        self.router = Router(send, self.catalog, self.facts.ask, ids, self.subscriptions)
+        ways = {name: Way([], one, lambda *_: None) for name, one in send.items()}
+        self.router = Router(ways, self.catalog, self.facts.ask, ids, self.subscriptions)
         self.subscriptions.locate = self.router.server_of
 
     def _announce(self, method: str, server: str) -> None:

@@ -174,11 +174,13 @@ def _left(
     observe: Observe | None,
 ) -> None:
     """Whoever let the call in learns what became of it; a refusal further inside is no answer."""
-    whole = len(tickets) == len(valves)
-    seen = reply if whole and isinstance(reply, Result | Failure) else None
-    for valve, ticket in zip(valves, tickets, strict=False):
+    if reply.__class__ is not Result and (
+        len(tickets) < len(valves) or not isinstance(reply, Result | Failure)
+    ):
+        reply = None
+    for valve, ticket in zip(valves, tickets):  # noqa: B905 - those further inside have given none
         try:
-            valve.left(call, ticket, seen)
+            valve.left(call, ticket, reply)  # pyright: ignore[reportArgumentType] - made sure above
         except Exception:
             if observe is not None:
                 observe(call, Decision(valve.name, "crashed", 0.0, "policy-crashed"))

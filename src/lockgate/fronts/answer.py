@@ -186,15 +186,17 @@ class Answer:
             length = b"content-length: 0\r\n" if status == HTTPStatus.RESET_CONTENT else b""
         else:
             length = b"content-length: %d\r\n" % len(body)
-        top = b"".join((top, length, self._connection(), _CRLF))
+        line = self._line
+        plain = self.keep_alive and not self.http10 and not line.state.draining
+        connection = b"" if plain else self._connection()
         if self._bare or not body:
-            self._line.put(top)
+            line.put(b"".join((top, length, connection, _CRLF)))
         elif len(body) <= _SHORT:
-            self._line.put(top + body)
+            line.put(b"".join((top, length, connection, _CRLF, body)))
         else:
-            self._line.put(top)
-            self._line.put(body)
-        self._line.finished(self)
+            line.put(b"".join((top, length, connection, _CRLF)))
+            line.put(body)
+        line.finished(self)
 
     def _head(self, status: int, headers: Headers) -> bytes:
         """The head of a whole answer; nearly always that of the answer before it."""

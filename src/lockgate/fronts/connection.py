@@ -14,7 +14,6 @@ sends is sent. Over TLS there is no half-closed state: end of file ends the conn
 from __future__ import annotations
 
 import asyncio
-import logging
 from math import inf
 from typing import Final, cast
 
@@ -24,8 +23,7 @@ from lockgate.fronts.reading import BETWEEN, BODY, PIECE, Reader
 from lockgate.fronts.screen import Refused
 from lockgate.fronts.state import ServerState
 from lockgate.fronts.tunnelled import Tunnelled
-
-log = logging.getLogger("lockgate.fronts")
+from lockgate.fronts.workers import Workers
 
 _LINGER: Final = 2.0  # seconds a refused client has to read why, before the connection is reset
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -55,6 +53,7 @@ class Connection(asyncio.Protocol):
         "_transport",
         "_unread",
         "_unread_size",
+        "_workers",
         "loop",
         "state",
     )
@@ -62,8 +61,11 @@ class Connection(asyncio.Protocol):
     _transport: asyncio.Transport
     _reader: Reader
 
-    def __init__(self, state: ServerState, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, state: ServerState, workers: Workers, loop: asyncio.AbstractEventLoop
+    ) -> None:
         self.state = state
+        self._workers = workers
         self.loop = loop
         self._current: Answer | None = None
         self._queue: list[Answer | Refused] = []  # parsed together with an earlier request
@@ -212,9 +214,7 @@ class Connection(asyncio.Protocol):
         self._timed = -1
         state = self.state
         state.requests += 1
-        task = self.loop.create_task(_serve(state, answer))
-        answer.task = task
-        state.tasks.add(task)
+        self._workers.serve(answer, self.loop)
         if self._eof:
             self._doubt(answer)
 
@@ -228,6 +228,10 @@ class Connection(asyncio.Protocol):
             return
         elif self._queue or self._unread or self._eof:
             self._proceed()
+        elif self._reader.phase == BETWEEN:
+            # What `_arm` would do: nearly always the next request is yet to come.
+            self._timed = BETWEEN
+            self._deadline = self.state.idle_deadline
         else:
             self._arm()
 
@@ -346,24 +350,3 @@ class Connection(asyncio.Protocol):
         if not self._closing:
             self._closing = True
             self._transport.close()
-
-
-async def _serve(state: ServerState, answer: Answer) -> None:
-    """Run the handler for one request; whatever it does, the client gets an end."""
-    try:
-        await state.handler(answer.request, answer)
-        if not answer.started:
-            log.error("the handler of %s returned without an answer", answer.request.path)
-            answer.fail(500, "Internal server error.")
-    except asyncio.CancelledError:
-        answer.fail(503, "The server is shutting down.")
-        raise
-    except Exception:
-        log.exception("the handler of %s failed", answer.request.path)
-        answer.fail(500, "Internal server error.")
-    finally:
-        if answer.task is not None:
-            state.tasks.discard(answer.task)
-            answer.task = None
-        if state.emptied is not None:
-            state.left()

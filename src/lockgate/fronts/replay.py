@@ -260,8 +260,7 @@ class ResumableStream(Stream):
             self.touched = self._pulse.clock.monotonic()
 
     def _finish(self) -> None:
-        self._over = True
-        self._pulse.discard(self)
+        super()._finish()
         if self._track is not None:
             self._track.stream = self._track.resumed = None
             self._replay.rest(self._track)

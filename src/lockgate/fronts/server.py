@@ -18,6 +18,7 @@ from lockgate.core.clock import SYSTEM, Clock
 from lockgate.fronts.connection import Connection
 from lockgate.fronts.http import Handler, HttpLimits
 from lockgate.fronts.state import ServerState
+from lockgate.fronts.workers import Workers
 
 _BACKLOG: Final = 1024
 _PORT_TRIES: Final = 8  # to find one free port on every address
@@ -51,6 +52,7 @@ class HttpServer:
         self._clock = clock
         self._ssl = ssl
         self._state = ServerState(handler, limits or HttpLimits(), clock, tls=ssl is not None)
+        self._workers = Workers(self._state)
         self._listeners: list[asyncio.Server] = []
         self._timer: asyncio.TimerHandle | None = None
 
@@ -107,7 +109,7 @@ class HttpServer:
     ) -> asyncio.Server:
         state = self._state
         return await loop.create_server(
-            lambda: Connection(state, loop),
+            lambda: Connection(state, self._workers, loop),
             address,
             port,
             backlog=_BACKLOG,
@@ -182,6 +184,7 @@ class HttpServer:
             for connection in tuple(state.connections):
                 connection.abort()
             await self._emptied(_LAST_WORDS)
+        await self._workers.close()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

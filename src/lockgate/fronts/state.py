@@ -40,6 +40,7 @@ class ServerState:
     now         monotonic seconds at the last tick. Reading a clock for each request would cost more
                 than the accuracy is worth; deadlines add one tick so that none fires early.
     date        a finished `Date` header line of the last tick (RFC 9110 section 6.6.1).
+    idle_deadline  until when a client that is idle now may stay so.
     kept_head   status, headers and written head of an answer since that tick.
     tasks       handlers at work, one task each.
     emptied     set by a drain that waits; told when neither connections nor tasks remain.
@@ -51,6 +52,7 @@ class ServerState:
         "draining",
         "emptied",
         "handler",
+        "idle_deadline",
         "kept_head",
         "limits",
         "now",
@@ -78,6 +80,7 @@ class ServerState:
     def tick(self, clock: Clock) -> None:
         """Read the clock."""
         self.now = clock.monotonic()
+        self.idle_deadline = self.deadline(self.limits.idle_seconds)
         self.date = b"date: %b\r\n" % email.utils.formatdate(clock.wall(), usegmt=True).encode()
         self.kept_head = None
 

@@ -225,6 +225,7 @@ class Stream(Running):
 
     def _finish(self) -> None:
         self._over = True
+        self.task = None  # it may serve another request by now
         self._pulse.discard(self)
 
     def beat(self, now: float, *, comment: bool) -> bool:

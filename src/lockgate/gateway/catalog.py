@@ -109,14 +109,6 @@ class _AtHand(NamedTuple):
     expires: float
     face: Face
 
-    def serves(self, call: Call, edition: int, now: float) -> bool:
-        return (
-            self.client is call.client
-            and self.edition == edition
-            and now < self.expires
-            and self.principal == call.principal.id
-        )
-
 
 class Catalog:
     """Sections and faces of all servers behind one endpoint."""
@@ -241,7 +233,13 @@ class Catalog:
         now = self._clock.monotonic()
         # Fronts keep one ClientFacts for all calls of a stateless client.
         kept = self._at_hand.get((method, id(call.client)))
-        if kept is not None and kept.serves(call, self.edition, now):
+        if (
+            kept is not None
+            and kept.client is call.client
+            and kept.edition == self.edition
+            and now < kept.expires
+            and kept.principal == call.principal.id
+        ):
             return kept.face
         made = self._neutral(method, call, now)
         if made is None:

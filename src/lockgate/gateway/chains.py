@@ -8,39 +8,52 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
+from msgspec.structs import replace
+
 from lockgate.core.chain import compose
-from lockgate.core.message import Call, Reply
+from lockgate.core.message import Call, Reply, Target
 from lockgate.core.policy import AnyPolicy, CallNext, Observe
+from lockgate.core.raw import Raw
 from lockgate.policies.methods import REQUESTS
 
 OTHER: Final = "*"
 
 
-def before(
-    policies: Sequence[AnyPolicy],
-    send: CallNext,
-    observe: Observe,
-    stamp: Callable[[Call], Call] | None = None,
-) -> CallNext:
-    """`send` behind those of `policies` that concern a call's method; itself when none ever do.
+class Way:
+    """The way to one server: the policies before it that concern a call's method, and its `send`.
 
-    `stamp` is what is done to each call first.
+    A call to a server is a copy of the client's, made here once and for all.
     """
-    chains: dict[str, Callable[[Call], Awaitable[Reply]]] = {}
-    for method in (*REQUESTS, OTHER):
-        concerned = [policy for policy in policies if policy.concerns(method)]
-        if concerned:
-            chains[method] = compose(concerned, send, observe)
-    if not chains and stamp is None:
-        return send
-    other = chains.pop(OTHER, send)
-    for method in REQUESTS:
-        chains.setdefault(method, send)
 
-    def run(call: Call) -> Awaitable[Reply]:
-        return chains.get(call.method, other)(call)
+    __slots__ = ("_chains", "_due", "_other")
 
-    def run_stamped(call: Call) -> Awaitable[Reply]:
-        return chains.get(call.method, other)(stamp(call))  # pyright: ignore[reportOptionalCall] - returned only where it is one
+    def __init__(
+        self,
+        policies: Sequence[AnyPolicy],
+        send: CallNext,
+        observe: Observe,
+        due: Callable[[Call, Target | None], float | None] | None = None,
+    ) -> None:
+        """`due` is the time by which a call to a target has to be over."""
+        self._due = due or _as_it_is
+        self._chains = dict.fromkeys(REQUESTS, send)
+        for method in (*REQUESTS, OTHER):
+            concerned = [policy for policy in policies if policy.concerns(method)]
+            if concerned:
+                self._chains[method] = compose(concerned, send, observe)
+        self._other = self._chains.pop(OTHER, send)
 
-    return run if stamp is None else run_stamped
+    def __call__(self, call: Call) -> Awaitable[Reply]:
+        """Send a call that is the server's already."""
+        return self.send(call, call.target, call.params)
+
+    def send(self, call: Call, target: Target | None, params: Raw) -> Awaitable[Reply]:
+        """Send a client's call as one to this target, with these params."""
+        return self._chains.get(call.method, self._other)(
+            replace(call, target=target, params=params, deadline=self._due(call, target))
+        )
+
+
+def _as_it_is(call: Call, target: Target | None) -> float | None:
+    del target
+    return call.deadline

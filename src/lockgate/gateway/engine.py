@@ -22,7 +22,7 @@ from lockgate.core.rules import NO_RULES, Rules
 from lockgate.core.store import Store, StoreGone
 from lockgate.gateway.caching import Caches
 from lockgate.gateway.catalog import Catalog, CatalogSettings
-from lockgate.gateway.chains import OTHER, before
+from lockgate.gateway.chains import OTHER, Way
 from lockgate.gateway.facts import OWN_CLIENT, Facts
 from lockgate.gateway.news import News
 from lockgate.gateway.resistance import Resistance, ResistSettings
@@ -109,8 +109,8 @@ class Engine:
             name: Resistance(name, resist, clock, self._repeatable)
             for name, resist in settings.resist.items()
         }
-        sends: dict[str, CallNext] = {server.name: self._chain(server) for server in servers}
-        task_ids = TaskIds(tuple(sends))
+        ways = {server.name: self._way(server) for server in servers}
+        task_ids = TaskIds(tuple(ways))
         self._some_lack_modern = False
         # The catalog asks the servers themselves: its own calls are not a client's, so no client's
         # limit applies to them, and what it stores is judged when a client asks for it.
@@ -119,15 +119,9 @@ class Engine:
         )
         if caches is not None:
             caches.definition = self.catalog.definition
-        self.subscriptions = Subscriptions(sends, task_ids, self.catalog.changed)
-        self.facts = Facts(sends, clock, wait=settings.catalog.wait, retry=settings.catalog.retry)
-        router = Router(
-            sends,
-            self.catalog,
-            self.facts.ask,
-            task_ids,
-            self.subscriptions,
-        )
+        self.subscriptions = Subscriptions(ways, task_ids, self.catalog.changed)
+        self.facts = Facts(ways, clock, wait=settings.catalog.wait, retry=settings.catalog.retry)
+        router = Router(ways, self.catalog, self.facts.ask, task_ids, self.subscriptions)
         self.subscriptions.locate = router.server_of
         self._limit = ConcurrencyLimit(
             settings.concurrent_calls, settings.concurrent_per_caller, settings.listen_streams
@@ -140,7 +134,7 @@ class Engine:
         self._watching: list[Callable[[], None]] = []
         self._chores: set[asyncio.Task[Any]] = set()
         self._news = News()
-        self._settled: dict[str, asyncio.Event] = {name: asyncio.Event() for name in sends}
+        self._settled: dict[str, asyncio.Event] = {name: asyncio.Event() for name in ways}
         self._began: dict[str, float] = {}
         self._took: dict[str, float] = {}
 
@@ -171,16 +165,16 @@ class Engine:
         local = RateLimit(self._settings.rules, self._clock)
         return [SharedRateLimit(local, self._store, self._clock) if self._store else local]
 
-    def _chain(self, server: Server) -> CallNext:
+    def _way(self, server: Server) -> Way:
         """Everything between the router and one server."""
         cache = self._caches.of(server.name) if self._caches else None
         policies: list[AnyPolicy] = [*([cache] if cache else []), *self._server_rates(server.name)]
         resistance = self._resistance.get(server.name)
         if resistance is None:
-            return before(policies, server.send, record_decision)
+            return Way(policies, server.send, record_decision)
         # One call of a client counts once for its rates, however often it is sent.
         policies += resistance.policies
-        return before(policies, server.send, record_decision, resistance.deadline.stamp)
+        return Way(policies, server.send, record_decision, resistance.deadline.due)
 
     def _repeatable(self, server: str, tool: str) -> bool:
         return self.catalog.repeatable(server, tool)

@@ -25,9 +25,9 @@ import msgspec
 from lockgate.core.chain import compose
 from lockgate.core.message import Call, Failure, Kind, Reply, Result, Target
 from lockgate.core.names import nearest, spell
-from lockgate.core.policy import CallNext
 from lockgate.core.raw import EMPTY, Raw
 from lockgate.gateway.catalog import Catalog
+from lockgate.gateway.chains import Way
 from lockgate.gateway.face import Face
 from lockgate.gateway.introduction import introduce
 from lockgate.gateway.listing import LISTS
@@ -60,7 +60,7 @@ class Router:
 
     def __init__(
         self,
-        servers: dict[str, CallNext],
+        servers: dict[str, Way],
         catalog: Catalog,
         discover: Callable[[Call, str], Awaitable[Reply]],
         task_ids: TaskIds,
@@ -69,7 +69,7 @@ class Router:
         """Route among `servers`.
 
         Args:
-            servers: each server's upstream chain, by name, in configuration order.
+            servers: the way to each server, by name, in configuration order.
             catalog: what they list.
             discover: asks one server, by name, who it is, on behalf of a call.
             task_ids: how the servers' tasks are told apart.
@@ -77,7 +77,7 @@ class Router:
         """
         self._servers = servers
         # Where several are asked at once, one that breaks must not take the others' answers along.
-        self._each = {name: compose([], send) for name, send in servers.items()}
+        self._each = {name: compose([], way) for name, way in servers.items()}
         self._names = tuple(servers)
         self._catalog = catalog
         self._discover = discover
@@ -136,21 +136,19 @@ class Router:
         if not isinstance(name, str):
             return invalid(f"{call.method} needs a string `name`.")
         method = _NAMED[call.method]
-        target = await self._named(method, call, name)
-        if isinstance(target, Failure):
-            return target
+        neutral = self._catalog.neutral(method, call)
+        target = None if neutral is None else neutral.routes.get(name)
+        if target is None:
+            face = await self._catalog.face(method, call)
+            found = face.routes.get(name) or self._unlisted(face, name)
+            if isinstance(found, Failure):
+                return found
+            target = found
         params = call.params if target.name == name else call.params.replace(name=target.name)
-        reply = await self._send(call, target, params)
+        reply = await self._servers[target.server].send(call, target, params)
         if isinstance(reply, Result) and (reply.kind == "task" or "task" in params):
             return self._task_ids.outward(target.server, reply)
         return reply
-
-    async def _named(self, method: str, call: Call, name: str) -> Target | Failure:
-        neutral = self._catalog.neutral(method, call)
-        if neutral is not None and name in neutral.routes:
-            return neutral.routes[name]
-        face = await self._catalog.face(method, call)
-        return face.routes.get(name) or self._unlisted(face, name)
 
     def _unlisted(self, face: Face, name: str) -> Target | Failure:
         """A name no list holds: with one server that server decides, else nobody can."""
@@ -268,7 +266,7 @@ class Router:
         return DONE
 
     def _send(self, call: Call, target: Target, params: Raw) -> Awaitable[Reply]:
-        return self._servers[target.server](call.replace(target=target, params=params))
+        return self._servers[target.server].send(call, target, params)
 
 
 def invalid(message: str) -> Failure:

@@ -22,7 +22,7 @@ import msgspec
 
 from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.lifecycle import Step
-from lockgate.core.message import Call, Failure, Reply
+from lockgate.core.message import Call, Failure, Reply, Result
 from lockgate.core.policy import Stage
 from lockgate.core.tally import Tally
 
@@ -45,14 +45,12 @@ KINDS: Final[dict[Verdict, int]] = {"good": 0, "slow": 1, "failed": 2}
 class BreakerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Times in seconds, rates as shares of 1.
 
-    window           how far back calls count.
-    minimum          fewer calls than this in the window say nothing.
+    window           how far back calls count; fewer than `minimum` say nothing.
     failure_rate     this share of failed calls opens the breaker.
     slow_after       an answer that takes longer is slow; None: none is.
     slow_rate        this share of slow or failed calls opens it.
     abandoned_after  a call its caller gives up after so long has failed.
-    rest             how long it stays open; twice as long each time a probe fails.
-    longest_rest     but no longer than this.
+    rest             how long it stays open; twice that each time a probe fails, to `longest_rest`.
     probes           calls let in then to see whether it is well; all of them have to be answered.
     """
 
@@ -85,6 +83,7 @@ class Breaker:
         self._settings = settings
         self._now = clock.monotonic
         self._on_change = on_change
+        self._any_result_is_good = settings.slow_after is None
         self._tally = Tally(settings.window, len(KINDS))
         self._rest = settings.rest
         self._since = self._now()
@@ -127,7 +126,8 @@ class Breaker:
         if self.phase == "open" or ticket < self._since:
             return  # it was let in before the breaker moved, so it is no news
         now = self._now()
-        verdict = self._verdict(reply, now - ticket)
+        plain = reply.__class__ is Result and self._any_result_is_good
+        verdict = "good" if plain else self._verdict(reply, now - ticket)
         if self.phase == "half-open":
             self._probed(verdict, now)
         elif verdict is not None:

@@ -26,7 +26,8 @@ class ConcurrencyLimit:
     def __init__(self, total: int, per_principal: int, listens: int) -> None:
         """Bounds on calls in all, calls of one principal, and listen streams in all."""
         self._total = total
-        self._per_principal = per_principal
+        # A share as large as the whole is none, and needs no counting.
+        self._per_principal = per_principal if per_principal < total else None
         self._listens = listens
         self._running = 0
         self._listening = 0
@@ -48,14 +49,15 @@ class ConcurrencyLimit:
                 return self._full(f"{self._listens} streams are open already, the most allowed")
             self._listening += 1
             return None
-        who = call.principal.id
-        mine = self._by_principal.get(who, 0)
         if self._running >= self._total:
             return self._refusal(f"{self._total} calls are running already, the most allowed")
-        if mine >= self._per_principal:
-            return self._refusal(f"{mine} calls of this caller are running, the most allowed")
+        if self._per_principal is not None:
+            who = call.principal.id
+            mine = self._by_principal.get(who, 0)
+            if mine >= self._per_principal:
+                return self._refusal(f"{mine} calls of this caller are running, the most allowed")
+            self._by_principal[who] = mine + 1
         self._running += 1
-        self._by_principal[who] = mine + 1
         return None
 
     def leave(self, call: Call, /) -> None:
@@ -64,6 +66,8 @@ class ConcurrencyLimit:
             self._listening -= 1
             return
         self._running -= 1
+        if self._per_principal is None:
+            return
         who = call.principal.id
         left = self._by_principal[who] - 1
         if left:

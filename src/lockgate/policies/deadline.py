@@ -1,7 +1,7 @@
 """How long a call may take in all: of its server, or of its tool by pattern.
 
 Refuses: nothing by itself; whoever waits or asks a server stops when the time is over. Costs: one
-look at the clock and one copy of the call. Does not protect from: a server that goes on working
+look at the clock. Does not protect from: a server that goes on working
 after it has been told to stop.
 
 It is the outermost of what stands before a server, so waiting for a turn and trying again are
@@ -13,18 +13,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, Final
 
-from msgspec.structs import replace
-
 from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.match import ByTool
-from lockgate.core.message import Call
+from lockgate.core.message import Call, Target
 from lockgate.core.policy import Stage
 
 UNBOUNDED: Final = "subscriptions/listen"
 
 
 class Deadline:
-    """Stamps calls; not a step of a chain, because it neither judges nor waits."""
+    """Gives calls their time; not a step of a chain, because it neither judges nor waits."""
 
     name: ClassVar[str] = "deadline"
     stage: ClassVar[Stage] = Stage.RESIST
@@ -37,15 +35,13 @@ class Deadline:
         self._tools = ByTool(list(tools.items()), timeout) if tools else None
         self._now = clock.monotonic
 
-    def stamp(self, call: Call) -> Call:
-        """The call, with the time by which it has to be over; an earlier one is kept."""
+    def due(self, call: Call, target: Target | None) -> float | None:
+        """When a call to `target` has to be over: never later than it has to be already."""
         if call.method == UNBOUNDED:
-            return call
+            return call.deadline
         timeout = self._timeout
-        target = call.target
         if self._tools is not None and target is not None and target.kind == "tool":
             timeout = self._tools[target.name]
         due = self._now() + timeout
-        if call.deadline is not None and call.deadline <= due:
-            return call
-        return replace(call, deadline=due)
+        before = call.deadline
+        return due if before is None or before > due else before

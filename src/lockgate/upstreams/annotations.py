@@ -52,8 +52,10 @@ class ToolAnnotations:
 
     def refused(self, tool: str) -> bool:
         """Whether `tool` was left out of the list, so that it must not be callable either."""
-        full = len(self._refused) >= TOOL_LIMIT
-        return tool in self._refused or (full and tool not in self._found)
+        refused = self._refused
+        if not refused:
+            return False
+        return tool in refused or (len(refused) >= TOOL_LIMIT and tool not in self._found)
 
     def forget(self) -> None:
         """The next call has to look at a fresh list. What was refused stays so until it is seen."""

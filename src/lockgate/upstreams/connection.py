@@ -15,7 +15,7 @@ from typing import Protocol, cast
 import httptools
 
 from lockgate.upstreams.failures import BadResponse, ConnectionLost, HttpFailure, TimedOut
-from lockgate.upstreams.reply import HttpReply
+from lockgate.upstreams.reply import HttpReply, WholeReply
 from lockgate.wire.repeated import Head, remember
 
 _ONE_WRITE = 64 * 1024
@@ -239,7 +239,7 @@ class Connection(asyncio.Protocol):
         if headers[b"content-length"] != digits:
             headers = {**headers, b"content-length": digits}
         self._waiter = None
-        waiter.set_result(HttpReply.of(200, headers, data[start:]))
+        waiter.set_result(WholeReply(200, headers, data[start:]))
         self._keep = True
         self._serve_again(headers)
         return True

@@ -38,6 +38,7 @@ class Deadlines:
     def __init__(self, clock: Clock = SYSTEM) -> None:
         self._clock = clock
         self._watches: set[Watch] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._next = FAR
 
@@ -46,7 +47,9 @@ class Deadlines:
 
     def enter(self, due: float) -> Watch:
         """Cancel the current task once `due` (on the monotonic clock) has passed."""
-        task = asyncio.current_task()
+        # The loop is given, because finding the running one asks the system who we are.
+        loop = self._loop = self._loop or asyncio.get_running_loop()
+        task = asyncio.current_task(loop)
         if task is None:
             raise RuntimeError("only a task can be watched")
         watch = Watch(task, due)

@@ -111,7 +111,8 @@ class ModernHttp:
         """
         method = call.method
         if method == "tools/call":
-            name = text(call.params, "name") or ""
+            target = call.target
+            name = (text(call.params, "name") or "") if target is None else target.name
             annotations = self.tools.of(name)
             if annotations is None or self.tools.refused(name):
                 return self._call_learned(call, name)

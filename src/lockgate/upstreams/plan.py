@@ -158,6 +158,14 @@ class Plan(Generic[Connection, Request]):
         self._used.add(connection)
         return True
 
+    def rest(self, connection: Connection, until: float) -> bool:
+        """As `keeps` and `release` where they are one step: a call's, and nobody waits for it."""
+        if self._waiting or connection not in self._used:
+            return False
+        self._used.discard(connection)
+        self._idle[connection] = until
+        return True
+
     def release(self, connection: Connection, until: float) -> Request | None:
         """A used connection can serve again; if it stays idle, until then.
 

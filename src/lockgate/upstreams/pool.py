@@ -337,13 +337,16 @@ class _Line:
 
     def free(self, connection: Connection, keep_alive: bytes | None) -> None:
         """See `connection.Owner`."""
-        if not self.plan.keeps(connection):
-            connection.close()
-            return
         seconds = self._idle_seconds
         if keep_alive is not None:
             seconds = min(seconds, _promised(keep_alive))
-        turn = self.plan.release(connection, self.loop.time() + seconds)
+        until = self.loop.time() + seconds
+        if self.plan.rest(connection, until):
+            return
+        if not self.plan.keeps(connection):
+            connection.close()
+            return
+        turn = self.plan.release(connection, until)
         if turn is not None:
             self._give(turn, connection)
 

@@ -72,15 +72,6 @@ class HttpReply:
         self._until_whole = False
         self._taken = False
 
-    @classmethod
-    def of(cls, status: int, headers: dict[bytes, bytes], body: bytes) -> HttpReply:
-        """A reply whose whole body is here, and whose connection is no longer its own."""
-        reply = cls(status, headers, None, 0)
-        reply._chunks = [body]
-        reply._size = len(body)
-        reply._complete = True
-        return reply
-
     def __repr__(self) -> str:
         return f"HttpReply({self.status})"
 
@@ -215,3 +206,19 @@ class HttpReply:
         reader = self._reader
         if reader is not None and not reader.done():
             reader.set_result(None)
+
+
+class WholeReply(HttpReply):
+    """A reply whose whole body is here, and whose connection is no longer its own."""
+
+    __slots__ = ()
+
+    def __init__(self, status: int, headers: dict[bytes, bytes], body: bytes) -> None:
+        # Nearly every reply is one of these, so only what a complete one is ever asked for.
+        self.status = status
+        self.headers = headers
+        self._chunks = [body]
+        self._size = len(body)
+        self._complete = True
+        self._source = None
+        self._paused = False

@@ -214,9 +214,13 @@ def check(
         return "The Mcp-Method header does not match the method in the body."
     named_by = NAMED_BY.get(method)
     if named_by is not None:
-        problem = _check_value("Mcp-Name", headers.get(NAME), params.get(named_by))
-        if problem is not None:
-            return problem
+        named, name = headers.get(NAME), params.get(named_by)
+        if not _plainly(named, name):
+            problem = _check_value("Mcp-Name", named, name)
+            if problem is not None:
+                return problem
+    if not annotations:
+        return None
     for header, path in annotations.items():
         problem = _check_value(header, headers.get(header.encode()), _value_at(params, path))
         if problem is not None:
@@ -231,19 +235,23 @@ def _repeated(repeated: frozenset[bytes], annotations: Annotations) -> str | Non
     return None
 
 
-def _check_value(name: str, said: bytes | None, value: object) -> str | None:
-    if value is None:
-        return None if said is None else f"The {name} header repeats a value the body has not."
-    if said is None:
-        return f"The {name} header is missing."
-    if (
-        # Nearly every value is its own header value, which this asks without a further call.
+def _plainly(said: bytes | None, value: object) -> bool:
+    """Whether the header is the value itself, as nearly every one is."""
+    return (
         isinstance(value, str)
         and said == value.encode()
         and value.isascii()
         and value.isprintable()
         and not value.startswith(_OPEN)
-    ):
+    )
+
+
+def _check_value(name: str, said: bytes | None, value: object) -> str | None:
+    if value is None:
+        return None if said is None else f"The {name} header repeats a value the body has not."
+    if said is None:
+        return f"The {name} header is missing."
+    if _plainly(said, value):
         return None
     wanted = _primitive(value)
     if wanted is None:
