@@ -92,6 +92,8 @@ def test_servers_as_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
             name="a", transport="stdio", phase="ready", eras=("modern",), tools=3, seconds=0.5
         ),
         ServerStatus(name="b", transport="http", phase="idle"),
+        ServerStatus(name="d", transport="http", phase="ready", breaker="half-open"),
+        ServerStatus(name="e", transport="stdio", phase="crash-looping"),
         ServerStatus(
             name="c",
             transport="http",
@@ -105,11 +107,13 @@ def test_servers_as_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err.splitlines() == [
         "server a: ready transport=stdio era=modern tools=3 time=0.50 s",
         "server b: lazy transport=http era=- tools=- time=-",
+        "server d: ready (breaker half-open) transport=http era=- tools=- time=-",
+        "server e: crash-looping transport=stdio era=- tools=- time=-",
         "server c: failed transport=http era=- tools=- time=-",
         "c: refused\\x1b[2J; next attempt in 2 s",
         "  → Start it.",
     ]
-    assert summary(servers) == "2 of 3 servers ready, 3 tools"
+    assert summary(servers) == "3 of 5 servers ready, 3 tools"
 
 
 def test_the_page_of_the_command_line_is_current() -> None:

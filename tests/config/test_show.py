@@ -117,3 +117,8 @@ def test_masking_never_raises(text: str) -> None:
 def test_short_and_harmless_values_are_not_hunted_in_logs() -> None:
     found = secrets_of([("LOG_LEVEL", "verbose-output"), ("TOKEN", "abc"), ("TOKEN", "abcdef")], [])
     assert found == {"abcdef"}
+
+
+def test_what_a_harmless_value_holds_is_hunted_all_the_same() -> None:
+    url = "postgres://me:hunter2-hunter2@db/notes?token=abcdef123"
+    assert secrets_of([("DATABASE_URL", url)], []) >= {"hunter2-hunter2", "abcdef123"}

@@ -21,8 +21,6 @@ USES = READER.run()
 BY_REASON: dict[str, list[Use]] = defaultdict(list)
 for use in USES:
     BY_REASON[use.reason].append(use)
-LATEST = {"server-slow"}
-"""Errors to come back for later although nobody can know when: the server is still being asked."""
 THEIRS = {"upstream-error", "input-refused"}
 """Errors whose words, code and remedy are somebody else's."""
 
@@ -114,7 +112,7 @@ def test_what_is_to_be_tried_later_says_when() -> None:
     untimed = {
         use.place
         for entry in FAILURES
-        if entry.retry == "later" and entry.reason not in LATEST and entry.codes != ()
+        if entry.retry == "later" and entry.codes != ()
         for use in BY_REASON[entry.reason]
         if use.codes and not use.timed
     }

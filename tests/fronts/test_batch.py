@@ -175,3 +175,26 @@ def test_what_is_no_json_or_too_deep_is_refused() -> None:
         assert answer.status == 400
 
     within(body)
+
+
+def test_a_batch_that_is_cut_off_is_answered_as_a_whole() -> None:
+    async def act(call: Call) -> Reply:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def run() -> None:
+        async with playing(FakeEngine().on("tools/call", act)) as play:
+            await play.open(version="2025-03-26")
+            asked = {"name": "x", "arguments": {}}
+            twice = (message("tools/call", asked, 1), message("tools/call", asked, 2))
+            answer = play.begin(batch(play, message("ping", number=3), *twice))
+            await play.engine.called(2)
+            play.tasks[0].cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await play.tasks[0]
+            said = {one["id"]: one for one in answer.json()}
+            assert said[3]["result"] == {}
+            for number in (1, 2):
+                assert said[number]["error"]["data"]["code"] == "LG-505"
+
+    asyncio.run(run())

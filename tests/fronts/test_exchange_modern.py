@@ -357,18 +357,19 @@ def test_a_client_that_leaves_cancels_its_call(streaming: bool) -> None:
     asyncio.run(run())
 
 
-def test_the_shells_own_cancellation_passes() -> None:
+def test_the_shells_own_cancellation_is_told_and_passes() -> None:
     async def run() -> None:
         async def act(call: Call) -> Reply:
             await asyncio.Event().wait()
             raise AssertionError
 
         async with playing(FakeEngine().on("tools/call", act)) as play:
-            play.begin(modern("tools/call", CALL))
+            answer = play.begin(modern("tools/call", CALL))
             await play.engine.called()
             play.tasks[0].cancel()
             with pytest.raises(asyncio.CancelledError):
                 await play.tasks[0]
+            assert answer.json()["error"]["data"]["reason"] == "gateway-stopped"
 
     asyncio.run(run())
 

@@ -184,6 +184,19 @@ def test_draining_ends_streams_once_their_answers_are_out() -> None:
     within(body, {"tools/call": act})
 
 
+def test_what_runs_when_time_is_over_is_answered_as_cut_off() -> None:
+    async def body(play: Play, client: Client) -> None:
+        await client.open()
+        await client.post(message("tools/call", {"name": "x"}, 2))
+        await play.exchange.drain()
+        await play.exchange.finish()
+        assert (await client.hear(2))["error"]["data"]["reason"] == "gateway-stopped"
+        assert client.stream.done
+        assert not len(play.exchange.http_sse)
+
+    within(body, {"tools/call": forever})
+
+
 @pytest.mark.parametrize(
     "query", ["", "session=", "session=x", "session=" + "x" * 600, "session={0}&session={0}", "{0}"]
 )

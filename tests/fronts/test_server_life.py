@@ -132,6 +132,39 @@ def test_drain_lets_running_requests_finish() -> None:
     run(test())
 
 
+def test_settling_answers_on_until_all_is_quiet() -> None:
+    async def test() -> None:
+        go, back = asyncio.Event(), [True]
+
+        async def handler(request: HttpRequest, responder: Responder) -> None:
+            if request.path == "/":
+                await go.wait()
+            responder.send(200, (), b"done")
+
+        async with serving(handler) as served:
+            idle, busy, arriving = [await served.client() for _ in range(3)]
+            busy.send(GET)
+            arriving.send(b"GET /late HTTP/1.1\r\n")
+            await served.until(connections=3, handlers=1)
+            settling = asyncio.create_task(served.server.settle(1000, lambda: back[0]))
+            await asyncio.sleep(0)
+            idle.send(b"GET /ready HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert (await idle.reply()).headers[b"connection"] == b"close"
+            go.set()
+            assert (await busy.reply()).body == b"done"
+            arriving.send(b"Host: a\r\n\r\n")
+            assert (await arriving.reply()).body == b"done"
+            other = await served.client()
+            other.send(b"GET /new HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert (await other.reply()).body == b"done"
+            assert not settling.done()
+            back[0] = False
+            assert await settling
+            assert not await served.server.settle(0, lambda: True)
+
+    run(test())
+
+
 def test_drain_is_over_when_the_last_stream_has_ended() -> None:
     async def test() -> None:
         go = asyncio.Event()

@@ -358,6 +358,8 @@ def test_the_end_of_input_lets_requests_finish_within_grace() -> None:
             )
             await engine.called(3)
         assert (await pipe.hear())["id"] == 1
+        cut = await pipe.hear()
+        assert (cut["id"], cut["error"]["data"]["reason"]) == (2, "gateway-stopped")
         assert pipe.silent
         assert engine.cancelled == ["prompts/get"]
         assert len(engine.ended) == 1

@@ -202,6 +202,21 @@ def test_a_server_that_hangs_delays_lists_once_and_appears_when_it_answers() -> 
     run(test)
 
 
+def test_who_is_told_of_a_slow_server_is_told_when_to_ask_again() -> None:
+    async def test() -> None:
+        slow = ScriptedServer("slow")
+        slow.gate = asyncio.Event()
+        world = World([slow], settings={"wait": 0.02, "retry": 7.0})
+        for method, seconds in (("tools/list", 7.0), ("server/discover", 5)):
+            reply = await world.ask(method)
+            assert isinstance(reply, Failure)
+            assert reply.reason == "server-slow"
+            assert reply.data == {"server": "slow", "retry_after": seconds}
+        slow.gate.set()
+
+    run(test)
+
+
 def test_when_no_server_answers_the_list_is_a_failure_not_empty() -> None:
     async def test() -> None:
         server = ScriptedServer("a", tools=[tool("x")])

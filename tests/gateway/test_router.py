@@ -154,7 +154,9 @@ def test_a_dead_server_costs_its_own_callers_only() -> None:
         assert failure(await world.ask("tools/call", name="a__t")) is DOWN
         assert value(await world.ask("tools/call", name="b__t"))["from"] == "b"
         world.catalog.changed("a", "state")
-        gone = failure(await world.ask("tools/call", name="a__t"))
+        # Its list is gone too, and still the name says whose it is.
+        assert failure(await world.ask("tools/call", name="a__t")) is DOWN
+        gone = failure(await world.ask("tools/call", name="t"))
         assert gone.reason == "unknown-tool"
         assert "Not available now: a" in str(gone.remedy)
 

@@ -13,6 +13,7 @@ import pytest
 from lockgate.core.message import Call
 from lockgate.core.policy import CallNext, Stage
 from lockgate.gateway.router import Router
+from lockgate.observe.decisions import CRASHED
 from lockgate.policies.methods import KnownMethods
 from tests.bridge.clients import Client
 from tests.cli.program import config_file
@@ -149,10 +150,13 @@ def test_a_policy_that_breaks_has_refused(
     """The cause is in the log and nowhere else."""
     logging.getLogger("lockgate").propagate = True
     monkeypatch.setattr("lockgate.gateway.engine.ConcurrencyLimit", kind)
+    CRASHED.clear()
 
     async def play() -> None:
         peer = Peer()
         async with before(peer) as w:
+            health = (await w.http(verb="GET", path="/health")).raw.rpartition(b"\r\n")[2]
+            assert health == b'{"status":"ok"}'
             monkeypatch.setattr(Faulty, "way", WAYS[way])
             error = await says(w, era)
             assert error["code"] == -32603
@@ -160,6 +164,8 @@ def test_a_policy_that_breaks_has_refused(
             assert error["data"]["remedy"]
             if way != "passes nonsense on":
                 assert error["data"]["policy"] == "concurrency"
+                health = (await w.http(verb="GET", path="/health")).raw.rpartition(b"\r\n")[2]
+                assert health == b'{"status":"ok","policies_crashed":{"concurrency":1}}'
             reached = way in {"breaks once the server has answered", "forgets the reply"}
             assert len(peer.calls) == reached
             monkeypatch.setattr(Faulty, "way", None)

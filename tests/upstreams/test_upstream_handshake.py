@@ -277,6 +277,36 @@ def test_a_ping_is_answered_during_a_call() -> None:
     run(test())
 
 
+def test_the_end_of_a_session_does_not_overtake_what_was_said_in_it() -> None:
+    order: list[str] = []
+    running, heard = asyncio.Event(), asyncio.Event()
+
+    class Server(OldServer):
+        async def told(self, asked: Asked) -> None:
+            if asked.method == "notifications/cancelled":
+                heard.set()
+                # As if it came over a slower connection.
+                await asyncio.sleep(0.1)
+                order.append(f"cancelled, deleted: {self.deleted}")
+
+    async def script(asked: Asked, answer: Answer) -> None:
+        running.set()
+        await answer.gone()
+
+    async def test() -> None:
+        async with Server(script) as server, upstream(server.url) as one:
+            calling = asyncio.create_task(one.send(old(affinity="a")))
+            await running.wait()
+            calling.cancel()
+            await asyncio.gather(calling, return_exceptions=True)
+            await one.end_session("a")
+            await heard.wait()
+            await eventually(lambda: server.deleted == ["s1"])
+            assert order == ["cancelled, deleted: []"]
+
+    run(test())
+
+
 def test_a_broken_stream_is_taken_up_where_it_ended() -> None:
     class Server(OldServer):
         async def _get(self, session: str, asked: Asked, answer: Answer) -> None:

@@ -179,7 +179,7 @@ def _apologise(error: Exception) -> int:
 FAULT: Final = "lockgate-failed"
 _UNWRITABLE: Final = frozenset({errno.ENOSPC, errno.EIO, errno.EPIPE})
 _UNREACHED: Final = frozenset(
-    {"server-unavailable", "upstream-timeout", "upstream-lost", "upstream-busy"}
+    {"server-unavailable", "crash-looping", "upstream-timeout", "upstream-lost", "upstream-busy"}
 )
 
 

@@ -16,7 +16,13 @@ from rich.text import Text
 from lockgate.cli.terminal import coded, console, hang, show_remedy, visible
 from lockgate.gateway.status import ServerStatus
 
-_STYLES: Final = {"ready": "green", "idle": "cyan", "connecting": "yellow", "backoff": "red"}
+_STYLES: Final = {
+    "ready": "green",
+    "idle": "cyan",
+    "connecting": "yellow",
+    "backoff": "red",
+    "crash-looping": "bold red",
+}
 _WORDS: Final = {"idle": "lazy", "connecting": "starting", "backoff": "failed"}
 
 
@@ -37,14 +43,16 @@ def _cells(server: ServerStatus) -> list[str]:
         visible(server.name),
         server.transport,
         ", ".join(server.eras) or "-",
-        "retrying" if server.error and server.phase == "connecting" else _word(server.phase),
+        _state(server),
         "-" if server.tools is None else str(server.tools),
         "-" if server.seconds is None else f"{server.seconds:.2f} s",
     ]
 
 
-def _word(phase: str) -> str:
-    return _WORDS.get(phase, phase)
+def _state(server: ServerStatus) -> str:
+    retrying = server.error and server.phase == "connecting"
+    word = "retrying" if retrying else _WORDS.get(server.phase, server.phase)
+    return word if server.breaker == "closed" else f"{word} (breaker {server.breaker})"
 
 
 def _show_table(servers: Sequence[ServerStatus]) -> None:
@@ -55,7 +63,7 @@ def _show_table(servers: Sequence[ServerStatus]) -> None:
         table.add_column(heading, justify="right")
     for server in servers:
         cells = [Text(cell) for cell in _cells(server)]
-        cells[3].stylize(_STYLES.get(server.phase, ""))
+        cells[3].stylize(_STYLES.get(server.phase, "") if server.breaker == "closed" else "red")
         table.add_row(*cells)
     console(stderr=True).print(table)
 

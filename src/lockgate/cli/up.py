@@ -27,6 +27,8 @@ from lockgate.config.model import Config
 from lockgate.config.watch import Watch, sources
 from lockgate.errors import LockgateError, UnsafeBind
 from lockgate.gateway.app import Gateway
+from lockgate.upstreams import orphans
+from lockgate.upstreams.groups import GROUPS
 
 MakeReloading = Callable[[Gateway], Reloading]
 _PATIENCE: Final = 10.0
@@ -137,6 +139,7 @@ async def _serve_http(config: Config, voice: Voice, reloads: MakeReloading) -> i
         going_on = [
             asyncio.create_task(_follow(gateway, late, voice)),
             asyncio.create_task(reloading.run()),
+            asyncio.create_task(orphans.bury(GROUPS.pids)),
         ]
         await stopping.asked.wait()
         for task in going_on:
@@ -222,9 +225,11 @@ async def _serve_stdio(config: Config, voice: Voice, reloads: MakeReloading) -> 
         serving = asyncio.create_task(gateway.serve_stdio(pipes.reader, pipes.writer))
         introducing = asyncio.create_task(_introduce_all(gateway, stopping, voice))
         reloading = asyncio.create_task(reloads(gateway).run())
+        burying = asyncio.create_task(orphans.bury(GROUPS.pids))
         await asyncio.wait({serving, asked}, return_when=asyncio.FIRST_COMPLETED)
         introducing.cancel()
         reloading.cancel()
+        burying.cancel()
         if serving.done():
             serving.result()
     finally:

@@ -169,6 +169,7 @@ class Logged:
         facts = {
             "server": server.name,
             "state": server.phase,
+            "breaker": None if server.breaker == "closed" else server.breaker,
             "transport": server.transport,
             "era": ",".join(server.eras),
             "tools": server.tools,

@@ -6,9 +6,11 @@ JSON Schema and the errors are made from it.
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
 
-from lockgate.config.quantities import Bytes, Seconds, count, size, time
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+from lockgate.config.quantities import Bytes, Seconds, bytes_of, count, size, time
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -140,6 +142,20 @@ class ServerLimits(Section):
         1,
         1000,
         "Child processes of this server at once, with `isolation: session`; one more is refused.",
+    )
+    memory_bytes: Annotated[int | None, BeforeValidator(bytes_of)] = size(
+        None,
+        MIB,
+        1024 * 1024 * MIB,
+        "Memory a child process may hold, with all it has started; one that holds more is ended. "
+        "None: no ceiling.",
+    )
+    open_files: int | None = count(
+        None,
+        16,
+        1_000_000,
+        "Files each process of a stdio server may have open. None: as many as Lockgate was "
+        "started with.",
     )
     stderr_line_bytes: Bytes = size(
         8 * KIB, 256, MIB, "The longest line of a stdio server's stderr that is logged in full."

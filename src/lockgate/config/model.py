@@ -16,12 +16,18 @@ from lockgate.config.caching import ServerCache
 from lockgate.config.limits import GatewayLimits, Section, ServerLimits
 from lockgate.config.quantities import Seconds, seconds_of, time
 from lockgate.config.rates import RateSettings
-from lockgate.config.resist import BreakerSettings, RetrySettings, ToolSettings
+from lockgate.config.resist import (
+    BreakerSettings,
+    CrashLoopSettings,
+    RetrySettings,
+    ToolSettings,
+)
 from lockgate.config.settings import GatewaySettings, LogSettings, SessionSettings
 
 __all__ = [
     "BreakerSettings",
     "Config",
+    "CrashLoopSettings",
     "GatewayLimits",
     "GatewaySettings",
     "LogSettings",
@@ -166,6 +172,10 @@ class ServerConfig(Section):
     )
     breaker: BreakerSettings = Field(
         default=BreakerSettings(), description="When this server is not asked for a while."
+    )
+    crash_loop: CrashLoopSettings = Field(
+        default=CrashLoopSettings(),
+        description="When this server's program dies so often that it is left alone for longer.",
     )
     cache: ServerCache = Field(
         default=ServerCache(), description="Which of its answers are kept and given again."

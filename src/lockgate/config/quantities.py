@@ -70,7 +70,7 @@ def time(default: float | None, low: float, high: float, description: str) -> An
     )
 
 
-def size(default: int, low: int, high: int, description: str) -> Any:
+def size(default: int | None, low: int, high: int, description: str) -> Any:
     """A field holding bytes within bounds, also written with a unit."""
     return Field(
         default=default,
@@ -81,7 +81,7 @@ def size(default: int, low: int, high: int, description: str) -> Any:
     )
 
 
-def count(default: int, low: int, high: int, description: str) -> Any:
+def count(default: int | None, low: int, high: int, description: str) -> Any:
     """A field holding a whole number within bounds."""
     return Field(default=default, ge=low, le=high, description=description)
 

@@ -81,6 +81,21 @@ class BreakerSettings(Section):
     )
 
 
+class CrashLoopSettings(Section):
+    """When a stdio server that dies again and again is left alone for longer."""
+
+    deaths: int = count(
+        5, 0, 1000, "So many deaths within `within` are a crash loop; 0: none ever are."
+    )
+    within: Seconds = time(
+        120, 1, 86400, "See `deaths`; also how long it must stay up to count as recovered."
+    )
+    pause: Seconds = time(
+        30, 0.1, 3600, "How long it is then left alone; twice as long each time it dies again."
+    )
+    longest_pause: Seconds = time(300, 0.1, 86400, "But no longer than this.")
+
+
 class ToolSettings(Section):
     """What holds for the tools a pattern matches."""
 

@@ -116,16 +116,20 @@ def secrets_of(named: Iterable[tuple[str, str]], texts: Iterable[str]) -> frozen
     """
     found: set[str] = set()
     for name, value in named:
-        found |= values_in(name, value)
+        found |= values_in(name, value) | _inside(value)
     announced = False
     for text in texts:
-        found |= set(_secret_value.findall(text)) | _named_in(text)
+        found |= _inside(text)
         if announced:
             found.add(text)
         announced = _announces(text)
-        if "://" in text:
-            found.add(_password(text))
     return frozenset(value for value in found if len(value) >= SHORTEST)
+
+
+def _inside(text: str) -> set[str]:
+    """The secrets that a longer text holds."""
+    found = set(_secret_value.findall(text)) | _named_in(text)
+    return found | {_password(text)} if "://" in text else found
 
 
 def _announces(arg: str) -> bool:

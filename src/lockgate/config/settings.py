@@ -157,7 +157,7 @@ class GatewaySettings(Section):
         "Time between comments on a silent stream, so that proxies in between keep it open.",
     )
     shutdown_grace: Seconds = time(
-        10, 0, 3600, "How long running calls may still take after SIGTERM before they are ended."
+        10, 0, 3600, "How long running calls may still take after SIGTERM before they are cut off."
     )
     reload: Literal["watch", "signal", "off"] = Field(
         default="watch",

@@ -198,6 +198,9 @@ FAILURES: Final = (
     Entry(503, "draining", "gateway", -32603, 503, 503, LATER,
           "The gateway is shutting down and takes nothing new.",
           "Try again; another instance, or the next one, answers."),
+    Entry(505, "gateway-stopped", "gateway", -32603, 200, 200, IDEMPOTENT,
+           "The gateway stopped while the call was running, and its shutdown_grace was over.",
+           "Find out whether it took effect before calling again."),
     # 6xx: a server that is asked
     Entry(600, "upstream-error", "upstream", BY_CODE, BY_CODE, 200, NO,
           "The server's own error, passed on word for word; clients see no code of ours on it.",
@@ -241,6 +244,12 @@ FAILURES: Final = (
     Entry(614, "upstream-no-endpoint", "configuration", -32603, 200, 200, NO,
           "There is no MCP endpoint at the server's URL.",
           "Correct the path of `url`; most servers have /mcp, older ones /sse."),
+    Entry(615, "crash-looping", "upstream", -32603, 200, 200, LATER,
+          "The server's program keeps ending by itself; it is left alone for a while.",
+          "See its last words in the log; run the command by hand."),
+    Entry(616, "memory-ceiling", "upstream", -32603, 200, 200, IDEMPOTENT,
+          "The server held more memory than it may, and was ended with the call under way.",
+          "Ask for less at once, or raise the server's limits: memory_bytes."),
     Entry(620, "no-server", "upstream", -32603, 200, 200, LATER,
           "No server could answer, each for a reason of its own.",
           "The message has what each of them said."),
@@ -300,6 +309,9 @@ STARTS: Final = (
     start(713, "connect-crashed", "gateway",
           "Connecting failed in a way nobody foresaw: a defect of Lockgate.",
           "Report it, with what the log says."),
+    start(714, "start-garbage", "upstream",
+          "The server's program writes to its output without ever saying an MCP message.",
+          "Have it log to stderr; or correct the command, if this is no MCP server."),
 )
 """Why a server is not ready, for the eyes of its owner: start-up table and log."""
 

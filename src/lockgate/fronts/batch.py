@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 
 from lockgate.core.message import Failure
+from lockgate.fronts.stopping import cut_off
 from lockgate.fronts.streams import Running
 from lockgate.wire import modern_in
 from lockgate.wire.envelope import failure_error, unreadable
@@ -51,6 +52,8 @@ async def run_batch(
         other: takes notifications and responses.
         running: made in the task of each request.
         say: takes each response when it is there; a request that was called off has none.
+
+    Raises CancelledError when all of it was cancelled, after the last response.
     """
 
     async def one(request: Request) -> None:
@@ -58,9 +61,10 @@ async def run_batch(
         try:
             body = await answer(request, mine)
         except asyncio.CancelledError:
-            if not mine.settle():
-                raise
-            return
+            if mine.settle():
+                return
+            cut_off(say, request.id)
+            raise
         except msgspec.MsgspecError:
             body = failure_error(request.id, unreadable())
         say(body)

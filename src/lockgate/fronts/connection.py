@@ -337,9 +337,15 @@ class Connection(asyncio.Protocol):
             part = "body" if self._timed == BODY else "headers"
             self._refuse(Refused(408, f"The request's {part} took too long to arrive."))
 
+    @property
+    def busy(self) -> bool:
+        """Whether a request is arriving, waiting or being answered."""
+        waiting = self._current or self._queue or self._unread
+        return bool(waiting) or self._reader.phase != BETWEEN
+
     def drain(self) -> None:
         """Close now if idle; otherwise the answer in progress, or the next one, is the last."""
-        if self._current or self._queue or self._unread or self._reader.phase != BETWEEN:
+        if self.busy:
             return
         if not self._closing:
             self._closing = True

@@ -23,6 +23,7 @@ from lockgate.fronts.dialogue import Dialogue, id_in_use
 from lockgate.fronts.modern import Modern
 from lockgate.fronts.sessions import Session
 from lockgate.fronts.settings import ExchangeSettings
+from lockgate.fronts.stopping import continues, cut_off
 from lockgate.fronts.streams import Running
 from lockgate.wire import handshake_in, modern_in
 from lockgate.wire.envelope import failure_error, unreadable
@@ -138,7 +139,7 @@ class Conversation:
         if isinstance(message, Notice | Response):
             self._other(message)
             return
-        if self._settling and isinstance(message, Request):
+        if self._settling and isinstance(message, Request) and not continues(message):
             self._line.write(failure_error(message.id, draining(self._settings.retry_after)))
             return
         # Who is not reading our answers is not read from either.
@@ -165,6 +166,8 @@ class Conversation:
             await running.apart()
         except asyncio.CancelledError:
             if not running.settle():
+                # The line ends: this is the last that is said of the request, and waits for nobody.
+                cut_off(self._line.write, request.id)
                 raise
             return
         except msgspec.MsgspecError:
@@ -186,9 +189,13 @@ class Conversation:
 
     async def _batch(self, items: Items) -> None:
         answers: list[bytes] = []
-        await batch.run_batch(
-            items, self._response, self._other, lambda: _OnLine(self._line), answers.append
-        )
+        try:
+            await batch.run_batch(
+                items, self._response, self._other, lambda: _OnLine(self._line), answers.append
+            )
+        except asyncio.CancelledError:
+            self._line.write(batch.joined(answers))
+            raise
         if answers:
             await self._say(batch.joined(answers))
 
@@ -279,10 +286,11 @@ class Conversation:
         tasks = tuple(self._tasks)
         for task in tasks:
             task.cancel()
+        # Each has its last word before the session calls off what it knows of them.
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._session is not None:
             self._session.close()
             self._dialogue.end(self._session)
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class _OnLine(Running):

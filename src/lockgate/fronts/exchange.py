@@ -23,6 +23,7 @@ from lockgate.fronts.http import Headers, HttpRequest, Responder, nothing_more
 from lockgate.fronts.http_sse import HttpSseFront
 from lockgate.fronts.modern import Modern, ModernFront
 from lockgate.fronts.settings import Engine, ExchangeSettings
+from lockgate.fronts.stopping import goes_on
 from lockgate.fronts.streams import JSON, Pulse
 from lockgate.fronts.websocket import WebSocketFront, is_upgrade
 from lockgate.wire.envelope import failure_error
@@ -69,7 +70,7 @@ class Exchange:
 
     def __call__(self, request: HttpRequest, responder: Responder) -> Awaitable[None]:
         """Answer one request: done when the result has been awaited."""
-        if self._draining:
+        if self._draining and not goes_on(request):
             responder.send(503, self._retry, failure_error(None, draining(self._retry_after)))
         elif request.method == "POST":
             return self._post(request, responder)
@@ -123,7 +124,7 @@ class Exchange:
     async def drain(self) -> None:
         """Take nothing new, and end the streams that would never end by themselves.
 
-        Requests that run are left to finish.
+        Requests that run are left to finish, and what they wait for from their clients is taken.
         """
         self._draining = True
         self._core.drain()
@@ -133,6 +134,11 @@ class Exchange:
         await self._dialogue.settle()
         if not len(self.pulse) and not len(self.websocket):
             self.pulse.stop()
+
+    async def finish(self) -> None:
+        """End what is left; calls that run on lines of many messages are answered as cut off."""
+        await self.http_sse.finish()
+        await self.websocket.finish()
 
 
 def _is_modern(headers: dict[bytes, bytes], body: bytes, message: Message) -> bool:

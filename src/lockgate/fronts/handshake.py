@@ -23,6 +23,7 @@ from lockgate.fronts.replay import Replay, ResumableStream
 from lockgate.fronts.session_streams import SessionStreams, refuse
 from lockgate.fronts.sessions import Session, Sessions
 from lockgate.fronts.settings import ExchangeSettings
+from lockgate.fronts.stopping import cut_off
 from lockgate.fronts.streams import JSON, Pulse, Running, Stream
 from lockgate.wire import handshake_in
 from lockgate.wire.envelope import failure_error, unreadable
@@ -126,15 +127,11 @@ class HandshakeFront:
             )
         except asyncio.CancelledError:
             if not stream.settle():
+                _finish_batch(stream, answers)
                 raise
             stream.close()
             return
-        if not stream.streaming and answers:
-            stream.answer(batch.joined(answers))
-            return
-        for body in answers:
-            stream.event(body)
-        stream.close()
+        _finish_batch(stream, answers)
 
     def _stream(
         self, responder: Responder, session: Session, request_id: RequestId | None
@@ -156,6 +153,7 @@ class HandshakeFront:
             body = await self._dialogue.request(session, message, stream, self._facts(request))
         except asyncio.CancelledError:
             if not stream.settle():
+                cut_off(stream.answer, message.id)
                 raise
             stream.close()
             return
@@ -185,6 +183,7 @@ class HandshakeFront:
             body = await self._dialogue.open(session, message, self._facts(request))
         except asyncio.CancelledError:
             if not stream.settle():
+                cut_off(stream.answer, message.id)
                 raise
             stream.close()
             return
@@ -262,6 +261,15 @@ class HandshakeFront:
 
 
 _VERSIONS: Final = ", ".join(HANDSHAKE_VERSIONS)
+
+
+def _finish_batch(stream: Stream, answers: list[bytes]) -> None:
+    if not stream.streaming and answers:
+        stream.answer(batch.joined(answers))
+        return
+    for body in answers:
+        stream.event(body)
+    stream.close()
 
 
 class _Part(Running):

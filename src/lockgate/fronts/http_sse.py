@@ -144,6 +144,13 @@ class HttpSseFront:
         # Whoever waits for nothing is gone when this returns; others end by themselves.
         await asyncio.sleep(0)
 
+    async def finish(self) -> None:
+        """End every stream now; what still runs on one is answered as cut off."""
+        for name, client in tuple(self._clients.items()):
+            await client.conversation.end()
+            client.close()
+            self._clients.pop(name, None)
+
     async def _finish(self, name: str, client: _Client) -> None:
         await client.conversation.settle(None)
         client.close()

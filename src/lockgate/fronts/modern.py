@@ -15,6 +15,7 @@ from lockgate.core.message import LISTEN, Call, Failure, Notification, Reply, Re
 from lockgate.fronts.http import HttpRequest, Responder
 from lockgate.fronts.pauses import pause_headers
 from lockgate.fronts.settings import Engine, ExchangeSettings
+from lockgate.fronts.stopping import cut_off
 from lockgate.fronts.streams import JSON, Pulse, Running, Stream
 from lockgate.wire import headers as routing
 from lockgate.wire import modern_dress, modern_in
@@ -164,6 +165,7 @@ class ModernFront:
                 status, body = core.response(message, reply)
         except asyncio.CancelledError:
             if not stream.settle():
+                cut_off(stream.answer, message.id)
                 raise
             stream.close()
             return

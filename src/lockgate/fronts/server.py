@@ -9,7 +9,7 @@ import asyncio
 import errno
 import socket
 import ssl as tls
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
@@ -23,6 +23,7 @@ from lockgate.fronts.workers import Workers
 _BACKLOG: Final = 1024
 _PORT_TRIES: Final = 8  # to find one free port on every address
 _LAST_WORDS: Final = 1.0  # seconds for cancelled handlers to end, and for their answers to leave
+_LOOK: Final = 0.05  # seconds between two looks at whether all is quiet
 _ABSENT: Final = frozenset((errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT))
 
 
@@ -144,6 +145,23 @@ class HttpServer:
             self.sweep()
 
         self._timer = loop.call_later(self._state.limits.sweep_seconds, run)
+
+    async def settle(self, grace: float, waiting: Callable[[], bool]) -> bool:
+        """Go on answering until nothing is being answered; False: something is after `grace`.
+
+        Every answer is its connection's last. `waiting` tells whether somebody is expected to come
+        back for something.
+        """
+        loop = asyncio.get_running_loop()
+        state = self._state
+        state.draining = True
+        ends = loop.time() + grace
+        while state.tasks or waiting() or any(one.busy for one in state.connections):
+            left = ends - loop.time()
+            if left <= 0:
+                return False
+            await asyncio.sleep(min(_LOOK, left))
+        return True
 
     async def drain(self, grace: float) -> None:
         """Stop, politely first.

@@ -16,6 +16,11 @@ from lockgate.fronts.http import Handler, Headers, HttpLimits
 class Open(Protocol):
     """A connection, whatever is spoken on it."""
 
+    @property
+    def busy(self) -> bool:
+        """Whether something is going on."""
+        ...
+
     def sweep(self, now: float) -> None:
         """Enforce what is overdue at `now`."""
         ...

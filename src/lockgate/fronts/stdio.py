@@ -153,10 +153,11 @@ class StdioFront:
         try:
             await asyncio.wait({reading, ending}, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            # Read on meanwhile: what runs may wait for answers that the client owes.
+            await self._finish()
             reading.cancel()
             ending.cancel()
             sweep.cancel()
-            await self._finish()
             await asyncio.gather(reading, ending, sweep, return_exceptions=True)
             self._served.set()
 

@@ -101,5 +101,10 @@ class Tunnelled(asyncio.Protocol):
         elif now > self._deadline:
             self.abort()
 
+    @property
+    def busy(self) -> bool:
+        """Always: whoever took the connection over ends it when nothing goes on any more."""
+        return True
+
     def drain(self) -> None:
         """Nothing: whoever took the connection over ends it."""

@@ -94,10 +94,10 @@ class WebSocketFront:
         try:
             await socket.converse()
         finally:
-            socket.leave()
             try:
                 await conversation.end()
             finally:
+                socket.leave()
                 # It has its place until all it asked has ended, or clients that come and go could
                 # have more running than there are places.
                 del self._sockets[socket]
@@ -115,6 +115,12 @@ class WebSocketFront:
             task.add_done_callback(self._ending.discard)
         # Whoever waits for nothing is told before this returns.
         await asyncio.sleep(0)
+
+    async def finish(self) -> None:
+        """End every socket now; what still runs on one is answered as cut off."""
+        for socket in tuple(self._sockets):
+            await socket.conversation.end()
+            socket.leave()
 
 
 class _Socket:

@@ -19,13 +19,14 @@ def problem(server: str, failure: Failure) -> Section:
     return Section(server=server, problem=failure)
 
 
-def slow(server: str, method: str) -> Section:
-    """It has not answered yet."""
+def slow(server: str, method: str, retry_after: float) -> Section:
+    """It has not answered yet; for so many seconds it counts as absent, unless it does."""
     return _absent(
         server,
         "server-slow",
         f"{server} has not answered {method} yet.",
         "It is still being asked; what it lists appears when it answers.",
+        retry_after=retry_after,
     )
 
 

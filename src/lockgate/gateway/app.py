@@ -34,6 +34,7 @@ from lockgate.gateway.facts import OWN_CLIENT
 from lockgate.gateway.health import health, ready
 from lockgate.gateway.status import GatewayStatus, ReloadStatus, ServerStatus
 from lockgate.gateway.worlds import Reloaded, Worlds
+from lockgate.observe.decisions import CRASHED
 from lockgate.observe.log import Blackener
 from lockgate.upstreams.processes import abort_all
 from lockgate.upstreams.upstream import Upstream
@@ -96,7 +97,7 @@ class Gateway:
             self._config.lockgate.sse_path: older.stream,
             self._settings.messages_path: older.messages,
             self._config.lockgate.path: self._exchange,
-            "/health": health(),
+            "/health": health(CRASHED),
             "/ready": ready(self.status),
         }
 
@@ -202,16 +203,20 @@ class Gateway:
         """Stop accepting, let running calls finish for `grace` seconds, end streams and children.
 
         In this order: streams end gracefully first, because clients that wait on one would hold
-        the drain up; then connections drain; only then servers go, for running calls need them.
+        the drain up; then calls finish, while new ones are refused and `/ready` says why; then
+        what is left is answered as cut off; only then servers go, for running calls need them.
         """
         if self._phase == "stopped":
             return
         self._phase = "draining"
         self._worlds.close_streams()
         await self._exchange.drain()
-        await self._server.drain(grace)
         if self._stdio is not None:
             await self._stdio.drain(grace)
+        if self.url is not None:
+            await self._server.settle(grace, self._worlds.parked)
+        await self._exchange.finish()
+        await self._server.drain(0)
         await self._worlds.stop(grace)
         for store in (self._store, self._disk):
             if store is not None:

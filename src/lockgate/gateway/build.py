@@ -32,6 +32,7 @@ from lockgate.policies.retry import RetrySettings
 from lockgate.stores.memory import MemoryStore
 from lockgate.stores.opening import open_store
 from lockgate.stores.sqlite import SqliteStore
+from lockgate.upstreams.crashes import CrashRule
 from lockgate.upstreams.pool import PoolLimits
 from lockgate.upstreams.spec import (
     HttpSpec,
@@ -82,6 +83,14 @@ def upstream_spec(name: str, server: ServerConfig) -> UpstreamSpec:
             stderr_line_bytes=server.limits.stderr_line_bytes,
             sessions=server.limits.sessions,
             processes=server.limits.processes,
+            memory_bytes=server.limits.memory_bytes,
+            open_files=server.limits.open_files,
+        ),
+        crashes=CrashRule(
+            deaths=server.crash_loop.deaths,
+            within=server.crash_loop.within,
+            pause=server.crash_loop.pause,
+            longest=server.crash_loop.longest_pause,
         ),
     )
 

@@ -311,7 +311,7 @@ class Catalog:
         """What is still being fetched counts as absent, so that it delays nobody else."""
         expires = self._clock.monotonic() + self._settings.retry
         for key in keys:
-            self._kept[key] = _Kept(slow(key[1], key[0]), expires, hard=False)
+            self._kept[key] = _Kept(slow(key[1], key[0], self._settings.retry), expires, hard=False)
         self._keep_within_bounds()
 
     def _keep_within_bounds(self) -> None:

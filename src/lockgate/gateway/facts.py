@@ -72,7 +72,7 @@ class Facts:
         await asyncio.wait([task], timeout=max(self._wait, self._grace_until - now))
         if task.done() and not task.cancelled():
             return task.result()
-        slow = _slow(server)
+        slow = _slow(server, self._retry)
         self._kept[key] = (self._clock.monotonic() + self._retry, slow)
         return slow
 
@@ -106,12 +106,12 @@ class Facts:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _slow(server: str) -> Failure:
+def _slow(server: str, retry_after: float) -> Failure:
     return Failure(
         code=INTERNAL_ERROR,
         message=f"{server} has not said who it is yet.",
         origin="upstream",
         reason="server-slow",
-        data={"server": server},
+        data={"server": server, "retry_after": retry_after},
         remedy="It is still being asked; try again in a few seconds.",
     )

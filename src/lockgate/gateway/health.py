@@ -3,14 +3,14 @@
 Must not know: how servers are reached. Shows phases and counts, never error texts: whoever can
 reach the port is not thereby entitled to a server's URL or stack trace.
 
-`/health` answers 200 as long as the process answers at all. `/ready` answers 200 when every server
-has had its first chance and at least one can serve, and 503 while starting, while draining, and
-when no server can serve.
+`/health` answers 200 as long as the process answers at all, and counts policies that crashed.
+`/ready` answers 200 when every server has had its first chance and at least one can serve, and 503
+while starting, while draining, and when no server can serve.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
@@ -24,12 +24,16 @@ _HEADERS: Final = ((b"content-type", b"application/json"), (b"cache-control", b"
 _ALIVE: Final = b'{"status":"ok"}'
 
 
-def health() -> Handler:
-    """The handler of `/health`."""
+def health(crashed: Mapping[str, int]) -> Handler:
+    """The handler of `/health`; `crashed` says how often each policy has crashed so far."""
 
     async def answer(request: HttpRequest, responder: Responder) -> None:
-        if _reads(request, responder):
-            responder.send(200, _HEADERS, _ALIVE)
+        if not _reads(request, responder):
+            return
+        body = _ALIVE
+        if crashed:
+            body = msgspec.json.encode({"status": "ok", "policies_crashed": crashed})
+        responder.send(200, _HEADERS, body)
 
     return answer
 
@@ -65,6 +69,8 @@ def _server(server: ServerStatus) -> dict[str, object]:
         "tools": server.tools,
         "breaker": server.breaker,
     }
+    if server.code is not None:
+        shown["code"] = server.code
     if server.retry_in is not None:
         shown["retry_in"] = server.retry_in
     if server.cache is not None:

@@ -35,12 +35,20 @@ class News:
             self._said.pop(server, None)
             if before is not None and not quiet:
                 _log.info("%s is ready again", server)
-        elif state.phase == "backoff" and state.last_error is not None:
+        elif state.phase in ("backoff", "crash-looping") and state.last_error is not None:
             self._said[server] = state.last_error
             if state.last_error != before and not quiet:
-                code = CODES.get(state.reason or "")
-                extra = None if code is None else {"code": code}
-                remedy = f". {state.remedy}" if state.remedy else ""
-                _log.warning(
-                    "%s is not available: %s%s", server, state.last_error, remedy, extra=extra
-                )
+                self._away(server, state)
+
+    @staticmethod
+    def _away(server: str, state: UpstreamState) -> None:
+        code = CODES.get(state.reason or "")
+        extra = None if code is None else {"code": code}
+        remedy = f". {state.remedy}" if state.remedy else ""
+        loops = state.phase == "crash-looping"
+        level, what = (
+            (logging.ERROR, "is crash-looping and left alone for a while")
+            if loops
+            else (logging.WARNING, "is not available")
+        )
+        _log.log(level, "%s %s: %s%s", server, what, state.last_error, remedy, extra=extra)

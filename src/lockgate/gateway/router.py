@@ -24,7 +24,7 @@ import msgspec
 
 from lockgate.core.chain import compose
 from lockgate.core.message import Call, Failure, Kind, Reply, Result, Target
-from lockgate.core.names import nearest
+from lockgate.core.names import nearest, spell
 from lockgate.core.raw import EMPTY, Raw
 from lockgate.gateway.catalog import Catalog
 from lockgate.gateway.chains import Way
@@ -49,6 +49,7 @@ class Listener(Protocol):
 
 
 _NAMED: Final = {"tools/call": "tools/list", "prompts/get": "prompts/list"}
+_AWAY: Final = frozenset({"server-unavailable", "crash-looping"})
 """Methods that say a name, and the list that has it."""
 
 
@@ -155,6 +156,9 @@ class Router:
         if len(self._names) == 1:
             return Target(self._names[0], face.entry.kind, name)
         kind: Kind = face.entry.kind
+        away = _away(face, name)
+        if away is not None:
+            return away
         guess = nearest(name, face.routes)
         down = [part.server for part in face.parts if part.problem is not None]
         absent = f" Not available now: {', '.join(down)}." if down else ""
@@ -272,6 +276,15 @@ def invalid(message: str) -> Failure:
         reason="invalid-params",
         remedy="See the specification of this method.",
     )
+
+
+def _away(face: Face, name: str) -> Target | None:
+    """A name that begins with that of a server which is down: the server says how long it is."""
+    for part in face.parts:
+        prefix = spell(part.server, "", "prefix")
+        if part.problem is not None and part.problem.reason in _AWAY and name.startswith(prefix):
+            return Target(part.server, face.entry.kind, name[len(prefix) :])
+    return None
 
 
 def _no_resource(uri: str) -> Failure:

@@ -45,7 +45,8 @@ MACHINES: Final = (
         """\
 Whether a server can be called. Calls to one that is not ready are refused at once, except while it
 is connecting. In `backoff` the wait doubles with every failed attempt, with jitter, up to a
-minute. `probe`: the server may speak another era by now. `rest`: nobody has used it for long.""",
+minute. `looped`: its program has died too often, so it is left alone for longer. `probe`: the
+server may speak another era by now. `rest`: nobody has used it for long.""",
         supervisor.TABLE,
         "idle",
         "upstreams/supervisor.py",

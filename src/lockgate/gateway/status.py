@@ -19,9 +19,9 @@ class ServerStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     transport  `stdio`, `http`, `sse` or `websocket`.
     eras       the eras it is known to speak, none before it was reached.
-    phase      the supervisor's word: idle, connecting, ready, backoff, stopped.
+    phase      the supervisor's word: idle, connecting, ready, backoff, crash-looping, stopped.
     seconds    how long it took to become ready; None when it never was.
-    retry_in   seconds until the next attempt, in phase backoff.
+    retry_in   seconds until the next attempt, in backoff and crash-looping.
     breaker    closed, open or half-open; see `lockgate.policies.breaker`.
     cache      what came of looking up answers; None when it has no cache.
     tools, prompts, resources  how many it lists; None when not known.

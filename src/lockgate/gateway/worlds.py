@@ -272,6 +272,11 @@ class Worlds:
 
     # Ending.
 
+    def parked(self) -> bool:
+        """Whether a call waits for its client's answers."""
+        worlds = (self.current, *self._earlier)
+        return any(one.upstream.parked for world in worlds for one in world.standing.values())
+
     def close_streams(self) -> None:
         """End listen streams gracefully; the first step of stopping."""
         for world in (self.current, *self._earlier):

@@ -7,6 +7,7 @@ secrets. What a failure keeps in `detail` is logged here and nowhere shown.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from typing import Final
 
 from lockgate.core.codes import CODES
@@ -16,9 +17,14 @@ from lockgate.core.policy import Decision
 _log: Final = logging.getLogger("lockgate.calls")
 _LONGEST: Final = 200
 
+CRASHED: Final[Counter[str]] = Counter()
+"""How often each policy has crashed in this process."""
+
 
 def record_decision(call: Call, decision: Decision) -> None:
     """One policy did something to one call. Every refusal is told, a crash is an error."""
+    if decision.verdict == "crashed":
+        CRASHED[decision.policy] += 1
     level = {"refused": logging.INFO, "crashed": logging.ERROR}.get(decision.verdict, logging.DEBUG)
     if _log.isEnabledFor(level):
         _log.log(

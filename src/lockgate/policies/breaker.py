@@ -186,10 +186,10 @@ class Breaker:
 
 def _judged(failure: Failure) -> Verdict | None:
     """What a Failure says about the server; None: nothing, for it was not asked."""
-    if failure.origin != "upstream" or failure.reason == "server-unavailable":
+    if failure.origin != "upstream" or failure.reason in {"server-unavailable", "crash-looping"}:
         return None
     data: Any = failure.data or {}
-    if failure.reason == "upstream-lost":
+    if failure.reason in {"upstream-lost", "memory-ceiling"}:
         return "failed" if data.get("sent") is not False else None
     broken = failure.reason == "upstream-http-error" and data.get("status", 0) >= 500
     return "failed" if broken or failure.reason == "upstream-timeout" else "good"

@@ -127,8 +127,8 @@ class StdioConnector:
         process = await self._start()
         try:
             return await self._probe(process, call)
-        except Down:
-            if self._wanted == "modern":
+        except Down as error:
+            if self._wanted == "modern" or error.reason == "start-garbage":
                 raise
             # It was there, and ended when it was asked: some servers end at whatever comes
             # before `initialize`.

@@ -45,19 +45,26 @@ def raise_limit(most: int = MOST) -> int | None:
     return wanted
 
 
-def restorer() -> Callable[[], None] | None:
-    """What a child has to run before its program to have the limit this process was started with.
+def restorer(most: int | None = None) -> Callable[[], None] | None:
+    """What a child has to run before its program to have its own limit on open files.
 
-    None when nothing was raised. It does one system call and takes no lock, so that running it
+    most  what it may have; None: what this process was started with.
+
+    None when there is nothing to do. It does one system call and takes no lock, so that running it
     between fork and exec is safe whatever other threads were doing.
     """
-    if sys.platform == "win32" or _original is None:
+    if sys.platform == "win32" or (_original is None and most is None):
         return None
     import resource  # noqa: PLC0415 - absent on Windows
 
-    set_limit, kind, before = resource.setrlimit, resource.RLIMIT_NOFILE, _original
+    set_limit, kind = resource.setrlimit, resource.RLIMIT_NOFILE
+    soft, hard = _original or resource.getrlimit(kind)
+    if most is not None:
+        # Programs may raise their soft limit to the hard one, and some always do.
+        soft = hard = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    wanted = soft, hard
 
     def restore() -> None:
-        set_limit(kind, before)
+        set_limit(kind, wanted)
 
     return restore

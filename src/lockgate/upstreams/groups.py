@@ -58,6 +58,11 @@ class Groups:
         if self._alive.pop(group, None) is not None:
             self._tell(f"-{group}")
 
+    def pids(self) -> set[int]:
+        """The processes that were started here and are waited for."""
+        guardian = self._guardian
+        return {*self._alive, *([] if guardian is None else [guardian.pid])}
+
     def end_all(self) -> None:
         """SIGKILL every group at once, and what has left one."""
         strays: dict[int, str] = {}

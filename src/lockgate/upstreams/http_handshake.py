@@ -113,6 +113,7 @@ class HttpChannel:
         self._receive: Receive = lambda _data, _flight: None
         self._expire: Callable[[], None] = lambda: None
         self._standing: asyncio.Task[None] | None = None
+        self._posting: set[asyncio.Task[None]] = set()
         self._established: asyncio.Event = asyncio.Event()
         self._standing_by = False
 
@@ -285,7 +286,10 @@ class HttpChannel:
 
     def post(self, body: bytes) -> None:
         """Send a notification or a response in the background."""
-        self._chores.add(self._post(body))
+        task = self._chores.add(self._post(body))
+        if task is not None:
+            self._posting.add(task)
+            task.add_done_callback(self._posting.discard)
 
     async def _post(self, body: bytes) -> None:
         async with asyncio.timeout(ASIDE):
@@ -395,6 +399,9 @@ class HttpChannel:
         self._in_session = False
 
     async def _delete(self) -> None:
+        # On another connection it could arrive before what was said last, such as a cancellation.
+        if self._posting:
+            await asyncio.wait(tuple(self._posting), timeout=ASIDE)
         async with asyncio.timeout(ASIDE):
             let_end(await self._remote.delete(self._headers))
 

@@ -27,6 +27,7 @@ from lockgate.upstreams.failures import (
     TooLarge,
 )
 from lockgate.upstreams.head import KeptHeaders, write_head
+from lockgate.upstreams.lookup import connect
 from lockgate.upstreams.plan import Plan, Step
 from lockgate.upstreams.reply import HttpReply
 from lockgate.wire.url import BadUrl, Origin, Url
@@ -314,12 +315,12 @@ class _Line:
         tls = self._pool.tls() if url.scheme == "https" else None
         try:
             async with asyncio.timeout(self._limits.connect_seconds):
-                _, connection = await self.loop.create_connection(
+                connection = await connect(
+                    self.loop,
                     lambda: Connection(self, self._limits.response, url.shown, self.loop),
                     url.host,
                     url.port,
-                    ssl=tls,
-                    server_hostname=url.host if tls is not None else None,
+                    tls,
                 )
         except TimeoutError:
             raise TimedOut(f"connecting to {url.shown} took too long", phase="connect") from None

@@ -20,6 +20,7 @@ from lockgate.upstreams import groups
 from lockgate.upstreams.environment import child_environment
 from lockgate.upstreams.launch import SpawnFailed, refused, resolve
 from lockgate.upstreams.lines import Lines
+from lockgate.upstreams.memory import WATCH, OverMemory
 from lockgate.upstreams.spawning import Process, spawn
 from lockgate.upstreams.spec import StdioSpec, UpstreamLimits
 
@@ -36,6 +37,8 @@ POLITE: Final = 0.5
 """The share of the grace a child has to end by itself before it is told to."""
 LINGER: Final = 0.25
 """Seconds in which the rest of the output arrives after a child's end."""
+FAREWELL: Final = 1.0
+"""Seconds between SIGTERM and SIGKILL for a child that holds too much memory."""
 REAPED: Final = 5.0
 """Seconds the system may take to end what was killed."""
 
@@ -71,6 +74,8 @@ class ChildProcess:
         self._starting: asyncio.Task[None] | None = None
         self._process: Process | None = None
         self._cutting: asyncio.TimerHandle | None = None
+        self._ending: asyncio.TimerHandle | None = None
+        self._strays: dict[int, str] = {}
         self._closed = False
         self._known = False
         self._gone = asyncio.Event()
@@ -101,7 +106,14 @@ class ChildProcess:
         try:
             groups.GROUPS.prepare()
             self._starting = asyncio.get_running_loop().create_task(
-                spawn(self, command, self._spec.args, environment, self._spec.cwd)
+                spawn(
+                    self,
+                    command,
+                    self._spec.args,
+                    environment,
+                    self._spec.cwd,
+                    self._limits.open_files,
+                )
             )
             await asyncio.shield(self._starting)
         except (OSError, ValueError) as error:
@@ -177,12 +189,26 @@ class ChildProcess:
             groups.kill(pid)
             groups.kill_strays(strays)
 
+    def _too_much(self, used: int) -> None:
+        """It holds more memory than it may. It is asked to end, but not for long: it may grow."""
+        pid = self.pid
+        if pid is None or self._limits.memory_bytes is None:
+            return
+        why = OverMemory(self._limits.memory_bytes, used)
+        self._reason = self._reason or why
+        self._strays = groups.escaped(pid)
+        groups.terminate(pid)
+        groups.terminate_strays(self._strays)
+        self._ending = asyncio.get_running_loop().call_later(FAREWELL, self._end, why)
+
     # What the process says.
 
     def began(self, process: Process) -> None:
         """See `Owner.began`."""
         self._process = process
         groups.GROUPS.add(process.pid)
+        if self._limits.memory_bytes is not None:
+            WATCH.add(process.pid, self._limits.memory_bytes, self._too_much)
 
     def data(self, fd: int, data: bytes) -> None:
         """See `Owner.data`."""
@@ -219,6 +245,10 @@ class ChildProcess:
         self._out.end()
         self._err.end()
         groups.GROUPS.remove(process.pid)
+        WATCH.remove(process.pid)
+        if self._ending is not None:
+            self._ending.cancel()
+        groups.kill_strays(self._strays)
         self._gone.set()
         self._reason = reason = self._reason or _ending(process.code)
         if not self._stopping and self._said:

@@ -19,6 +19,7 @@ from lockgate.upstreams.failures import (
     TimedOut,
     TooLarge,
 )
+from lockgate.upstreams.memory import OverMemory
 from lockgate.upstreams.supervisor import UpstreamState
 from lockgate.wire.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS, NO_DATA, ErrorObject
 
@@ -57,6 +58,21 @@ def unavailable(server: str, state: UpstreamState, retry_after: float | None) ->
     )
 
 
+def crash_looping(server: str, state: UpstreamState, retry_after: float | None) -> Failure:
+    """The server's program keeps ending by itself and is left alone for a while."""
+    seconds = None if retry_after is None else round(retry_after, 1)
+    return _failure(
+        "crash-looping",
+        f"The server '{server}' keeps ending by itself and is left alone for a while; the call "
+        f"was not sent. The next attempt is in {seconds} s.",
+        "Whoever runs it finds its last words in Lockgate's log.",
+        detail=state.last_error,
+        server=server,
+        state=state.phase,
+        retry_after=seconds,
+    )
+
+
 def timed_out(server: str) -> Failure:
     """No answer in time. The call was sent and may have had its effect."""
     return _failure(
@@ -69,6 +85,8 @@ def timed_out(server: str) -> Failure:
 
 def lost(server: str, what: str, *, sent: bool = True, detail: str | None = None) -> Failure:
     """The connection or the process went away before the answer came."""
+    if isinstance(what, OverMemory):
+        return _over_memory(server, what)
     effect = "The call may have had its effect." if sent else "The call was not sent."
     return _failure(
         "upstream-lost",
@@ -77,6 +95,18 @@ def lost(server: str, what: str, *, sent: bool = True, detail: str | None = None
         detail=detail,
         server=server,
         sent=sent,
+    )
+
+
+def _over_memory(server: str, what: OverMemory) -> Failure:
+    return _failure(
+        "memory-ceiling",
+        f"The server '{server}' was ended: {what}. The call may have had its effect.",
+        "Ask for less at once; or raise the server's limits.memory_bytes if it needs so much.",
+        server=server,
+        limit=what.limit,
+        used=what.used,
+        sent=True,
     )
 
 

@@ -66,15 +66,22 @@ class Process(Protocol):
 
 
 async def spawn(
-    owner: Owner, command: str, args: Sequence[str], environment: Environment, cwd: str | None
+    owner: Owner,
+    command: str,
+    args: Sequence[str],
+    environment: Environment,
+    cwd: str | None,
+    open_files: int | None = None,
 ) -> None:
     """Start a process in a session of its own (on Windows: a group), out of reach of Ctrl-C.
+
+    open_files  how many it may have open; None: as this process was started. Not on Windows.
 
     Raises:
         OSError, ValueError: the system refused.
     """
     if POSIX:
-        await _Popen(owner, command, args, environment, cwd).connect()
+        await _Popen(owner, command, args, environment, cwd, open_files).connect()
         return
     await asyncio.get_running_loop().subprocess_exec(
         lambda: _Proactor(owner),
@@ -96,6 +103,7 @@ class _Popen:
         args: Sequence[str],
         environment: Environment,
         cwd: str | None,
+        open_files: int | None,
     ) -> None:
         self._owner = owner
         pipe = subprocess.PIPE
@@ -108,7 +116,7 @@ class _Popen:
             env=environment,
             cwd=cwd,
             start_new_session=True,
-            preexec_fn=descriptors.restorer(),  # noqa: PLW1509 - one system call; see there
+            preexec_fn=descriptors.restorer(open_files),  # noqa: PLW1509 - one system call; see there
         )
         self.pid = self._popen.pid
         self.code: int | None = None

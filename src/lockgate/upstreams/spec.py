@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
 
+from lockgate.upstreams.crashes import CrashRule
+
 MIB = 1024 * 1024
 
 
@@ -78,12 +80,16 @@ class UpstreamLimits:
     stderr_line_bytes  the longest stderr line taken whole.
     sessions           sessions kept for clients of the handshake era.
     processes          child processes at once.
+    memory_bytes       what one child may hold, with all it started; None: whatever it gets.
+    open_files         how many files each process of it may have open; None: as Lockgate itself.
     """
 
     message_bytes: int = 16 * MIB
     stderr_line_bytes: int = 8 * 1024
     sessions: int = 10_000
     processes: int = 8
+    memory_bytes: int | None = None
+    open_files: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +103,7 @@ class UpstreamSpec:
     stop_grace     how long a child may take to end by itself.
     idle_stop      stop a stdio server unused for so long; None: never.
     spare          keep one more process of a stdio server started for the next that is needed.
+    crashes        when a stdio server that dies again and again is left alone for longer.
     """
 
     name: str
@@ -110,6 +117,7 @@ class UpstreamSpec:
     idle_stop: float | None = None
     spare: bool = False
     limits: UpstreamLimits = UpstreamLimits()
+    crashes: CrashRule = field(default_factory=CrashRule)
 
 
 def plain_url(url: str) -> str:

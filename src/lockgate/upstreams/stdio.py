@@ -19,6 +19,7 @@ from lockgate.upstreams.chores import Chores
 from lockgate.upstreams.flights import Flight
 from lockgate.upstreams.http_modern import wanted
 from lockgate.upstreams.launch import SpawnFailed
+from lockgate.upstreams.memory import ending_reason
 from lockgate.upstreams.overlong import dropped
 from lockgate.upstreams.refusals import from_error, invalid, lost, too_large
 from lockgate.upstreams.remote import Down, Refused, Stale
@@ -52,6 +53,11 @@ _log: Final = logging.getLogger("lockgate.servers")
 CANCELLED: Final = "notifications/cancelled"
 STRAY_BYTES: Final = 160
 """How much is kept of the first line that is no message."""
+MOST_STRAY: Final = 500
+"""Lines that are no message before the first that is one. Banners and start-up logs are shorter."""
+MOST_STRAY_BYTES: Final = 256 * 1024
+"""The same in bytes."""
+NO_STRAY: Final = "Only MCP messages belong on its stdout: have it log to stderr."
 
 
 class Child(Protocol):
@@ -111,6 +117,8 @@ class StdioProcess:
         self._child = spawn(self._line, self._exit, self._too_long)
         self._asked: dict[int, asyncio.Future[Response]] = {}
         self._stray = ""
+        self._strays = self._stray_bytes = 0
+        self._given_up: Down | None = None
 
     @property
     def pid(self) -> int | None:
@@ -159,7 +167,7 @@ class StdioProcess:
         """Ask before anybody has taken over. The future fails with `Down` if the process ends."""
         answer: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
         if not self.alive:
-            answer.set_exception(Down("it has ended"))
+            answer.set_exception(self._given_up or Down("it has ended"))
             return answer
         self._asked[request_id] = answer
         self.write(body)
@@ -174,6 +182,9 @@ class StdioProcess:
                 _log.exception("%s: a message could not be handled", self.server)
 
     def _too_long(self, head: bytes, limit: int) -> None:
+        if head and not head.lstrip().startswith(b"{"):
+            self._no_message(head, limit)
+            return
         found = dropped(head)
         if found.answers:
             self.on_dropped(found.id, too_large(self.server, limit))
@@ -192,8 +203,9 @@ class StdioProcess:
             message = decode(data)
         except Malformed:
             # Banners and stray prints are common before a server speaks the protocol.
-            self._stray = self._stray or data[:STRAY_BYTES].decode(errors="replace").strip()
+            self._no_message(data, len(data))
             return
+        self._strays = self._stray_bytes = 0
         if isinstance(message, Response) and isinstance(message.id, int):
             answer = self._asked.pop(message.id, None)
             if answer is not None and not answer.done():
@@ -201,16 +213,33 @@ class StdioProcess:
         elif isinstance(message, Request) and message.method == "ping":
             self.write(encode_result(message.id, b"{}"))
 
+    def _no_message(self, data: bytes, size: int) -> None:
+        """Remember the first, and give up a process that never comes to an end with it."""
+        if self.on_line != self._early:
+            return
+        self._stray = self._stray or data[:STRAY_BYTES].decode(errors="replace").strip()
+        self._strays += 1
+        self._stray_bytes += size
+        if self.alive and (self._strays > MOST_STRAY or self._stray_bytes > MOST_STRAY_BYTES):
+            lines, kib = self._strays, self._stray_bytes // 1024
+            why = f"it wrote {lines} lines ({kib} KiB) of which none is an MCP message"
+            self._given_up = Down(why, NO_STRAY, reason="start-garbage")
+            self._fail_asked(self._given_up)
+            self.stop()
+
+    def _fail_asked(self, error: Down) -> None:
+        for answer in self._asked.values():
+            if not answer.done():
+                answer.set_exception(error)
+                # Looked at, so that one nobody awaits any more is not reported.
+                answer.exception()
+        self._asked.clear()
+
     def _exit(self, why: str) -> None:
         # A process that was stopped here has no further news for anybody.
         expected = not self.alive
         self.alive = False
-        for answer in self._asked.values():
-            if not answer.done():
-                answer.set_exception(Down(why))
-                # Looked at, so that one nobody awaits any more is not reported.
-                answer.exception()
-        self._asked.clear()
+        self._fail_asked(Down(why, reason=ending_reason(why)))
         if not expected:
             self.on_exit(why)
 

@@ -18,28 +18,40 @@ from msgspec.structs import replace
 from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.lifecycle import Step, Table
 from lockgate.core.message import Era
+from lockgate.upstreams.crashes import Crashes, CrashRule
 
-Phase = Literal["idle", "connecting", "ready", "backoff", "stopped"]
-Event = Literal["start", "connected", "failed", "lost", "retry", "probe", "rest", "stop"]
-Action = Literal["wait"]
+Phase = Literal["idle", "connecting", "ready", "backoff", "crash-looping", "stopped"]
+Event = Literal["start", "connected", "failed", "lost", "looped", "retry", "probe", "rest", "stop"]
+Action = Literal["wait", "leave it alone"]
 
 TABLE: Final[Table[Phase, Event, Action]] = {
     ("idle", "start"): Step("connecting"),
     ("connecting", "connected"): Step("ready"),
     ("connecting", "failed"): Step("backoff", "wait"),
+    ("connecting", "looped"): Step("crash-looping", "leave it alone"),
     ("ready", "lost"): Step("backoff", "wait"),
+    ("ready", "looped"): Step("crash-looping", "leave it alone"),
     ("ready", "probe"): Step("connecting"),
     ("ready", "rest"): Step("idle"),
     ("backoff", "retry"): Step("connecting"),
+    ("crash-looping", "retry"): Step("connecting"),
     ("idle", "stop"): Step("stopped"),
     ("connecting", "stop"): Step("stopped"),
     ("ready", "stop"): Step("stopped"),
     ("backoff", "stop"): Step("stopped"),
+    ("crash-looping", "stop"): Step("stopped"),
 }
 
 STEADY_AFTER: Final = 10.0
 """Seconds a server must stay ready before the count of failed attempts starts again at zero, so
 that one which starts well and dies at its first call is still tried less and less often."""
+
+LOOPING: Final = "crash-looping"
+"""What `lockgate.core.codes` calls a server in a crash loop."""
+BY_HAND: Final = (
+    "Run its command by hand to see what ends it. It is tried again by itself, "
+    "and at once when its entry in the configuration changes."
+)
 
 
 class Backoff(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,7 +81,7 @@ class UpstreamState(msgspec.Struct, frozen=True, kw_only=True):
     name, version what the server calls itself; None until it has said so.
     since         when this phase began, wall time.
     attempt       failed attempts since it was last steadily ready.
-    next_attempt  in backoff: when the next attempt is due, on the monotonic clock.
+    next_attempt  in backoff and crash-looping: when the next is due, on the monotonic clock.
     last_error    the last failure in one line; None when there was none since it became ready.
     reason        what `lockgate.core.codes` calls that failure.
     remedy        what its owner can do about that; may quote the server, so it is not for clients.
@@ -97,10 +109,15 @@ class Supervisor:
         clock: Clock = SYSTEM,
         backoff: Backoff | None = None,
         on_change: Callable[[UpstreamState], None] | None = None,
+        crashes: CrashRule | None = None,
     ) -> None:
-        """`on_change` is told about every change of phase, after it happened."""
+        """`on_change` is told about every change of phase, after it happened.
+
+        `crashes` says when a server that dies again and again is left alone for longer.
+        """
         self._clock = clock
         self._backoff = backoff or Backoff()
+        self._crashes = Crashes(crashes or CrashRule(), self._backoff.jitter)
         self._on_change = on_change
         self._ready_at = clock.monotonic()
         self.state = UpstreamState(since=clock.wall())
@@ -111,25 +128,31 @@ class Supervisor:
         error: str | None = None,
         remedy: str | None = None,
         reason: str = "server-ended",
+        died: bool = False,
     ) -> bool:
         """Take the transition that `event` names; False, changing nothing, when there is none.
 
         `error` is the one-line cause of `failed` and `lost`, `remedy` what to do about it,
-        `reason` its name in the table of errors.
+        `reason` its name in the table of errors; `died`: its process has ended by itself.
         """
         old = self.state
-        step = TABLE.get((old.phase, event))
-        if step is None:
+        if (old.phase, event) not in TABLE:
             return False
-        phase = step.phase
         now = self._clock.monotonic()
+        pause = self._crashes.died(now, self._stood(now)) if died else None
+        if pause is not None:
+            event, reason = "looped", LOOPING
+            error = f"{self._crashes.told(now)}; the last time: {error or 'unknown error'}"
+            remedy = f"{BY_HAND} {remedy}" if remedy else BY_HAND
+        step = TABLE[old.phase, event]
+        phase = step.phase
         attempt, next_attempt = old.attempt, None
         last_error, advice, known = old.last_error, old.remedy, old.reason
-        if step.action == "wait":
-            if event == "lost" and now - self._ready_at >= STEADY_AFTER:
+        if step.action is not None:
+            if old.phase == "ready" and now - self._ready_at >= STEADY_AFTER:
                 attempt = 0
             attempt += 1
-            next_attempt = now + self._backoff.wait(attempt)
+            next_attempt = now + (self._backoff.wait(attempt) if pause is None else pause)
             last_error, advice, known = one_line(error or "unknown error"), remedy, reason
         elif phase == "ready":
             self._ready_at = now
@@ -149,6 +172,10 @@ class Supervisor:
         if self._on_change is not None:
             self._on_change(self.state)
         return True
+
+    def _stood(self, now: float) -> float:
+        """Seconds it has been ready."""
+        return now - self._ready_at if self.state.phase == "ready" else 0.0
 
     def learn(
         self,

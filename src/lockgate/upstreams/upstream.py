@@ -24,9 +24,10 @@ from lockgate.upstreams.eras import HANDSHAKE
 from lockgate.upstreams.filters import LISTS
 from lockgate.upstreams.identity import gateway_call
 from lockgate.upstreams.listening import Listening
+from lockgate.upstreams.memory import NEEDS_MORE, OverMemory, ending_reason
 from lockgate.upstreams.opening import Learned, Refused, Surroundings
 from lockgate.upstreams.parking import Parking
-from lockgate.upstreams.refusals import timed_out, unavailable
+from lockgate.upstreams.refusals import crash_looping, timed_out, unavailable
 from lockgate.upstreams.remote import Down, Pool, Stale
 from lockgate.upstreams.second_era import SecondEra
 from lockgate.upstreams.spec import StdioSpec, UpstreamSpec
@@ -78,7 +79,7 @@ class Upstream:
         self._clock = clock
         self._backoff = backoff or Backoff()
         self._announcer = Announcer(spec.name)
-        self._supervisor = Supervisor(clock, self._backoff, self._on_phase)
+        self._supervisor = Supervisor(clock, self._backoff, self._on_phase, spec.crashes)
         self._chores = Chores()
         self._observe = observe
         self._parking = Parking(clock, keys)
@@ -108,6 +109,7 @@ class Upstream:
         self._known: Era | None = None
         self._one_era = False
         self._failing = False
+        self._died = False
         self._probed = 0.0
         self._used = 0.0
         self._last: Call | None = None
@@ -122,6 +124,11 @@ class Upstream:
     def busy(self) -> int:
         """Calls that run, and calls that wait here for their clients' answers."""
         return len(self._deadlines) + len(self._parking)
+
+    @property
+    def parked(self) -> int:
+        """Calls that wait here for their clients' answers."""
+        return len(self._parking)
 
     def keeps(self, state: str) -> bool:
         """Whether the call that goes on with this `requestState` waits here."""
@@ -206,7 +213,8 @@ class Upstream:
         refusal = self._refusal
         if refusal is not None and refusal.reason == "upstream-unauthorized":
             return refusal
-        return unavailable(self.name, self.state, self._supervisor.retry_after())
+        away = crash_looping if self.state.phase == "crash-looping" else unavailable
+        return away(self.name, self.state, self._supervisor.retry_after())
 
     def _proven(self) -> None:
         """The server turned out to speak the handshake era too."""
@@ -308,6 +316,7 @@ class Upstream:
 
     async def _connect(self) -> None:
         self._refusal = None
+        self._died = False
         self._probed = self._clock.monotonic()
         try:
             async with asyncio.timeout(self._spec.start_timeout):
@@ -377,7 +386,7 @@ class Upstream:
 
     def _failed(self, why: str, remedy: str | None = None, *, reason: str) -> None:
         self._failing = True
-        self._supervisor.report("failed", why, self._advice(remedy), reason)
+        self._supervisor.report("failed", why, self._advice(remedy), reason, died=self._died)
 
     def _down(self, error: Down) -> Failure:
         """A ready server turned out to be gone."""
@@ -386,7 +395,14 @@ class Upstream:
 
     def _process_ended(self, why: str) -> None:
         self._supervisor.running(self._connector.pid)
-        self._supervisor.report("lost", why, self._advice(None))
+        self._died = isinstance(self._spec.transport, StdioSpec)
+        # Where each client session has a process of its own, one that a client wears out says
+        # nothing about those that others would get.
+        alone = self._spec.isolation == "session"
+        counts = self._died and not alone
+        reason = ending_reason(why)
+        remedy = NEEDS_MORE if isinstance(why, OverMemory) else None
+        self._supervisor.report("lost", why, self._advice(remedy), reason, died=counts)
 
     def _advice(self, remedy: str | None) -> str | None:
         """What to do, and what the server itself has said about it; for the owner's eyes."""
@@ -400,7 +416,7 @@ class Upstream:
         if state.phase != "ready":
             self._ready.clear()
             self._link_of = {}
-        if state.phase == "backoff":
+        if state.next_attempt is not None:
             self._cancel_timer()
             wait = self._supervisor.retry_after() or 0.0
             self._timer = asyncio.get_running_loop().call_later(wait, self._begin, "retry", None)

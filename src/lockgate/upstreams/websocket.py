@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, cast
 
 from lockgate.core.message import Failure
+from lockgate.upstreams.lookup import connect
 from lockgate.upstreams.pool import connect_failed
 from lockgate.upstreams.refusals import from_status, invalid, library_missing
 from lockgate.upstreams.remote import FAILED, TOO_LONG, Down, Refused, unreachable
@@ -97,13 +98,8 @@ class WebSocketConnection(asyncio.Protocol):
         try:
             async with asyncio.timeout(self._spec.connect_timeout):
                 secure = self._url.scheme == "https"
-                await loop.create_connection(
-                    lambda: self,
-                    self._url.host,
-                    self._url.port,
-                    ssl=self._tls() if secure else None,
-                    server_hostname=self._url.host if secure else None,
-                )
+                tls = self._tls() if secure else None
+                await connect(loop, lambda: self, self._url.host, self._url.port, tls)
             async with asyncio.timeout(OPEN_WITHIN):
                 self._protocol.send_request(request)
                 self._flush()
