@@ -117,3 +117,16 @@ def test_masking_never_raises(text: str) -> None:
 def test_short_and_harmless_values_are_not_hunted_in_logs() -> None:
     found = secrets_of([("LOG_LEVEL", "verbose-output"), ("TOKEN", "abc"), ("TOKEN", "abcdef")], [])
     assert found == {"abcdef"}
+
+
+def test_the_addresses_of_replicas_are_masked_and_known_as_secrets(tmp_path: Path) -> None:
+    path = tmp_path / "mcp.json"
+    first, second = "https://me:planted-1@a.example/mcp", "https://b.example/mcp?token=${HIDDEN}"
+    path.write_text(json.dumps({"mcpServers": {"s": {"urls": [first, second]}}}))
+    found = examine(path, {"HIDDEN": "planted-2", "PATH": "/bin"})
+    assert found.config is not None
+    assert found.tree is not None
+    said = shown(found.config, found.tree)["servers"]["s"]["urls"]
+    assert said == [f"https://me:{MASK}@a.example/mcp", "https://b.example/mcp?token=${HIDDEN}"]
+    assert {"planted-1", "planted-2"} <= found.config.secrets
+    assert "planted" not in repr(found.config)

@@ -37,10 +37,20 @@ def _cells(server: ServerStatus) -> list[str]:
         visible(server.name),
         server.transport,
         ", ".join(server.eras) or "-",
-        "retrying" if server.error and server.phase == "connecting" else _word(server.phase),
+        _state(server),
         "-" if server.tools is None else str(server.tools),
         "-" if server.seconds is None else f"{server.seconds:.2f} s",
     ]
+
+
+def _state(server: ServerStatus) -> str:
+    word = _word(server.phase)
+    if server.error and server.phase == "connecting":
+        word = "retrying"
+    if not server.replicas:
+        return word
+    well = sum(one.phase == "ready" for one in server.replicas)
+    return f"{word} ({well} of {len(server.replicas)})"
 
 
 def _word(phase: str) -> str:

@@ -6,7 +6,8 @@ line, and nowhere else.
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from hashlib import blake2b
 
 import msgspec
@@ -44,8 +45,20 @@ from lockgate.upstreams.url import BadUrl, Origin, Url
 from lockgate.wire.seal import KeyRing
 
 
+def replica_specs(name: str, server: ServerConfig) -> list[UpstreamSpec]:
+    """What the upstreams of a server's replicas are told; that of its only one, if it has `url`."""
+    spec = upstream_spec(name, server)
+    if not server.urls or not isinstance(spec.transport, HttpSpec):
+        return [spec]
+    return [
+        replace(spec, transport=replace(spec.transport, url=url, kind="streamable"))
+        for url in server.urls
+    ]
+
+
 def upstream_spec(name: str, server: ServerConfig) -> UpstreamSpec:
-    """What the upstream of one server is told."""
+    """What the upstream of one server is told; of the first, if it has replicas."""
+    url = server.addresses[0] if server.addresses else ""
     if server.command is not None:
         transport: StdioSpec | HttpSpec | WebSocketSpec = StdioSpec(
             command=server.command,
@@ -56,13 +69,13 @@ def upstream_spec(name: str, server: ServerConfig) -> UpstreamSpec:
         )
     elif server.transport == "websocket":
         transport = WebSocketSpec(
-            url=server.url or "",
+            url=url,
             headers=server.plain_headers(),
             connect_timeout=server.connect_timeout,
         )
     else:
         transport = HttpSpec(
-            url=server.url or "",
+            url=url,
             headers=server.plain_headers(),
             kind="sse" if server.transport == "sse" else "auto",
         )
@@ -194,9 +207,10 @@ def disk_store(config: Config, clock: Clock) -> Store | None:
     )
 
 
-def _told(spec: UpstreamSpec) -> str:
+def _told(specs: Sequence[UpstreamSpec]) -> str:
     """A digest of where the calls of a server go and with what, whatever name it has."""
-    said = msgspec.json.encode([spec.era, asdict(spec.transport)], order="deterministic")
+    every = [[spec.era, asdict(spec.transport)] for spec in specs]
+    said = msgspec.json.encode(every[0] if len(every) == 1 else every, order="deterministic")
     return blake2b(said, digest_size=16).hexdigest()
 
 
@@ -213,7 +227,7 @@ def caches(config: Config, clock: Clock, shared: Store | None, disk: Store | Non
     far += [("disk", disk)] if disk is not None else []
     servers = {
         name: ServerCaching(
-            told=_told(upstream_spec(name, server)),
+            told=_told(replica_specs(name, server)),
             tools=tuple((pattern, _tool_rule(one)) for pattern, one in server.tools.items()),
             read_only_tools=server.cache.read_only_tools,
         )
@@ -235,11 +249,15 @@ def _tool_rule(tool: ToolSettings) -> ToolRule | None:
 def pool_limits(config: Config) -> dict[Origin, PoolLimits]:
     """What the HTTP pool is told of each origin; servers of one origin share what they have."""
     found: dict[Origin, PoolLimits] = {}
-    for server in config.enabled.values():
-        if server.transport not in ("http", "sse"):
-            continue
+    reached = [
+        (url, server)
+        for server in config.enabled.values()
+        if server.transport in ("http", "sse")
+        for url in server.addresses
+    ]
+    for url, server in reached:
         try:
-            origin = Url.parse(server.url or "").origin
+            origin = Url.parse(url).origin
         except BadUrl:
             continue  # the upstream made of it says so
         limits, before = server.limits, found.get(origin)

@@ -40,6 +40,7 @@ from lockgate.policies.rate import (
     SharedRateLimit,
     SharedServerRateLimit,
 )
+from lockgate.upstreams.replicas import Replicas
 from lockgate.upstreams.supervisor import UpstreamState
 from lockgate.upstreams.upstream import Changed
 from lockgate.wire.headers import NO_ANNOTATIONS, Annotations, InvalidAnnotation, param_headers
@@ -273,11 +274,13 @@ class Engine:
                 _log.debug("a store could not be swept: %s", gone)
 
     async def _begin(self, server: Server) -> None:
-        if server.state.phase == "ready" and not self._settled[server.name].is_set():
+        ready = server.state.phase == "ready"
+        # Of replicas, others may have to start.
+        await server.start()
+        if ready and not self._settled[server.name].is_set():
             # It became ready before anybody here could hear of it.
             await self._survey(server)
             return
-        await server.start()
         if server.state.phase == "idle":
             # It starts when it is needed: there is nothing to wait for.
             self._settled[server.name].set()
@@ -307,6 +310,12 @@ class Engine:
         return [name for name, event in self._settled.items() if not event.is_set()]
 
     def _server_changed(self, changed: Changed) -> None:
+        if changed.subject == "replica":
+            self._look_at_eras()
+            self.facts.forget(changed.server)
+            self._forget_answers(changed.server)
+            self._chore(self._survey(self._servers[changed.server], anew=True))
+            return
         if changed.subject != "state":
             self.catalog.changed(changed.server, changed.subject)
             if self._caches is not None:
@@ -339,12 +348,13 @@ class Engine:
             for subject in ("tools", "prompts", "resources"):
                 self._caches.changed(server, subject)
 
-    async def _survey(self, server: Server) -> None:
-        """Learn what a server that has just become ready offers, before anybody asks."""
+    async def _survey(self, server: Server, *, anew: bool = False) -> None:
+        """Learn what a server offers, before anybody asks; `anew`: even if it is known."""
         # Stateless clients reach every server, if need be through the bridge.
         eras: set[Era] = {*server.state.eras, "modern"}
         for era in sorted(eras):
-            await self.catalog.learn(server.name, Call(method="", client=OWN_CLIENT[era]))
+            call = Call(method="", client=OWN_CLIENT[era])
+            await self.catalog.learn(server.name, call, anew=anew)
         self._settled[server.name].set()
 
     def _list_changed(self, method: str, server: str) -> None:
@@ -386,7 +396,8 @@ class Engine:
 
     def status(self, name: str, transport: str) -> ServerStatus:
         """How one server stands now."""
-        state = self._servers[name].state
+        server = self._servers[name]
+        state = server.state
         due = state.next_attempt
         resistance = self._resistance.get(name)
         return ServerStatus(
@@ -404,6 +415,7 @@ class Engine:
             code=CODES.get(state.reason or "") if state.phase != "ready" else None,
             error=None if state.phase == "ready" else state.last_error,
             remedy=None if state.phase == "ready" else state.remedy,
+            replicas=server.states() if isinstance(server, Replicas) else (),
         )
 
 

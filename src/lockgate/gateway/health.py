@@ -57,6 +57,7 @@ def ready(state: State) -> Handler:
                         "eras": server.eras,
                         "tools": server.tools,
                         "breaker": server.breaker,
+                        **({"replicas": _replicas(server)} if server.replicas else {}),
                         **({"retry_in": server.retry_in} if server.retry_in is not None else {}),
                     }
                     for server in servers
@@ -67,6 +68,10 @@ def ready(state: State) -> Handler:
         responder.send(200 if phase == "serving" else 503, _HEADERS, body)
 
     return answer
+
+
+def _replicas(server: ServerStatus) -> list[dict[str, object]]:
+    return [{"state": one.phase, "active": one.active} for one in server.replicas]
 
 
 def _shown(reload: ReloadStatus) -> dict[str, object]:

@@ -9,6 +9,8 @@ from typing import Literal
 
 import msgspec
 
+from lockgate.upstreams.replicas import ReplicaState
+
 
 class ServerStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One server as it stands now.
@@ -21,6 +23,7 @@ class ServerStatus(msgspec.Struct, frozen=True, kw_only=True):
     breaker    closed, open or half-open; see `lockgate.policies.breaker`.
     tools, prompts, resources  how many it lists; None when not known.
     error, remedy              why it is not ready, in one line each.
+    replicas                   how each of its replicas stands, if it has several.
     code                       the stable code of that error (`lockgate.core.codes`).
     """
 
@@ -35,6 +38,7 @@ class ServerStatus(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float | None = None
     retry_in: float | None = None
     breaker: str = "closed"
+    replicas: tuple[ReplicaState, ...] = ()
     code: str | None = None
     error: str | None = None
     remedy: str | None = None

@@ -25,6 +25,7 @@ from typing import Any, ClassVar, Final, Literal
 
 import msgspec
 
+from lockgate.core.attempts import elsewhere, unsent
 from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.match import ByTool
 from lockgate.core.message import Call, Failure, Reply
@@ -152,7 +153,7 @@ class Retry:
             if not self._budget.spend():
                 break
             await self._pause(wait)
-            reply = await again(call)
+            reply = await again(elsewhere(call))
             if not isinstance(reply, Failure):
                 return reply
             if reply.origin == "policy":
@@ -164,12 +165,11 @@ class Retry:
     def _may_repeat(self, call: Call, failure: Failure) -> bool:
         if failure.origin != "upstream" or any(name in call.params for name in SINGLE):
             return False
-        data = _data(failure)
-        lost = failure.reason == "upstream-lost"
-        if failure.reason == "server-unavailable" or (lost and data.get("sent") is False):
+        if unsent(failure):
             return True
-        passing = failure.reason == "upstream-http-error" and data.get("status") in PASSING
-        if not passing and not lost:
+        http = failure.reason == "upstream-http-error"
+        passing = http and _data(failure).get("status") in PASSING
+        if not passing and failure.reason != "upstream-lost":
             return False
         return not call.wants_progress and self._harmless(call)
 

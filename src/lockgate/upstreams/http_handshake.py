@@ -101,7 +101,14 @@ class HttpChannel:
 
     one_stream = False
 
-    def __init__(self, remote: Remote, chores: Chores, backoff: Backoff | None = None) -> None:
+    def __init__(
+        self,
+        remote: Remote,
+        chores: Chores,
+        backoff: Backoff | None = None,
+        gone: Callable[[Down], object] | None = None,
+    ) -> None:
+        self._gone = gone
         self._remote = remote
         self._server = remote.server
         self._chores = chores
@@ -356,8 +363,9 @@ class HttpChannel:
             retry = None
             try:
                 reply = await self._remote.get([*self._headers, *extra])
-            except HttpFailure:
+            except HttpFailure as error:
                 failed += 1
+                self._unreached(error)
             else:
                 if not _is_stream(reply):
                     reply.close()
@@ -372,6 +380,10 @@ class HttpChannel:
             # A stream that ends without a word is opened again less and less often.
             wait = self._backoff.wait(failed + 1) if retry is None else retry
             await asyncio.sleep(wait)
+
+    def _unreached(self, error: HttpFailure) -> None:
+        if self._gone is not None and isinstance(error, ConnectFailed) and error.cause != "busy":
+            self._gone(unreachable(error))
 
     async def _read_standing(self, stream: Stream) -> bool:
         """Read to the end; whether anything came."""

@@ -66,6 +66,7 @@ class Upstream:
         observe: Observe = ignore,
         clock: Clock = SYSTEM,
         backoff: Backoff | None = None,
+        one_of_many: bool = False,
     ) -> None:
         """Nothing is connected or started yet.
 
@@ -73,6 +74,7 @@ class Upstream:
         spawn    makes child processes for a stdio server; by default those of `processes`.
         keys     seal the states of calls that wait for their clients' answers.
         observe  is told which calls were translated between eras.
+        one_of_many  others can answer in its place: that it is gone is to be known early.
         """
         self.name = spec.name
         self._spec = spec
@@ -92,6 +94,7 @@ class Upstream:
                 self._chores,
                 spec.start_timeout,
                 self._backoff,
+                self._down if one_of_many else None,
             ),
             pool=pool,
             spawn=spawn,

@@ -1,0 +1,314 @@
+"""Several servers that are one: the first of them that is well answers.
+
+Must not know: clients' transports, policies, how one of them is reached.
+
+To the router, the catalog and a reload it is one server. Who answers a call:
+
+    | the call                                       | goes to                                    |
+    |------------------------------------------------|--------------------------------------------|
+    | goes on with a call that waits at a replica    | that replica, whatever has become of it    |
+    | is one more round of a dialogue                | the replica that asked, while it is up     |
+    | of a client session of the handshake era       | its replica, while it is up                |
+    | any other                                      | the first in order that is up and well     |
+    | certainly not seen by the replica it was for   | the next; nothing else is sent twice       |
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from functools import partial
+from hashlib import blake2b
+from typing import Any, Final
+
+import msgspec
+
+from lockgate.core.attempts import ELSEWHERE, unsent
+from lockgate.core.message import Call, Reply, Result
+from lockgate.core.raw import EMPTY
+from lockgate.upstreams.changes import Announcer, Changed, Watcher
+from lockgate.upstreams.questions import CAN_WAIT
+from lockgate.upstreams.supervisor import Phase, UpstreamState
+from lockgate.upstreams.upstream import Upstream
+from lockgate.wire.modern_out import LISTEN
+
+_log: Final = logging.getLogger("lockgate.servers")
+
+DIALOGUES: Final = 4096
+"""Open questions whose replica is remembered."""
+_ORDER: Final[dict[Phase, int]] = {
+    "ready": 0,
+    "idle": 2,
+    "connecting": 2,
+    "backoff": 3,
+    "stopped": 4,
+}
+NO_MORE: Final = 3
+"""From here on it is known that a replica would refuse."""
+
+
+class ReplicaState(msgspec.Struct, frozen=True, kw_only=True):
+    """One replica, for people.
+
+    active  it takes the calls that are free to go anywhere.
+    """
+
+    phase: Phase
+    active: bool
+
+
+class Replica:
+    """One of them. While a reload is under way two sets may hold it; the last to go ends it.
+
+    told  all that its upstream was told.
+    pool  what its connections are made with.
+    """
+
+    __slots__ = ("holders", "pool", "told", "upstream")
+
+    def __init__(self, upstream: Upstream, told: object, pool: object = None) -> None:
+        """Held by nobody yet."""
+        self.pool = pool
+        self.upstream = upstream
+        self.told = told
+        self.holders = 0
+
+
+class _Listen:
+    """A listen call, and the replica that serves it."""
+
+    __slots__ = ("call", "moved", "replica")
+
+    def __init__(self, call: Call, replica: Replica) -> None:
+        self.call = call
+        self.replica = replica
+        self.moved: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+
+class Replicas:
+    """One server by the face of it; see `Upstream` for what its methods promise."""
+
+    def __init__(
+        self,
+        name: str,
+        replicas: Sequence[Replica],
+        *,
+        sessions: int = 10_000,
+        before: Replicas | None = None,
+    ) -> None:
+        """Nothing is connected or started yet.
+
+        replicas  best first; at least one.
+        sessions  client sessions whose replica is remembered, at most.
+        before    the set whose place it takes: sessions stay where they are.
+        """
+        self.name = name
+        self.replicas = tuple(replicas)
+        self._sessions = sessions
+        self._pins: OrderedDict[str, Replica] = OrderedDict()
+        self._dialogues: OrderedDict[bytes, tuple[Replica, bool]] = OrderedDict()
+        self._listens: set[_Listen] = set()
+        self._announcer = Announcer(name)
+        self._unwatch: list[Callable[[], None]] = []
+        self._held = False
+        self._active = self.replicas[0]
+        self._active = self._best(()) or self._active
+        self._shown = self._active.upstream.state
+        if before is not None:
+            self._inherit(before)
+
+    def _inherit(self, before: Replicas) -> None:
+        here = set(self.replicas)
+        self._pins.update((key, one) for key, one in before._pins.items() if one in here)
+        self._dialogues.update(
+            (key, one) for key, one in before._dialogues.items() if one[0] in here
+        )
+
+    @property
+    def state(self) -> UpstreamState:
+        """That of the replica which takes the calls."""
+        return self._active.upstream.state
+
+    @property
+    def busy(self) -> int:
+        """Calls that run or wait at any replica."""
+        return sum(one.upstream.busy for one in self.replicas)
+
+    def keeps(self, state: str) -> bool:
+        """Whether the call that goes on with this `requestState` waits at one of them."""
+        return any(one.upstream.keeps(state) for one in self.replicas)
+
+    def states(self) -> tuple[ReplicaState, ...]:
+        """How each one stands, in order."""
+        return tuple(
+            ReplicaState(phase=one.upstream.state.phase, active=one is self._active)
+            for one in self.replicas
+        )
+
+    # The way of a call.
+
+    async def send(self, call: Call) -> Reply:
+        """Answer the call; see the module for who does."""
+        if call.method == LISTEN:
+            return await self._listen(call)
+        replica, stays = self._where(call)
+        if call.affinity is not None:
+            self._pin(call.affinity, replica)
+        reply = first = await self._ask(replica, call)
+        tried = (replica,)
+        while not stays and reply.__class__ is not Result and unsent(reply):  # pyright: ignore[reportArgumentType] - a Reply that is no Result
+            found = self._best(tried)
+            if found is None:
+                return first
+            tried = (*tried, found)
+            if call.affinity is not None:
+                self._pin(call.affinity, found)
+            reply = await self._ask(found, call)
+        return reply
+
+    async def _ask(self, replica: Replica, call: Call) -> Reply:
+        reply = await replica.upstream.send(call)
+        if isinstance(reply, Result) and reply.kind == "input_required":
+            self._remember(replica, reply)
+        return reply
+
+    def _where(self, call: Call) -> tuple[Replica, bool]:
+        """The replica a call goes to first, and whether it can go nowhere else."""
+        if self._dialogues and call.method in CAN_WAIT and "requestState" in call.params:
+            found = self._dialogues.get(_digest(call.params.get("requestState")))
+            if found is not None and (found[1] or _up(found[0])):
+                return found
+        if call.affinity is not None:
+            pinned = self._pins.get(call.affinity)
+            if pinned is not None and _up(pinned) and "handshake" in pinned.upstream.state.eras:
+                return pinned, False
+        elif ELSEWHERE in call.facts:
+            return self._best((self._active,)) or self._active, False
+        return self._active, False
+
+    def _remember(self, replica: Replica, asking: Result) -> None:
+        """The replica that asked its caller something is to get the answer."""
+        state: object = asking.raw.get("requestState")
+        if not isinstance(state, str):
+            return
+        self._dialogues[_digest(state)] = replica, replica.upstream.keeps(state)
+        while len(self._dialogues) > DIALOGUES:
+            self._dialogues.popitem(last=False)
+
+    def _pin(self, affinity: str, replica: Replica) -> None:
+        """What a server keeps for a client session is at one replica."""
+        self._pins[affinity] = replica
+        self._pins.move_to_end(affinity)
+        while len(self._pins) > self._sessions:
+            self._pins.popitem(last=False)
+
+    def spare(self) -> bool:
+        """Whether a second attempt at a call could go to another replica that is up."""
+        found = self._best((self._active,))
+        return found is not None and _up(found)
+
+    # Who is first.
+
+    def _best(self, but: Sequence[Replica]) -> Replica | None:
+        """The first of the others that may answer; of all when none is left out, some replica."""
+        ranked = [(self._rank(one), number) for number, one in enumerate(self.replicas)]
+        free = [one for one in ranked if self.replicas[one[1]] not in but]
+        if not free:
+            return None
+        rank, number = min(free)
+        return None if but and rank >= NO_MORE else self.replicas[number]
+
+    def _rank(self, replica: Replica) -> float:
+        return _ORDER[replica.upstream.state.phase]
+
+    def _look(self) -> None:
+        """Something may be better elsewhere by now."""
+        before, shown = self._active, self._shown
+        self._active = self._best(()) or before
+        self._shown = now = self.state
+        if self._active is not before and now.phase == shown.phase == "ready":
+            number = self.replicas.index(self._active) + 1
+            _log.warning("%s: replica %d takes the calls", self.name, number)
+            self._announcer.tell_now("replica")
+        elif now is not shown:
+            self._announcer.tell_now("state")
+        for listen in self._listens:
+            if self._where(listen.call)[0] is not listen.replica and not listen.moved.done():
+                listen.moved.set_result(None)
+
+    def _changed(self, replica: Replica, changed: Changed) -> None:
+        if changed.subject == "state":
+            self._look()
+        elif replica is self._active:
+            self._announcer.tell_now(changed.subject)
+
+    # Listening.
+
+    async def _listen(self, call: Call) -> Reply:
+        """Until it ends, or another replica is the one to listen to; then it is opened anew."""
+        replica, _ = self._where(call)
+        if call.affinity is not None:
+            self._pin(call.affinity, replica)
+        listen = _Listen(call, replica)
+        self._listens.add(listen)
+        task: asyncio.Task[Reply] = asyncio.ensure_future(replica.upstream.send(call))
+        try:
+            waited: set[asyncio.Future[Any]] = {task, listen.moved}
+            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+            return task.result() if task.done() else Result(EMPTY)
+        finally:
+            self._listens.discard(listen)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    def watch(self, watcher: Watcher) -> Callable[[], None]:
+        """Tell `watcher` of every change of the replica that takes the calls."""
+        self._hold()
+        return self._announcer.watch(watcher)
+
+    # Coming and going.
+
+    def _hold(self) -> None:
+        if self._held:
+            return
+        self._held = True
+        for one in self.replicas:
+            one.holders += 1
+            self._unwatch.append(one.upstream.watch(partial(self._changed, one)))
+        self._look()
+
+    async def start(self) -> None:
+        """Begin to connect to all that are to be up from the start."""
+        self._hold()
+        await asyncio.gather(*(one.upstream.start() for one in self.replicas))
+
+    async def stop(self, grace: float) -> None:
+        """End every replica that no other set holds."""
+        for unwatch in self._unwatch:
+            unwatch()
+        self._unwatch.clear()
+        self._announcer.stop()
+        for one in self.replicas:
+            one.holders -= self._held
+        self._held = False
+        for listen in self._listens:
+            if not listen.moved.done():
+                listen.moved.set_result(None)
+        gone = [one for one in self.replicas if one.holders == 0]
+        await asyncio.gather(*(one.upstream.stop(grace) for one in gone))
+
+    async def end_session(self, affinity: str) -> None:
+        """A client session is over, wherever something was open for it."""
+        self._pins.pop(affinity, None)
+        await asyncio.gather(*(one.upstream.end_session(affinity) for one in self.replicas))
+
+
+def _up(replica: Replica) -> bool:
+    return replica.upstream.state.phase == "ready"
+
+
+def _digest(state: object) -> bytes:
+    """Of a state, which may be long."""
+    return blake2b(str(state).encode("utf-8", "surrogatepass"), digest_size=16).digest()
