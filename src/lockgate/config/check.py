@@ -170,6 +170,8 @@ class _Rules:
                 "Remove `type`, or give it one `url`.",
                 "type",
             )
+        if self.server.urls == [] and "ejection" in self.node.members:
+            foreign = (*foreign, "ejection")
         for key in foreign:
             if key in self.node.members and self.node.members[key].value:
                 self.note(

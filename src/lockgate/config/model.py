@@ -16,12 +16,18 @@ from lockgate.config.caching import ServerCache
 from lockgate.config.limits import GatewayLimits, Section, ServerLimits
 from lockgate.config.quantities import Seconds, seconds_of, time
 from lockgate.config.rates import RateSettings
-from lockgate.config.resist import BreakerSettings, RetrySettings, ToolSettings
+from lockgate.config.resist import (
+    BreakerSettings,
+    EjectionSettings,
+    RetrySettings,
+    ToolSettings,
+)
 from lockgate.config.settings import GatewaySettings, LogSettings, SessionSettings
 
 __all__ = [
     "BreakerSettings",
     "Config",
+    "EjectionSettings",
     "GatewayLimits",
     "GatewaySettings",
     "LogSettings",
@@ -176,6 +182,10 @@ class ServerConfig(Section):
     )
     breaker: BreakerSettings = Field(
         default=BreakerSettings(), description="When this server is not asked for a while."
+    )
+    ejection: EjectionSettings = Field(
+        default=EjectionSettings(),
+        description="When one of its replicas (`urls`) is left out for a while.",
     )
     cache: ServerCache = Field(
         default=ServerCache(), description="Which of its answers are kept and given again."

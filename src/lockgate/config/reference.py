@@ -19,7 +19,12 @@ from lockgate.config.keys import ALIASES, CLIENT_SERVER_KEYS, CLIENT_TOP_KEYS
 from lockgate.config.limits import GatewayLimits, ServerLimits
 from lockgate.config.model import ServerConfig
 from lockgate.config.rates import RateSettings
-from lockgate.config.resist import BreakerSettings, RetrySettings, ToolSettings
+from lockgate.config.resist import (
+    BreakerSettings,
+    EjectionSettings,
+    RetrySettings,
+    ToolSettings,
+)
 from lockgate.config.schema import schema
 from lockgate.config.settings import GatewaySettings, LogSettings, SessionSettings
 
@@ -80,6 +85,8 @@ _TOOLS: Final = """\
 Under each pattern, for example `"tools": {"search_*": {"rate": {"total": ["5/s"]}}}`."""
 _RETRY: Final = "What is sent again when it failed. See [retries](policies/retry.md)."
 _BREAKER: Final = "When a server is not asked for a while. See [breaker](policies/breaker.md)."
+_EJECTION: Final = """\
+When a replica (`urls`) that is up is left out. See [replicas](policies/replicas.md)."""
 _RATES: Final = """\
 Of the gateway (`lockgate.rate`), of a server, or of tools under their pattern. Each list holds
 rates that all apply: `["10/s burst 20", "1000/day"]`. `1000/day` is a window: never more in any 24
@@ -95,6 +102,7 @@ def page() -> str:
         *_section("Servers: `limits`", ServerLimits, None, ("limits",)),
         *_section("Servers: `retry`", RetrySettings, _RETRY, ("retry",)),
         *_section("Servers: `breaker`", BreakerSettings, _BREAKER, ("breaker",)),
+        *_section("Servers: `ejection`", EjectionSettings, _EJECTION, ("ejection",)),
         *_section("Servers: `tools`", ToolSettings, _TOOLS, ("tools",)),
         *_section("Servers: `tools.PATTERN.cache`", ToolCache, None, ("tools", "cache")),
         *_section("Servers: `cache`", ServerCache, None, ("cache",)),

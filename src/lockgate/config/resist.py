@@ -81,6 +81,31 @@ class BreakerSettings(Section):
     )
 
 
+class EjectionSettings(Section):
+    """When a replica (`urls`) that is up is left out because it fails."""
+
+    enabled: bool = Field(default=True, description="Whether any ever is.")
+    consecutive: int = count(
+        5, 1, 1_000_000, "So many failed calls in a row, and another takes over."
+    )
+    window: Seconds = time(30, 1, 3600, "How far back calls count for the rate.")
+    minimum: int = count(20, 1, 1_000_000, "Fewer calls than this in the window have no rate.")
+    failure_rate: Share = Field(
+        default=0.5, gt=0, le=1, description="This share of failed calls, and another takes over."
+    )
+    base_time: Seconds = time(
+        30, 0.001, 86400, "How long it is left out; twice, three times as long and so on later."
+    )
+    longest_time: Seconds = time(300, 0.001, 86400, "But no longer than this.")
+    most: Share = Field(
+        default=0.5,
+        gt=0,
+        le=1,
+        description="No more than this share of the replicas are left out at once, though always "
+        "one may be.",
+    )
+
+
 class ToolSettings(Section):
     """What holds for the tools a pattern matches."""
 

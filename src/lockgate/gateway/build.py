@@ -33,6 +33,7 @@ from lockgate.policies.retry import RetrySettings
 from lockgate.stores.memory import MemoryStore
 from lockgate.stores.opening import open_store
 from lockgate.stores.sqlite import SqliteStore
+from lockgate.upstreams.ejection import EjectionSettings
 from lockgate.upstreams.pool import PoolLimits
 from lockgate.upstreams.spec import (
     HttpSpec,
@@ -171,6 +172,23 @@ def resist_settings(server: ServerConfig) -> ResistSettings:
             waiting=limits.waiting,
             wait=limits.wait,
         ),
+    )
+
+
+def ejection_settings(server: ServerConfig) -> EjectionSettings | None:
+    """When a replica of the server is left out."""
+    ejection = server.ejection
+    if not ejection.enabled:
+        return None
+    return EjectionSettings(
+        consecutive=ejection.consecutive,
+        window=ejection.window,
+        minimum=ejection.minimum,
+        failure_rate=ejection.failure_rate,
+        base=ejection.base_time,
+        longest=max(ejection.base_time, ejection.longest_time),
+        most=ejection.most,
+        abandoned_after=server.breaker.abandoned_after,
     )
 
 

@@ -71,7 +71,14 @@ def ready(state: State) -> Handler:
 
 
 def _replicas(server: ServerStatus) -> list[dict[str, object]]:
-    return [{"state": one.phase, "active": one.active} for one in server.replicas]
+    return [
+        {
+            "state": one.phase,
+            "active": one.active,
+            **({} if one.ejected_for is None else {"ejected_for": round(one.ejected_for, 1)}),
+        }
+        for one in server.replicas
+    ]
 
 
 def _shown(reload: ReloadStatus) -> dict[str, object]:

@@ -26,7 +26,13 @@ from lockgate.config.model import Config, ServerConfig
 from lockgate.core.clock import Clock
 from lockgate.core.store import Store
 from lockgate.errors import LockgateError
-from lockgate.gateway.build import caches, engine_settings, pool_limits, replica_specs
+from lockgate.gateway.build import (
+    caches,
+    ejection_settings,
+    engine_settings,
+    pool_limits,
+    replica_specs,
+)
 from lockgate.gateway.engine import Engine
 from lockgate.gateway.facade import Facade
 from lockgate.gateway.fixed import hold
@@ -143,7 +149,14 @@ class Worlds:
             replicas.append(
                 kept.get(told) or Replica(self._upstream(spec, pool, one_of_many=True), told, pool)
             )
-        return Replicas(name, replicas, sessions=server.limits.sessions, before=old)
+        return Replicas(
+            name,
+            replicas,
+            ejection=ejection_settings(server),
+            sessions=server.limits.sessions,
+            before=old,
+            clock=self._clock,
+        )
 
     def _upstream(self, spec: UpstreamSpec, pool: HttpPool, *, one_of_many: bool) -> Upstream:
         return Upstream(
@@ -307,7 +320,8 @@ class Worlds:
 
 def _told(name: str, server: ServerConfig) -> object:
     """All that the upstream of a server is told, and what the pool is told for its sake."""
-    return tuple(_told_of(spec, server) for spec in replica_specs(name, server))
+    told = [_told_of(spec, server) for spec in replica_specs(name, server)]
+    return (told, ejection_settings(server)) if server.urls else told
 
 
 def _told_of(spec: UpstreamSpec, server: ServerConfig) -> bytes:

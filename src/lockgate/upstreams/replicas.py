@@ -9,7 +9,8 @@ To the router, the catalog and a reload it is one server. Who answers a call:
     | goes on with a call that waits at a replica    | that replica, whatever has become of it    |
     | is one more round of a dialogue                | the replica that asked, while it is up     |
     | of a client session of the handshake era       | its replica, while it is up                |
-    | any other                                      | the first in order that is up and well     |
+    | any other                                      | the first in order that is up and not left |
+    |                                                | out for its failures (`ejection`)          |
     | certainly not seen by the replica it was for   | the next; nothing else is sent twice       |
 """
 
@@ -26,9 +27,11 @@ from typing import Any, Final
 import msgspec
 
 from lockgate.core.attempts import ELSEWHERE, unsent
+from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.message import Call, Reply, Result
 from lockgate.core.raw import EMPTY
 from lockgate.upstreams.changes import Announcer, Changed, Watcher
+from lockgate.upstreams.ejection import EjectionSettings, Health
 from lockgate.upstreams.questions import CAN_WAIT
 from lockgate.upstreams.supervisor import Phase, UpstreamState
 from lockgate.upstreams.upstream import Upstream
@@ -45,6 +48,8 @@ _ORDER: Final[dict[Phase, int]] = {
     "backoff": 3,
     "stopped": 4,
 }
+TICK: Final = 0.01
+"""Seconds: timers may be early by less than this."""
 NO_MORE: Final = 3
 """From here on it is known that a replica would refuse."""
 
@@ -52,11 +57,13 @@ NO_MORE: Final = 3
 class ReplicaState(msgspec.Struct, frozen=True, kw_only=True):
     """One replica, for people.
 
-    active  it takes the calls that are free to go anywhere.
+    active       it takes the calls that are free to go anywhere.
+    ejected_for  seconds until it is used again; None when it is not left out.
     """
 
     phase: Phase
     active: bool
+    ejected_for: float | None = None
 
 
 class Replica:
@@ -66,7 +73,7 @@ class Replica:
     pool  what its connections are made with.
     """
 
-    __slots__ = ("holders", "pool", "told", "upstream")
+    __slots__ = ("health", "holders", "pool", "told", "upstream")
 
     def __init__(self, upstream: Upstream, told: object, pool: object = None) -> None:
         """Held by nobody yet."""
@@ -74,6 +81,7 @@ class Replica:
         self.upstream = upstream
         self.told = told
         self.holders = 0
+        self.health: Health | None = None
 
 
 class _Listen:
@@ -95,12 +103,15 @@ class Replicas:
         name: str,
         replicas: Sequence[Replica],
         *,
+        ejection: EjectionSettings | None = None,
         sessions: int = 10_000,
         before: Replicas | None = None,
+        clock: Clock = SYSTEM,
     ) -> None:
         """Nothing is connected or started yet.
 
         replicas  best first; at least one.
+        ejection  when one that is up is left out all the same; None: never.
         sessions  client sessions whose replica is remembered, at most.
         before    the set whose place it takes: sessions stay where they are.
         """
@@ -113,6 +124,10 @@ class Replicas:
         self._announcer = Announcer(name)
         self._unwatch: list[Callable[[], None]] = []
         self._held = False
+        self._now = clock.monotonic
+        self._timer: asyncio.TimerHandle | None = None
+        for one in self.replicas:
+            one.health = _health(one, ejection, clock)
         self._active = self.replicas[0]
         self._active = self._best(()) or self._active
         self._shown = self._active.upstream.state
@@ -143,7 +158,11 @@ class Replicas:
     def states(self) -> tuple[ReplicaState, ...]:
         """How each one stands, in order."""
         return tuple(
-            ReplicaState(phase=one.upstream.state.phase, active=one is self._active)
+            ReplicaState(
+                phase=one.upstream.state.phase,
+                active=one is self._active,
+                ejected_for=one.health.rest if one.health is not None and one.health.out else None,
+            )
             for one in self.replicas
         )
 
@@ -169,10 +188,32 @@ class Replicas:
         return reply
 
     async def _ask(self, replica: Replica, call: Call) -> Reply:
-        reply = await replica.upstream.send(call)
+        began = self._now()
+        try:
+            reply = await replica.upstream.send(call)
+        except asyncio.CancelledError:
+            self._count(replica, None, began)
+            raise
+        self._count(replica, reply, began)
         if isinstance(reply, Result) and reply.kind == "input_required":
             self._remember(replica, reply)
         return reply
+
+    def _count(self, replica: Replica, reply: Reply | None, began: float) -> None:
+        """Leave out a replica that fails too often, while enough others are there."""
+        health = replica.health
+        if health is None or not health.count(reply, began):
+            return
+        if not health.eject([one.health for one in self.replicas if one.health is not None]):
+            return
+        number = self.replicas.index(replica) + 1
+        _log.warning(
+            "%s: replica %d fails too often and is left out for %g s",
+            self.name,
+            number,
+            health.rest,
+        )
+        self._look()
 
     def _where(self, call: Call) -> tuple[Replica, bool]:
         """The replica a call goes to first, and whether it can go nowhere else."""
@@ -207,7 +248,7 @@ class Replicas:
     def spare(self) -> bool:
         """Whether a second attempt at a call could go to another replica that is up."""
         found = self._best((self._active,))
-        return found is not None and _up(found)
+        return found is not None and self._rank(found) < 1
 
     # Who is first.
 
@@ -221,10 +262,15 @@ class Replicas:
         return None if but and rank >= NO_MORE else self.replicas[number]
 
     def _rank(self, replica: Replica) -> float:
-        return _ORDER[replica.upstream.state.phase]
+        order, health = _ORDER[replica.upstream.state.phase], replica.health
+        if order or health is None or not health.out:
+            return order
+        # When every one that is up is left out, the least bad is used.
+        return 1 + health.badness / 2
 
     def _look(self) -> None:
         """Something may be better elsewhere by now."""
+        self._look_later()
         before, shown = self._active, self._shown
         self._active = self._best(()) or before
         self._shown = now = self.state
@@ -237,6 +283,16 @@ class Replicas:
         for listen in self._listens:
             if self._where(listen.call)[0] is not listen.replica and not listen.moved.done():
                 listen.moved.set_result(None)
+
+    def _look_later(self) -> None:
+        """When one that is left out returns, and nothing else happens."""
+        if self._timer is not None:
+            self._timer.cancel()
+        rests = [one.health.rest for one in self.replicas if one.health and one.health.out]
+        loop = asyncio.get_running_loop()
+        self._timer = (
+            loop.call_later(min(rests) + TICK, self._look) if rests and self._held else None
+        )
 
     def _changed(self, replica: Replica, changed: Changed) -> None:
         if changed.subject == "state":
@@ -289,6 +345,8 @@ class Replicas:
         for unwatch in self._unwatch:
             unwatch()
         self._unwatch.clear()
+        if self._timer is not None:
+            self._timer.cancel()
         self._announcer.stop()
         for one in self.replicas:
             one.holders -= self._held
@@ -303,6 +361,14 @@ class Replicas:
         """A client session is over, wherever something was open for it."""
         self._pins.pop(affinity, None)
         await asyncio.gather(*(one.upstream.end_session(affinity) for one in self.replicas))
+
+
+def _health(replica: Replica, settings: EjectionSettings | None, clock: Clock) -> Health | None:
+    """That of the replica, which is known from before a reload; anew with other numbers."""
+    if settings is None:
+        return None
+    kept = replica.health
+    return kept if kept is not None and kept.settings == settings else Health(settings, clock)
 
 
 def _up(replica: Replica) -> bool:
