@@ -13,6 +13,7 @@ from lockgate.upstreams.replicas import Replicas
 from tests.bridge.clients import Client
 from tests.bridge.handshake_server import OldServer
 from tests.bridge.modern_server import NewServer
+from tests.bridge.scripted_http import OverHttp
 from tests.bridge.world import AnyServer, until
 
 Json = dict[str, Any]
@@ -62,7 +63,7 @@ class Replicated:
         ]
 
 
-async def come_back(server: AnyServer) -> None:
+async def come_back(server: OverHttp) -> None:
     """Listen again where it did before."""
     server.http = HttpServer(server._received)
     await server.http.start("127.0.0.1", server.port)

@@ -143,7 +143,8 @@ def test_when_all_are_down_the_caller_hears_it_and_the_first_to_return_answers()
             assert failures[-1]["data"]["server"] == "s"
             assert w.gateway.phase == "down"
             await come_back(w.servers[1])
-            await until(lambda: w.gateway.phase == "serving")
+            await until(lambda: w.replicas.state.phase == "ready")
+            assert w.gateway.phase == "serving"
             await echo(client)
 
     run(play(), 30)

@@ -12,8 +12,9 @@ from lockgate.config.load import examine
 from lockgate.config.model import Config
 from tests.bridge.world import until
 from tests.fronts.served import run
-from tests.gateway.test_resistance import Moody
-from tests.security.world import Json, World, gateway
+from tests.gateway.replicated import come_back
+from tests.gateway.test_resistance import TOOLS, Moody
+from tests.security.world import Json, Peer, World, answer, before, gateway
 
 
 class Ill(Moody):
@@ -28,7 +29,7 @@ class Ill(Moody):
 
 
 @asynccontextmanager
-async def two(first: Moody, second: Moody, **server: Any) -> AsyncIterator[World]:
+async def two(first: Peer, second: Peer, **server: Any) -> AsyncIterator[World]:
     for peer in (first, second):
         [(_, peer.port)] = await peer.http.start("127.0.0.1", 0)
     entry = {"urls": [first.url, second.url], "era": "modern", **server}
@@ -148,3 +149,68 @@ def test_ejection_without_replicas_is_a_finding(tmp_path: Path) -> None:
     path.write_text(json.dumps({"mcpServers": {"s": entry}}))
     found = [one.summary for one in examine(path, {}).findings]
     assert "Server 's': `ejection` means nothing for a server with `url`." in found
+
+
+HEDGE: Json = {"enabled": True, "after": 0.05, "share": 1}
+
+
+def test_a_late_read_is_answered_by_another_and_called_off_at_the_first() -> None:
+    async def check() -> None:
+        first, second = Moody("hang"), Moody()
+        async with two(first, second, hedge=HEDGE) as w:
+            await w.tools()
+            assert "result" in (await w.call("look")).json
+            assert (first.began, second.began) == (1, 1)
+            await first.gone.wait()
+
+    run(check())
+
+
+def test_a_tool_that_does_something_is_asked_once_however_late() -> None:
+    async def check() -> None:
+        first, second = Moody("hang", "hang"), Moody()
+        async with two(first, second, hedge=HEDGE, timeout=0.3) as w:
+            for tool in ("pay", "set"):
+                assert "error" in (await w.call(tool)).json
+            assert (first.began, second.began) == (2, 0)
+
+    run(check())
+
+
+def test_one_server_is_asked_again_where_that_is_configured() -> None:
+    async def check() -> None:
+        for same, began in ((True, 2), (False, 1)):
+            peer = Moody("hang")
+            hedge = {**HEDGE, "same_server": same}
+            async with before(peer, server={"hedge": hedge, "timeout": 0.5}) as w:
+                await w.tools()
+                found = await w.call("look")
+                assert ("result" in found.json, peer.began) == (same, began)
+                await peer.gone.wait()
+
+    run(check())
+
+
+def test_what_follows_a_task_goes_to_the_replica_that_made_it() -> None:
+    def made_by(name: str) -> Peer:
+        async def act(_: Peer, __: Any, message: Json, responder: Any) -> None:
+            result: Json = {"taskId": f"t-{name}", "status": "working", "by": name}
+            kind = "task" if message["method"] == "tools/call" else "complete"
+            answer(responder, message, {**result, "resultType": kind})
+
+        return Peer(name, act, tools=TOOLS)
+
+    async def check() -> None:
+        first, second = made_by("first"), made_by("second")
+        async with two(first, second) as w:
+            assert (await w.call("pay")).result["taskId"] == "t-first"
+            await first.die()
+            assert (await w.call("pay")).result["taskId"] == "t-second"
+            await come_back(first)
+            await until(lambda: shown(w)[0] == ("ready", True, False))
+            for name in ("first", "second"):
+                task = f"t-{name}"
+                found = await w.post("tasks/get", {"taskId": task}, fields={"Mcp-Name": task})
+                assert found.result["by"] == name
+
+    run(check(), 30)

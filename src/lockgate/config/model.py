@@ -19,6 +19,7 @@ from lockgate.config.rates import RateSettings
 from lockgate.config.resist import (
     BreakerSettings,
     EjectionSettings,
+    HedgeSettings,
     RetrySettings,
     ToolSettings,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "EjectionSettings",
     "GatewayLimits",
     "GatewaySettings",
+    "HedgeSettings",
     "LogSettings",
     "RateSettings",
     "RetrySettings",
@@ -186,6 +188,10 @@ class ServerConfig(Section):
     ejection: EjectionSettings = Field(
         default=EjectionSettings(),
         description="When one of its replicas (`urls`) is left out for a while.",
+    )
+    hedge: HedgeSettings = Field(
+        default=HedgeSettings(),
+        description="What is asked a second time because the first answer is late; off by default.",
     )
     cache: ServerCache = Field(
         default=ServerCache(), description="Which of its answers are kept and given again."

@@ -22,6 +22,7 @@ from lockgate.config.rates import RateSettings
 from lockgate.config.resist import (
     BreakerSettings,
     EjectionSettings,
+    HedgeSettings,
     RetrySettings,
     ToolSettings,
 )
@@ -87,6 +88,8 @@ _RETRY: Final = "What is sent again when it failed. See [retries](policies/retry
 _BREAKER: Final = "When a server is not asked for a while. See [breaker](policies/breaker.md)."
 _EJECTION: Final = """\
 When a replica (`urls`) that is up is left out. See [replicas](policies/replicas.md)."""
+_HEDGE: Final = """\
+When what only reads is asked a second time. See [hedging](policies/hedge.md)."""
 _RATES: Final = """\
 Of the gateway (`lockgate.rate`), of a server, or of tools under their pattern. Each list holds
 rates that all apply: `["10/s burst 20", "1000/day"]`. `1000/day` is a window: never more in any 24
@@ -103,6 +106,7 @@ def page() -> str:
         *_section("Servers: `retry`", RetrySettings, _RETRY, ("retry",)),
         *_section("Servers: `breaker`", BreakerSettings, _BREAKER, ("breaker",)),
         *_section("Servers: `ejection`", EjectionSettings, _EJECTION, ("ejection",)),
+        *_section("Servers: `hedge`", HedgeSettings, _HEDGE, ("hedge",)),
         *_section("Servers: `tools`", ToolSettings, _TOOLS, ("tools",)),
         *_section("Servers: `tools.PATTERN.cache`", ToolCache, None, ("tools", "cache")),
         *_section("Servers: `cache`", ServerCache, None, ("cache",)),

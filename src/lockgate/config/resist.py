@@ -106,6 +106,35 @@ class EjectionSettings(Section):
     )
 
 
+class HedgeSettings(Section):
+    """When what only reads is asked a second time because the first answer is late."""
+
+    enabled: bool = Field(default=False, description="Whether anything is.")
+    after: Annotated[float | None, BeforeValidator(seconds_of)] = time(
+        None,
+        0.001,
+        3600,
+        "How late the first answer has to be. None: later than `percentile` of the answers before.",
+    )
+    percentile: Share = Field(
+        default=0.95,
+        gt=0,
+        lt=1,
+        description="Of the answers to the same method; 0.95: the slowest twentieth is late.",
+    )
+    window: Seconds = time(60, 1, 3600, "How far back answers count for that.")
+    minimum: int = count(
+        20, 1, 1_000_000, "With fewer answers than this in the window nothing is late."
+    )
+    share: Share = Field(
+        default=0.05, gt=0, le=1, description="Second attempts for each call, on average, at most."
+    )
+    same_server: bool = Field(
+        default=False,
+        description="Ask the same server again when there is no other replica (`urls`) to ask.",
+    )
+
+
 class ToolSettings(Section):
     """What holds for the tools a pattern matches."""
 

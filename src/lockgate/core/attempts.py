@@ -1,4 +1,4 @@
-"""What one attempt at a call says about the server, and where the next attempt may go.
+"""What may be attempted twice, what an attempt says about the server, where the next may go.
 
 Must not know: policies, transports, how often anything is attempted.
 """
@@ -9,6 +9,24 @@ from typing import Any, Final, Literal
 
 from lockgate.core.message import Call, Failure
 
+READING: Final = frozenset(
+    {
+        "server/discover",
+        "tools/list",
+        "resources/list",
+        "resources/templates/list",
+        "resources/read",
+        "prompts/list",
+        "prompts/get",
+        "completion/complete",
+        "tasks/get",
+        "tasks/list",
+    }
+)
+"""Methods that change nothing, so that they may run twice."""
+TOOL: Final = "tools/call"
+SINGLE: Final = ("inputResponses", "requestState", "task")
+"""Params of calls that are part of something, of which there is to be one."""
 ELSEWHERE: Final = "elsewhere"
 """Among the facts of a call that is to go to another replica than the first, if there is one."""
 

@@ -29,6 +29,7 @@ from lockgate.gateway.facade import Facade
 from lockgate.gateway.resistance import ResistSettings
 from lockgate.policies.breaker import BreakerSettings
 from lockgate.policies.bulkhead import BulkheadSettings
+from lockgate.policies.hedge import HedgeSettings
 from lockgate.policies.retry import RetrySettings
 from lockgate.stores.memory import MemoryStore
 from lockgate.stores.opening import open_store
@@ -133,7 +134,7 @@ def engine_settings(config: Config) -> EngineSettings:
 
 def resist_settings(server: ServerConfig) -> ResistSettings:
     """What stands between calls and one server in trouble."""
-    retry, breaker, limits = server.retry, server.breaker, server.limits
+    retry, breaker, limits, hedge = server.retry, server.breaker, server.limits, server.hedge
     tools = server.tools.items()
     return ResistSettings(
         timeout=server.timeout,
@@ -172,6 +173,16 @@ def resist_settings(server: ServerConfig) -> ResistSettings:
             waiting=limits.waiting,
             wait=limits.wait,
         ),
+        hedge=HedgeSettings(
+            after=hedge.after,
+            percentile=hedge.percentile,
+            window=hedge.window,
+            minimum=hedge.minimum,
+            share=hedge.share,
+            same_server=hedge.same_server,
+        )
+        if hedge.enabled
+        else None,
     )
 
 

@@ -107,7 +107,9 @@ class Engine:
         self._settings = settings
         self._clock = clock
         self._resistance = {
-            name: Resistance(name, resist, clock, self._repeatable)
+            name: Resistance(
+                name, resist, clock, self._repeatable, self._read_only, self._spare_of(name)
+            )
             for name, resist in settings.resist.items()
         }
         sends: dict[str, CallNext] = {server.name: self._chain(server) for server in servers}
@@ -185,6 +187,14 @@ class Engine:
 
     def _repeatable(self, server: str, tool: str) -> bool:
         return self.catalog.repeatable(server, tool)
+
+    def _read_only(self, server: str, tool: str) -> bool:
+        listed = self.catalog.definition(server, "tools/list", tool)
+        return listed is not None and listed.object("annotations").get("readOnlyHint") is True
+
+    def _spare_of(self, name: str) -> Callable[[], bool]:
+        server = self._servers.get(name)
+        return server.spare if isinstance(server, Replicas) else lambda: False
 
     def _server_rates(self, server: str) -> list[Policy | Gate]:
         rules = self._settings.server_rules.get(server)

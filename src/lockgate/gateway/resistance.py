@@ -17,6 +17,7 @@ from lockgate.core.policy import AnyPolicy
 from lockgate.policies.breaker import Breaker, BreakerSettings, Phase
 from lockgate.policies.bulkhead import Bulkhead, BulkheadSettings
 from lockgate.policies.deadline import Deadline
+from lockgate.policies.hedge import Hedge, HedgeSettings
 from lockgate.policies.retry import Retry, RetrySettings
 
 _log: Final = logging.getLogger("lockgate.gateway")
@@ -34,6 +35,7 @@ class ResistSettings(msgspec.Struct, frozen=True, kw_only=True):
     retry: RetrySettings | None = RetrySettings()
     breaker: BreakerSettings | None = BreakerSettings()
     bulkhead: BulkheadSettings | None = BulkheadSettings()
+    hedge: HedgeSettings | None = None
 
 
 class Resistance:
@@ -45,8 +47,14 @@ class Resistance:
         settings: ResistSettings,
         clock: Clock,
         repeatable: Callable[[str, str], bool],
+        read_only: Callable[[str, str], bool] = lambda _server, _tool: False,
+        spare: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`repeatable` tells whether a server lists a tool as safe to repeat."""
+        """Nothing is known of the server yet.
+
+        repeatable  whether a server lists a tool as safe to repeat; `read_only` as only reading.
+        spare       whether the server has another replica that could answer now.
+        """
         self._server = server
         self.settings = settings
         # First, so that waiting, asking again and the server's own work share one time.
@@ -59,6 +67,9 @@ class Resistance:
         if settings.breaker is not None:
             self.breaker = Breaker(server, settings.breaker, clock, self._told)
             self.policies.append(self.breaker)
+        # Outside of the queue: two attempts at a call are two calls to the server.
+        if settings.hedge is not None:
+            self.policies.append(Hedge(settings.hedge, partial(read_only, server), spare, clock))
         # Innermost, so that nobody waits for a server that is not asked.
         if settings.bulkhead is not None:
             self.policies.append(Bulkhead(server, settings.bulkhead, clock))

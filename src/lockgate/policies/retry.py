@@ -25,31 +25,15 @@ from typing import Any, ClassVar, Final, Literal
 
 import msgspec
 
-from lockgate.core.attempts import elsewhere, unsent
+from lockgate.core.attempts import READING, SINGLE, TOOL, elsewhere, unsent
 from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.match import ByTool
 from lockgate.core.message import Call, Failure, Reply
 from lockgate.core.policy import CallNext, Stage
 
 Which = Literal["annotated", "always", "never"]
-READING: Final = frozenset(
-    {
-        "server/discover",
-        "tools/list",
-        "resources/list",
-        "resources/templates/list",
-        "resources/read",
-        "prompts/list",
-        "prompts/get",
-        "completion/complete",
-        "tasks/get",
-        "tasks/list",
-    }
-)
-TOOL: Final = "tools/call"
 PASSING: Final = frozenset({429, 502, 503, 504})
 """HTTP statuses that say the same request may do better later (RFC 9110 section 15, RFC 6585)."""
-SINGLE: Final = ("inputResponses", "requestState", "task")
 MOST_SAVED: Final = 10.0
 """Retries that may be saved up."""
 BRIEF: Final = 0.5

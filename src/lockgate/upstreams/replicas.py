@@ -7,7 +7,8 @@ To the router, the catalog and a reload it is one server. Who answers a call:
     | the call                                       | goes to                                    |
     |------------------------------------------------|--------------------------------------------|
     | goes on with a call that waits at a replica    | that replica, whatever has become of it    |
-    | is one more round of a dialogue                | the replica that asked, while it is up     |
+    | is one more round of a dialogue, about a task  | the replica that asked or made the task,   |
+    |                                                | while it is up                             |
     | of a client session of the handshake era       | its replica, while it is up                |
     | any other                                      | the first in order that is up and not left |
     |                                                | out for its failures (`ejection`)          |
@@ -39,8 +40,8 @@ from lockgate.wire.modern_out import LISTEN
 
 _log: Final = logging.getLogger("lockgate.servers")
 
-DIALOGUES: Final = 4096
-"""Open questions whose replica is remembered."""
+MOST_BEGUN: Final = 16_384
+"""Open questions and tasks whose replica is remembered."""
 _ORDER: Final[dict[Phase, int]] = {
     "ready": 0,
     "idle": 2,
@@ -119,7 +120,7 @@ class Replicas:
         self.replicas = tuple(replicas)
         self._sessions = sessions
         self._pins: OrderedDict[str, Replica] = OrderedDict()
-        self._dialogues: OrderedDict[bytes, tuple[Replica, bool]] = OrderedDict()
+        self._begun: OrderedDict[bytes, tuple[Replica, bool]] = OrderedDict()
         self._listens: set[_Listen] = set()
         self._announcer = Announcer(name)
         self._unwatch: list[Callable[[], None]] = []
@@ -137,9 +138,7 @@ class Replicas:
     def _inherit(self, before: Replicas) -> None:
         here = set(self.replicas)
         self._pins.update((key, one) for key, one in before._pins.items() if one in here)
-        self._dialogues.update(
-            (key, one) for key, one in before._dialogues.items() if one[0] in here
-        )
+        self._begun.update((key, one) for key, one in before._begun.items() if one[0] in here)
 
     @property
     def state(self) -> UpstreamState:
@@ -195,7 +194,7 @@ class Replicas:
             self._count(replica, None, began)
             raise
         self._count(replica, reply, began)
-        if isinstance(reply, Result) and reply.kind == "input_required":
+        if isinstance(reply, Result) and reply.kind != "complete":
             self._remember(replica, reply)
         return reply
 
@@ -217,8 +216,8 @@ class Replicas:
 
     def _where(self, call: Call) -> tuple[Replica, bool]:
         """The replica a call goes to first, and whether it can go nowhere else."""
-        if self._dialogues and call.method in CAN_WAIT and "requestState" in call.params:
-            found = self._dialogues.get(_digest(call.params.get("requestState")))
+        if self._begun and (key := _goes_on(call)) is not None:
+            found = self._begun.get(key)
             if found is not None and (found[1] or _up(found[0])):
                 return found
         if call.affinity is not None:
@@ -230,13 +229,15 @@ class Replicas:
         return self._active, False
 
     def _remember(self, replica: Replica, asking: Result) -> None:
-        """The replica that asked its caller something is to get the answer."""
-        state: object = asking.raw.get("requestState")
-        if not isinstance(state, str):
+        """The replica that asked its caller something, or made a task, is to hear what follows."""
+        task = asking.kind == "task"
+        name: object = asking.raw.get("taskId" if task else "requestState")
+        if not isinstance(name, str):
             return
-        self._dialogues[_digest(state)] = replica, replica.upstream.keeps(state)
-        while len(self._dialogues) > DIALOGUES:
-            self._dialogues.popitem(last=False)
+        parked = not task and replica.upstream.keeps(name)
+        self._begun[_digest("task" if task else "state", name)] = replica, parked
+        while len(self._begun) > MOST_BEGUN:
+            self._begun.popitem(last=False)
 
     def _pin(self, affinity: str, replica: Replica) -> None:
         """What a server keeps for a client session is at one replica."""
@@ -375,6 +376,16 @@ def _up(replica: Replica) -> bool:
     return replica.upstream.state.phase == "ready"
 
 
-def _digest(state: object) -> bytes:
-    """Of a state, which may be long."""
-    return blake2b(str(state).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+def _goes_on(call: Call) -> bytes | None:
+    """What the call goes on with, if a replica has begun it."""
+    if call.method in CAN_WAIT:
+        if "requestState" not in call.params:
+            return None
+        return _digest("state", str(call.params.get("requestState")))
+    task = call.target if call.method.startswith("tasks/") else None
+    return None if task is None else _digest("task", task.name)
+
+
+def _digest(kind: str, name: str) -> bytes:
+    """Of a name, which may be long."""
+    return blake2b(f"{kind} {name}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
