@@ -27,6 +27,8 @@ READING: Final = frozenset(
 TOOL: Final = "tools/call"
 SINGLE: Final = ("inputResponses", "requestState", "task")
 """Params of calls that are part of something, of which there is to be one."""
+LOST: Final = frozenset({"upstream-lost", "upstream-stale-connection"})
+"""Failures after which nobody knows what the server has done."""
 ELSEWHERE: Final = "elsewhere"
 """Among the facts of a call that is to go to another replica than the first, if there is one."""
 
@@ -35,7 +37,7 @@ def judged(failure: Failure) -> Literal["good", "failed"] | None:
     """What a Failure says about the server; None: nothing, for it was not asked."""
     if failure.origin != "upstream" or failure.reason == "server-unavailable":
         return None
-    if failure.reason == "upstream-lost":
+    if failure.reason in LOST:
         return "failed" if _data(failure).get("sent") is not False else None
     status = _data(failure).get("status", 0) if failure.reason == "upstream-http-error" else 0
     return "failed" if status >= 500 or failure.reason == "upstream-timeout" else "good"

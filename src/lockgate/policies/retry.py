@@ -25,7 +25,7 @@ from typing import Any, ClassVar, Final, Literal
 
 import msgspec
 
-from lockgate.core.attempts import READING, SINGLE, TOOL, elsewhere, unsent
+from lockgate.core.attempts import LOST, READING, SINGLE, TOOL, elsewhere, unsent
 from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.match import ByTool
 from lockgate.core.message import Call, Failure, Reply
@@ -153,7 +153,7 @@ class Retry:
             return True
         http = failure.reason == "upstream-http-error"
         passing = http and _data(failure).get("status") in PASSING
-        if not passing and failure.reason != "upstream-lost":
+        if not passing and failure.reason not in LOST:
             return False
         return not call.wants_progress and self._harmless(call)
 

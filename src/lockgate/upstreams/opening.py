@@ -57,7 +57,8 @@ class Learned(msgspec.Struct, frozen=True):
 class Surroundings(msgspec.Struct, frozen=True):
     """What every session of one server shares.
 
-    gone  is told when a standing stream cannot be opened again, as nobody is there.
+    gone  is told when a standing stream cannot be opened again, as nobody is there, and when the
+          attempt began, by the time of the event loop.
     """
 
     server: str
@@ -66,7 +67,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     chores: Chores
     start_timeout: float
     backoff: Backoff
-    gone: Callable[[Down], object] | None = None
+    gone: Callable[[Down, float], object] | None = None
 
 
 def session_of(

@@ -119,8 +119,12 @@ class Replicas:
         self.name = name
         self.replicas = tuple(replicas)
         self._sessions = sessions
+        self._own = frozenset(self.replicas)
         self._pins: OrderedDict[str, Replica] = OrderedDict()
         self._begun: OrderedDict[bytes, tuple[Replica, bool]] = OrderedDict()
+        if before is not None:
+            # The same tables: until calls go here, the set before goes on to write in them.
+            self._pins, self._begun = before._pins, before._begun  # noqa: SLF001 - of this class
         self._listens: set[_Listen] = set()
         self._announcer = Announcer(name)
         self._unwatch: list[Callable[[], None]] = []
@@ -132,13 +136,6 @@ class Replicas:
         self._active = self.replicas[0]
         self._active = self._best(()) or self._active
         self._shown = self._active.upstream.state
-        if before is not None:
-            self._inherit(before)
-
-    def _inherit(self, before: Replicas) -> None:
-        here = set(self.replicas)
-        self._pins.update((key, one) for key, one in before._pins.items() if one in here)
-        self._begun.update((key, one) for key, one in before._begun.items() if one[0] in here)
 
     @property
     def state(self) -> UpstreamState:
@@ -218,11 +215,11 @@ class Replicas:
         """The replica a call goes to first, and whether it can go nowhere else."""
         if self._begun and (key := _goes_on(call)) is not None:
             found = self._begun.get(key)
-            if found is not None and (found[1] or _up(found[0])):
+            if found is not None and found[0] in self._own and (found[1] or _up(found[0])):
                 return found
         if call.affinity is not None:
             pinned = self._pins.get(call.affinity)
-            if pinned is not None and _up(pinned) and "handshake" in pinned.upstream.state.eras:
+            if pinned is not None and pinned in self._own and _keeps_sessions(pinned):
                 return pinned, False
         elif ELSEWHERE in call.facts:
             return self._best((self._active,)) or self._active, False
@@ -276,8 +273,9 @@ class Replicas:
         self._active = self._best(()) or before
         self._shown = now = self.state
         if self._active is not before and now.phase == shown.phase == "ready":
-            number = self.replicas.index(self._active) + 1
-            _log.warning("%s: replica %d takes the calls", self.name, number)
+            if self._announcer:
+                number = self.replicas.index(self._active) + 1
+                _log.warning("%s: replica %d takes the calls", self.name, number)
             self._announcer.tell_now("replica")
         elif now is not shown:
             self._announcer.tell_now("state")
@@ -374,6 +372,11 @@ def _health(replica: Replica, settings: EjectionSettings | None, clock: Clock) -
 
 def _up(replica: Replica) -> bool:
     return replica.upstream.state.phase == "ready"
+
+
+def _keeps_sessions(replica: Replica) -> bool:
+    state = replica.upstream.state
+    return state.phase == "ready" and "handshake" in state.eras
 
 
 def _goes_on(call: Call) -> bytes | None:

@@ -94,7 +94,7 @@ class Upstream:
                 self._chores,
                 spec.start_timeout,
                 self._backoff,
-                self._down if one_of_many else None,
+                self._gone if one_of_many else None,
             ),
             pool=pool,
             spawn=spawn,
@@ -113,6 +113,7 @@ class Upstream:
         self._one_era = False
         self._failing = False
         self._probed = 0.0
+        self._ready_at = 0.0
         self._used = 0.0
         self._last: Call | None = None
         self._watch: asyncio.Task[None] | None = None
@@ -334,6 +335,7 @@ class Upstream:
     def _connected(self, learned: Learned) -> None:
         self._known = learned.first
         self._failing = False
+        self._ready_at = asyncio.get_running_loop().time()
         self._one_era = learned.final
         self._supervisor.learn(eras=learned.eras, name=learned.name, version=learned.version)
         self._supervisor.running(self._connector.pid)
@@ -387,6 +389,11 @@ class Upstream:
         """A ready server turned out to be gone."""
         self._supervisor.report("lost", str(error), error.remedy, error.reason)
         return self._unavailable()
+
+    def _gone(self, error: Down, began: float) -> None:
+        """The same, as an attempt showed that began then; it may have come back since."""
+        if began >= self._ready_at:
+            self._down(error)
 
     def _process_ended(self, why: str) -> None:
         self._supervisor.running(self._connector.pid)
