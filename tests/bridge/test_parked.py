@@ -8,6 +8,7 @@ import pytest
 
 from lockgate.core.message import Failure, Result
 from lockgate.core.raw import Raw
+from lockgate.upstreams.upstream import Upstream
 from tests.bridge.clients import ANSWERS, Begun, Client, Json
 from tests.bridge.requirements import requirement
 from tests.bridge.scripts import ELICIT
@@ -149,6 +150,7 @@ def test_the_server_of_an_expired_call_is_told(cell: str) -> None:
             await parked(w, cell)
             w.clock.advance(LONG)
             for upstream in w.gateway._upstreams:
+                assert isinstance(upstream, Upstream)
                 handshake = upstream._connector.handshake
                 assert handshake is not None
                 handshake.expire()  # what a timer of real seconds does

@@ -23,7 +23,7 @@ def lines(findings: Findings, folder: Path) -> str:
     )
 
 
-@pytest.mark.parametrize("name", ["broken.json", "broken.yaml", "vscode.json"])
+@pytest.mark.parametrize("name", ["broken.json", "broken.yaml", "replicas.json", "vscode.json"])
 def test_golden(name: str, tmp_path: Path) -> None:
     """Rewrite the expectations with `UPDATE_GOLDEN=1 pytest`, then read the difference."""
     (tmp_path / name).write_text((GOLDEN / name).read_text())

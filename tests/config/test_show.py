@@ -122,3 +122,16 @@ def test_short_and_harmless_values_are_not_hunted_in_logs() -> None:
 def test_what_a_harmless_value_holds_is_hunted_all_the_same() -> None:
     url = "postgres://me:hunter2-hunter2@db/notes?token=abcdef123"
     assert secrets_of([("DATABASE_URL", url)], []) >= {"hunter2-hunter2", "abcdef123"}
+
+
+def test_the_addresses_of_replicas_are_masked_and_known_as_secrets(tmp_path: Path) -> None:
+    path = tmp_path / "mcp.json"
+    first, second = "https://a.example/mcp?key=planted-1", "https://b.example/mcp?token=${HIDDEN}"
+    path.write_text(json.dumps({"mcpServers": {"s": {"urls": [first, second]}}}))
+    found = examine(path, {"HIDDEN": "planted-2", "PATH": "/bin"})
+    assert found.config is not None
+    assert found.tree is not None
+    said = shown(found.config, found.tree)["servers"]["s"]["urls"]
+    assert said == [f"https://a.example/mcp?key={MASK}", "https://b.example/mcp?token=${HIDDEN}"]
+    assert {"planted-1", "planted-2"} <= found.config.secrets
+    assert "planted" not in repr(found.config)

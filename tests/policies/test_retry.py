@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ from lockgate.core.message import Call, ClientFacts, Failure, Reply, Result, Tar
 from lockgate.core.raw import EMPTY, Raw
 from lockgate.policies.retry import Budget, Retry, RetrySettings, Which
 from lockgate.testing import ManualClock
-from lockgate.upstreams.failures import ConnectFailed, ConnectionLost
+from lockgate.upstreams.failures import ConnectFailed, ConnectionLost, TimedOut
 from lockgate.upstreams.refusals import (
     busy,
     from_error,
@@ -74,6 +75,8 @@ DOWN_LONG = unavailable("s", UpstreamState(phase="backoff"), 5.0)
 STOPPED = unavailable("s", UpstreamState(phase="stopped"), None)
 SERVED = from_error(ErrorObject(-32603, "no", {"sent": False, "retry_after": 0}))
 REFUSED_CONNECTION = from_http("s", ConnectFailed("no"), 1)
+STALE = msgspec.structs.replace(LOST, reason="upstream-stale-connection")
+LATE_CONNECTION = from_http("s", TimedOut("no", phase="connect"), 1)
 NOT_WRITTEN = from_http("s", ConnectionLost("no", sent=False), 1)
 
 
@@ -81,6 +84,8 @@ NOT_WRITTEN = from_http("s", ConnectionLost("no", sent=False), 1)
     ("failure", "read", "safe", "tool"),
     [
         (LOST, True, True, False),
+        (STALE, True, True, False),
+        (LATE_CONNECTION, True, True, True),
         (UNSENT, True, True, True),
         (REFUSED_CONNECTION, True, True, True),
         (NOT_WRITTEN, True, True, True),

@@ -51,8 +51,15 @@ def _cells(server: ServerStatus) -> list[str]:
 
 def _state(server: ServerStatus) -> str:
     retrying = server.error and server.phase == "connecting"
-    word = "retrying" if retrying else _WORDS.get(server.phase, server.phase)
+    word = "retrying" if retrying else _word(server.phase)
+    if server.replicas:
+        well = sum(one.phase == "ready" for one in server.replicas)
+        word = f"{word} ({well} of {len(server.replicas)})"
     return word if server.breaker == "closed" else f"{word} (breaker {server.breaker})"
+
+
+def _word(phase: str) -> str:
+    return _WORDS.get(phase, phase)
 
 
 def _show_table(servers: Sequence[ServerStatus]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
@@ -103,34 +103,55 @@ class _Rules:
             self.url()
             self.headers()
 
-    def at(self, *path: str) -> Position:
+    def at(self, *path: str | int) -> Position:
         """Where a key of the server stands; the server itself when it is not written."""
         position, whole = self.node.locate(path)
         return position if whole or not self.node.key_at else self.node.key_at
 
-    def note(self, kind: str, summary: str, remedy: str, *path: str) -> None:
+    def note(self, kind: str, summary: str, remedy: str, *path: str | int) -> None:
         """Note a finding about this server."""
         self.findings.add(kind, f"Server {self.name!r}: {summary}", remedy, self.at(*path))
 
-    def shape(self) -> bool:
-        """Either `command` or `url`, a `type` that fits, and no keys of the other transport."""
-        command, url = self.server.command, self.server.url
-        if command is None and url is None and self.name in self.findings.misspelt:
+    @property
+    def way(self) -> str:
+        """The key that says how the server is reached."""
+        if self.server.command is not None:
+            return "command"
+        return "url" if self.server.url is not None else "urls"
+
+    def one_way(self) -> bool:
+        """There is exactly one of `command`, `url` and `urls`."""
+        server = self.server
+        given = {"command": server.command, "url": server.url, "urls": server.urls or None}
+        found = [key for key, value in given.items() if value is not None]
+        if len(found) == 1:
+            return True
+        if not found and self.name in self.findings.misspelt:
             return False
-        if (command is None) == (url is None):
-            what = "has neither `command` nor `url`" if command is None else "has both"
-            self.note(
-                "server-shape",
-                f"it {what}{'' if command is None else ' `command` and `url`'}.",
-                "Give it `command` for a local program, or `url` for a server on the network.",
-            )
+        empty = "urls" in self.node.members and not server.urls
+        all_ = "both" if len(found) == 2 else "all of"
+        what = f"has {all_} " + " and ".join(f"`{key}`" for key in found)
+        if not found:
+            what = "has an empty `urls`" if empty else "has neither `command` nor `url`"
+        self.note(
+            "server-shape",
+            f"it {what}.",
+            "Give it `command` for a local program, `url` for a server on the network, or `urls` "
+            "for replicas of one.",
+            *(["urls"] if empty else []),
+        )
+        return False
+
+    def shape(self) -> bool:
+        """One of `command`, `url` and `urls`, a `type` that fits, no keys of other transports."""
+        if not self.one_way():
             return False
         transport = self.server.transport
         type_ = self.server.type
         if type_ not in (None, transport):
             self.note(
                 "server-shape",
-                f"`type: {type_}` does not fit `{'url' if url else 'command'}`.",
+                f"`type: {type_}` does not fit `{self.way}`.",
                 f"Write `type: {transport}`, or remove it."
                 + (" A WebSocket's URL begins with ws:// or wss://." * (type_ == "websocket")),
                 "type",
@@ -143,11 +164,20 @@ class _Rules:
                 "era",
             )
         foreign = _HTTP_ONLY if transport == "stdio" else _STDIO_ONLY
+        if transport == "sse" and self.server.urls:
+            self.note(
+                "server-shape",
+                "`type: sse` has no replicas: `urls` are for Streamable HTTP.",
+                "Remove `type`, or give it one `url`.",
+                "type",
+            )
+        if self.server.urls == [] and "ejection" in self.node.members:
+            foreign = (*foreign, "ejection")
         for key in foreign:
             if key in self.node.members and self.node.members[key].value:
                 self.note(
                     "server-shape",
-                    f"`{key}` means nothing for a server with `{'url' if url else 'command'}`.",
+                    f"`{key}` means nothing for a server with `{self.way}`.",
                     "Remove it.",
                     key,
                 )
@@ -210,10 +240,24 @@ class _Rules:
                 )
 
     def url(self) -> None:
-        """An http or WebSocket URL; headers do not travel in clear to other machines."""
-        url = self.server.url or ""
-        if self.findings.fatal and self.node.members["url"].unresolved:
+        """URLs that can be used, each once."""
+        if self.server.url is not None:
+            self.one_url(self.server.url, self.node.members["url"], ("url",))
             return
+        seen: set[str] = set()
+        for number, url in enumerate(self.server.urls):
+            path = ("urls", number)
+            self.one_url(url, self.node.members["urls"].items[number], path)
+            if url.rstrip("/") in seen:
+                what = f"`urls.{number}` is there before; one server is no replica of itself."
+                self.note("invalid-value", what, "Remove it.", *path)
+            seen.add(url.rstrip("/"))
+
+    def one_url(self, url: str, node: Node, path: Sequence[str | int]) -> None:
+        """An http or WebSocket URL; headers do not travel in clear to other machines."""
+        if self.findings.fatal and node.unresolved:
+            return
+        written = ".".join(map(str, path))
         try:
             parts = urlsplit(url)
             host, scheme, _ = parts.hostname or "", parts.scheme.lower(), parts.port
@@ -222,9 +266,16 @@ class _Rules:
         if scheme not in _SCHEMES or not host or re.search(r"[\x00-\x20]", url):
             self.note(
                 "invalid-value",
-                "`url` is no http, https, ws or wss URL.",
+                f"`{written}` is no http, https, ws or wss URL.",
                 "Write it in full, for example https://example.com/mcp.",
-                "url",
+                *path,
+            )
+        elif scheme in ("ws", "wss") and path[0] == "urls":
+            self.note(
+                "server-shape",
+                f"`{written}` is a WebSocket, and replicas are for Streamable HTTP.",
+                "Write URLs with https://, or give the server one `url`.",
+                *path,
             )
             return
         try:
@@ -234,14 +285,14 @@ class _Rules:
                 "invalid-value",
                 f"{error}.",
                 "Correct it, for example https://example.com/mcp.",
-                "url",
+                *path,
             )
         if scheme in ("http", "ws") and self.server.headers and not loopback(host):
             self.note(
                 "cleartext",
                 f"its headers travel unencrypted to {host}.",
                 f"Use {scheme}s, or reach it through a tunnel.",
-                "url",
+                *path,
             )
 
     def headers(self) -> None:

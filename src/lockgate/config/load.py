@@ -203,7 +203,7 @@ def _complete(config: Config, tree: Node, expander: Expander, findings: Findings
     texts: list[str] = []
     for server in servers.values():
         named += [*server.plain_env().items(), *server.plain_headers().items()]
-        texts += [*server.args, server.url or ""]
+        texts += [*server.args, *server.addresses]
     if config.lockgate.store is not None:
         texts.append(config.lockgate.store.get_secret_value())
     named += [("key", key.get_secret_value()) for key in config.lockgate.session.keys]

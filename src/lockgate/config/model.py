@@ -19,6 +19,8 @@ from lockgate.config.rates import RateSettings
 from lockgate.config.resist import (
     BreakerSettings,
     CrashLoopSettings,
+    EjectionSettings,
+    HedgeSettings,
     RetrySettings,
     ToolSettings,
 )
@@ -28,8 +30,10 @@ __all__ = [
     "BreakerSettings",
     "Config",
     "CrashLoopSettings",
+    "EjectionSettings",
     "GatewayLimits",
     "GatewaySettings",
+    "HedgeSettings",
     "LogSettings",
     "RateSettings",
     "RetrySettings",
@@ -47,7 +51,8 @@ SERVER_NAME = r"^[^\x00-\x1f\x7f/]{1,128}$"
 class ServerConfig(Section):
     """One server: the keys every MCP client knows, and ours beside them.
 
-    A server has either `command` (a child process speaking stdio) or `url` (HTTP or WebSocket).
+    A server has either `command` (a child process speaking stdio) or `url` (HTTP or WebSocket), or
+    several `urls` (replicas).
     """
 
     command: str | None = Field(
@@ -76,6 +81,15 @@ class ServerConfig(Section):
         default=None,
         repr=False,
         description="The endpoint of a server reached over HTTP, or (ws, wss) over a WebSocket.",
+    )
+    urls: list[str] = Field(
+        default=[],
+        max_length=16,
+        repr=False,
+        description=(
+            "In place of `url`: the endpoints of replicas of one Streamable HTTP server, best "
+            "first. The first that is well answers."
+        ),
     )
     headers: dict[str, SecretStr] = Field(
         default={},
@@ -177,6 +191,14 @@ class ServerConfig(Section):
         default=CrashLoopSettings(),
         description="When this server's program dies so often that it is left alone for longer.",
     )
+    ejection: EjectionSettings = Field(
+        default=EjectionSettings(),
+        description="When one of its replicas (`urls`) is left out for a while.",
+    )
+    hedge: HedgeSettings = Field(
+        default=HedgeSettings(),
+        description="What is asked a second time because the first answer is late; off by default.",
+    )
     cache: ServerCache = Field(
         default=ServerCache(), description="Which of its answers are kept and given again."
     )
@@ -197,6 +219,11 @@ class ServerConfig(Section):
         if (self.url or "").lower().startswith(WEBSOCKET_SCHEMES):
             return "websocket"
         return "sse" if self.type == "sse" else "http"
+
+    @property
+    def addresses(self) -> list[str]:
+        """The URLs of a server reached over the network."""
+        return self.urls if self.url is None else [self.url]
 
     def plain_env(self) -> dict[str, str]:
         """The environment with its secrets readable; for starting the child only."""

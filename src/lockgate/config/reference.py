@@ -22,6 +22,8 @@ from lockgate.config.rates import RateSettings
 from lockgate.config.resist import (
     BreakerSettings,
     CrashLoopSettings,
+    EjectionSettings,
+    HedgeSettings,
     RetrySettings,
     ToolSettings,
 )
@@ -88,6 +90,10 @@ _BREAKER: Final = "When a server is not asked for a while. See [breaker](policie
 _CRASHES: Final = """\
 When the program of a stdio server dies so often that it is left alone for longer. See
 [supervision](concepts/supervision.md)."""
+_EJECTION: Final = """\
+When a replica (`urls`) that is up is left out. See [replicas](policies/replicas.md)."""
+_HEDGE: Final = """\
+When what only reads is asked a second time. See [hedging](policies/hedge.md)."""
 _RATES: Final = """\
 Of the gateway (`lockgate.rate`), of a server, or of tools under their pattern. Each list holds
 rates that all apply: `["10/s burst 20", "1000/day"]`. `1000/day` is a window: never more in any 24
@@ -104,6 +110,8 @@ def page() -> str:
         *_section("Servers: `retry`", RetrySettings, _RETRY, ("retry",)),
         *_section("Servers: `breaker`", BreakerSettings, _BREAKER, ("breaker",)),
         *_section("Servers: `crash_loop`", CrashLoopSettings, _CRASHES, ("crash_loop",)),
+        *_section("Servers: `ejection`", EjectionSettings, _EJECTION, ("ejection",)),
+        *_section("Servers: `hedge`", HedgeSettings, _HEDGE, ("hedge",)),
         *_section("Servers: `tools`", ToolSettings, _TOOLS, ("tools",)),
         *_section("Servers: `tools.PATTERN.cache`", ToolCache, None, ("tools", "cache")),
         *_section("Servers: `cache`", ServerCache, None, ("cache",)),
@@ -168,11 +176,12 @@ def _unit(written: dict[str, Any]) -> str:
 
 
 def _bounds(number: dict[str, Any]) -> str:
-    low, high = number.get("minimum"), number.get("maximum")
-    if low is None:
-        above = number.get("exclusiveMinimum")
-        return "" if above is None else f", above {above:.13g} to {high:.13g}"
-    return f", {low:.13g} to {high:.13g}"
+    low, above = number.get("minimum"), number.get("exclusiveMinimum")
+    high, below = number.get("maximum"), number.get("exclusiveMaximum")
+    if low is None and above is None:
+        return ""
+    least = f"above {above:.13g}" if low is None else f"{low:.13g}"
+    return f", {least} to {high:.13g}" if below is None else f", {least} to below {below:.13g}"
 
 
 def _foreign() -> str:

@@ -96,6 +96,60 @@ class CrashLoopSettings(Section):
     longest_pause: Seconds = time(300, 0.1, 86400, "But no longer than this.")
 
 
+class EjectionSettings(Section):
+    """When a replica (`urls`) that is up is left out because it fails."""
+
+    enabled: bool = Field(default=True, description="Whether any ever is.")
+    consecutive: int = count(
+        5, 1, 1_000_000, "So many failed calls in a row, and another takes over."
+    )
+    window: Seconds = time(30, 1, 3600, "How far back calls count for the rate.")
+    minimum: int = count(20, 1, 1_000_000, "Fewer calls than this in the window have no rate.")
+    failure_rate: Share = Field(
+        default=0.5, gt=0, le=1, description="This share of failed calls, and another takes over."
+    )
+    base_time: Seconds = time(
+        30, 0.001, 86400, "How long it is left out; twice, three times as long and so on later."
+    )
+    longest_time: Seconds = time(300, 0.001, 86400, "But no longer than this.")
+    most: Share = Field(
+        default=0.5,
+        gt=0,
+        le=1,
+        description="No more than this share of the replicas are left out at once, though always "
+        "one may be.",
+    )
+
+
+class HedgeSettings(Section):
+    """When what only reads is asked a second time because the first answer is late."""
+
+    enabled: bool = Field(default=False, description="Whether anything is.")
+    after: Annotated[float | None, BeforeValidator(seconds_of)] = time(
+        None,
+        0.001,
+        3600,
+        "How late the first answer has to be. None: later than `percentile` of the answers before.",
+    )
+    percentile: Share = Field(
+        default=0.95,
+        gt=0,
+        lt=1,
+        description="Of the answers to the same method; 0.95: the slowest twentieth is late.",
+    )
+    window: Seconds = time(60, 1, 3600, "How far back answers count for that.")
+    minimum: int = count(
+        20, 1, 1_000_000, "With fewer answers than this in the window nothing is late."
+    )
+    share: Share = Field(
+        default=0.05, gt=0, le=1, description="Second attempts for each call, on average, at most."
+    )
+    same_server: bool = Field(
+        default=False,
+        description="Ask the same server again when there is no other replica (`urls`) to ask.",
+    )
+
+
 class ToolSettings(Section):
     """What holds for the tools a pattern matches."""
 

@@ -61,6 +61,8 @@ def _server(server: ServerConfig, node: Node) -> dict[str, Any]:
             values[key] = masked_args([_spelling(item) for item in node.members["args"].items])
         elif key == "url":
             values[key] = masked_url(_spelling(node.members["url"]))
+        elif key == "urls":
+            values[key] = [masked_url(_spelling(item)) for item in node.members["urls"].items]
         elif key == "command":
             values[key] = masked_arg(_spelling(node.members["command"]))
         elif key in ("env", "headers"):

@@ -37,6 +37,7 @@ from lockgate.gateway.worlds import Reloaded, Worlds
 from lockgate.observe.decisions import CRASHED
 from lockgate.observe.log import Blackener
 from lockgate.upstreams.processes import abort_all
+from lockgate.upstreams.replicas import Replicas
 from lockgate.upstreams.upstream import Upstream
 
 _log: Final = logging.getLogger("lockgate.gateway")
@@ -87,7 +88,7 @@ class Gateway:
         return self._worlds.current.engine
 
     @property
-    def _upstreams(self) -> list[Upstream]:
+    def _upstreams(self) -> list[Upstream | Replicas]:
         return [one.upstream for one in self._worlds.current.standing.values()]
 
     def _handlers(self) -> Mapping[str, Handler]:

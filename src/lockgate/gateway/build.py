@@ -6,7 +6,8 @@ line, and nowhere else.
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from hashlib import blake2b
 
 import msgspec
@@ -28,11 +29,13 @@ from lockgate.gateway.facade import Facade
 from lockgate.gateway.resistance import ResistSettings
 from lockgate.policies.breaker import BreakerSettings
 from lockgate.policies.bulkhead import BulkheadSettings
+from lockgate.policies.hedge import HedgeSettings
 from lockgate.policies.retry import RetrySettings
 from lockgate.stores.memory import MemoryStore
 from lockgate.stores.opening import open_store
 from lockgate.stores.sqlite import SqliteStore
 from lockgate.upstreams.crashes import CrashRule
+from lockgate.upstreams.ejection import EjectionSettings
 from lockgate.upstreams.pool import PoolLimits
 from lockgate.upstreams.spec import (
     HttpSpec,
@@ -45,8 +48,20 @@ from lockgate.wire.seal import KeyRing
 from lockgate.wire.url import BadUrl, Origin, Url
 
 
+def replica_specs(name: str, server: ServerConfig) -> list[UpstreamSpec]:
+    """What the upstreams of a server's replicas are told; that of its only one, if it has `url`."""
+    spec = upstream_spec(name, server)
+    if not server.urls or not isinstance(spec.transport, HttpSpec):
+        return [spec]
+    return [
+        replace(spec, transport=replace(spec.transport, url=url, kind="streamable"))
+        for url in server.urls
+    ]
+
+
 def upstream_spec(name: str, server: ServerConfig) -> UpstreamSpec:
-    """What the upstream of one server is told."""
+    """What the upstream of one server is told; of the first, if it has replicas."""
+    url = server.addresses[0] if server.addresses else ""
     if server.command is not None:
         transport: StdioSpec | HttpSpec | WebSocketSpec = StdioSpec(
             command=server.command,
@@ -57,13 +72,13 @@ def upstream_spec(name: str, server: ServerConfig) -> UpstreamSpec:
         )
     elif server.transport == "websocket":
         transport = WebSocketSpec(
-            url=server.url or "",
+            url=url,
             headers=server.plain_headers(),
             connect_timeout=server.connect_timeout,
         )
     else:
         transport = HttpSpec(
-            url=server.url or "",
+            url=url,
             headers=server.plain_headers(),
             kind="sse" if server.transport == "sse" else "auto",
         )
@@ -128,7 +143,7 @@ def engine_settings(config: Config) -> EngineSettings:
 
 def resist_settings(server: ServerConfig) -> ResistSettings:
     """What stands between calls and one server in trouble."""
-    retry, breaker, limits = server.retry, server.breaker, server.limits
+    retry, breaker, limits, hedge = server.retry, server.breaker, server.limits, server.hedge
     tools = server.tools.items()
     return ResistSettings(
         timeout=server.timeout,
@@ -167,6 +182,33 @@ def resist_settings(server: ServerConfig) -> ResistSettings:
             waiting=limits.waiting,
             wait=limits.wait,
         ),
+        hedge=HedgeSettings(
+            after=hedge.after,
+            percentile=hedge.percentile,
+            window=hedge.window,
+            minimum=hedge.minimum,
+            share=hedge.share,
+            same_server=hedge.same_server,
+        )
+        if hedge.enabled
+        else None,
+    )
+
+
+def ejection_settings(server: ServerConfig) -> EjectionSettings | None:
+    """When a replica of the server is left out."""
+    ejection = server.ejection
+    if not ejection.enabled:
+        return None
+    return EjectionSettings(
+        consecutive=ejection.consecutive,
+        window=ejection.window,
+        minimum=ejection.minimum,
+        failure_rate=ejection.failure_rate,
+        base=ejection.base_time,
+        longest=max(ejection.base_time, ejection.longest_time),
+        most=ejection.most,
+        abandoned_after=server.breaker.abandoned_after,
     )
 
 
@@ -203,9 +245,10 @@ def disk_store(config: Config, clock: Clock) -> Store | None:
     )
 
 
-def _told(spec: UpstreamSpec) -> str:
+def _told(specs: Sequence[UpstreamSpec]) -> str:
     """A digest of where the calls of a server go and with what, whatever name it has."""
-    said = msgspec.json.encode([spec.era, asdict(spec.transport)], order="deterministic")
+    every = [[spec.era, asdict(spec.transport)] for spec in specs]
+    said = msgspec.json.encode(every[0] if len(every) == 1 else every, order="deterministic")
     return blake2b(said, digest_size=16).hexdigest()
 
 
@@ -229,7 +272,7 @@ def caches(
         near = MemoryStore(clock, max_bytes=bounds[0], max_entry=bounds[1]) if bounds[0] else None
     servers = {
         name: ServerCaching(
-            told=_told(upstream_spec(name, server)),
+            told=_told(replica_specs(name, server)),
             tools=tuple((pattern, _tool_rule(one)) for pattern, one in server.tools.items()),
             read_only_tools=server.cache.read_only_tools,
         )
@@ -251,11 +294,15 @@ def _tool_rule(tool: ToolSettings) -> ToolRule | None:
 def pool_limits(config: Config) -> dict[Origin, PoolLimits]:
     """What the HTTP pool is told of each origin; servers of one origin share what they have."""
     found: dict[Origin, PoolLimits] = {}
-    for server in config.enabled.values():
-        if server.transport not in ("http", "sse"):
-            continue
+    reached = [
+        (url, server)
+        for server in config.enabled.values()
+        if server.transport in ("http", "sse")
+        for url in server.addresses
+    ]
+    for url, server in reached:
         try:
-            origin = Url.parse(server.url or "").origin
+            origin = Url.parse(url).origin
         except BadUrl:
             continue  # the upstream made of it says so
         limits, before = server.limits, found.get(origin)

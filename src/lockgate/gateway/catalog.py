@@ -258,11 +258,15 @@ class Catalog:
             made = self._faces.get((method, view._replace(capabilities="")))
         return made if made is not None and now < made[0] else None
 
-    async def learn(self, server: str, call: Call) -> None:
-        """Fetch every list of one server as `call`'s client would see it, before anybody asks."""
+    async def learn(self, server: str, call: Call, *, anew: bool = False) -> None:
+        """Fetch every list of one server as `call`'s client sees it; `anew`: known ones as well."""
+        for key, kept in self._kept.items():
+            if anew and key[1] == server:
+                kept.expires, kept.hard = 0.0, False
+                self._age_face(key[0], key[2])
         view = self.view(call)
         keys = [(method, server, view) for method in LISTS]
-        tasks = [self._fetch(key, call) for key in keys if self._needs_fetch(key)]
+        tasks = [self._fetch(key, call) for key in keys if anew or self._needs_fetch(key)]
         if tasks:
             await asyncio.wait(tasks, timeout=self._settings.wait)
 

@@ -35,6 +35,7 @@ from lockgate.gateway.tasks import TaskIds
 from lockgate.observe.decisions import record_decision, record_failure
 from lockgate.policies.concurrency import ConcurrencyLimit
 from lockgate.policies.methods import REQUESTS, KnownMethods
+from lockgate.upstreams.replicas import Replicas
 from lockgate.upstreams.supervisor import UpstreamState
 from lockgate.upstreams.upstream import Changed
 from lockgate.wire.headers import NO_ANNOTATIONS, Annotations, InvalidAnnotation, param_headers
@@ -109,7 +110,9 @@ class Engine:
                 resist,
                 clock,
                 self._repeatable,
-                before.resistance[name] if before is not None and name in kept else None,
+                self._read_only,
+                self._spare_of(name),
+                before.resistance.get(name) if before is not None and name in kept else None,
             )
             for name, resist in settings.resist.items()
         }
@@ -178,6 +181,14 @@ class Engine:
 
     def _repeatable(self, server: str, tool: str) -> bool:
         return self.catalog.repeatable(server, tool)
+
+    def _read_only(self, server: str, tool: str) -> bool:
+        listed = self.catalog.definition(server, "tools/list", tool)
+        return listed is not None and listed.object("annotations").get("readOnlyHint") is True
+
+    def _spare_of(self, name: str) -> Callable[[], bool]:
+        server = self._servers.get(name)
+        return server.spare if isinstance(server, Replicas) else lambda: False
 
     def handle(self, call: Call) -> Awaitable[Reply]:
         """Answer one call of a client. Awaiting it never raises but for cancellation."""
@@ -263,11 +274,13 @@ class Engine:
                 _log.debug("a store could not be swept: %s", gone)
 
     async def _begin(self, server: Server) -> None:
-        if server.state.phase == "ready" and not self._settled[server.name].is_set():
+        ready = server.state.phase == "ready"
+        # Of replicas, others may have to start.
+        await server.start()
+        if ready and not self._settled[server.name].is_set():
             # It became ready before anybody here could hear of it.
             await self._survey(server)
             return
-        await server.start()
         if server.state.phase == "idle":
             # It starts when it is needed: there is nothing to wait for.
             self._settled[server.name].set()
@@ -297,6 +310,12 @@ class Engine:
         return [name for name, event in self._settled.items() if not event.is_set()]
 
     def _server_changed(self, changed: Changed) -> None:
+        if changed.subject == "replica":
+            self._look_at_eras()
+            self.facts.forget(changed.server)
+            self._forget_answers(changed.server)
+            self._chore(self._survey(self._servers[changed.server], anew=True))
+            return
         if changed.subject != "state":
             self.catalog.changed(changed.server, changed.subject)
             if self._caches is not None:
@@ -328,12 +347,13 @@ class Engine:
         if self._caches is not None:
             self._caches.forget(server)
 
-    async def _survey(self, server: Server) -> None:
-        """Learn what a server that has just become ready offers, before anybody asks."""
+    async def _survey(self, server: Server, *, anew: bool = False) -> None:
+        """Learn what a server offers, before anybody asks; `anew`: even if it is known."""
         # Stateless clients reach every server, if need be through the bridge.
         eras: set[Era] = {*server.state.eras, "modern"}
         for era in sorted(eras):
-            await self.catalog.learn(server.name, Call(method="", client=OWN_CLIENT[era]))
+            call = Call(method="", client=OWN_CLIENT[era])
+            await self.catalog.learn(server.name, call, anew=anew)
         self._settled[server.name].set()
 
     def _list_changed(self, method: str, server: str) -> None:
@@ -375,7 +395,8 @@ class Engine:
 
     def status(self, name: str, transport: str) -> ServerStatus:
         """How one server stands now."""
-        state = self._servers[name].state
+        server = self._servers[name]
+        state = server.state
         due = state.next_attempt
         resistance = self.resistance.get(name)
         return ServerStatus(
@@ -393,6 +414,7 @@ class Engine:
             code=CODES.get(state.reason or "") if state.phase != "ready" else None,
             error=None if state.phase == "ready" else state.last_error,
             remedy=None if state.phase == "ready" else state.remedy,
+            replicas=server.states() if isinstance(server, Replicas) else (),
         )
 
 

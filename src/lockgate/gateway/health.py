@@ -19,6 +19,7 @@ from msgspec.structs import asdict
 
 from lockgate.fronts.http import Handler, HttpRequest, Responder
 from lockgate.gateway.status import GatewayStatus, ReloadStatus, ServerStatus
+from lockgate.upstreams.replicas import ReplicaState
 
 _HEADERS: Final = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"))
 _ALIVE: Final = b'{"status":"ok"}'
@@ -69,6 +70,8 @@ def _server(server: ServerStatus) -> dict[str, object]:
         "tools": server.tools,
         "breaker": server.breaker,
     }
+    if server.replicas:
+        shown["replicas"] = [_replica(one) for one in server.replicas]
     if server.code is not None:
         shown["code"] = server.code
     if server.retry_in is not None:
@@ -76,6 +79,11 @@ def _server(server: ServerStatus) -> dict[str, object]:
     if server.cache is not None:
         shown["cache"] = {**asdict(server.cache), "hit_rate": server.cache.hit_rate}
     return shown
+
+
+def _replica(one: ReplicaState) -> dict[str, object]:
+    shown: dict[str, object] = {"state": one.phase, "active": one.active}
+    return shown if one.ejected_for is None else {**shown, "ejected_for": round(one.ejected_for, 1)}
 
 
 def _reload(reload: ReloadStatus) -> dict[str, object]:

@@ -17,6 +17,7 @@ from lockgate.core.policy import AnyPolicy
 from lockgate.policies.breaker import Breaker, BreakerSettings, Phase
 from lockgate.policies.bulkhead import Bulkhead, BulkheadSettings
 from lockgate.policies.deadline import Deadline
+from lockgate.policies.hedge import Hedge, HedgeSettings
 from lockgate.policies.retry import Retry, RetrySettings
 
 _log: Final = logging.getLogger("lockgate.gateway")
@@ -34,6 +35,7 @@ class ResistSettings(msgspec.Struct, frozen=True, kw_only=True):
     retry: RetrySettings | None = RetrySettings()
     breaker: BreakerSettings | None = BreakerSettings()
     bulkhead: BulkheadSettings | None = BulkheadSettings()
+    hedge: HedgeSettings | None = None
 
 
 class Resistance:
@@ -49,9 +51,15 @@ class Resistance:
         settings: ResistSettings,
         clock: Clock,
         repeatable: Callable[[str, str], bool],
+        read_only: Callable[[str, str], bool] = lambda _server, _tool: False,
+        spare: Callable[[], bool] = lambda: False,
         before: Resistance | None = None,
     ) -> None:
-        """`repeatable` tells whether a server lists a tool as safe to repeat."""
+        """What is known of the server is what `before` knows, where its settings are the same.
+
+        repeatable  whether a server lists a tool as safe to repeat; `read_only` as only reading.
+        spare       whether the server has another replica that could answer now.
+        """
         self.settings = settings
         # First, so that waiting, asking again and the server's own work share one time.
         self.deadline = Deadline(settings.timeout, settings.timeouts, clock)
@@ -71,10 +79,14 @@ class Resistance:
         # Inside the retries, so that it counts what the server did and not what callers saw.
         if settings.breaker is not None and self.breaker is None:
             self.breaker = Breaker(server, settings.breaker, clock, partial(_tell, server))
+        # Outside of the queue: two attempts at a call are two calls to the server.
+        hedge: Hedge | None = None
+        if settings.hedge is not None:
+            hedge = Hedge(settings.hedge, partial(read_only, server), spare, clock)
         # Innermost, so that nobody waits for a server that is not asked.
         if settings.bulkhead is not None and self.bulkhead is None:
             self.bulkhead = Bulkhead(server, settings.bulkhead, clock)
-        every = self.retry, self.breaker, self.bulkhead
+        every = self.retry, self.breaker, hedge, self.bulkhead
         self.policies: list[AnyPolicy] = [one for one in every if one is not None]
 
     @property

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from lockgate.core.lifecycle import Step, diagram
 from lockgate.gateway import subscriptions
 from lockgate.policies import breaker
-from lockgate.upstreams import flights, sessions, supervisor
+from lockgate.upstreams import ejection, flights, sessions, supervisor
 
 PAGE: Final = Path("docs/concepts/states.md")
 
@@ -93,6 +93,15 @@ it is. `relapse`: one of them failed. `recover`: all were answered.""",
         breaker.TABLE,
         "closed",
         "policies/breaker.py",
+    ),
+    Machine(
+        "A replica of a server",
+        """\
+Whether a replica that is up takes calls. `eject`: it has failed too often, and another takes its
+place. `return`: its time is over.""",
+        ejection.TABLE,
+        "in",
+        "upstreams/ejection.py",
     ),
 )
 

@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from lockgate.core.cached import Counts
+from lockgate.upstreams.replicas import ReplicaState
 
 
 class ServerStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +27,7 @@ class ServerStatus(msgspec.Struct, frozen=True, kw_only=True):
     cache      what came of looking up answers; None when it has no cache.
     tools, prompts, resources  how many it lists; None when not known.
     error, remedy              why it is not ready, in one line each.
+    replicas                   how each of its replicas stands, if it has several.
     code                       the stable code of that error (`lockgate.core.codes`).
     """
 
@@ -41,6 +43,7 @@ class ServerStatus(msgspec.Struct, frozen=True, kw_only=True):
     retry_in: float | None = None
     breaker: str = "closed"
     cache: Counts | None = None
+    replicas: tuple[ReplicaState, ...] = ()
     code: str | None = None
     error: str | None = None
     remedy: str | None = None

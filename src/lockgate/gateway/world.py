@@ -11,6 +11,7 @@ from lockgate.config.model import Config
 from lockgate.gateway.caching import Caches
 from lockgate.gateway.engine import Engine
 from lockgate.upstreams.pool import HttpPool
+from lockgate.upstreams.replicas import Replicas
 from lockgate.upstreams.upstream import Upstream
 
 
@@ -23,10 +24,16 @@ class Standing:
     pool   what its connections are made with, if it needs any.
     """
 
-    upstream: Upstream
+    upstream: Upstream | Replicas
     told: object
     grace: float
     pool: HttpPool
+
+    @property
+    def pools(self) -> list[object]:
+        """Every pool it needs: replicas that outlived a reload have that of their time."""
+        replicas = self.upstream.replicas if isinstance(self.upstream, Replicas) else ()
+        return [self.pool, *(one.pool for one in replicas)]
 
     @property
     def connecting(self) -> bool:

@@ -15,6 +15,8 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
+from dataclasses import asdict
+from hashlib import blake2b
 from math import inf
 from typing import Any, Final
 
@@ -24,7 +26,13 @@ from lockgate.config.model import Config, ServerConfig
 from lockgate.core.clock import Clock
 from lockgate.core.store import Store
 from lockgate.errors import LockgateError
-from lockgate.gateway.build import caches, engine_settings, pool_limits, upstream_spec
+from lockgate.gateway.build import (
+    caches,
+    ejection_settings,
+    engine_settings,
+    pool_limits,
+    replica_specs,
+)
 from lockgate.gateway.engine import Engine
 from lockgate.gateway.facade import Facade
 from lockgate.gateway.fixed import hold
@@ -34,6 +42,8 @@ from lockgate.gateway.world import Standing, World
 from lockgate.observe.decisions import record_decision
 from lockgate.observe.log import Blackener
 from lockgate.upstreams.pool import HttpPool, PoolLimits
+from lockgate.upstreams.replicas import Replica, Replicas
+from lockgate.upstreams.spec import UpstreamSpec
 from lockgate.upstreams.upstream import Upstream
 from lockgate.wire.seal import KeyRing
 from lockgate.wire.url import BadUrl, Origin
@@ -106,7 +116,8 @@ class Worlds:
             kept = old.get(name)
             told = _told(name, server)
             if kept is None or kept.told != told:
-                kept = Standing(self._upstream(name, server, pool), told, server.stop_grace, pool)
+                one = self._server(name, server, pool, kept)
+                kept = Standing(one, told, server.stop_grace, pool)
             else:
                 same.append(name)
             standing[name] = kept
@@ -128,13 +139,39 @@ class Worlds:
         engine.relay_listens(self._relays.listen)
         return World(config, engine, standing, cached)
 
-    def _upstream(self, name: str, server: ServerConfig, pool: HttpPool) -> Upstream:
+    def _server(
+        self, name: str, server: ServerConfig, pool: HttpPool, before: Standing | None
+    ) -> Upstream | Replicas:
+        specs = replica_specs(name, server)
+        if not server.urls:
+            return self._upstream(specs[0], pool, one_of_many=False)
+        old = None if before is None else before.upstream
+        old = old if isinstance(old, Replicas) else None
+        # A replica that would be told what it was told stays as it is.
+        kept = {one.told: one for one in old.replicas} if old is not None else {}
+        replicas: list[Replica] = []
+        for spec in specs:
+            told = _told_of(spec, server)
+            replicas.append(
+                kept.get(told) or Replica(self._upstream(spec, pool, one_of_many=True), told, pool)
+            )
+        return Replicas(
+            name,
+            replicas,
+            ejection=ejection_settings(server),
+            sessions=server.limits.sessions,
+            before=old,
+            clock=self._clock,
+        )
+
+    def _upstream(self, spec: UpstreamSpec, pool: HttpPool, *, one_of_many: bool) -> Upstream:
         return Upstream(
-            upstream_spec(name, server),
+            spec,
             pool=pool,
             keys=self._keys,
             observe=record_decision,
             clock=self._clock,
+            one_of_many=one_of_many,
         )
 
     # Changing.
@@ -254,7 +291,8 @@ class Worlds:
             *(one.upstream.stop(grace) for one, grace in zip(servers, graces, strict=True))
         )
         worlds = (self.current, *self._earlier)
-        used = {id(one.pool) for world in worlds for one in world.standing.values()}
+        standing = [one for world in worlds for one in world.standing.values()]
+        used = {id(pool) for one in standing for pool in one.pools}
         # A reload that is being prepared may have this one in mind.
         unused = [limits for limits, pool in self._pools.items() if id(pool) not in used]
         if not self._lock.locked():
@@ -294,12 +332,18 @@ class Worlds:
 
 def _told(name: str, server: ServerConfig) -> object:
     """All that the upstream of a server is told, and what the pool is told for its sake."""
-    spec = upstream_spec(name, server)
-    if server.transport == "stdio":
-        return spec
-    bounds = server.limits
-    waiting = (bounds.waiting, bounds.wait)
-    return spec, bounds.connections, bounds.streams, waiting, server.connect_timeout
+    told = [_told_of(spec, server) for spec in replica_specs(name, server)]
+    return (told, ejection_settings(server)) if server.urls else told
+
+
+def _told_of(spec: UpstreamSpec, server: ServerConfig) -> bytes:
+    """The same for one replica; a digest, for what is told holds secrets."""
+    parts: list[object] = [type(spec.transport).__name__, asdict(spec)]
+    if server.transport != "stdio":
+        bounds = server.limits
+        waiting = (bounds.waiting, bounds.wait)
+        parts += [bounds.connections, bounds.streams, waiting, server.connect_timeout]
+    return blake2b(msgspec.json.encode(parts, order="deterministic"), digest_size=16).digest()
 
 
 def _reloaded(before: World, world: World, held: Sequence[str]) -> Reloaded:

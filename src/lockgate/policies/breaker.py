@@ -16,10 +16,11 @@ wrongly (its errors are answers), one that is down (the supervisor knows), the f
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Final, Literal
+from typing import ClassVar, Final, Literal
 
 import msgspec
 
+from lockgate.core.attempts import judged
 from lockgate.core.clock import SYSTEM, Clock, enough, written
 from lockgate.core.lifecycle import Step
 from lockgate.core.message import LISTEN, Call, Failure, Reply, Result
@@ -132,7 +133,7 @@ class Breaker:
         settings = self._settings
         if reply is None:
             return "failed" if seconds >= settings.abandoned_after else None
-        if isinstance(reply, Failure) and (found := _judged(reply)) != "good":
+        if isinstance(reply, Failure) and (found := judged(reply)) != "good":
             return found
         return "slow" if seconds > (settings.slow_after or seconds) else "good"
 
@@ -182,14 +183,3 @@ class Breaker:
             data={"server": self._server, "state": self.phase, "retry_after": seconds},
             remedy="Lockgate tries again by itself; the server's own log says what ails it.",
         )
-
-
-def _judged(failure: Failure) -> Verdict | None:
-    """What a Failure says about the server; None: nothing, for it was not asked."""
-    if failure.origin != "upstream" or failure.reason in {"server-unavailable", "crash-looping"}:
-        return None
-    data: Any = failure.data or {}
-    if failure.reason in {"upstream-lost", "memory-ceiling"}:
-        return "failed" if data.get("sent") is not False else None
-    broken = failure.reason == "upstream-http-error" and data.get("status", 0) >= 500
-    return "failed" if broken or failure.reason == "upstream-timeout" else "good"

@@ -25,30 +25,15 @@ from typing import Any, ClassVar, Final, Literal
 
 import msgspec
 
+from lockgate.core.attempts import LOST, READING, SINGLE, TOOL, elsewhere, unsent
 from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.match import ByTool
 from lockgate.core.message import Call, Failure, Reply
 from lockgate.core.policy import CallNext, Stage
 
 Which = Literal["annotated", "always", "never"]
-READING: Final = frozenset(
-    {
-        "server/discover",
-        "tools/list",
-        "resources/list",
-        "resources/templates/list",
-        "resources/read",
-        "prompts/list",
-        "prompts/get",
-        "completion/complete",
-        "tasks/get",
-        "tasks/list",
-    }
-)
-TOOL: Final = "tools/call"
 PASSING: Final = frozenset({429, 502, 503, 504})
 """HTTP statuses that say the same request may do better later (RFC 9110 section 15, RFC 6585)."""
-SINGLE: Final = ("inputResponses", "requestState", "task")
 MOST_SAVED: Final = 10.0
 """Retries that may be saved up."""
 BRIEF: Final = 0.5
@@ -153,7 +138,7 @@ class Retry:
             if not self.budget.spend():
                 break
             await self._pause(wait)
-            reply = await again(call)
+            reply = await again(elsewhere(call))
             if not isinstance(reply, Failure):
                 return reply
             if reply.origin == "policy":
@@ -165,12 +150,11 @@ class Retry:
     def _may_repeat(self, call: Call, failure: Failure) -> bool:
         if failure.origin != "upstream" or any(name in call.params for name in SINGLE):
             return False
-        data = _data(failure)
-        lost = failure.reason == "upstream-lost"
-        if failure.reason == "server-unavailable" or (lost and data.get("sent") is False):
+        if unsent(failure):
             return True
-        passing = failure.reason == "upstream-http-error" and data.get("status") in PASSING
-        if not passing and not lost:
+        http = failure.reason == "upstream-http-error"
+        passing = http and _data(failure).get("status") in PASSING
+        if not passing and failure.reason not in LOST:
             return False
         return not call.wants_progress and self._harmless(call)
 

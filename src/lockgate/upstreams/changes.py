@@ -11,7 +11,9 @@ from typing import Final, Literal, cast
 
 import msgspec
 
-Subject = Literal["tools", "prompts", "resources", "state"]
+Subject = Literal["tools", "prompts", "resources", "state", "replica"]
+"""`replica`: another one answers now, and what it lists may be the same or not."""
+
 QUIET: Final = 0.1
 
 

@@ -101,7 +101,14 @@ class HttpChannel:
 
     one_stream = False
 
-    def __init__(self, remote: Remote, chores: Chores, backoff: Backoff | None = None) -> None:
+    def __init__(
+        self,
+        remote: Remote,
+        chores: Chores,
+        backoff: Backoff | None = None,
+        gone: Callable[[Down, float], object] | None = None,
+    ) -> None:
+        self._gone = gone
         self._remote = remote
         self._server = remote.server
         self._chores = chores
@@ -358,10 +365,12 @@ class HttpChannel:
         while True:
             extra = [] if last_id is None else [(b"last-event-id", last_id.encode())]
             retry = None
+            began = asyncio.get_running_loop().time()
             try:
                 reply = await self._remote.get([*self._headers, *extra])
-            except HttpFailure:
+            except HttpFailure as error:
                 failed += 1
+                self._unreached(error, began)
             else:
                 if not _is_stream(reply):
                     reply.close()
@@ -376,6 +385,10 @@ class HttpChannel:
             # A stream that ends without a word is opened again less and less often.
             wait = self._backoff.wait(failed + 1) if retry is None else retry
             await asyncio.sleep(wait)
+
+    def _unreached(self, error: HttpFailure, began: float) -> None:
+        if self._gone is not None and isinstance(error, ConnectFailed) and error.cause != "busy":
+            self._gone(unreachable(error), began)
 
     async def _read_standing(self, stream: Stream) -> bool:
         """Read to the end; whether anything came."""

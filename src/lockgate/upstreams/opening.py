@@ -20,7 +20,7 @@ from lockgate.upstreams.failures import ConnectFailed, HttpFailure
 from lockgate.upstreams.http_handshake import HttpChannel, refused_opening
 from lockgate.upstreams.parking import Parking
 from lockgate.upstreams.refusals import from_error, from_http, invalid, lost, timed_out
-from lockgate.upstreams.remote import Outcome, Refused, Remote, Stale, unreachable
+from lockgate.upstreams.remote import Down, Outcome, Refused, Remote, Stale, unreachable
 from lockgate.upstreams.sessions import Session
 from lockgate.upstreams.stdio import StdioChannel, StdioProcess
 from lockgate.upstreams.supervisor import Backoff
@@ -55,7 +55,11 @@ class Learned(msgspec.Struct, frozen=True):
 
 
 class Surroundings(msgspec.Struct, frozen=True):
-    """What every session of one server shares."""
+    """What every session of one server shares.
+
+    gone  is told when a standing stream cannot be opened again, as nobody is there, and when the
+          attempt began, by the time of the event loop.
+    """
 
     server: str
     parking: Parking
@@ -63,6 +67,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     chores: Chores
     start_timeout: float
     backoff: Backoff
+    gone: Callable[[Down, float], object] | None = None
 
 
 def session_of(
@@ -102,7 +107,7 @@ async def open_http(around: Surroundings, remote: Remote, facts: ClientFacts) ->
         Down: the server cannot be reached.
         Stale: it does not speak this era, or (`NotStreamable`) perhaps its oldest transport.
     """
-    channel = HttpChannel(remote, around.chores, around.backoff)
+    channel = HttpChannel(remote, around.chores, around.backoff, around.gone)
     body = encode_request(INITIALIZE_ID, "initialize", initialize_params(facts))
     try:
         async with asyncio.timeout(around.start_timeout):

@@ -73,6 +73,18 @@ def crash_looping(server: str, state: UpstreamState, retry_after: float | None) 
     )
 
 
+def unconnected(server: str, detail: str) -> Failure:
+    """No connection in time, to a server that was reached before."""
+    return _failure(
+        "upstream-timeout",
+        f"The server '{server}' could not be connected to in time. The call was not sent.",
+        "Call again; if it stays so, raise the server's connect_timeout, or look at the network.",
+        detail=detail,
+        server=server,
+        sent=False,
+    )
+
+
 def timed_out(server: str) -> Failure:
     """No answer in time. The call was sent and may have had its effect."""
     return _failure(
@@ -230,7 +242,7 @@ def from_http(server: str, error: HttpFailure, limit: int) -> Failure:
     if isinstance(error, TooLarge):
         return too_large(server, limit)
     if isinstance(error, TimedOut):
-        return timed_out(server)
+        return unconnected(server, str(error)) if error.phase == "connect" else timed_out(server)
     if isinstance(error, ConnectFailed) and error.cause == "busy":
         return busy(server, "too many calls wait for a connection to it")
     sent = not isinstance(error, ConnectFailed) and bool(getattr(error, "sent", True))

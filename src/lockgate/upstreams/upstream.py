@@ -66,6 +66,7 @@ class Upstream:
         observe: Observe = ignore,
         clock: Clock = SYSTEM,
         backoff: Backoff | None = None,
+        one_of_many: bool = False,
     ) -> None:
         """Nothing is connected or started yet.
 
@@ -73,6 +74,7 @@ class Upstream:
         spawn    makes child processes for a stdio server; by default those of `processes`.
         keys     seal the states of calls that wait for their clients' answers.
         observe  is told which calls were translated between eras.
+        one_of_many  others can answer in its place: that it is gone is to be known early.
         """
         self.name = spec.name
         self._spec = spec
@@ -92,6 +94,7 @@ class Upstream:
                 self._chores,
                 spec.start_timeout,
                 self._backoff,
+                self._gone if one_of_many else None,
             ),
             pool=pool,
             spawn=spawn,
@@ -111,6 +114,7 @@ class Upstream:
         self._failing = False
         self._died = False
         self._probed = 0.0
+        self._ready_at = 0.0
         self._used = 0.0
         self._last: Call | None = None
         self._watch: asyncio.Task[None] | None = None
@@ -339,6 +343,7 @@ class Upstream:
     def _connected(self, learned: Learned) -> None:
         self._known = learned.first
         self._failing = False
+        self._ready_at = asyncio.get_running_loop().time()
         self._one_era = learned.final
         self._supervisor.learn(eras=learned.eras, name=learned.name, version=learned.version)
         self._supervisor.running(self._connector.pid)
@@ -392,6 +397,11 @@ class Upstream:
         """A ready server turned out to be gone."""
         self._supervisor.report("lost", str(error), error.remedy, error.reason)
         return self._unavailable()
+
+    def _gone(self, error: Down, began: float) -> None:
+        """The same, as an attempt showed that began then; it may have come back since."""
+        if began >= self._ready_at:
+            self._down(error)
 
     def _process_ended(self, why: str) -> None:
         self._supervisor.running(self._connector.pid)
