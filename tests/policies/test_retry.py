@@ -75,7 +75,6 @@ DOWN_LONG = unavailable("s", UpstreamState(phase="backoff"), 5.0)
 STOPPED = unavailable("s", UpstreamState(phase="stopped"), None)
 SERVED = from_error(ErrorObject(-32603, "no", {"sent": False, "retry_after": 0}))
 REFUSED_CONNECTION = from_http("s", ConnectFailed("no"), 1)
-STALE = msgspec.structs.replace(LOST, reason="upstream-stale-connection")
 LATE_CONNECTION = from_http("s", TimedOut("no", phase="connect"), 1)
 NOT_WRITTEN = from_http("s", ConnectionLost("no", sent=False), 1)
 
@@ -84,7 +83,6 @@ NOT_WRITTEN = from_http("s", ConnectionLost("no", sent=False), 1)
     ("failure", "read", "safe", "tool"),
     [
         (LOST, True, True, False),
-        (STALE, True, True, False),
         (LATE_CONNECTION, True, True, True),
         (UNSENT, True, True, True),
         (REFUSED_CONNECTION, True, True, True),

@@ -270,7 +270,8 @@ class _Rules:
                 "Write it in full, for example https://example.com/mcp.",
                 *path,
             )
-        elif scheme in ("ws", "wss") and path[0] == "urls":
+            return
+        if scheme in ("ws", "wss") and path[0] == "urls":
             self.note(
                 "server-shape",
                 f"`{written}` is a WebSocket, and replicas are for Streamable HTTP.",

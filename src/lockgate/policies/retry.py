@@ -25,7 +25,7 @@ from typing import Any, ClassVar, Final, Literal
 
 import msgspec
 
-from lockgate.core.attempts import LOST, READING, SINGLE, TOOL, elsewhere, unsent
+from lockgate.core.attempts import LOST, NOT_ASKED, READING, SINGLE, TOOL, elsewhere, unsent
 from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.match import ByTool
 from lockgate.core.message import Call, Failure, Reply
@@ -171,7 +171,7 @@ class Retry:
         settings = self._settings
         bound = min(settings.first * 2.0 ** (attempt - 1), settings.longest)
         asked = _data(failure).get("retry_after")
-        down = failure.reason == "server-unavailable"
+        down = failure.reason in NOT_ASKED
         if not isinstance(asked, int | float):
             return None if down else bound * self._jitter()
         # Never before the server wants it, and not all callers in the same instant.
