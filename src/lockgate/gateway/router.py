@@ -148,6 +148,9 @@ class Router:
         neutral = self._catalog.neutral(method, call)
         if neutral is not None and name in neutral.routes:
             return neutral.routes[name]
+        target = self._catalog.route(method, call, name)
+        if target is not None:
+            return target
         face = await self._catalog.face(method, call)
         return face.routes.get(name) or self._unlisted(face, name)
 
