@@ -24,7 +24,8 @@ from tests.support.valkey import valkey
 
 pytestmark = pytest.mark.xdist_group("chaos")
 STORM = 6.0
-RECOVERY = 12.0
+RECOVERY = 40.0
+"""Seconds: a server that died again and again is tried after pauses of up to half of this."""
 LEFT = ("tasks", "descriptors", "children")
 Json = dict[str, Any]
 Beside = Callable[[], Awaitable[object]]
