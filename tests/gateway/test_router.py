@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lockgate.core.message import Call, Failure, Reply, Result, Target
+from lockgate.core.message import Call, ClientFacts, Failure, Reply, Result, Target
 from lockgate.core.raw import Raw
 from lockgate.gateway.resources import matches
 from lockgate.testing import ScriptedServer
@@ -375,3 +375,24 @@ def test_targets_are_told_to_policies() -> None:
         assert world.servers[0].asked("tools/call")[0].target == Target("a", "tool", "only.a")
 
     run(test)
+
+
+@pytest.mark.parametrize("era", [MODERN, HANDSHAKE])
+def test_no_call_waits_for_what_another_server_lists(era: ClientFacts) -> None:
+    async def play() -> None:
+        world = World([ScriptedServer("a", tools=[tool("x")]), ScriptedServer("b")])
+        assert isinstance(await world.ask("tools/list", era), Result)
+        hung = world.servers[1]
+        hung.gate = asyncio.Event()
+        world.catalog.changed("b", "state")
+        asked = asyncio.create_task(world.ask("tools/call", era, name="a__x"))
+        assert isinstance(await asyncio.wait_for(asked, 2), Result)
+        # It is asked all the same, and its tools are there once it has answered.
+        hung.lists["tools/list"] = ("tools", [tool("y")])
+        await until(lambda: len(hung.asked("tools/list")) == 2)
+        hung.gate.set()
+        hung.gate = None
+        assert isinstance(await world.ask("tools/call", era, name="b__y"), Result)
+        await world.catalog.close()
+
+    asyncio.run(play())

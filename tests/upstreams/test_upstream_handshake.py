@@ -122,6 +122,31 @@ def test_a_forgotten_session_is_opened_again_and_the_call_made_once_more() -> No
     run(test())
 
 
+@pytest.mark.parametrize(("code", "asked"), [(-32001, 2), (-32600, 2), (-32601, 1)])
+def test_404_means_a_forgotten_session_even_with_the_id_of_the_request(
+    code: int, asked: int
+) -> None:
+    refused: list[object] = []
+
+    async def script(asked: Asked, answer: Answer) -> None:
+        if refused:
+            answer.result({"content": []})
+            return
+        refused.append(asked.id)
+        answer.error(code, "no", 404)
+
+    async def test() -> None:
+        async with OldServer(script) as server, upstream(server.url) as one:
+            reply = await one.send(old())
+            assert server.methods().count("initialize") == asked
+            if asked == 1:
+                assert bad(reply).code == code
+            else:
+                good(reply)
+
+    run(test())
+
+
 def test_a_server_that_forgets_always_is_not_asked_for_ever() -> None:
     async def script(asked: Asked, answer: Answer) -> None:
         answer.send(404)

@@ -25,10 +25,11 @@ from typing import Any, Final, NamedTuple, Protocol
 import msgspec
 
 from lockgate.core.clock import Clock
-from lockgate.core.message import Call, ClientFacts, Era, Failure, Reply
+from lockgate.core.message import Call, Era, Failure, Reply, Target
 from lockgate.core.names import Naming
 from lockgate.core.raw import Raw
 from lockgate.gateway.absent import broken, problem, slow, too_long
+from lockgate.gateway.at_hand import AtHand
 from lockgate.gateway.face import Face, extras_of, merge
 from lockgate.gateway.facts import OWN_CLIENT
 from lockgate.gateway.listing import (
@@ -100,16 +101,6 @@ class _Kept(msgspec.Struct):
 _Key = tuple[str, str, View]
 
 
-class _AtHand(NamedTuple):
-    """The face that calls of one client are routed by, while nothing has changed."""
-
-    client: ClientFacts
-    principal: str
-    edition: int
-    expires: float
-    face: Face
-
-
 class Catalog:
     """Sections and faces of all servers behind one endpoint."""
 
@@ -142,7 +133,7 @@ class Catalog:
         self._own_lists: OrderedDict[str, None] = OrderedDict()
         self._grace_until = 0.0
         self._closed = False
-        self._at_hand: dict[tuple[str, int], _AtHand] = {}
+        self._at_hand: dict[tuple[str, int], AtHand] = {}
         self.edition = 0
 
     def inherit(self, before: Catalog, servers: Collection[str]) -> None:
@@ -233,13 +224,8 @@ class Catalog:
         now = self._clock.monotonic()
         # Fronts keep one ClientFacts for all calls of a stateless client.
         kept = self._at_hand.get((method, id(call.client)))
-        if (
-            kept is not None
-            and kept.client is call.client
-            and kept.edition == self.edition
-            and now < kept.expires
-            and kept.principal == call.principal.id
-        ):
+        mine = kept is not None and kept.client is call.client and kept.edition == self.edition
+        if mine and now < kept.expires and kept.principal == call.principal.id:
             return kept.face
         made = self._neutral(method, call, now)
         if made is None:
@@ -247,7 +233,7 @@ class Catalog:
         if call.client.era == "modern":
             if len(self._at_hand) >= MOST_VIEWS:
                 self._at_hand.clear()
-            at_hand = _AtHand(call.client, call.principal.id, self.edition, *made)
+            at_hand = AtHand(call.client, call.principal.id, self.edition, *made)
             self._at_hand[method, id(call.client)] = at_hand
         return made[1]
 
@@ -257,6 +243,20 @@ class Catalog:
         if (made is None or now >= made[0]) and view.session is None:
             made = self._faces.get((method, view._replace(capabilities="")))
         return made if made is not None and now < made[0] else None
+
+    def route(self, method: str, call: Call, name: str) -> Target | None:
+        """Where a call of this name goes, when only what other servers list has to be asked for.
+
+        That is begun, and not waited for: a server in trouble must not hold up the calls of others.
+        """
+        view = self.view(call)
+        face = self.peek(method, view)
+        target = None if face is None else face.routes.get(name)
+        if target is None or self._needs_fetch((method, target.server, view)):
+            return None
+        keys = [(method, server, view) for server in self._sources]
+        asked = [self._fetch(key, call) for key in keys if self._needs_fetch(key)]
+        return target if asked else None
 
     async def learn(self, server: str, call: Call, *, anew: bool = False) -> None:
         """Fetch every list of one server as `call`'s client sees it; `anew`: known ones as well."""

@@ -136,6 +136,7 @@ class Router:
         method = _NAMED[call.method]
         neutral = self._catalog.neutral(method, call)
         target = None if neutral is None else neutral.routes.get(name)
+        target = target or self._catalog.route(method, call, name)
         if target is None:
             face = await self._catalog.face(method, call)
             found = face.routes.get(name) or self._unlisted(face, name)

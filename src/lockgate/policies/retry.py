@@ -25,7 +25,7 @@ from typing import Any, ClassVar, Final, Literal
 
 import msgspec
 
-from lockgate.core.attempts import LOST, NOT_ASKED, READING, SINGLE, TOOL, elsewhere, unsent
+from lockgate.core.attempts import LOST, READING, SINGLE, TOOL, elsewhere, unsent
 from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.match import ByTool
 from lockgate.core.message import Call, Failure, Reply
@@ -151,7 +151,8 @@ class Retry:
         if failure.origin != "upstream" or any(name in call.params for name in SINGLE):
             return False
         if unsent(failure):
-            return True
+            # Whoever waits for what keeps ending only waits.
+            return failure.reason != "crash-looping"
         http = failure.reason == "upstream-http-error"
         passing = http and _data(failure).get("status") in PASSING
         if not passing and failure.reason not in LOST:
@@ -171,7 +172,7 @@ class Retry:
         settings = self._settings
         bound = min(settings.first * 2.0 ** (attempt - 1), settings.longest)
         asked = _data(failure).get("retry_after")
-        down = failure.reason in NOT_ASKED
+        down = failure.reason == "server-unavailable"
         if not isinstance(asked, int | float):
             return None if down else bound * self._jitter()
         # Never before the server wants it, and not all callers in the same instant.

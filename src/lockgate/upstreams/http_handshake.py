@@ -40,6 +40,7 @@ from lockgate.upstreams.remote import (
 from lockgate.upstreams.reply import HttpReply
 from lockgate.upstreams.supervisor import Backoff
 from lockgate.wire.headers import SESSION, VERSION
+from lockgate.wire.jsonrpc import Response
 from lockgate.wire.sse import EventTooLarge, Parser
 
 SESSION_ID_LIMIT: Final = 1024
@@ -53,6 +54,8 @@ STAND_BY: Final = 0.5
 
 ASIDE: Final = 30.0
 """Seconds for what is sent in the background."""
+NOT_FOUND: Final = frozenset({-32601, -32602, -32002})
+"""Errors about what a request names, not about its session."""
 
 Receive = Callable[[bytes, Flight | None], None]
 
@@ -265,8 +268,7 @@ class HttpChannel:
         if status not in {401, 403} and not 300 <= status < 400:
             response = read_response(await reply.read(ERROR_BODY), flight.id)
         named = response is not None and response.id == flight.id
-        if self._in_session and status in {400, 404} and not named:
-            # An answer with the request's own id was given by somebody who knows the session.
+        if self._in_session and status in {400, 404} and not (named and _known(status, response)):
             self._forgotten = True
             raise Expired
         if response is not None and response.error is not None:
@@ -417,6 +419,16 @@ class HttpChannel:
             await asyncio.wait(tuple(self._posting), timeout=ASIDE)
         async with asyncio.timeout(ASIDE):
             let_end(await self._remote.delete(self._headers))
+
+
+def _known(status: int, response: Response | None) -> bool:
+    """Whether a refusal with the request's own id is by somebody who knows the session.
+
+    404 means that it is not known (2025-11-25, Session Management, point 3), whatever else is
+    said; but some servers send it for an unknown method, tool or resource as well.
+    """
+    error = None if response is None else response.error
+    return status != 404 or (error is not None and error.code in NOT_FOUND)
 
 
 def _is_stream(reply: HttpReply) -> bool:

@@ -1,0 +1,224 @@
+"""A gateway in the test's own process through a storm, so that nothing can be left unseen."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+
+from lockgate.config.model import Config
+from lockgate.gateway.app import Gateway
+from tests.chaos.callers import Caller, Load
+from tests.chaos.http_server import TroubledServer
+from tests.chaos.schedule import chosen_seconds, chosen_seed
+from tests.chaos.storm import TIMEOUT, Child, Fleet, Verdict, callers, eventually, fleet
+from tests.fronts.served import run
+from tests.gateway.reloading import census
+from tests.support.valkey import valkey
+
+pytestmark = pytest.mark.xdist_group("chaos")
+STORM = 6.0
+RECOVERY = 40.0
+"""Seconds: a server that died again and again is tried after pauses of up to half of this."""
+LEFT = ("tasks", "descriptors", "children")
+Json = dict[str, Any]
+Beside = Callable[[], Awaitable[object]]
+
+
+class Weather:
+    """A gateway, its servers and its clients."""
+
+    def __init__(self, servers: Fleet, gateway: Gateway, clients: list[Caller], seed: int) -> None:
+        self.servers = servers
+        self.gateway = gateway
+        self.clients = clients
+        self.seed = seed
+        self._direct: list[float] = []
+
+    async def blow(self, beside: Beside | None = None, seconds: float = STORM) -> Verdict:
+        """Calm, storm, and back; `beside` goes on during the storm."""
+        self._direct.clear()
+        load = Load(self.clients, list(self.servers.all), self.seed)
+        load.start()
+        probes = [asyncio.ensure_future(self._past(one)) for one in self.servers.http[:2]]
+        other = asyncio.ensure_future(beside()) if beside else None
+        await self.servers.play(self.seed, chosen_seconds(seconds))
+        load.check()
+        if other is not None:
+            await other
+        for one in probes:
+            one.cancel()
+        await asyncio.gather(*probes, return_exceptions=True)
+        await eventually(self._recovered, RECOVERY, "all servers ready, all breakers closed")
+        await load.stop()
+        await eventually(self._lists_are_whole, RECOVERY, "every client sees every tool")
+        await eventually(self._everything_works, RECOVERY, "every tool of every server answers")
+        verdict = Verdict(load, self.servers)
+        past = sorted(self._direct)
+        took = [round(past[int(len(past) * share)] * 1e3, 1) for share in (0.5, 0.9, 0.99)]
+        print(f"seed {self.seed}: {verdict.summary()}; without the gateway {took}")
+        verdict.all()
+        verdict.healthy_are_not_slower(self._direct)
+        return verdict
+
+    async def _past(self, server: TroubledServer) -> None:
+        """Call a healthy server without the gateway, again and again."""
+        client = Caller(0, server.era, server.port)
+        loop = asyncio.get_running_loop()
+        try:
+            await client.open()
+            while True:
+                began = loop.time()
+                await client.call(server.name, "act")
+                self._direct.append(loop.time() - began)
+                await asyncio.sleep(0.03)
+        finally:
+            client.close()
+
+    async def _recovered(self) -> bool:
+        states = self.gateway.servers()
+        return all(one.phase == "ready" and one.breaker == "closed" for one in states)
+
+    async def _lists_are_whole(self) -> bool:
+        tools = {f"{name}__act" for name in self.servers.all}
+        return all([tools <= await one.list_tools() for one in self.clients[:8]])
+
+    async def _everything_works(self) -> bool:
+        asked = [(one, server) for one in self.clients[:8] for server in self.servers.all]
+        return all([(await one.call(server, "act")).kind == "result" for one, server in asked])
+
+
+def _open_files() -> list[str]:
+    found = [one for one in Path("/proc/self/fd").iterdir() if one.exists() or one.is_symlink()]
+    return sorted(f"{one.name} {one.readlink()}" for one in found if one.is_symlink())
+
+
+def config_of(servers: Fleet, **settings: Any) -> Config:
+    """A configuration of these servers."""
+    return Config.model_validate(
+        {"servers": servers.entries(), "lockgate": {"naming": "prefix", **settings}}
+    )
+
+
+async def _guarded(folder: Path) -> None:
+    """Have what watches over children started: there is one for each process, until it ends."""
+    gateway = Gateway(Config.model_validate({"servers": {"first": Child("first", folder).entry}}))
+    await gateway.start()
+    assert await gateway.settled(20)
+    await gateway.stop(1)
+
+
+Play = Callable[[Weather], Awaitable[None]]
+
+
+async def weather(folder: Path, play: Play, seed: int, **settings: Any) -> None:
+    """A gateway with everything around it, from nothing to nothing."""
+    await _guarded(folder)
+    before = census()
+    async with fleet(folder) as servers:
+        gateway = Gateway(config_of(servers, **settings))
+        clients: list[Caller] = []
+        try:
+            await gateway.start()
+            assert await gateway.settled(20)
+            [(_, port)] = await gateway.serve_http("127.0.0.1", 0)
+            clients += await callers(port)
+            await play(Weather(servers, gateway, clients, seed))
+        finally:
+            for client in clients:
+                client.close()
+            await gateway.stop(1)
+    del gateway, clients
+
+    async def nothing_left() -> bool:
+        now = census()
+        return all(now[key] <= before[key] for key in LEFT)
+
+    try:
+        await eventually(nothing_left, 5, "nothing is left behind")
+    except AssertionError:
+        now = census()
+        assert {k: now[k] for k in LEFT} == {k: before[k] for k in LEFT}, _open_files()
+
+
+def test_a_storm() -> None:
+    async def play(w: Weather) -> None:
+        await w.blow()
+
+    storm(play, 1)
+
+
+def test_storms_leave_nothing_that_grows() -> None:
+    async def play(w: Weather) -> None:
+        kept: list[dict[str, int]] = []
+        for _ in range(3):
+            await w.blow(seconds=2.5)
+            await asyncio.sleep(0.2)
+            kept.append(census())
+        # The first fills pools and caches; from then on it is the same again and again.
+        for name in kept[2]:
+            most = max(kept[0].get(name, 0), kept[1].get(name, 0))
+            assert kept[2][name] <= most * 1.5 + 64, (name, kept)
+
+    storm(play, 2)
+
+
+def test_a_storm_while_the_store_is_killed_and_comes_back() -> None:
+    with valkey() as store:
+
+        async def play(w: Weather) -> None:
+            async def beside() -> None:
+                for _ in range(2):
+                    await asyncio.sleep(1)
+                    store.kill()
+                    await asyncio.sleep(1)
+                    await asyncio.to_thread(store.start)
+
+            await w.blow(beside)
+
+        storm(play, 3, store=store.url, rate={"total": ["1000000/min"]})
+
+
+def test_a_storm_while_the_configuration_changes_each_second() -> None:
+    async def play(w: Weather) -> None:
+        async def beside() -> None:
+            for number in range(5):
+                await asyncio.sleep(1)
+                entries = w.servers.entries()
+                # One that is in trouble is told something else, and one is new or gone.
+                entries["wild-modern2"]["timeout"] = TIMEOUT + number / 10
+                if number % 2:
+                    entries["more"] = {"url": w.servers.http[0].url}
+                await w.gateway.reload(
+                    Config.model_validate({"servers": entries, "lockgate": {"naming": "prefix"}})
+                )
+
+        await w.blow(beside)
+
+    storm(play, 4)
+
+
+def storm(play: Play, seed: int, **settings: Any) -> None:
+    """One test: a world of its own, in a folder of its own, bounded in time."""
+    seed = chosen_seed(seed)
+    print(f"to have the same storm again: LOCKGATE_CHAOS_SEED={seed}")
+    with TemporaryDirectory() as folder, quiet():
+        run(weather(Path(folder), play, seed, **settings), 150 + chosen_seconds(0))
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without the log, whose records pytest would format and keep by the thousand."""
+    log = logging.getLogger("lockgate")
+    before = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
