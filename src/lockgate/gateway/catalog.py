@@ -20,7 +20,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from copy import copy
 from itertools import product
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -29,7 +29,6 @@ from lockgate.core.message import Call, Era, Failure, Reply, Target
 from lockgate.core.names import Naming
 from lockgate.core.raw import Raw
 from lockgate.gateway.absent import broken, problem, slow, too_long
-from lockgate.gateway.at_hand import AtHand
 from lockgate.gateway.face import Face, extras_of, merge
 from lockgate.gateway.facts import OWN_CLIENT
 from lockgate.gateway.listing import (
@@ -41,25 +40,12 @@ from lockgate.gateway.listing import (
     read_page,
     safe_to_repeat,
 )
+from lockgate.gateway.views import AtHand, View
 
 MOST_VIEWS: Final = 1024
 _MOST: Final = (10_000, 200)
 ATTEMPTS: Final = 3
 """How often a list of several pages is read when it changes meanwhile; then it is taken so."""
-
-
-class View(NamedTuple):
-    """Callers with equal views see equal lists.
-
-    `capabilities` and `session` matter to servers of the handshake era only, which may list what
-    suits the client they were introduced to; `session` is set once such a server has changed its
-    lists for that one session.
-    """
-
-    principal: str
-    era: Era
-    capabilities: str = ""
-    session: str | None = None
 
 
 class Source(Protocol):
@@ -223,9 +209,15 @@ class Catalog:
         """
         now = self._clock.monotonic()
         # Fronts keep one ClientFacts for all calls of a stateless client.
-        kept = self._at_hand.get((method, id(call.client)))
-        mine = kept is not None and kept.client is call.client and kept.edition == self.edition
-        if mine and now < kept.expires and kept.principal == call.principal.id:
+        key = method, id(call.client)
+        kept = self._at_hand.get(key)
+        if (
+            kept is not None
+            and kept.client is call.client
+            and kept.edition == self.edition
+            and now < kept.expires
+            and kept.principal == call.principal.id
+        ):
             return kept.face
         made = self._neutral(method, call, now)
         if made is None:
@@ -233,8 +225,7 @@ class Catalog:
         if call.client.era == "modern":
             if len(self._at_hand) >= MOST_VIEWS:
                 self._at_hand.clear()
-            at_hand = AtHand(call.client, call.principal.id, self.edition, *made)
-            self._at_hand[method, id(call.client)] = at_hand
+            self._at_hand[key] = AtHand(call.client, call.principal.id, self.edition, *made)
         return made[1]
 
     def _neutral(self, method: str, call: Call, now: float) -> tuple[float, Face] | None:

@@ -170,7 +170,8 @@ class ChildProcess:
             groups.kill_strays(strays)
             if not self._gone.is_set():
                 groups.kill(pid)
-        await self._ended_within(REAPED)
+                # However it was ended: nobody else would bury it.
+                await self._ended_within(REAPED)
 
     def abort(self) -> None:
         """End it and what it started at once, waiting for nothing."""
