@@ -135,10 +135,10 @@ def _guard_valves(
         tickets: list[object] = []
         reply: Any = None
         try:
-            if recovery is not None:
-                recovery.begin(call)
-            for valve in valves:
-                ticket: Any = valve.enter(call)
+            if begin is not None:
+                begin(call)
+            for enter in enters:
+                ticket: Any = enter(call)
                 if ticket.__class__ is Wait:
                     ticket = await ticket.turn
                 if ticket.__class__ is Failure:
@@ -161,6 +161,8 @@ def _guard_valves(
             return reply
         return await _recover(recovery, call, reply, again, observe)
 
+    begin = None if recovery is None else recovery.begin
+    enters = tuple(valve.enter for valve in valves)
     again = None if recovery is None else _guard_valves(valves, call_next, observe, None)
     return run
 

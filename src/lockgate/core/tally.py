@@ -27,13 +27,16 @@ class Tally:
         self._width = window / SLICES
         self._slices = [_Slice(kinds) for _ in range(SLICES)]
         self._kinds = kinds
+        self._current = self._slices[0]
 
     def add(self, kind: int, now: float) -> None:
         """One event, now."""
         number = int(now / self._width)
-        part = self._slices[number % SLICES]
+        part = self._current
         if part.number != number:
-            part.number, part.counts = number, [0] * self._kinds
+            part = self._current = self._slices[number % SLICES]
+            if part.number != number:
+                part.number, part.counts = number, [0] * self._kinds
         part.counts[kind] += 1
 
     def sums(self, now: float) -> list[int]:
@@ -45,3 +48,4 @@ class Tally:
     def forget(self) -> None:
         """Begin anew."""
         self._slices = [_Slice(self._kinds) for _ in range(SLICES)]
+        self._current = self._slices[0]

@@ -40,7 +40,8 @@ TABLE: Final[dict[tuple[Phase, Event], Move]] = {
     ("half-open", "relapse"): Move("open", "rest longer"),
     ("half-open", "recover"): Move("closed", "forget"),
 }
-KINDS: Final[dict[Verdict, int]] = {"good": 0, "slow": 1, "failed": 2}
+GOOD: Final = 0
+KINDS: Final[dict[Verdict, int]] = {"good": GOOD, "slow": 1, "failed": 2}
 
 
 class BreakerSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,8 +123,10 @@ class Breaker:
         if self.phase == "open" or ticket < self._since:
             return  # it was let in before the breaker moved, so it is no news
         now = self._now()
-        plain = reply.__class__ is Result and self._any_result_is_good
-        verdict = "good" if plain else self._verdict(reply, now - ticket)
+        if self.phase == "closed" and self._any_result_is_good and reply.__class__ is Result:
+            self._tally.add(GOOD, now)
+            return
+        verdict = self._verdict(reply, now - ticket)
         if self.phase == "half-open":
             self._probed(verdict, now)
         elif verdict is not None:

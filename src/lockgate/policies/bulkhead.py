@@ -100,7 +100,12 @@ class Bulkhead:
 
     def left(self, call: Call, ticket: object, reply: Reply | None, /) -> None:
         """See `lockgate.core.policy.Valve`."""
-        self._free(call.principal.id)
+        who = call.principal.id
+        if self._queues or self._running[who] == 1:
+            self._free(who)
+        else:
+            self.running -= 1
+            self._running[who] -= 1
 
     def _free(self, who: str) -> None:
         self.running -= 1

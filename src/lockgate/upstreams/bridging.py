@@ -11,6 +11,8 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
+from msgspec.structs import replace
+
 from lockgate.core.message import (
     Call,
     ClientFacts,
@@ -102,7 +104,7 @@ class ToHandshake:
         self._observe(call, OLD_SERVER)
         if _refused_visit(call.params):
             return _declined(call)
-        translated = call.replace(client=self._clients.of(call.client))
+        translated = replace(call, client=self._clients.of(call.client))
         reply = await self._link.send(translated)
         if isinstance(reply, Result) and reply.kind == "input_required":
             reply = await self._refuse_undeclared(translated, reply)
@@ -178,7 +180,7 @@ class ToModern:
         refused = refusal_in(call.params)
         if refused is not None:
             return refused
-        translated = call.replace(client=self._clients.of(call.client))
+        translated = replace(call, client=self._clients.of(call.client))
         state = call.params.get("requestState")
         if isinstance(state, str) and state.startswith(TASK_STATE):
             reply = await self._answer_task(translated, state.removeprefix(TASK_STATE))
@@ -194,6 +196,8 @@ class ToModern:
         return self._told(call, handshake_result(call.method, reply))
 
     def _told(self, call: Call, result: Result) -> Result:
+        if result.kind != "input_required" and not self._visits:
+            return result
         key = call.affinity, call.params.get("requestState")
         if result.kind != "input_required":
             for visited in self._visits.pop(key, ()) if key[1] is not None else ():
