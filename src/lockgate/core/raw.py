@@ -86,7 +86,7 @@ class Raw(Mapping[str, Any]):
         """The member as JSON bytes, or None; what `encode` would write for it."""
         if key in self._seen:
             return _encode(self._seen[key])
-        data = self._split().get(key)
+        data = (self._members or self._split()).get(key)
         return data if data is None else bytes(data)
 
     def object(self, key: str) -> Raw:
@@ -103,7 +103,7 @@ class Raw(Mapping[str, Any]):
         return len(self._split())
 
     def __contains__(self, key: object) -> bool:
-        return key in self._split()
+        return key in (self._members or self._split())
 
     def replace(self, **members: Any) -> Raw:
         """A new object with these members set to plain values (or `Raw`, or `msgspec.Raw`)."""
@@ -115,14 +115,16 @@ class Raw(Mapping[str, Any]):
 
     def without(self, *keys: str) -> Raw:
         """A new object without these members; itself when it has none of them."""
-        members = self._written()
-        kept: Members | None = None
+        members = self._members or self._split()
         for key in keys:
             if key in members:
-                if kept is None:
-                    kept = dict(members)
-                del kept[key]
-        return self if kept is None else Raw(members=kept)
+                break
+        else:
+            return self
+        kept = dict(self._written())
+        for key in keys:
+            kept.pop(key, None)
+        return Raw(members=kept)
 
     def _written(self) -> Members:
         members = self._members or self._split()

@@ -181,22 +181,25 @@ class Answer:
         top = self._head(status, headers)
         self._begun = self._done = True
         self._callback = None
+        line = self._line
+        ordinary = self.keep_alive and not self.http10 and not line.state.draining
+        connection = b"" if ordinary else self._connection()
+        if body and status not in _BODILESS and not self._bare and len(body) <= _SHORT:
+            length = b"content-length: %d\r\n" % len(body)
+            line.put(b"".join((top, length, connection, _CRLF, body)))
+        else:
+            self._send_apart(status, top, connection, body)
+        line.finished(self)
+
+    def _send_apart(self, status: int, top: bytes, connection: bytes, body: bytes) -> None:
+        """Write a head, and then the body if there is to be one."""
+        length = b"content-length: %d\r\n" % len(body)
         if status in _BODILESS:
             body = b""
             length = b"content-length: 0\r\n" if status == HTTPStatus.RESET_CONTENT else b""
-        else:
-            length = b"content-length: %d\r\n" % len(body)
-        line = self._line
-        plain = self.keep_alive and not self.http10 and not line.state.draining
-        connection = b"" if plain else self._connection()
-        if self._bare or not body:
-            line.put(b"".join((top, length, connection, _CRLF)))
-        elif len(body) <= _SHORT:
-            line.put(b"".join((top, length, connection, _CRLF, body)))
-        else:
-            line.put(b"".join((top, length, connection, _CRLF)))
-            line.put(body)
-        line.finished(self)
+        self._line.put(b"".join((top, length, connection, _CRLF)))
+        if body and not self._bare:
+            self._line.put(body)
 
     def _head(self, status: int, headers: Headers) -> bytes:
         """The head of a whole answer; nearly always that of the answer before it."""

@@ -177,7 +177,7 @@ class ToModern:
         if ABANDON in call.params:
             # A stateless server holds nothing for a client that does not come back.
             return Result(EMPTY)
-        refused = refusal_in(call.params)
+        refused = refusal_in(call.params) if "inputResponses" in call.params else None
         if refused is not None:
             return refused
         translated = replace(call, client=self._clients.of(call.client))

@@ -35,8 +35,6 @@ from lockgate.wire.revisions import (
     NOT_FOUND,
 )
 
-"""Resource not found, as this era numbers it."""
-
 UNKNOWN_METHODS: Final = frozenset({"server/discover", LISTEN})
 """Methods that only the stateless era has."""
 
@@ -49,6 +47,7 @@ ASKS: Final[Mapping[str, str]] = {
 
 _ENVELOPE: Final = ("resultType", "ttlMs", "cacheScope")
 _TRACES: Final = (b'"resultType"', b'"ttlMs"', b'"cacheScope"', META_SERVER_INFO.encode())
+_COMPLETE: Final = b'{"resultType":"complete",'
 _SMALL: Final = 4096
 _EDGE: Final = 1024
 _TASKS: Final = "io.modelcontextprotocol/tasks"
@@ -150,6 +149,11 @@ def strip(result: Result) -> bytes:
         and _TRACES[3] not in data
     ):
         return data
+    elif data.startswith(_COMPLETE) and b"\\u" not in data:
+        # What stateless servers write first, nearly always, and often nothing else of their era.
+        rest = data[len(_COMPLETE) :]
+        if not any(trace in rest for trace in _TRACES):
+            return b"{" + rest
     raw = result.raw.without(*_ENVELOPE)
     meta = raw.object("_meta")
     if META_SERVER_INFO in meta:

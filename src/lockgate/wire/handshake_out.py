@@ -108,7 +108,9 @@ def request_params(call: Call, progress_token: int) -> bytes:
     """The params of `call` for the wire: without what other eras add, our token in `_meta`."""
     params = call.params
     if not call.wants_progress and "_meta" not in params:
-        return params.without(*_STATE).encode()
+        if "requestState" in params or "inputResponses" in params:
+            params = params.without(*_STATE)
+        return params.encode()
     meta = params.object("_meta").without(*_ENVELOPE_META)
     if call.wants_progress:
         meta = meta.with_members({"progressToken": b"%d" % progress_token})

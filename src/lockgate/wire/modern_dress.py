@@ -53,6 +53,8 @@ class _Head(msgspec.Struct, gc=False):
 _read_head = msgspec.json.Decoder(_Head).decode
 _TYPE: Final = b'"resultType"'
 _FIRST: Final = b'{"resultType":"complete"'
+_TYPED: Final = _FIRST + b","
+_MEMBER: Final = b'{"'
 _LAST: Final = b',"resultType":"complete"}'
 _BEGINNING: Final = 1024
 _HINTS: Final = b',"resultType":"complete","ttlMs":'
@@ -73,6 +75,8 @@ def dress(method: str, result: Result, server_info: bytes = b"") -> bytes:
             return data
         if _TYPE not in data:
             # Nowhere in the text, so certainly not a member of the object itself.
+            if result.kind == "complete" and data.startswith(_MEMBER):
+                return _TYPED + data[1:]
             return _splice(data, [b'"resultType":"%b"' % result.kind.encode()])
     elif _ends_dressed(data):
         return data
