@@ -22,6 +22,11 @@ ROWS = re.compile(rf"^ *(\w+) +(?:stdio|http) +\w+ +(.*?) +({TOOK}) +({TOOK}) *$
 PYTHON, NODE = {"time", "excel", "calculator"}, {"filesystem", "memory", "everything"}
 
 
+def _interruptible() -> None:
+    """What a shell starts in the background ignores SIGINT, and so would all that starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def demo(*arguments: str) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
@@ -30,6 +35,7 @@ def demo(*arguments: str) -> Iterator[subprocess.Popen[str]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        preexec_fn=_interruptible,  # noqa: PLW1509 - one call, and no thread is started by then
     )
     try:
         yield process
