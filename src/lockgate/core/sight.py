@@ -2,10 +2,10 @@
 
 Must not know: who callers are, how rules are written, how lists are made.
 
-Every call has one sight, found by its endpoint and its principal. What a sight does not show answers
-exactly as what does not exist, wherever a client could ask for it: lists, calls, reads, completion,
-subscriptions, capabilities, errors. What it shows, it may still refuse (`judge`): then the caller
-is told why.
+Every call has one sight, found by its endpoint and its principal. What a sight does not show
+answers exactly as what does not exist, wherever a client could ask for it: lists, calls, reads,
+completion, subscriptions, capabilities, errors. What it shows, it may still refuse (`judge`): then
+the caller is told why.
 """
 
 from __future__ import annotations
