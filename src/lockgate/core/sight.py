@@ -34,6 +34,11 @@ class Sight(Protocol):
         ...
 
     @property
+    def endpoint(self) -> str:
+        """The path it is the sight of; part of what `key` says."""
+        ...
+
+    @property
     def naming(self) -> Naming:
         """How servers' and tools' names are spelled together."""
         ...
@@ -83,6 +88,7 @@ class Everything(msgspec.Struct, frozen=True, kw_only=True):
     """The sight of a gateway without rules: all of these servers, for everyone."""
 
     servers: tuple[str, ...]
+    endpoint: str = ""
     naming: Naming = "prefix"
     page_size: int = 1000
     instructions: str | None = None
@@ -90,7 +96,7 @@ class Everything(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def key(self) -> Hashable:
         """See `Sight.key`."""
-        return None
+        return self.endpoint
 
     @property
     def whole(self) -> bool:
