@@ -85,6 +85,7 @@ class EndpointSettings:
     """Who may ask at one endpoint.
 
     resource   the endpoint's resource identifier (RFC 8707): the URL clients know it by.
+    base       the part of that URL before any path of ours.
     metadata   the URL of the document that describes it (RFC 9728); None: there is none.
     scopes     what every token has to have.
     supported  what the document and challenges name as scopes; `scopes` when empty.
@@ -94,6 +95,7 @@ class EndpointSettings:
     """
 
     resource: str
+    base: str = ""
     metadata: str | None = None
     scopes: tuple[str, ...] = ()
     supported: tuple[str, ...] = ()
