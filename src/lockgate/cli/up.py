@@ -104,7 +104,7 @@ def check_bind(config: Config, voice: Voice, *, insecure: bool) -> None:
             not set.
     """
     host = config.lockgate.host
-    if loopback(host) or config.lockgate.auth.asks:
+    if loopback(host) or config.lockgate.asks:
         return
     if not insecure:
         raise UnsafeBind(

@@ -345,7 +345,7 @@ def _bind(config: Config, tree: Node, findings: Findings) -> None:
                     "Set `lockgate.public_url`, or the issuer's `audience`.",
                     tree.locate(("lockgate", "auth", "issuers", place))[0],
                 )
-    if not loopback(settings.host) and not settings.auth.asks:
+    if not loopback(settings.host) and not settings.asks:
         findings.add(
             "wide-bind",
             f"`lockgate.host` {config.lockgate.host} is reachable from other machines.",

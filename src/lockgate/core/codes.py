@@ -514,6 +514,9 @@ COMMANDS: Final = (
     command(940, "api-keys", "configuration",
             "The list of API keys cannot be read, or is none.",
             "`lockgate keys new FILE NAME` makes one; `lockgate keys list FILE` reads it."),
+    command(941, "facade-unusable", "environment",
+            "The authorization server that is configured cannot be served by this installation.",
+            "Install lockgate[facade]."),
 )
 """How a command can end, and why it did."""
 # fmt: on

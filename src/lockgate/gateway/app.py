@@ -33,6 +33,7 @@ from lockgate.gateway.engine import Engine
 from lockgate.gateway.facts import OWN_CLIENT
 from lockgate.gateway.health import always, from_this_machine, health, ready
 from lockgate.gateway.identity import Doors, endpoint_auths, read_api_keys
+from lockgate.gateway.issuing import OwnIssuer
 from lockgate.gateway.status import GatewayStatus, ReloadStatus, ServerStatus
 from lockgate.gateway.worlds import Reloaded, Worlds
 from lockgate.observe.decisions import CRASHED
@@ -72,7 +73,8 @@ class Gateway:
         # Fronts outlive every reload, so what they see of the engine does too.
         facade = self._worlds.facade
         # Who may ask is found out before anything else is looked at.
-        self._doors = Doors(clock)
+        self._own = OwnIssuer(clock, self._store)
+        self._doors = Doors(clock, self._own)
         step_up = self._doors.door(config.lockgate.path).step_up
         self._settings = exchange_settings(config, self._keys, facade, clock, step_up)
         self._exchange = Exchange(facade, self._settings)
@@ -121,7 +123,8 @@ class Gateway:
         auths = endpoint_auths(config)
         self._doors.turn_to(config, auths, base)
         documents = self._doors.documents(auths, config.lockgate.public_url)
-        self._routes.serve(self._handlers(config), documents)
+        handlers = {**self._own.for_people(), **self._handlers(config)}
+        self._routes.serve(handlers, {**self._own.for_programs(), **documents})
 
     @property
     def phase(self) -> str:

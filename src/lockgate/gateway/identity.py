@@ -22,6 +22,7 @@ from lockgate.errors import LockgateError
 from lockgate.fronts.documents import document
 from lockgate.fronts.http import Handler
 from lockgate.fronts.identified import Identified
+from lockgate.gateway.issuing import OwnIssuer
 
 if TYPE_CHECKING:
     # What signatures need takes long to import, and most configurations authenticate nobody.
@@ -62,8 +63,9 @@ class Door:
 class Doors:
     """The doors of all endpoints."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, own: OwnIssuer) -> None:
         self._clock = clock
+        self._own = own
         self._base = ""
         self._doors: dict[str, Door] = {}
         self._default = ""
@@ -92,6 +94,7 @@ class Doors:
         """
         self._base = base or self._base
         public = wanted.lockgate.public_url or self._base
+        self._own.turn_to(wanted, public, [public + path.rstrip("/") for path in auths])
         made = {path: self._made_of(path, one, public) for path, one in auths.items()}
         self._default = next(iter(auths), "")
         self._made = {path: one for path, one in made.items() if one is not None}
@@ -108,7 +111,8 @@ class Doors:
     def _made_of(
         self, path: str, auth: config.AuthSettings, public: str
     ) -> tuple[object, Authentication] | None:
-        if not auth.asks:
+        own = self._own.issuer
+        if not auth.asks and own is None:
             return None
         # Imported here for what it costs; see above.
         from lockgate.identity.authentication import Authentication  # noqa: PLC0415 - see above
@@ -116,9 +120,9 @@ class Doors:
         from lockgate.identity.proofs import Proofs  # noqa: PLC0415 - see above
 
         listed = read_api_keys(auth)
-        settings = endpoint_settings(auth, public, path)
+        settings = endpoint_settings(auth, public, path, oauth=own is not None)
         issuers = [issuer_settings(one) for one in auth.issuers]
-        told = (settings, tuple(issuers), listed)
+        told = (settings, tuple(issuers), listed, own)
         before = self._made.get(path)
         if before is not None and before[0] == told:
             return before
@@ -126,7 +130,7 @@ class Doors:
         made = Authentication(
             settings,
             self._clock,
-            issuers=[self._issuer(one) for one in issuers],
+            issuers=[*([own] if own else []), *map(self._issuer, issuers)],
             introspections=[self._introspection(one) for one in issuers if one.introspection],
             keys=Keyring(listed, settings.implied) if _has_keys(auth) else None,
             proofs=self._proofs,
@@ -162,7 +166,8 @@ class Doors:
     def _document(self, made: Authentication, auth: config.AuthSettings) -> bytes | None:
         from lockgate.identity.resource import document as written  # noqa: PLC0415 - see above
 
-        issuers = [one.issuer for one in auth.issuers]
+        own = self._own.issuer
+        issuers = [*([own.settings.issuer] if own else []), *(one.issuer for one in auth.issuers)]
         return written(made.settings, issuers) if issuers else None
 
     def documents(self, auths: Collection[str], public_url: str | None) -> dict[str, Handler]:
@@ -184,6 +189,7 @@ class Doors:
         """Fetch nothing any more."""
         for _, made in self._made.values():
             await made.close()
+        await self._own.close()
         if self._fetch is not None:
             await self._fetch.close()
 
@@ -233,8 +239,10 @@ def read_api_keys(auth: config.AuthSettings) -> tuple[ApiKey, ...]:
         ) from error
 
 
-def endpoint_settings(auth: config.AuthSettings, public: str, path: str) -> EndpointSettings:
-    """What authentication at one endpoint is told."""
+def endpoint_settings(
+    auth: config.AuthSettings, public: str, path: str, *, oauth: bool = False
+) -> EndpointSettings:
+    """What authentication at one endpoint is told; `oauth`: it has an issuer beside `auth`'s."""
     from lockgate.identity.resource import metadata_url  # noqa: PLC0415 - see above
     from lockgate.identity.settings import EndpointSettings  # noqa: PLC0415 - see above
 
@@ -242,7 +250,7 @@ def endpoint_settings(auth: config.AuthSettings, public: str, path: str) -> Endp
     return EndpointSettings(
         resource=resource,
         base=public,
-        metadata=metadata_url(resource) if auth.issuers else None,
+        metadata=metadata_url(resource) if auth.issuers or oauth else None,
         scopes=tuple(auth.scopes),
         supported=tuple(auth.scopes_supported),
         implied={scope: frozenset(others) for scope, others in auth.scopes_implied.items()},

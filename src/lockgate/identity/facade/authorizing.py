@@ -19,14 +19,12 @@ import secrets
 from typing import Final, TypeVar
 
 import msgspec
-from authlib.oauth2.rfc7636 import create_s256_code_challenge
-
 from lockgate.core.clock import Clock
 from lockgate.identity.documents import strings
 from lockgate.identity.facade import pages, redirects, web
 from lockgate.identity.facade.clients import Client, digest
 from lockgate.identity.facade.directory import Directory
-from lockgate.identity.facade.protocol import Grant, authorization_wrong
+from lockgate.identity.facade.protocol import Grant, authorization_wrong, challenge_of
 from lockgate.identity.facade.provider import Person, Provider
 from lockgate.identity.facade.refusals import (
     CLIENT,
@@ -124,7 +122,7 @@ class Authorizing:
         """Ask the person, or hear what they said."""
         if request.method not in ("GET", "POST"):
             return web.only("GET", "POST")
-        often = await self._vault.admit("authorize", request.peer, self._settings.rates.authorize)
+        often = await self._vault.admit("authorize", request.peer, self._settings.rates.authorizations)
         if often is not None:
             return _page_of("This cannot go on", often)
         if request.method == "POST":
@@ -303,7 +301,7 @@ class Authorizing:
         if len(sealed) > LONGEST_COOKIE:
             return _page_of("This cannot be asked for", _bad("The request is too long."))
         url = self._provider.login_url(
-            where, going.state, going.nonce, str(create_s256_code_challenge(going.verifier))
+            where, going.state, going.nonce, challenge_of(going.verifier)
         )
         own = [
             *_cleared(request),
@@ -506,7 +504,7 @@ def _bad(why: str) -> Refusal:
 
 
 def _page_of(title: str, refusal: Refusal, extra: list[web.Header] | None = None) -> Answer:
-    status = refusal.status if refusal.status != 401 else 400  # noqa: PLR2004 - nothing to log in to
+    status = refusal.status if refusal.status != 401 else 400
     text = pages.wrong(title, refusal.why, refusal.entry)
     return web.page(status, text, pages.STYLE_HASH, extra or ())
 

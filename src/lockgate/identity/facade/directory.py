@@ -55,5 +55,5 @@ class Directory:
         if found is not None:
             return found
         # As dear as a registration: a stranger has us ask somebody.
-        often = await self._vault.admit("document", peer, self._settings.rates.register)
+        often = await self._vault.admit("document", peer, self._settings.rates.registrations)
         return often if often is not None else await self._described.find(url)

@@ -104,7 +104,7 @@ class Facade:
     async def _register(self, request: Asked) -> Answer:
         if request.method != "POST":
             return web.only("POST")
-        often = await self._vault.admit("register", request.peer, self.settings.rates.register)
+        often = await self._vault.admit("register", request.peer, self.settings.rates.registrations)
         if often is not None:
             return web.refused(often)
         found = register(request.body, self.settings, self._ring, self._clock.wall())

@@ -85,14 +85,16 @@ class Issuing:
             still = await self._still(handle, grant)
             if isinstance(still, Refusal):
                 return web.refused(still)
-            grant = replace(grant, person=still, scopes=granted(grant.scopes, still, self._settings))
+            grant = replace(
+                grant, person=still, scopes=granted(grant.scopes, still, self._settings)
+            )
         return await self._issued(client, grant, answer)
 
     async def _client(self, request: Asked) -> tuple[Pairs, str, Client] | Answer:
         """The fields of a request, what authenticates it, and the client it is from."""
         if request.method != "POST":
             return web.only("POST")
-        often = await self._vault.admit("token", request.peer, self._settings.rates.token)
+        often = await self._vault.admit("token", request.peer, self._settings.rates.tokens)
         pairs = often if often is not None else web.form(request)
         if isinstance(pairs, Refusal):
             return web.refused(pairs)
@@ -101,8 +103,8 @@ class Issuing:
             return web.refused(doubled or _TWICE)
         authorization = request.headers.get(b"authorization", b"").decode("latin-1")
         named = client_id_of(pairs, authorization)
-        found = named if isinstance(named, Refusal) else await self._directory.find(
-            named, request.peer
+        found = (
+            named if isinstance(named, Refusal) else await self._directory.find(named, request.peer)
         )
         return web.refused(found) if isinstance(found, Refusal) else (pairs, authorization, found)
 
@@ -202,7 +204,7 @@ class Issuing:
         if unproved is not None:
             return web.refused(unproved)
         handle = dict(pairs).get("token", "")
-        if handle.count(".") == 2:  # noqa: PLR2004 - the shape of a signed token
+        if handle.count(".") == 2:
             return web.refused(_LIVES_ON)
         grant = await self._grant("refresh", handle)
         if isinstance(grant, Grant) and grant.check_client(client):

@@ -132,7 +132,9 @@ def _vouched(told: Consent) -> str:
     if told.kind == "configured":
         return "<small>Registered by whoever runs this gateway.</small>"
     if told.kind == "document":
-        return f"<small>Described at <strong>{e(told.host)}</strong>. Nobody else checked it.</small>"
+        return (
+            f"<small>Described at <strong>{e(told.host)}</strong>. Nobody else checked it.</small>"
+        )
     return "<small>What the app calls itself. Nobody checked it.</small>"
 
 

@@ -36,7 +36,7 @@ MOST_CLAIM: Final = 4096
 _OK: Final = 200
 _BAD: Final = 400
 _decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
-_FORM: Final = ("content-type", "application/x-www-form-urlencoded")
+_FORM: Final[tuple[str, str]] = ("content-type", "application/x-www-form-urlencoded")
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -163,7 +163,7 @@ class Provider:
         if isinstance(where, Refusal):
             return where
         told, content = self.settings, dict(asked)
-        headers = [_FORM]
+        headers: list[tuple[str, str]] = [_FORM]
         secret = told.client_secret
         if secret is not None and told.method == "basic":
             pair = f"{quote(told.client_id, safe='')}:{quote(secret.reveal(), safe='')}"
@@ -181,7 +181,7 @@ class Provider:
             return _away("The identity provider cannot be reached.")
         if answer.status != _OK:
             _log.warning("the identity provider's token endpoint answers %d", answer.status)
-            refused = _BAD <= answer.status < 500 and answer.status != 429  # noqa: PLR2004 - HTTP
+            refused = _BAD <= answer.status < 500 and answer.status != 429
             return (
                 _wrong("The identity provider does not confirm this login.")
                 if refused

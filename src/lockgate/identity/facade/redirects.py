@@ -16,7 +16,9 @@ MOST: Final = 16
 LOOPBACK: Final = frozenset({"127.0.0.1", "[::1]", "localhost"})
 _plain: Final = re.compile(r"[!-~]+\Z", re.ASCII)
 _unsafe: Final = re.compile(r'["\\<>^`{|}]', re.ASCII)
-_authority: Final = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(?::(?P<port>\d{1,5}))?\Z")
+_authority: Final = re.compile(
+    r"(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(?::(?P<port>\d{1,5}))?\Z"
+)
 _private: Final = re.compile(r"[a-z][a-z0-9+.-]*\Z")
 
 

@@ -18,7 +18,6 @@ from lockgate.identity.facade import redirects
 from lockgate.identity.facade.clients import (
     LONGEST_ID,
     Client,
-    Method,
     grants_of,
     sealed,
     secret_digest,
@@ -58,7 +57,7 @@ def register(
         name=shown_name(said.get("client_name"), "An app without a name"),
         kind="registered",
         redirect_uris=uris,
-        method=cast("Method", method),
+        method=method,
         secret_digest=secret_digest(secret) if secret else b"",
         grants=grants_of(said.get("grant_types", [])),
     )

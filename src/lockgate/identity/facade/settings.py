@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Final, Literal
 
 from lockgate.core.rate import Rate
 from lockgate.core.secret import Secret
 
 DAY: Final = 86400.0
-_NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +51,7 @@ class ProviderSettings:
     scopes: tuple[str, ...] = ("openid",)
     subject: str = "sub"
     claims: tuple[str, ...] = ("email", "name", "groups")
-    params: Mapping[str, str] = _NONE
+    params: Mapping[str, str] = field(default_factory=dict[str, str])
     authorization_endpoint: str | None = None
     token_endpoint: str | None = None
     jwks_uri: str | None = None
@@ -75,9 +73,9 @@ class KnownClient:
 class FacadeRates:
     """How often one address may do what costs something."""
 
-    register: tuple[Rate, ...] = (Rate(30, 60), Rate(500, 86400))
-    authorize: tuple[Rate, ...] = (Rate(120, 60),)
-    token: tuple[Rate, ...] = (Rate(240, 60),)
+    registrations: tuple[Rate, ...] = (Rate(30, 60), Rate(500, 86400))
+    authorizations: tuple[Rate, ...] = (Rate(120, 60),)
+    tokens: tuple[Rate, ...] = (Rate(240, 60),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -112,7 +112,7 @@ def document(said: Mapping[str, Any]) -> Answer:
 def refused(refusal: Refusal) -> Answer:
     """A refusal as RFC 6749 section 5.2 has it."""
     extra: list[Header] = []
-    if refusal.status == 401:  # noqa: PLR2004 - HTTP
+    if refusal.status == 401:
         extra.append((b"www-authenticate", b'Basic realm="token endpoint"'))
     if refusal.status in {429, 503}:
         extra.append((b"retry-after", b"30"))
@@ -144,9 +144,7 @@ def form(request: Asked) -> Pairs | Refusal:
 
 def _pairs(text: str) -> Pairs | Refusal:
     try:
-        return parse_qsl(
-            text, keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS
-        )
+        return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
     except (ValueError, UnicodeDecodeError):
         return _MALFORMED
 
