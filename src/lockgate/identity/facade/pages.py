@@ -25,7 +25,7 @@ _STYLE: Final = """
 *{box-sizing:border-box}
 body{margin:0;background:var(--page);color:var(--ink);
 font:1rem/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",sans-serif}
-main{max-width:34rem;margin:clamp(0rem,6vh,4rem) auto;padding:clamp(1.25rem,5vw,2.5rem);
+main{max-width:34rem;margin:clamp(0rem,4vh,3rem) auto;padding:clamp(1.25rem,5vw,2.25rem);
 background:var(--card);border:1px solid var(--line);border-radius:.75rem}
 @media(max-width:36rem){main{margin:0;border:0;border-radius:0;min-height:100vh}body{background:var(--card)}}
 .mark{margin:0 0 1.25rem;color:var(--soft);font-size:.9rem}
