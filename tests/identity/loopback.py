@@ -1,9 +1,9 @@
-"""Servers of others on loopback for logins in earnest: where a client listens, where its document is."""
+"""Servers of others, for logins in earnest: where a client listens, where its document is."""
 
 from __future__ import annotations
 
 import contextlib
-import datetime
+import datetime as dt
 import ipaddress
 import json
 import ssl
@@ -42,7 +42,7 @@ class Site:
                 self.wfile.write(text.encode())
                 site.seen.append((parts.path, dict(parse_qsl(parts.query))))
 
-            def log_message(self, format: str, *args: Any) -> None:
+            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its parent's name
                 """Nothing."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -84,7 +84,7 @@ def authority(folder: Path) -> tuple[Path, Path]:
     """A certificate for localhost that vouches for itself, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     made = (
         x509.CertificateBuilder()
@@ -92,8 +92,8 @@ def authority(folder: Path) -> tuple[Path, Path]:
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(days=1))
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
@@ -102,9 +102,7 @@ def authority(folder: Path) -> tuple[Path, Path]:
     plain = serialization.NoEncryption()
     cert, private = folder / "cert.pem", folder / "key.pem"
     cert.write_bytes(made.public_bytes(pem))
-    private.write_bytes(
-        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain)
-    )
+    private.write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain))
     return cert, private
 
 

@@ -1,4 +1,4 @@
-"""Logging in through the gateway in earnest: a real browser, a real provider, a real server behind."""
+"""Logging in through the gateway in earnest: a real browser, provider, and server behind."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TOOL = ("test_simple_text", {})
 
 
 class Stage:
-    """Everything there is: the gateway, the provider, where clients listen, who is not to be trusted."""
+    """Everything there is: gateway, provider, where clients listen, and who wants in."""
 
     def __init__(self, stack: ExitStack, folder: Path) -> None:
         port = running.free_port()

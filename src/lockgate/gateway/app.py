@@ -264,6 +264,7 @@ class Gateway:
         try:
             for auth in endpoint_auths(config).values():
                 read_api_keys(auth)
+            self._own.check(config)
             done = await self._worlds.reload(config, self._swapped)
         except LockgateError:
             self.refuse_reload()

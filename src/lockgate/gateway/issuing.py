@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from pydantic import SecretStr
@@ -75,22 +76,31 @@ class OwnIssuer:
         if told is None or not public:
             self._let_go()
             return
-        try:
-            from lockgate.identity.facade.facade import Facade  # noqa: PLC0415 - see above
-        except ModuleNotFoundError as error:
-            if error.name is None or not error.name.startswith("authlib"):
-                raise
-            raise LockgateError(
-                "`lockgate.facade` needs a library that is not installed.",
-                "Install lockgate[facade].",
-                reason="facade-unusable",
-            ) from error
+        self.check(wanted)
+        from lockgate.identity.facade.facade import Facade  # noqa: PLC0415 - see above
+
         settings = facade_settings(told, public, resources, self._keys(wanted))
         if self._facade is not None and self._facade.settings == settings:
             return
         store = self._store = self._store or MemoryStore(self._clock, max_bytes=MEMORY)
         strangers, named = self._fetching()
         self._put(Facade(settings, store, self._clock, public=strangers, internal=named))
+
+    def check(self, wanted: Config) -> None:
+        """See to it that a configuration can be served, before anything is changed for it.
+
+        Raises:
+            LockgateError: it cannot.
+        """
+        if wanted.lockgate.facade is None:
+            return
+        if find_spec("authlib") is None:
+            raise LockgateError(
+                "`lockgate.facade` needs a library that is not installed.",
+                "Install lockgate[facade].",
+                reason="facade-unusable",
+            )
+        self._keys(wanted)
 
     def _put(self, facade: Facade) -> None:
         from lockgate.identity.facade.issuer import own_issuer  # noqa: PLC0415 - see above
@@ -105,7 +115,14 @@ class OwnIssuer:
         self._facade = self._issuer = None
 
     def _keys(self, wanted: Config) -> tuple[bytes, ...]:
-        keys = tuple(wanted.lockgate.session.key_bytes())
+        try:
+            keys = tuple(wanted.lockgate.session.key_bytes())
+        except (OSError, ValueError) as error:
+            raise LockgateError(
+                f"The session keys cannot be used: {error}",
+                "Correct lockgate.session.keys_file; `openssl rand -base64 32` makes a key.",
+                reason="session-keys",
+            ) from error
         if keys:
             return keys
         if self._random is None:

@@ -92,16 +92,18 @@ class Idp:
         return self.answer(url.removeprefix(IDP), form)
 
     def answer(self, path: str, form: Mapping[str, str]) -> Fetched:
-        if path == "/.well-known/openid-configuration":
-            return said(self.metadata)
-        if path == "/jwks":
-            return said({"keys": [_SIGNS.as_dict(private=False)]})
-        if path == "/me":
-            return said({"id": 4711, "email": "alice@example.com"})
-        if path != "/token":
-            return Fetched(404, {}, b"")
-        if self.status != 200:
-            return Fetched(self.status, {}, b"{}")
+        told: Json = {
+            "/.well-known/openid-configuration": self.metadata,
+            "/jwks": {"keys": [_SIGNS.as_dict(private=False)]},
+            "/me": {"id": 4711, "email": "alice@example.com"},
+        }
+        if path in told:
+            return said(told[path])
+        if path != "/token" or self.status != 200:
+            return Fetched(self.status if path == "/token" else 404, {}, b"{}")
+        return self.token_for(form)
+
+    def token_for(self, form: Mapping[str, str]) -> Fetched:
         if form.get("grant_type") == "refresh_token":
             known = not self.gone and form.get("refresh_token") == self.refresh
             login = {"sub": "alice", "groups": ["eng"]} if known else None
@@ -204,9 +206,7 @@ class Desk:
         """The server anew, on the same store: another replica, or after a restart."""
         told = {name: getattr(self.settings, name) for name in self.settings.__slots__}
         changed = FacadeSettings(**{**told, **settings})
-        self.facade = Facade(
-            changed, self.store, self.clock, public=self.idp, internal=self.idp
-        )
+        self.facade = Facade(changed, self.store, self.clock, public=self.idp, internal=self.idp)
         return self.facade
 
     def ask(self, request: HttpRequest) -> Seen:
@@ -319,9 +319,9 @@ class App:
             "/token", {name: value for name, value in asked.items() if value is not None}
         )
 
-    def code(self, browser: Browser | None = None, **change: str | None) -> str:
+    def code(self, **change: str | None) -> str:
         """A code, everything answered with yes."""
-        browser = browser or self.desk.browser()
+        browser = self.desk.browser()
         going = browser.allow(browser.get("/authorize", self.wish(**change)))
         return browser.log_in(going).query["code"]
 

@@ -1,4 +1,4 @@
-"""Consent and login: whoever did not see the page, in this browser, for this client, gets no code."""
+"""Consent and login: who did not see the page, in this browser, for this client, gets no code."""
 
 from __future__ import annotations
 
@@ -72,7 +72,9 @@ def test_no_login_is_under_way_before_the_person_said_yes(at: Desk) -> None:
 
 
 @must("proxy-consent-csrf")
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", None, "https://gw.example.com.evil"])
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", None, "https://gw.example.com.evil"]
+)
 def test_a_form_sent_by_another_page_is_refused(at: Desk, origin: str | None) -> None:
     browser = at.browser()
     page = browser.get("/authorize", at.client().wish())
@@ -258,7 +260,9 @@ def test_a_return_that_takes_too_long_is_refused(at: Desk) -> None:
 
 
 @must("proxy-iss-checked")
-@pytest.mark.parametrize("iss", [None, "https://evil.example", f"{IDP}/", "https://IDP.example.com"])
+@pytest.mark.parametrize(
+    "iss", [None, "https://evil.example", f"{IDP}/", "https://IDP.example.com"]
+)
 def test_an_answer_of_another_issuer_is_refused(at: Desk, iss: str | None) -> None:
     browser, going = under_way(at)
     seen = browser.log_in(going, iss=iss)

@@ -93,7 +93,9 @@ def test_two_audiences_are_taken_when_we_are_the_authorized_party(at: Desk) -> N
     assert "code" in log_in(at)
 
 
-@pytest.mark.parametrize(("status", "error"), [(400, "access_denied"), (500, "temporarily_unavailable")])
+@pytest.mark.parametrize(
+    ("status", "error"), [(400, "access_denied"), (500, "temporarily_unavailable")]
+)
 def test_a_refusal_is_told_apart_from_trouble(at: Desk, status: int, error: str) -> None:
     at.idp.status = status
     assert log_in(at)["error"] == error
@@ -132,7 +134,12 @@ def test_a_provider_of_oauth_alone_is_asked_who_it_is() -> None:
 
 
 def test_only_claims_that_are_named_and_small_are_carried(at: Desk) -> None:
-    at.idp.claims = {"email": "a@example.com", "secret": "x", "name": "n" * 9000, "groups": ["a", 1]}
+    at.idp.claims = {
+        "email": "a@example.com",
+        "secret": "x",
+        "name": "n" * 9000,
+        "groups": ["a", 1],
+    }
     app = at.client()
     tokens = app.tokens()
     import base64

@@ -1,4 +1,4 @@
-"""Who is a client: registrations, documents that describe one, and the redirect URIs they may have."""
+"""Who is a client: registrations, documents that describe one, and the redirect URIs they have."""
 
 from __future__ import annotations
 

@@ -19,15 +19,14 @@ import secrets
 from typing import Final, TypeVar
 
 import msgspec
+
 from lockgate.core.clock import Clock
-from lockgate.identity.documents import strings
 from lockgate.identity.facade import pages, redirects, web
 from lockgate.identity.facade.clients import Client, digest
 from lockgate.identity.facade.directory import Directory
 from lockgate.identity.facade.protocol import Grant, authorization_wrong, challenge_of
 from lockgate.identity.facade.provider import Person, Provider
 from lockgate.identity.facade.refusals import (
-    CLIENT,
     CONSENT,
     LOGIN,
     PROVIDER,
@@ -37,6 +36,15 @@ from lockgate.identity.facade.refusals import (
 from lockgate.identity.facade.settings import FacadeSettings
 from lockgate.identity.facade.vault import Vault
 from lockgate.identity.facade.web import Answer, Asked, Pairs
+from lockgate.identity.facade.wishes import (
+    Consented,
+    Shown,
+    UnderWay,
+    Wish,
+    consent_name,
+    granted,
+    resource_of,
+)
 from lockgate.wire.seal import BadSeal, KeyRing
 
 AUTHORIZE: Final = "/authorize"
@@ -52,51 +60,6 @@ _BROWSER: Final = "lockgate-browser"
 _encode: Final = msgspec.msgpack.Encoder().encode
 _token: Final = re.compile(r"[A-Za-z0-9_-]{10,128}\Z", re.ASCII)
 _T = TypeVar("_T")
-
-
-class Wish(msgspec.Struct, frozen=True, kw_only=True):
-    """What a client asks a person for.
-
-    client  the digest of its identifier; `face` of what the person saw of it.
-    """
-
-    client: str
-    face: str
-    redirect_uri: str
-    state: str | None
-    scopes: tuple[str, ...]
-    challenge: str
-    resource: str
-
-
-class Shown(msgspec.Struct, frozen=True):
-    """A wish on a consent page; `serial` is what is used once."""
-
-    wish: Wish
-    serial: str
-    rememberable: bool
-
-
-class UnderWay(msgspec.Struct, frozen=True, kw_only=True):
-    """A login under way, as the browser carries it.
-
-    remembered  the digest of the browser that consented earlier; empty: the person did just now.
-    remember    whether the consent is to be remembered once they have logged in.
-    """
-
-    wish: Wish
-    state: str
-    nonce: str
-    verifier: str
-    remembered: str = ""
-    remember: bool = False
-
-
-class Consented(msgspec.Struct, frozen=True):
-    """A consent that is remembered: whose, and for what."""
-
-    subject: str
-    scopes: tuple[str, ...]
 
 
 class Authorizing:
@@ -122,7 +85,9 @@ class Authorizing:
         """Ask the person, or hear what they said."""
         if request.method not in ("GET", "POST"):
             return web.only("GET", "POST")
-        often = await self._vault.admit("authorize", request.peer, self._settings.rates.authorizations)
+        often = await self._vault.admit(
+            "authorize", request.peer, self._settings.rates.authorizations
+        )
         if often is not None:
             return _page_of("This cannot go on", often)
         if request.method == "POST":
@@ -249,7 +214,7 @@ class Authorizing:
         return await self._to_provider(request, shown.wish, remember=remember, posted=True)
 
     def _shown(self, request: Asked, data: dict[str, str]) -> Shown | None:
-        """The consent page a form is of: ours, sent by a page of ours, in the browser it was for."""
+        """What a form is about: one of ours, sent by a page of ours, in its own browser."""
         browser = web.cookie_named(request, _FORM)
         if not _is_token(browser) or not web.same_origin(request, self._settings.issuer):
             return None
@@ -272,7 +237,7 @@ class Authorizing:
     async def _remembered(self, browser: str, wish: Wish) -> bool:
         if redirects.is_loopback(wish.redirect_uri) or self._settings.consent_ttl <= 0:
             return False
-        found = await self._vault.find("consent", _consent_name(browser, wish), Consented)
+        found = await self._vault.find("consent", consent_name(browser, wish), Consented)
         return isinstance(found, Consented) and set(wish.scopes) <= set(found.scopes)
 
     # Login.
@@ -373,7 +338,7 @@ class Authorizing:
         wish = going.wish
         own = [gone]
         if going.remembered:
-            name = _consent_name(going.remembered, wish)
+            name = consent_name(going.remembered, wish)
             known = await self._vault.find("consent", name, Consented)
             if not isinstance(known, Consented) or known.subject != person.subject:
                 return self._failed(wish, _SOMEBODY_ELSE, gone)
@@ -405,7 +370,7 @@ class Authorizing:
         browser = self._opened("facade browser", web.cookie_named(request, _BROWSER))
         browser = browser or secrets.token_urlsafe(32)
         consented = Consented(person.subject, wish.scopes)
-        name = _consent_name(digest(browser), wish)
+        name = consent_name(digest(browser), wish)
         if await self._vault.keep("consent", name, consented, settings.consent_ttl) is not None:
             return []
         now, ttl = self._clock.wall(), settings.consent_ttl
@@ -446,40 +411,6 @@ _SOMEBODY_ELSE: Final = Refusal(
 )
 
 
-def resource_of(pairs: Pairs, settings: FacadeSettings) -> str | Refusal:
-    """The endpoint a request is about (RFC 8707); the first when it does not say."""
-    asked = [value for name, value in pairs if name == "resource"]
-    if not asked:
-        return settings.resources[0]
-    known = {_spelled(one): one for one in settings.resources}
-    found = known.get(_spelled(asked[0])) if len(asked) == 1 else None
-    if found is None:
-        return Refusal("invalid_target", "resource is not one endpoint of this gateway.", REQUEST)
-    return found
-
-
-def _spelled(resource: str) -> str:
-    """Scheme and host are of no case, and a slash at the end makes no difference to who is meant."""
-    scheme, mark, rest = resource.partition("://")
-    host, slash, path = rest.partition("/")
-    return f"{scheme.lower()}{mark}{host.lower()}{slash}{path}".rstrip("/")
-
-
-def granted(scopes: tuple[str, ...], person: Person, settings: FacadeSettings) -> tuple[str, ...]:
-    """Of the scopes a person consented to, those that are theirs to grant."""
-    groups = set(strings(person.claims.get("groups")))
-    return tuple(
-        one
-        for one in scopes
-        if (told := settings.scopes.get(one)) is not None
-        and (not told.groups or not told.groups.isdisjoint(groups))
-    )
-
-
-def _consent_name(browser: str, wish: Wish) -> str:
-    return "\0".join((browser, wish.client, wish.face, wish.redirect_uri, wish.resource))
-
-
 def _cookie_of(state: str) -> str:
     """Each login under way has a cookie of its own, so that two of them do not meet."""
     return f"{_LOGIN}{digest(state)[:10]}"
@@ -507,6 +438,3 @@ def _page_of(title: str, refusal: Refusal, extra: list[web.Header] | None = None
     status = refusal.status if refusal.status != 401 else 400
     text = pages.wrong(title, refusal.why, refusal.entry)
     return web.page(status, text, pages.STYLE_HASH, extra or ())
-
-
-__all__ = ["AUTHORIZE", "CALLBACK", "CLIENT", "Authorizing", "granted", "resource_of"]

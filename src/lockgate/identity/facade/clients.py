@@ -34,7 +34,7 @@ Method = Literal["none", "client_secret_basic", "client_secret_post"]
 class Client(msgspec.Struct, frozen=True, kw_only=True):
     """One client.
 
-    kind           who vouches for it: whoever runs the gateway, the host of its document, or nobody.
+    kind           who vouches for it: who runs the gateway, the host of its document, or nobody.
     redirect_uris  where people may be sent back to.
     method         how it authenticates at the token endpoint; `none`: it is a public client.
     secret_digest  of its secret, when it has one.

@@ -27,7 +27,7 @@ MOST_BYTES: Final = 5 * 1024
 WITHIN: Final = 5.0
 MOST_KEPT: Final = 1000
 SHORTEST: Final = 5.0
-"""A document is not asked for again sooner, whatever its headers say: it may be a stranger's aim."""
+"""A document is not asked for again sooner, whatever its headers say: it may be a weapon."""
 LONGEST: Final = 86400.0
 _USUAL: Final = 300.0
 LONGEST_URL: Final = 512

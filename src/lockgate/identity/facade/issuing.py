@@ -14,7 +14,6 @@ from msgspec.structs import replace
 
 from lockgate.core.clock import Clock
 from lockgate.identity.facade import web
-from lockgate.identity.facade.authorizing import granted, resource_of
 from lockgate.identity.facade.clients import Client
 from lockgate.identity.facade.directory import Directory
 from lockgate.identity.facade.protocol import (
@@ -31,6 +30,7 @@ from lockgate.identity.facade.settings import FacadeSettings
 from lockgate.identity.facade.signing import Signer
 from lockgate.identity.facade.vault import Vault
 from lockgate.identity.facade.web import Answer, Asked, Pairs
+from lockgate.identity.facade.wishes import granted, resource_of
 
 _log: Final = logging.getLogger("lockgate.identity")
 TOKEN: Final = "/token"  # noqa: S105 - a path
@@ -195,7 +195,7 @@ class Issuing:
         }
 
     async def revoke(self, request: Asked) -> Answer:
-        """A client is done with a refresh token: all that came of the same login ends (RFC 7009)."""
+        """A client is done: all that came of the same login ends (RFC 7009)."""
         found = await self._client(request)
         if not isinstance(found, tuple):
             return found

@@ -1,8 +1,8 @@
 """The pages people see: consent, going on, and what went wrong.
 
-Must not know: how anything is decided, HTTP. Every text that somebody else chose is escaped here and
-nowhere else. No script, no image, no font, nothing from elsewhere; one style sheet, named by its
-hash in the content security policy.
+Must not know: how anything is decided, HTTP. Every text that somebody else chose is escaped here,
+and nowhere else. No script, no image, no font, nothing from elsewhere; one style sheet, named by
+its hash in the content security policy.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ body{margin:0;background:var(--page);color:var(--ink);
 font:1rem/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",sans-serif}
 main{max-width:34rem;margin:clamp(0rem,4vh,3rem) auto;padding:clamp(1.25rem,5vw,2.25rem);
 background:var(--card);border:1px solid var(--line);border-radius:.75rem}
-@media(max-width:36rem){main{margin:0;border:0;border-radius:0;min-height:100vh}body{background:var(--card)}}
+@media(max-width:36rem){main{margin:0;border:0;border-radius:0;min-height:100vh}
+body{background:var(--card)}}
 .mark{margin:0 0 1.25rem;color:var(--soft);font-size:.9rem}
 h1{font-size:1.45rem;line-height:1.3;margin:0 0 .75rem;text-wrap:balance;overflow-wrap:anywhere}
 p{margin:0 0 1rem;overflow-wrap:anywhere}
@@ -48,9 +49,9 @@ padding:.75rem 1rem;border-radius:.25rem}
 .warn p:last-child{margin:0}
 label{display:flex;gap:.6rem;align-items:baseline;margin:1.25rem 0}
 .choice{display:flex;flex-wrap:wrap;gap:.75rem;margin-top:1.5rem}
-button,.button{font:inherit;font-weight:600;padding:.65rem 1.4rem;border-radius:.5rem;cursor:pointer;
-border:1px solid var(--line);background:transparent;color:var(--ink);flex:1 1 9rem;text-align:center;
-text-decoration:none;display:inline-block}
+button,.button{font:inherit;font-weight:600;padding:.65rem 1.4rem;border-radius:.5rem;
+cursor:pointer;border:1px solid var(--line);background:transparent;color:var(--ink);
+flex:1 1 9rem;text-align:center;text-decoration:none;display:inline-block}
 .go{background:var(--go);border-color:var(--go);color:var(--go-ink)}
 button:hover,.button:hover{filter:brightness(1.08)}
 :focus-visible{outline:3px solid var(--go);outline-offset:2px}
@@ -92,13 +93,10 @@ class Consent(msgspec.Struct, frozen=True, kw_only=True):
 def consent(told: Consent) -> str:
     """The page that asks a person whether a client may act for them."""
     app, gateway = e(told.app), e(told.gateway)
+    target = f'<span class="host">{e(told.target)}</span>'
     rows = [
         ("App", f"<strong>{app}</strong>{_vouched(told)}"),
-        (
-            "Sends you back to",
-            f'<span class="host">{e(told.target)}</span><small><code>{e(told.target_uri)}</code>'
-            "</small>",
-        ),
+        ("Sends you back to", f"{target}<small><code>{e(told.target_uri)}</code></small>"),
         ("May", _scopes(told.scopes)),
         ("At", f"<code>{e(told.resource)}</code>"),
     ]

@@ -22,7 +22,7 @@ from joserfc.jwk import ECKey
 from lockgate.wire.seal import KEY_BYTES, KeyRing
 
 ALGORITHM: Final = "ES256"
-# The order of P-256's group. 16 bytes more than it has leave no bias to speak of (FIPS 186-5 A.2.1).
+# The order of P-256's group. 16 bytes more than it has leave no bias (FIPS 186-5 A.2.1).
 _ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 _SEED_BYTES: Final = 48
 
