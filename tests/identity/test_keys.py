@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import stat
 import time
@@ -65,11 +66,9 @@ def test_nothing_that_is_kept_can_be_used_as_a_key() -> None:
 
 
 @given(st.binary(max_size=300))
-def test_what_is_no_list_of_keys_is_refused_in_words(data: bytes) -> None:
-    try:
+def test_no_bytes_break_the_reader_of_keys(data: bytes) -> None:
+    with contextlib.suppress(BadKeys):
         read_keys(data)
-    except BadKeys as error:
-        assert str(error)
 
 
 @pytest.mark.parametrize(
