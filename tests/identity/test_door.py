@@ -88,6 +88,7 @@ def test_a_page_that_is_allowed_can_read_the_challenge() -> None:
     run(test())
 
 
+@must("every-request")
 def test_who_is_not_known_learns_nothing_whatever_is_sent() -> None:
     async def test() -> None:
         async with guarded() as it:
@@ -192,6 +193,7 @@ def configured(tmp_path: Path, **settings: Any) -> Any:
 ISSUER = {"issuer": "https://idp.example.com"}
 
 
+@must("clear-text")
 @pytest.mark.parametrize(
     ("settings", "kind"),
     [
