@@ -46,11 +46,8 @@ def written() -> str:
             continue
         blocks.append(f"## {title}\n\n| | source | held by |\n|---|---|---|")
         for one in rows:
-            tests = sorted(HELD.get(one.id, ()))
-            links = ", ".join(
-                f"[{number}](../../{test.partition('::')[0]})"
-                for number, test in enumerate(tests, 1)
-            )
+            files = sorted({test.partition("::")[0] for test in HELD.get(one.id, ())})
+            links = ", ".join(f"[{Path(file).stem}](../../{file})" for file in files)
             blocks.append(f"| {one.text} | {one.source} | {links} |")
         blocks.append("")
     return "\n".join(blocks)

@@ -125,10 +125,8 @@ def page() -> str:
         *_section("Gateway: `lockgate`", GatewaySettings, None, ("lockgate",)),
         *_section("Gateway: `lockgate.auth`", AuthSettings, _AUTH, ("lockgate", "auth")),
         *_section("Gateway: `lockgate.auth.issuers`", IssuerSettings, None, ()),
-        *_section("Gateway: `lockgate.auth.issuers.claims`", ClaimSettings, None, ()),
-        *_section(
-            "Gateway: `lockgate.auth.issuers.introspection`", IntrospectionSettings, None, ()
-        ),
+        *_section("Gateway: `auth.issuers.claims`", ClaimSettings, None, ()),
+        *_section("Gateway: `auth.issuers.introspection`", IntrospectionSettings, None, ()),
         *_section("Gateway: `lockgate.limits`", GatewayLimits, None, ("lockgate", "limits")),
         *_section("Gateway: `lockgate.cache`", CacheSettings, None, ("lockgate", "cache")),
         *_section("Gateway: `lockgate.log`", LogSettings, None, ("lockgate", "log")),
