@@ -18,6 +18,7 @@ from lockgate.config.finding import KINDS
 from lockgate.config.identity import (
     AuthSettings,
     ClaimSettings,
+    IntrospectionSettings,
     IssuerSettings,
 )
 from lockgate.config.keys import ALIASES, CLIENT_SERVER_KEYS, CLIENT_TOP_KEYS
