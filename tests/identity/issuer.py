@@ -1,4 +1,4 @@
-"""An issuer of tokens on loopback: keys made on the spot, answers as a test tells it to give them."""
+"""An issuer of tokens on loopback: keys made on the spot, answers as a test tells it."""
 
 from __future__ import annotations
 

@@ -297,6 +297,28 @@ def test_a_token_is_not_judged_twice() -> None:
     run(test())
 
 
+@must("no-passthrough", "secure-storage")
+def test_a_token_reaches_no_server_and_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+
+    async def test() -> None:
+        async with guarded() as it:
+            token, bad = it.token(), it.token(aud="https://other.example")
+            assert (await it.call(token)).status == 200
+            assert (await it.refused(bad)).status == 401
+            assert it.peer.calls
+            for request in it.peer.requests:
+                said = repr((request.headers, request.body, request.query))
+                assert token not in said
+                assert "authorization" not in said.lower()
+            for one in (token, bad):
+                signature = one.rpartition(".")[2]
+                assert signature not in caplog.text
+                assert signature not in repr(vars(it.world.gateway._doors))
+
+    run(test())
+
+
 @must("rotation")
 def test_keys_rotate_without_a_restart() -> None:
     async def test() -> None:

@@ -1,5 +1,4 @@
-"""What specifications and best practices demand, read from `musts.toml`, and the mark by which tests
-hold it.
+"""What specifications and best practices demand (`musts.toml`), and the mark of tests that hold it.
 
 A test names what it holds with ``@must``. ``test_musts`` fails when a demand has no test, or when a
 test names none there is.
