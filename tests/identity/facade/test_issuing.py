@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import secrets
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +21,7 @@ from lockgate.identity.verdicts import Accepted, Refused
 from lockgate.stores.memory import MemoryStore
 from tests.identity.facade.desk import GATEWAY, MCP, OTHER, WEB, App, Desk, desk
 from tests.security.musts import must
+from tests.support.provider import dpop
 
 
 @pytest.fixture
@@ -327,6 +329,44 @@ def test_two_replicas_with_the_same_keys_and_store_are_one(at: Desk) -> None:
     at.again()
     assert app.refresh(tokens["refresh_token"]).status == 200
     assert app.redeem(code).code == "LG-483"
+
+
+# Tokens bound to a key.
+
+
+def proof(at: Desk, key: Any, url: str = f"{GATEWAY}/token", **change: Any) -> str:
+    claims = {"jti": secrets.token_urlsafe(8), "htm": "POST", "htu": url, "iat": at.clock.wall()}
+    header = {"typ": "dpop+jwt", "alg": "ES256", "jwk": key.as_dict(private=False)}
+    return jwt.encode(header, {**claims, **change}, key)
+
+
+def redeem(at: Desk, app: App, form: dict[str, str], shown: str = "") -> Any:
+    told = {"client_id": app.id, "redirect_uri": app.redirect, "code_verifier": app.verifier}
+    return at.post("/token", {**told, **form}, **({"dpop": shown} if shown else {}))
+
+
+def test_tokens_are_bound_to_the_key_a_client_proves_to_have(at: Desk) -> None:
+    app, key, other = at.client(), dpop.new_key(), dpop.new_key()
+    form = {"grant_type": "authorization_code", "code": app.code()}
+    for bad in (
+        "garbage",
+        proof(at, key, f"{GATEWAY}/mcp"),
+        proof(at, key, htm="GET"),
+        proof(at, key, iat=at.clock.wall() - 300),
+        proof(at, key)[:-4] + "AAAA",
+    ):
+        assert redeem(at, app, form, bad).json["error"] == "invalid_dpop_proof"
+    good = proof(at, key)
+    tokens = redeem(at, app, form, good).json
+    assert tokens["token_type"] == "DPoP"
+    assert claims_of(at, tokens["access_token"])["cnf"] == {"jkt": dpop.thumbprint(key)}
+    accepted = verdict(at, tokens["access_token"])
+    assert isinstance(accepted, Accepted)
+    assert accepted.bound == dpop.thumbprint(key)
+    again = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+    for bad in ("", good, proof(at, other)):
+        assert redeem(at, app, again, bad).json["error"] == "invalid_dpop_proof"
+    assert redeem(at, app, again, proof(at, key)).json["token_type"] == "DPoP"
 
 
 # The provider is asked whether the person may still come in.

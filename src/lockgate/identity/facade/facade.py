@@ -29,6 +29,7 @@ from lockgate.identity.facade.signing import Signer, sealing_ring
 from lockgate.identity.facade.vault import Vault
 from lockgate.identity.facade.web import Answer, Asked
 from lockgate.identity.fetch import Fetch
+from lockgate.identity.settings import ALGORITHMS
 
 REGISTER: Final = "/register"
 JWKS: Final = "/oauth/jwks"
@@ -132,6 +133,7 @@ def metadata(settings: FacadeSettings) -> dict[str, Any]:
             grants_supported()["token_endpoint_auth_methods_supported"]
         ),
         "authorization_response_iss_parameter_supported": True,
+        "dpop_signing_alg_values_supported": list(ALGORITHMS),
         "client_id_metadata_document_supported": settings.documents,
     }
     if settings.registration:

@@ -1,7 +1,7 @@
 """The token endpoint: codes and refresh tokens become access tokens, each once.
 
 Must not know: pages, what serves HTTP. Sources: RFC 6749 sections 4.1.3, 5 and 6, RFC 7009,
-RFC 8707 section 2.2, RFC 9068, RFC 9700 sections 2.2.2 and 4.14.
+RFC 8707 section 2.2, RFC 9068, RFC 9449 section 5, RFC 9700 sections 2.2.2 and 4.14.
 """
 
 from __future__ import annotations
@@ -31,11 +31,14 @@ from lockgate.identity.facade.signing import Signer
 from lockgate.identity.facade.vault import Vault
 from lockgate.identity.facade.web import Answer, Asked, Pairs
 from lockgate.identity.facade.wishes import granted, resource_of
+from lockgate.identity.proofs import Proofs
+from lockgate.identity.verdicts import Refused
 
 _log: Final = logging.getLogger("lockgate.identity")
 TOKEN: Final = "/token"  # noqa: S105 - a path
 REVOKE: Final = "/revoke"
 LONGEST_HANDLE: Final = 128
+PROOF_WINDOW: Final = 60.0
 _PROTECTED: Final = frozenset(
     {"iss", "sub", "aud", "exp", "iat", "nbf", "jti", "scope", "client_id", "auth_time", "cnf"}
 )
@@ -60,6 +63,7 @@ class Issuing:
         self._vault = vault
         self._signer = signer
         self._clock = clock
+        self._proofs = Proofs()
 
     async def token(self, request: Asked) -> Answer:
         """Tokens for a code or for a refresh token."""
@@ -78,6 +82,9 @@ class Issuing:
             return web.refused(answer)
         if grant is None:
             return web.refused(_GONE)
+        bound = self._bound(request, grant)
+        if isinstance(bound, Refusal):
+            return web.refused(bound)
         wrong = self._another_resource(pairs, grant) or await self._used(kind, handle, grant)
         if wrong is not None:
             return web.refused(wrong)
@@ -88,7 +95,7 @@ class Issuing:
             grant = replace(
                 grant, person=still, scopes=granted(grant.scopes, still, self._settings)
             )
-        return await self._issued(client, grant, answer)
+        return await self._issued(client, grant, answer, bound)
 
     async def _client(self, request: Asked) -> tuple[Pairs, str, Client] | Answer:
         """The fields of a request, what authenticates it, and the client it is from."""
@@ -107,6 +114,20 @@ class Issuing:
             named if isinstance(named, Refusal) else await self._directory.find(named, request.peer)
         )
         return web.refused(found) if isinstance(found, Refusal) else (pairs, authorization, found)
+
+    def _bound(self, request: Asked, grant: Grant) -> str | Refusal:
+        """The key an access token is to be bound to (RFC 9449 section 5); empty: to none."""
+        proof = request.headers.get(b"dpop", b"").decode("latin-1")
+        if not proof and not grant.bound:
+            return ""
+        if b"dpop" in request.repeated:
+            return _PROOF
+        url = self._settings.issuer.rstrip("/") + TOKEN
+        found = self._proofs.thumbprint(proof, "POST", url, self._clock.wall(), PROOF_WINDOW)
+        if isinstance(found, Refused):
+            return replace(_PROOF, why=found.why)
+        # Whoever has the refresh token of a public client has to have its key as well.
+        return found if grant.bound in {"", found} else _PROOF
 
     async def _grant(self, kind: str, handle: str) -> Grant | Refusal | None:
         if not handle or len(handle) > LONGEST_HANDLE:
@@ -157,26 +178,31 @@ class Issuing:
     def _left(self, grant: Grant) -> float:
         return grant.began + self._settings.session_ttl - self._clock.wall()
 
-    async def _issued(self, client: Client, grant: Grant, answer: TokenAnswer) -> Answer:
+    async def _issued(
+        self, client: Client, grant: Grant, answer: TokenAnswer, bound: str
+    ) -> Answer:
         settings = self._settings
         scopes = tuple(one for one in answer.scopes if one in grant.scopes)
         said: dict[str, Any] = {
-            "access_token": self._signer.sign(self._claims(client, grant, scopes)),
-            "token_type": "Bearer",
+            "access_token": self._signer.sign(self._claims(client, grant, scopes, bound)),
+            "token_type": "DPoP" if bound else "Bearer",
             "expires_in": int(settings.access_ttl),
             "scope": " ".join(scopes),
         }
         left = self._left(grant)
         if answer.refresh and client.check_grant_type("refresh_token") and left > 0:
             handle = secrets.token_urlsafe(32)
-            kept = replace(grant, attempt=0, redirect_uri="", challenge="")
+            keeper = grant.bound or (bound if client.method == "none" else "")
+            kept = replace(grant, attempt=0, redirect_uri="", challenge="", bound=keeper)
             lost = await self._vault.keep("refresh", handle, kept, left, grant.family)
             if lost is not None:
                 return web.refused(lost)
             said["refresh_token"] = handle
         return web.json(200, said)
 
-    def _claims(self, client: Client, grant: Grant, scopes: tuple[str, ...]) -> dict[str, Any]:
+    def _claims(
+        self, client: Client, grant: Grant, scopes: tuple[str, ...], bound: str
+    ) -> dict[str, Any]:
         now = int(self._clock.wall())
         theirs = {
             name: value for name, value in grant.person.claims.items() if name not in _PROTECTED
@@ -192,6 +218,7 @@ class Issuing:
             "exp": now + int(self._settings.access_ttl),
             "auth_time": int(grant.began),
             "jti": secrets.token_urlsafe(16),
+            **({"cnf": {"jkt": bound}} if bound else {}),
         }
 
     async def revoke(self, request: Asked) -> Answer:
@@ -217,6 +244,7 @@ _REUSED: Final = Refusal(
     "invalid_grant", "It was used before, so the login it came from is over; log in again.", REUSED
 )
 _TWICE: Final = Refusal("invalid_request", "A client authenticates in one way.", REQUEST)
+_PROOF: Final = Refusal("invalid_dpop_proof", "The proof of possession does not hold.", GRANT)
 _LIVES_ON: Final = Refusal(
     "unsupported_token_type", "Access tokens end by themselves; revoke the refresh token.", GRANT
 )

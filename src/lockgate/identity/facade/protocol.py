@@ -51,6 +51,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     family        what is forgotten together when one of its tokens turns up a second time.
     began         when the person logged in, on the wall clock.
     attempt       how often the provider could not be asked about this very token.
+    bound         the thumbprint of the key whose holder alone may refresh; empty: the client.
     """
 
     client: str
@@ -62,6 +63,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     family: str
     began: float
     attempt: int = 0
+    bound: str = ""
 
     # What authlib asks of codes and tokens (its AuthorizationCodeMixin and TokenMixin).
 
