@@ -8,6 +8,7 @@ import html
 import json
 import re
 import secrets
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,7 +19,7 @@ import pytest
 
 from tests.identity.loopback import Site, authority, rpc, site
 from tests.security.musts import must
-from tests.support import running
+from tests.support import node, running
 from tests.support.agent import Agent, Page
 from tests.support.browser import browser
 from tests.support.browser.page import Chromium
@@ -270,6 +271,31 @@ def test_a_second_client_of_a_person_who_is_logged_in_is_asked_about(
         assert urlsplit(trap).netloc in tab.text
         assert len(stage.provider.seen("/auth")) == seen
     assert stage.evil.asked("/trap") is None
+
+
+@pytest.mark.conformance
+@must("as-metadata-found", "as-iss-advertised", "as-pkce")
+def test_the_official_suite_finds_nothing_against_it(stage: Stage, tmp_path: Path) -> None:
+    """Its scenarios for authorization servers, all of them; a person answers the pages."""
+    port = running.free_port()
+    redirect = f"http://127.0.0.1:{port}/callback"
+    client = stage.register(redirect_uris=[redirect])
+    asked = ["authorization", "--url", stage.base, "--client-id", client, "--port", str(port)]
+    command = [*node.conformance(), *asked, "--output-dir", str(tmp_path)]
+    with running.process(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as suite:
+        assert suite.stdout is not None
+        said = b""
+        for line in suite.stdout:
+            said += line
+            if line.startswith(f"{stage.base}/authorize?".encode()):
+                back = walk(stage, line.decode().strip(), redirect)
+                Agent().get(f"{redirect}?{urlencode(back)}")
+        assert suite.wait(30) == 0, said.decode()
+    checks = [
+        one for path in tmp_path.glob("**/checks.json") for one in json.loads(path.read_text())
+    ]
+    assert [one for one in checks if one["status"] not in ("SUCCESS", "INFO")] == []
+    assert len(checks) >= 2
 
 
 class Memory:

@@ -88,6 +88,27 @@ def test_an_answer_that_does_not_hold_lets_nobody_in(
     assert "code" not in back
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"authorization_endpoint": "https://idp.example.com/a\r\nSet-Cookie: x=1"},
+        {"authorization_endpoint": "https://idp.example.com/ä"},
+        {"authorization_endpoint": "http://idp.example.com/a"},
+        {"authorization_endpoint": "javascript:alert(1)"},
+        {"authorization_endpoint": None},
+        {"token_endpoint": "http://idp.example.com/token"},
+        {"jwks_uri": 7},
+        {"issuer": "https://evil.example"},
+    ],
+)
+def test_metadata_that_does_not_hold_leads_nowhere(at: Desk, change: dict[str, Any]) -> None:
+    at.idp.metadata.update(change)
+    browser = at.browser()
+    seen = browser.allow(browser.get("/authorize", at.client().wish()))
+    assert (seen.status, seen.code) == (503, "LG-481")
+    assert not [name for name in browser.cookies if "login" in name]
+
+
 def test_two_audiences_are_taken_when_we_are_the_authorized_party(at: Desk) -> None:
     at.idp.claims = {"aud": ["gateway", "another"], "azp": "gateway"}
     assert "code" in log_in(at)

@@ -99,6 +99,8 @@ class Provider:
         )
         if not (found.authorization and found.token and (found.jwks or told.userinfo)):
             return _away("The identity provider does not say where people log in.")
+        if not (found.authorization.isascii() and found.authorization.isprintable()):
+            return _away("The identity provider's address to log in at cannot be used.")
         if self._place is None or found.jwks != self._place.jwks:
             await self.close()
             told_keys = IssuerSettings(issuer=told.issuer, jwks_uri=found.jwks or None)
