@@ -63,7 +63,7 @@ class Child:
     @property
     def runs(self) -> Counter[str]:
         """How often each call reached a tool."""
-        return Counter((self._folder / "runs").read_text().split())
+        return Counter((self._folder / "runs").read_text().splitlines())
 
     async def take_up(self, mode: str) -> None:
         """Do this from now on."""

@@ -15,6 +15,7 @@ import pytest
 from lockgate.config.model import Config
 from lockgate.gateway.app import Gateway
 from tests.chaos.callers import Caller, Load
+from tests.chaos.company import Company
 from tests.chaos.http_server import TroubledServer
 from tests.chaos.schedule import chosen_seconds, chosen_seed
 from tests.chaos.storm import TIMEOUT, Child, Fleet, Verdict, callers, eventually, fleet
@@ -34,11 +35,14 @@ Beside = Callable[[], Awaitable[object]]
 class Weather:
     """A gateway, its servers and its clients."""
 
-    def __init__(self, servers: Fleet, gateway: Gateway, clients: list[Caller], seed: int) -> None:
+    def __init__(
+        self, servers: Fleet, gateway: Gateway, port: int, clients: list[Caller], seed: int
+    ) -> None:
         self.servers = servers
         self.gateway = gateway
         self.clients = clients
         self.seed = seed
+        self.company = Company(port, servers, seed)
         self._direct: list[float] = []
 
     async def blow(self, beside: Beside | None = None, seconds: float = STORM) -> Verdict:
@@ -46,10 +50,12 @@ class Weather:
         self._direct.clear()
         load = Load(self.clients, list(self.servers.all), self.seed)
         load.start()
+        self.company.begin()
         probes = [asyncio.ensure_future(self._past(one)) for one in self.servers.http[:2]]
         other = asyncio.ensure_future(beside()) if beside else None
         await self.servers.play(self.seed, chosen_seconds(seconds))
         load.check()
+        self.company.raise_problems()
         if other is not None:
             await other
         for one in probes:
@@ -57,13 +63,16 @@ class Weather:
         await asyncio.gather(*probes, return_exceptions=True)
         await eventually(self._recovered, RECOVERY, "all servers ready, all breakers closed")
         await load.stop()
+        await self.company.recovered()
         await eventually(self._lists_are_whole, RECOVERY, "every client sees every tool")
         await eventually(self._everything_works, RECOVERY, "every tool of every server answers")
         verdict = Verdict(load, self.servers)
         past = sorted(self._direct)
         took = [round(past[int(len(past) * share)] * 1e3, 1) for share in (0.5, 0.9, 0.99)]
         print(f"seed {self.seed}: {verdict.summary()}; without the gateway {took}")
+        print(self.company.summary())
         verdict.all()
+        self.company.check()
         verdict.healthy_are_not_slower(self._direct)
         return verdict
 
@@ -129,12 +138,15 @@ async def weather(folder: Path, play: Play, seed: int, **settings: Any) -> None:
             assert await gateway.settled(20)
             [(_, port)] = await gateway.serve_http("127.0.0.1", 0)
             clients += await callers(port)
-            await play(Weather(servers, gateway, clients, seed))
+            storm = Weather(servers, gateway, port, clients, seed)
+            await storm.company.arrive()
+            await play(storm)
+            await storm.company.leave()
         finally:
             for client in clients:
                 client.close()
             await gateway.stop(1)
-    del gateway, clients
+    del gateway, clients, storm
 
     async def nothing_left() -> bool:
         now = census()
