@@ -5,8 +5,6 @@ Must not know: how the gateway runs.
 
 from __future__ import annotations
 
-import asyncio
-
 from tests.chaos import parkers
 from tests.chaos.parkers import Parker, Parkers
 from tests.chaos.storm import NOT_SENT, OF_TROUBLE, Fleet, eventually
@@ -14,7 +12,7 @@ from tests.chaos.watchers import Watcher, Watchers
 
 WATCHERS = 8
 PARKERS = 8
-RECOVERY = 40.0
+RECOVERY = 20.0
 ERAS = "ML"
 OF_PARKED = OF_TROUBLE | {"unknown-request-state"}
 """A server that ends its session ends the calls that wait there, and their states are no more."""
@@ -52,6 +50,7 @@ class Company:
         self.parkers = Parkers(self._parkers, list(self._fleet.all), self._seed)
         self.parkers.leaves = self._leaves
         self.parkers.start()
+        self.watchers.unrest()
 
     def raise_problems(self) -> None:
         """Raise what a client met that must not be."""
@@ -71,6 +70,7 @@ class Company:
 
         async def delivered() -> bool:
             self.watchers.raise_problems()
+            self.watchers.rest()
             missing[:] = self.watchers.deliver(since)
             return not missing
 
@@ -90,7 +90,6 @@ class Company:
     async def leave(self) -> None:
         """End every stream."""
         await self.watchers.stop()
-        await asyncio.sleep(0)
 
     def summary(self) -> str:
         """For people who look into it."""

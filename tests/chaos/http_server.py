@@ -67,7 +67,7 @@ class Listener:
 
     def tell(self, message: Json) -> None:
         """Say it, once there is a stream to say it on."""
-        if self.writer is not None:
+        if self.writer is not None and not self.writer.is_closing():
             _event(self.writer, message)
         else:
             self._waiting = [*self._waiting, message][-BUFFERED:]
@@ -143,8 +143,9 @@ class TroubledServer:
             await self.stop()
         else:
             await self.start()
-        writers = [one.writer for one in self._listeners.values() if one.writer is not None]
-        for writer in writers:
+        for writer in [one.writer for one in self._listeners.values()]:
+            if writer is None or writer.is_closing():
+                continue
             if mode in CUTTING:
                 _reset(writer)
             elif mode == "garbage":
@@ -168,8 +169,8 @@ class TroubledServer:
         try:
             while True:
                 await self._request(reader, writer)
-        except (Hangup, OSError, asyncio.IncompleteReadError):
-            pass
+        except (Hangup, OSError, asyncio.IncompleteReadError, RuntimeError):
+            pass  # the last of these is what uvloop says of a transport that is closed already
         finally:
             del self._open[writer]
             writer.close()
@@ -265,6 +266,8 @@ class TroubledServer:
         if session not in self.sessions:
             return {"status": 404, "error": {"code": -32001, "message": "unknown session"}}
         if message["method"] in {"resources/subscribe", "resources/unsubscribe"}:
+            if message["params"]["uri"] != self.uri:
+                return {"error": {"code": -32002, "message": "Resource not found"}}
             uris = self._listeners.setdefault(session, Listener()).uris
             change = uris.add if message["method"] == "resources/subscribe" else uris.discard
             change(message["params"]["uri"])
@@ -308,7 +311,10 @@ class TroubledServer:
         self, message: Json, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         _head(writer, 200, "text/event-stream")
-        wanted = message["params"]["notifications"]
+        wanted = dict(message["params"]["notifications"])
+        if "resourceSubscriptions" in wanted:
+            mine = [uri for uri in wanted["resourceSubscriptions"] if uri == self.uri]
+            wanted["resourceSubscriptions"] = mine
         meta = {PREFIX + "subscriptionId": message["id"]}
         params = {"notifications": wanted, "_meta": meta}
         _event(writer, {"method": "notifications/subscriptions/acknowledged", "params": params})
@@ -331,10 +337,10 @@ class TroubledServer:
             _plain(writer, 404)
         elif self.mode == "busy":
             _plain(writer, 503)
-        elif self.mode == "hang":
-            await self._gone(reader)
         else:
-            listener = self._listeners.setdefault(session, Listener())
+            while self.mode == "hang":  # noqa: ASYNC110 - it has no event of its own
+                await asyncio.sleep(0.05)
+            listener = self._listeners.setdefault(session or "", Listener())
             _head(writer, 200, "text/event-stream")
             listener.opened(writer)
             try:

@@ -156,8 +156,8 @@ class Parkers:
                 await asyncio.sleep(0.05)
 
     async def all_work(self) -> bool:
-        """Whether every client gets its own answer from every server, now that all is well."""
-        book = [await one.call(name) for one in self.clients for name in self._servers]
+        """Whether a client of each era gets its own answer from every server, as all is well."""
+        book = [await one.call(name) for one in self.clients[:2] for name in self._servers]
         self.book += book
         return all(one.kind == "result" and one.answered for one in book)
 

@@ -18,6 +18,9 @@ from tests.bridge.clients import Client, Stream
 from tests.chaos.http_server import UPDATED, TroubledServer
 
 Json = dict[str, Any]
+ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
+AGAIN = 0.5
+"""Seconds after which a client that lacks something asks again."""
 EVERY = 0.1
 """Seconds between two things a server tells."""
 
@@ -41,15 +44,24 @@ class Watcher:
         self.restless = restless
         self.streams: list[Heard] = []
         self.refused: Counter[str] = Counter()
+        self.lacks = False
         self._client = Client(port, era)
         self._subscribed: set[str] = set()
         self._stream: Stream | None = None
+        self._since = 0.0
 
     async def open(self) -> Watcher:
         """Shake hands, where the era has that."""
         await self._client.open()
         self._hang_up()
         return self
+
+    # `lacks`: the stream was opened without some of what it was to be told of, and says so.
+
+    @property
+    def age(self) -> float:
+        """How long the newest stream has been open."""
+        return asyncio.get_running_loop().time() - self._since
 
     def latest(self, server: str) -> int:
         """The last number heard of a server, on the stream that is open."""
@@ -73,9 +85,13 @@ class Watcher:
         heard = Heard()
         self.streams.append(heard)
         self._stream = stream
+        self._since = asyncio.get_running_loop().time()
         last: Json = {}
         while (message := await stream.next()) is not None:
             last = message
+            if message.get("method") == ACKNOWLEDGED:
+                honoured = message["params"]["notifications"].get("resourceSubscriptions", [])
+                self.lacks = set(honoured) < set(uris)
             if message.get("method") == UPDATED and "n" in message["params"]:
                 server = message["params"]["uri"].removeprefix("note://")
                 heard.numbers.setdefault(server, []).append(message["params"]["n"])
@@ -103,6 +119,7 @@ class Watcher:
 
     async def _begin(self, uris: Sequence[str]) -> Stream | None:
         client = self._client
+        self.lacks = False
         if client.modern:
             params = {"notifications": {"toolsListChanged": True, "resourceSubscriptions": [*uris]}}
             message = {"id": client.ids(), "method": "subscriptions/listen", "params": params}
@@ -124,6 +141,7 @@ class Watcher:
             if begun.stream is not None:
                 begun.stream.close()
                 client.streams.remove(begun.stream)
+        self.lacks = not set(uris) <= self._subscribed
         return stream
 
     def _typed(self, error: Json) -> None:
@@ -147,6 +165,7 @@ class Watchers:
         self._uris = [one.uri for one in servers]
         self._seed = seed
         self._stopping = False
+        self._restless = False
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -176,8 +195,19 @@ class Watchers:
         chance = Random(f"{self._seed} watcher {watcher.number}")  # noqa: S311 - no secret
         while not self._stopping:
             await asyncio.sleep(chance.uniform(0.3, 1.5))
-            if watcher.restless:
+            if self._restless:
                 watcher.leave()
+
+    def unrest(self) -> None:
+        """Restless clients are so from now on."""
+        self._restless = True
+
+    def rest(self) -> None:
+        """They stay where they are, or open one more stream if that one lacks something."""
+        self._restless = False
+        for one in self.clients:
+            if one.restless and one.lacks and one.age > AGAIN:
+                one.leave()
 
     async def _tell(self) -> None:
         while not self._stopping:
