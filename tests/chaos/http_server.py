@@ -97,6 +97,7 @@ class TroubledServer:
         self.uri = f"note://{name}"
         self.published = 0
         self.gate = asyncio.Event()
+        self.waiting = 0
         self.port = 0
         self._listeners: dict[object, Listener] = {}
         self._numbers = count(1)
@@ -206,6 +207,7 @@ class TroubledServer:
         elif method == "subscriptions/listen" and "result" in answer:
             await self._listen(message, reader, writer)
         elif tool == "wait":
+            self.waiting += 1
             await self._within(reader, self.gate.wait())
             await self._say(mode, message, answer, reader, writer)
         elif tool == "ask" and not self.modern and "result" in answer and mode in ASKING:
@@ -377,16 +379,8 @@ class TroubledServer:
         self, mode: str, response: Json, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         """Answer on a stream that is open already, or do what this mode does instead."""
-        if mode in {"reset", "die"}:
-            await self._reset(response, {}, reader, writer)
-        elif mode in {"hang", "leak"}:
-            if mode == "leak":
-                _event(writer, response)
-            await self._gone(reader)
-        elif mode == "half-close":
-            writer.write_eof()
-            await self._gone(reader)
-        elif mode == "slow":
+        await self._never(mode, response, reader, writer)
+        if mode == "slow":
             await asyncio.sleep(SLOW)
         elif mode == "truncate":
             _chunk(writer, b"data: " + json.dumps(response).encode()[:20] + b"\n\n")
@@ -402,6 +396,19 @@ class TroubledServer:
         if mode in {"calm", "slow", "flood", "error"}:
             _event(writer, response)
         writer.write(b"0\r\n\r\n")
+
+    async def _never(
+        self, mode: str, response: Json, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Do not come to an end, in modes that do not."""
+        if mode in {"reset", "die"}:
+            await self._reset(response, {}, reader, writer)
+        if mode == "leak":
+            _event(writer, response)
+        if mode == "half-close":
+            writer.write_eof()
+        if mode in {"hang", "leak", "half-close"}:
+            await self._gone(reader)
 
     async def _within(self, reader: asyncio.StreamReader, waited: Any) -> None:
         """Wait for it, for as long as whoever asked is there."""

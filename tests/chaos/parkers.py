@@ -169,11 +169,13 @@ def check(
     reasons: Collection[str],
     not_sent: Collection[str],
     interrupted: bool = False,
+    stopped: bool = False,
 ) -> None:
     """What holds of parked calls in every storm.
 
     `reasons` are those the gateway may have for servers in trouble, `not_sent` those that promise
-    that the server has not seen the request; `interrupted`: the gateway itself was.
+    that the server has not seen the request; `interrupted`: the gateway itself was; `stopped`: it
+    was told to stop.
     """
     assert any(one.answered for one in book)
     for one in book:
@@ -192,12 +194,13 @@ def check(
             # and then says so itself.
             own = one.server.endswith("child") and one.reason == "own" and not one.answered
             healthy = one.server in well and not own
-            assert interrupted or not healthy, f"a healthy server's call failed: {one}"
+            assert interrupted or stopped or not healthy, f"a healthy server's call failed: {one}"
             if one.reason in not_sent or one.unsent:
                 assert not taken, f"not sent, it says, and yet it was answered: {one}"
                 assert not ran or one.question is not None, f"not sent, and yet it ran: {one}"
         else:
-            assert one.kind == "left" or interrupted, f"no answer: {one}"
+            assert one.kind == "left" or interrupted or stopped, f"no answer: {one}"
+            assert not (stopped and taken), f"taken, and yet not answered: {one}"
 
 
 def _typed(one: Asked, reasons: Collection[str]) -> None:

@@ -126,11 +126,11 @@ class Watcher:
             stream = await client.post({"jsonrpc": "2.0", **message})
             if stream.headers.get("content-type", "").startswith("text/event-stream"):
                 return stream
-            self._typed((await stream.next() or {})["error"])
+            await self._refused(stream)
             return None
         stream = await client.exchange("GET", b"", {"Accept": "text/event-stream"})
         if stream.status != 200:
-            self._typed((await stream.next() or {})["error"])
+            await self._refused(stream)
             return None
         for uri in set(uris) - self._subscribed:
             begun = await client.begin("resources/subscribe", {"uri": uri})
@@ -143,6 +143,17 @@ class Watcher:
                 client.streams.remove(begun.stream)
         self.lacks = not set(uris) <= self._subscribed
         return stream
+
+    async def _refused(self, stream: Stream) -> None:
+        message = await stream.next()
+        if stream.cut:
+            raise EOFError
+        assert message is not None, f"refused without a word: {stream.status} {stream.headers}"
+        if message.get("result", {}).get("resultType") == "complete":
+            self.refused["ended at once"] += 1  # as streams end that a gateway ends
+            return
+        assert "error" in message, f"{stream.status} {stream.headers} {message}"
+        self._typed(message["error"])
 
     def _typed(self, error: Json) -> None:
         reason = error["data"]["reason"]
@@ -244,7 +255,5 @@ class Watchers:
         """For people who look into it."""
         ends = Counter(heard.end for one in self.clients for heard in one.streams)
         refused = sum((one.refused for one in self.clients), Counter[str]())
-        heard = sum(
-            len(n) for one in self.clients for h in one.streams for n in h.numbers.values()
-        )
+        heard = sum(len(n) for one in self.clients for h in one.streams for n in h.numbers.values())
         return f"streams {dict(ends)}, refused {dict(refused)}, {heard} events"

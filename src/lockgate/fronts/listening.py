@@ -4,8 +4,8 @@ Must not know: the client's streams, subscriptions of other sessions.
 
 The stateless era's filter cannot be changed, so a new set of URIs means a new call. The new one is
 opened before the old one ends, and for a short while both are heard: an event both report is passed
-on once, an event only one of them reports is not lost. What the old one reports counts from when the
-new one is being opened, as that may keep events back until it is acknowledged.
+on once, an event only one of them reports is not lost. What the old one reports counts as soon as
+the new one is being opened, as that may keep events back until it is acknowledged.
 """
 
 from __future__ import annotations
