@@ -315,6 +315,9 @@ STARTS: Final = (
     start(714, "start-garbage", "upstream",
           "The server's program writes to its output without ever saying an MCP message.",
           "Have it log to stderr; or correct the command, if this is no MCP server."),
+    start(715, "server-noisy", "upstream",
+          "The server wrote so much in a row that is no MCP message that it was ended.",
+          "Have it log to stderr: only MCP messages belong on its stdout."),
 )
 """Why a server is not ready, for the eyes of its owner: start-up table and log."""
 
