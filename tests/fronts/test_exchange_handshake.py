@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from lockgate.core.message import Call, Failure, Notification, Reply, Result
+from lockgate.core.message import Call, Failure, Notification, Principal, Reply, Result
 from lockgate.core.raw import Raw
 from lockgate.fronts.http import HttpRequest
 from lockgate.wire.seal import KeyRing
@@ -106,10 +106,37 @@ def test_a_session_outlives_what_is_kept_of_it() -> None:
     asyncio.run(run())
 
 
+INITIALIZE = {
+    "protocolVersion": "2025-11-25",
+    "capabilities": {},
+    "clientInfo": {"name": "c", "version": "1"},
+}
+
+
+def of(request: HttpRequest, who: str, *scopes: str) -> HttpRequest:
+    principal = Principal(id=who, scopes=frozenset(scopes))
+    return msgspec.structs.replace(request, principal=principal)
+
+
+def test_calls_carry_what_their_own_request_was_granted() -> None:
+    async def run() -> None:
+        async with playing() as play:
+            opening = http(message("initialize", INITIALIZE))
+            opened = await play.ask(of(opening, "a", "write"))
+            token = {b"mcp-session-id": opened.headers[b"mcp-session-id"]}
+            assert play.engine.last.principal.scopes == {"write"}
+            for scopes in (("read",), ("read", "write")):
+                await play.ask(of(http(message("tools/list"), token), "a", *scopes))
+                assert play.engine.last.principal.scopes == set(scopes)
+            other = await play.ask(of(http(message("tools/list"), token), "b", "write"))
+            assert other.status == 404
+
+    asyncio.run(run())
+
+
 def test_session_ids_are_judged() -> None:
     async def run() -> None:
-        who = {"x": "a"}
-        async with playing(bind=lambda _: who["x"], session_ttl=100.0) as play:
+        async with playing(session_ttl=100.0) as play:
             await play.open()
             good = play.session[b"mcp-session-id"]
             missing = await play.ask(http(message("tools/list"), {b"mcp-session-id": None}))
@@ -124,9 +151,7 @@ def test_session_ids_are_judged() -> None:
                 message("tools/list"), play.session, repeated=frozenset({b"mcp-session-id"})
             )
             assert (await play.ask(twice)).status == 400
-            who["x"] = "b"
-            assert (await play.ask(play.post("tools/list"))).status == 404
-            who["x"] = "a"
+            assert (await play.ask(of(play.post("tools/list"), "b"))).status == 404
             assert (await play.ask(play.post("tools/list"))).status == 200
             play.clock.advance(101)
             assert (await play.ask(play.post("tools/list"))).status == 404

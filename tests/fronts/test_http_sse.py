@@ -10,9 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from lockgate.core.message import Call, Notification, Reply
+from lockgate.core.message import ANONYMOUS, Call, Notification, Principal, Reply
 from lockgate.core.raw import Raw
-from lockgate.fronts.http import HttpRequest
 from lockgate.fronts.routes import Routes
 from lockgate.fronts.server import HttpServer
 from lockgate.wire import sse
@@ -39,9 +38,9 @@ class Client:
         self.stream = FakeResponder()
         self.query = ""
 
-    async def connect(self, bind: str = "") -> Client:
+    async def connect(self, principal: Principal = ANONYMOUS) -> Client:
         accept = {b"accept": b"text/event-stream"}
-        get = http(b"", accept, method="GET", path="/sse", peer=bind)
+        get = http(b"", accept, method="GET", path="/sse", principal=principal)
         await self.play.exchange.http_sse.stream(get, self.stream)
         first = sse.Parser(1 << 20).feed(self.stream.body)[0]
         assert first.event == "endpoint"
@@ -212,14 +211,14 @@ def test_only_the_sealed_address_takes_messages(query: str) -> None:
 
 def test_an_address_is_good_for_its_principal_only() -> None:
     async def body(play: Play, _: Client) -> None:
-        client = await Client(play).connect("alice")
-        assert (await client.post(INITIALIZE, peer="bob")).status == 404
-        assert (await client.post(INITIALIZE, peer="alice")).status == 202
+        alice, bob = Principal(id="alice"), Principal(id="bob")
+        client = await Client(play).connect(alice)
+        assert (await client.post(INITIALIZE, principal=bob)).status == 404
+        assert (await client.post(INITIALIZE, principal=alice)).status == 202
+        await client.hear()
+        assert play.engine.calls[-1].principal is alice
 
-    def peer(request: HttpRequest) -> str:
-        return request.peer
-
-    within(body, bind=peer)
+    within(body)
 
 
 def test_requests_that_do_not_fit_are_refused() -> None:

@@ -23,6 +23,7 @@ import msgspec
 from msgspec.structs import replace
 
 from lockgate.core.raw import EMPTY, Raw
+from lockgate.core.secret import Secret
 
 __all__ = [
     "ANONYMOUS",
@@ -55,10 +56,27 @@ NO_FACTS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
-    """Who is calling. `id` is stable and unique; never a credential."""
+    """Who is calling, as whoever authenticated it says.
+
+    id       stable and unique over all issuers; never a credential. What is private is kept by it.
+    issuer   who vouches for it: a token issuer, or how else it was recognised.
+    client   the OAuth client (or the name of the API key) it calls by.
+    scopes   what it was granted.
+    groups   what it belongs to.
+    claims   everything else that is known of it, for rules to read.
+    expires  when it has to authenticate anew, on the wall clock; None: never.
+    subject  the token it came with, for exchange with the token's issuer (RFC 8693) and nothing
+             else: it is never sent to a server.
+    """
 
     id: str
+    issuer: str = ""
+    client: str | None = None
+    scopes: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
     claims: Mapping[str, Any] = NO_FACTS
+    expires: float | None = None
+    subject: Secret | None = None
 
 
 ANONYMOUS: Final = Principal(id="anonymous")

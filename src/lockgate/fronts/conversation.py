@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from lockgate.core.message import Failure
+from lockgate.core.message import ANONYMOUS, Failure, Principal
 from lockgate.core.raw import Raw
 from lockgate.fronts import batch
 from lockgate.fronts.dialogue import Dialogue, id_in_use
@@ -75,6 +75,7 @@ class Conversation:
         *,
         affinity: str,
         facts: Mapping[str, Any],
+        principal: Principal = ANONYMOUS,
         running: int = MOST_RUNNING,
     ) -> None:
         """Answer on `line`.
@@ -86,6 +87,7 @@ class Conversation:
             settings: as for HTTP, where they apply.
             affinity: the client's id toward servers.
             facts: what calls say of their transport.
+            principal: who the client is.
             running: requests answered at once; more are refused.
         """
         self._line = line
@@ -94,6 +96,7 @@ class Conversation:
         self._settings = settings
         self._affinity = affinity
         self._facts = facts
+        self._principal = principal
         self._most = running
         self._session: Session | None = None
         self._modern: dict[RequestId, Running] = {}
@@ -207,7 +210,9 @@ class Conversation:
             return await self._initialize(request)
         session = self._session
         if session is not None:
-            return await self._dialogue.request(session, request, running, self._facts)
+            return await self._dialogue.request(
+                session, request, running, self._facts, self._principal
+            )
         if request.method == "ping":
             return encode_result(request.id, b"{}")
         if core is None:
@@ -223,7 +228,7 @@ class Conversation:
             lifted = core.lift(request.params)
             modern_in.check_served(lifted.client.protocol_version)
             modern_in.check_method(request.method)
-            return (await core.run(request, lifted, running, self._facts))[1]
+            return (await core.run(request, lifted, running, self._facts, self._principal))[1]
         except Refusal as refused:
             return failure_error(request.id, refused.failure)
         finally:
@@ -236,7 +241,9 @@ class Conversation:
         client = handshake_in.client_facts(opening.version, opening.info, opening.capabilities)
         if self._session is not None:
             self._session.close()
-        session = self._session = Session("", self._affinity, client, self._settings)
+        session = self._session = Session(
+            "", self._affinity, client, self._settings, principal=self._principal
+        )
         return await self._dialogue.open(session, request, self._facts)
 
     def _other(self, message: Notice | Response) -> None:

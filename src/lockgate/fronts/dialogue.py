@@ -18,7 +18,17 @@ from typing import Any, Final
 
 import msgspec
 
-from lockgate.core.message import LISTEN, Ask, Call, Emit, Failure, Notification, Reply, Result
+from lockgate.core.message import (
+    LISTEN,
+    Ask,
+    Call,
+    Emit,
+    Failure,
+    Notification,
+    Principal,
+    Reply,
+    Result,
+)
 from lockgate.core.raw import EMPTY, Raw
 from lockgate.fronts.asks import Answer, Send
 from lockgate.fronts.sessions import Session
@@ -59,6 +69,7 @@ class Dialogue:
             method="server/discover",
             client=session.client,
             id=request.id,
+            principal=session.principal,
             affinity=session.affinity,
             facts=facts,
         )
@@ -70,9 +81,17 @@ class Dialogue:
         return encode_result(request.id, result)
 
     async def request(
-        self, session: Session, request: Request, running: Running, facts: Mapping[str, Any]
+        self,
+        session: Session,
+        request: Request,
+        running: Running,
+        facts: Mapping[str, Any],
+        principal: Principal,
     ) -> bytes:
-        """The response to one request. Raises CancelledError when it was called off."""
+        """The response to one request. Raises CancelledError when it was called off.
+
+        `principal` is whose session it is, with what this very request was granted.
+        """
         request_id, method = request.id, request.method
         if request_id in session.running:
             return failure_error(request_id, id_in_use())
@@ -80,7 +99,7 @@ class Dialogue:
         try:
             reply = await self._act(session, request) if method in _ACTED_OUT else None
             if reply is None:
-                call = self._call(session, request, running, facts)
+                call = self._call(session, request, running, facts, principal)
                 reply = await self._engine.handle(call)
                 if isinstance(reply, Failure):
                     reply = self._refused(method, reply)
@@ -101,7 +120,11 @@ class Dialogue:
 
     @staticmethod
     def _call(
-        session: Session, request: Request, running: Running, facts: Mapping[str, Any]
+        session: Session,
+        request: Request,
+        running: Running,
+        facts: Mapping[str, Any],
+        principal: Principal,
     ) -> Call:
         params, token = handshake_in.lift(request.params)
 
@@ -115,6 +138,7 @@ class Dialogue:
             client=session.client,
             params=params,
             id=request.id,
+            principal=principal,
             emit=emit,
             wants_progress=token is not None,
             affinity=session.affinity,
@@ -211,6 +235,7 @@ class Dialogue:
             client=session.client,
             params=params,
             id="listen",
+            principal=session.principal,
             emit=emit,
             affinity=session.affinity,
             ask=self._asker(session) if self._settings.unsolicited else None,
@@ -259,7 +284,13 @@ class Dialogue:
             # Nobody is told of it, as nobody is told of any notification that goes unheard.
             return
         session.noticing += 1
-        call = Call(method=method, client=session.client, params=params, affinity=session.affinity)
+        call = Call(
+            method=method,
+            client=session.client,
+            params=params,
+            principal=session.principal,
+            affinity=session.affinity,
+        )
         self._later(self._pass_on(session, call))
 
     async def _pass_on(self, session: Session, call: Call) -> None:

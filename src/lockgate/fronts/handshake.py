@@ -50,7 +50,6 @@ class HandshakeFront:
     def __init__(self, dialogue: Dialogue, settings: ExchangeSettings, pulse: Pulse) -> None:
         self._dialogue = dialogue
         self._settings = settings
-        self._bind = settings.bind
         self._pulse = pulse
         self._patience = settings.orphan_seconds
         self._swept = settings.clock.monotonic()
@@ -83,7 +82,7 @@ class HandshakeFront:
         token = request.headers.get(SESSION)
         if token is None or not request.repeated.isdisjoint((SESSION, VERSION)):
             return False
-        session = self.sessions.find(token.decode("latin-1"), self._bind(request))
+        session = self.sessions.find(token.decode("latin-1"), request.principal)
         if session is None or session.client.protocol_version != batch.VERSION:
             return False
         try:
@@ -120,7 +119,9 @@ class HandshakeFront:
         try:
             await batch.run_batch(
                 messages,
-                lambda message, running: self._dialogue.request(session, message, running, facts),
+                lambda message, running: self._dialogue.request(
+                    session, message, running, facts, request.principal
+                ),
                 lambda message: self._dialogue.take(session, message),
                 lambda: _Part(stream),
                 say,
@@ -150,7 +151,9 @@ class HandshakeFront:
         if prefers_events(request.headers.get(b"accept", b"")):
             stream.open()
         try:
-            body = await self._dialogue.request(session, message, stream, self._facts(request))
+            body = await self._dialogue.request(
+                session, message, stream, self._facts(request), request.principal
+            )
         except asyncio.CancelledError:
             if not stream.settle():
                 cut_off(stream.answer, message.id)
@@ -172,7 +175,7 @@ class HandshakeFront:
         if isinstance(opening, Failure):
             responder.send(200, JSON, failure_error(message.id, opening))
             return
-        session = self.sessions.mint(opening, self._bind(request))
+        session = self.sessions.mint(opening, request.principal)
         if isinstance(session, Failure):
             responder.send(200, JSON, failure_error(message.id, session))
             return
@@ -237,7 +240,7 @@ class HandshakeFront:
                 message,
             )
             return None
-        session = self.sessions.find(token.decode("latin-1"), self._bind(request))
+        session = self.sessions.find(token.decode("latin-1"), request.principal)
         if session is None:
             refuse(
                 responder,

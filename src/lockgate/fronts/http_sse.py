@@ -69,7 +69,7 @@ class HttpSseFront:
             name.encode(),
             now=settings.clock.wall(),
             ttl=settings.session_ttl,
-            bind=settings.bind(request),
+            bind=request.principal.id,
         )
         client = _Client(self, responder, self._pulse, name, request)
         self._clients[name] = client
@@ -107,16 +107,24 @@ class HttpSseFront:
         settings = self._settings
         now = settings.clock.wall()
         try:
-            name = settings.keys.open(PURPOSE, tokens[0], now=now, bind=settings.bind(request))
+            name = settings.keys.open(PURPOSE, tokens[0], now=now, bind=request.principal.id)
         except BadSeal:
             return None
         return self._clients.get(name.decode())
 
-    def converse(self, client: _Client, name: str, peer: str) -> Conversation:
+    def converse(self, client: _Client, name: str, request: HttpRequest) -> Conversation:
         """The conversation with a new client."""
         settings = self._settings
-        facts = {"peer": peer, "endpoint": settings.endpoint, "transport": "http-sse"}
-        return Conversation(client, self._dialogue, None, settings, affinity=name, facts=facts)
+        facts = {"peer": request.peer, "endpoint": settings.endpoint, "transport": "http-sse"}
+        return Conversation(
+            client,
+            self._dialogue,
+            None,
+            settings,
+            affinity=name,
+            facts=facts,
+            principal=request.principal,
+        )
 
     def left(self, name: str) -> None:
         """A client's stream is over, so its session is."""
@@ -173,7 +181,7 @@ class _Client(Stream):
         super().__init__(responder, pulse, (), None)
         self._front = front
         self._name = name
-        self.conversation = front.converse(self, name, request.peer)
+        self.conversation = front.converse(self, name, request)
 
     def name_endpoint(self, address: str) -> None:
         """The first event: where to post messages."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from lockgate.core.message import LISTEN, Call, Failure, Notification, Reply, Result
+from lockgate.core.message import LISTEN, Call, Failure, Notification, Principal, Reply, Result
 from lockgate.fronts.http import HttpRequest, Responder
 from lockgate.fronts.pauses import pause_headers
 from lockgate.fronts.settings import Engine, ExchangeSettings
@@ -53,18 +53,28 @@ class Modern:
             running.cancel()
 
     async def run(
-        self, message: Request, lifted: Lifted, running: Running, facts: Mapping[str, Any]
+        self,
+        message: Request,
+        lifted: Lifted,
+        running: Running,
+        facts: Mapping[str, Any],
+        principal: Principal,
     ) -> tuple[int, bytes]:
         """The HTTP status and the bytes of the response to a request that passed every check.
 
         Raises CancelledError when the call was called off.
         """
         if message.method == LISTEN:
-            return await self.listen(message, lifted, running, facts)
-        return self.response(message, await self.ask(message, lifted, running, facts))
+            return await self.listen(message, lifted, running, facts, principal)
+        return self.response(message, await self.ask(message, lifted, running, facts, principal))
 
     def ask(
-        self, message: Request, lifted: Lifted, running: Running, facts: Mapping[str, Any]
+        self,
+        message: Request,
+        lifted: Lifted,
+        running: Running,
+        facts: Mapping[str, Any],
+        principal: Principal,
     ) -> Awaitable[Reply]:
         """The reply to a request, when awaited; what comes before it goes to `running`."""
         client, token = lifted.client, lifted.token
@@ -80,6 +90,7 @@ class Modern:
                 client=client,
                 params=lifted.params,
                 id=message.id,
+                principal=principal,
                 emit=emit,
                 wants_progress=token is not None,
                 facts=facts,
@@ -94,7 +105,12 @@ class Modern:
         return modern_in.status_of(reply), failure_error(message.id, reply)
 
     async def listen(
-        self, message: Request, lifted: Lifted, running: Running, facts: Mapping[str, Any]
+        self,
+        message: Request,
+        lifted: Lifted,
+        running: Running,
+        facts: Mapping[str, Any],
+        principal: Principal,
     ) -> tuple[int, bytes]:
         """As `run`, for a request that listens until it is called off."""
         if len(self._listens) >= self._most_listens:
@@ -109,6 +125,7 @@ class Modern:
             client=lifted.client,
             params=lifted.params,
             id=listen_id,
+            principal=principal,
             emit=emit,
             facts=facts,
         )
@@ -154,14 +171,14 @@ class ModernFront:
             responder.send(400, JSON, failure_error(message.id, unreadable()))
             return
         stream = Stream(responder, self._pulse)
-        core, facts = self._core, self._facts(request)
+        core, facts, principal = self._core, self._facts(request), request.principal
         reply: Reply | None = None
         try:
             if message.method == LISTEN:
-                status, body = await core.listen(message, lifted, stream, facts)
+                status, body = await core.listen(message, lifted, stream, facts, principal)
             else:
                 # Not by way of `run`: each step that waits has its price.
-                reply = await core.ask(message, lifted, stream, facts)
+                reply = await core.ask(message, lifted, stream, facts, principal)
                 status, body = core.response(message, reply)
         except asyncio.CancelledError:
             if not stream.settle():

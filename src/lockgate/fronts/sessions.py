@@ -18,7 +18,14 @@ from typing import Final
 
 import msgspec
 
-from lockgate.core.message import ClientFacts, Failure, Notification, RequestId
+from lockgate.core.message import (
+    ANONYMOUS,
+    ClientFacts,
+    Failure,
+    Notification,
+    Principal,
+    RequestId,
+)
 from lockgate.core.raw import Raw
 from lockgate.fronts.asks import Asks
 from lockgate.fronts.hub import Hub
@@ -51,6 +58,7 @@ class Session:
     """What is known of one client while it is about.
 
     affinity   its id toward servers; never the token.
+    principal  whose it is, as last authenticated.
     running    its requests that are being answered, by their ids.
     noticing   how many of its notifications are being passed on.
     listening  set once something is listened to.
@@ -59,13 +67,13 @@ class Session:
     __slots__ = (
         "affinity",
         "asks",
-        "bind",
         "client",
         "expires",
         "hub",
         "listening",
         "log_level",
         "noticing",
+        "principal",
         "running",
         "token",
         "touched",
@@ -78,13 +86,13 @@ class Session:
         client: ClientFacts,
         settings: ExchangeSettings,
         *,
-        bind: str = "",
+        principal: Principal = ANONYMOUS,
         expires: float = float("inf"),
     ) -> None:
         self.token = token
         self.affinity = affinity
         self.client = client
-        self.bind = bind
+        self.principal = principal
         self.expires = expires
         self.log_level: str | None = None
         self.running: dict[RequestId, Running] = {}
@@ -140,18 +148,20 @@ class Sessions:
         """How many have state in memory."""
         return len(self._live)
 
-    def mint(self, opening: Opening, bind: str) -> Session | Failure:
+    def mint(self, opening: Opening, principal: Principal) -> Session | Failure:
         """A new session; a Failure when what the client said does not fit an id."""
         nonce = secrets.token_urlsafe(16)
         for info in (opening.info, _short(opening.info)):
-            token = self._seal(nonce, opening, info, bind)
+            token = self._seal(nonce, opening, info, principal.id)
             if len(token) <= self._settings.session_id_bytes:
                 break
         else:
             return handshake_in.invalid("clientInfo and capabilities are too large.")
         client = handshake_in.client_facts(opening.version, opening.info, opening.capabilities)
         expires = self._clock.wall() + self._settings.session_ttl
-        session = Session(token, nonce, client, self._settings, bind=bind, expires=expires)
+        session = Session(
+            token, nonce, client, self._settings, principal=principal, expires=expires
+        )
         self._keep(session)
         return session
 
@@ -170,26 +180,27 @@ class Sessions:
             PURPOSE, zlib.compress(payload), now=now, ttl=self._settings.session_ttl, bind=bind
         )
 
-    def find(self, token: str, bind: str) -> Session | None:
+    def find(self, token: str, principal: Principal) -> Session | None:
         """The session of an id; None when it is not ours, not this caller's, expired or ended."""
         session = self._live.get(token)
         if session is None:
-            session = self._open(token, bind)
+            session = self._open(token, principal)
             if session is None:
                 return None
             self._keep(session)
-        elif session.bind != bind or session.expires <= self._clock.wall():
+        elif session.principal.id != principal.id or session.expires <= self._clock.wall():
             return None
         else:
             self._live.move_to_end(token)
+            session.principal = principal
         session.touched = self._clock.monotonic()
         return session
 
-    def _open(self, token: str, bind: str) -> Session | None:
+    def _open(self, token: str, principal: Principal) -> Session | None:
         if len(token) > self._settings.session_id_bytes:
             return None
         try:
-            sealed = self._keys.open(PURPOSE, token, now=self._clock.wall(), bind=bind)
+            sealed = self._keys.open(PURPOSE, token, now=self._clock.wall(), bind=principal.id)
             read = _read_token(zlib.decompressobj().decompress(sealed, _LARGEST_PAYLOAD))
         except (BadSeal, zlib.error, msgspec.MsgspecError):
             # Sealed by us, it is what we wrote, unless another release of ours wrote it.
@@ -199,7 +210,14 @@ class Sessions:
         client = handshake_in.client_facts(
             read.version, Raw(bytes(read.info)), Raw(bytes(read.capabilities))
         )
-        return Session(token, read.nonce, client, self._settings, bind=bind, expires=read.expires)
+        return Session(
+            token,
+            read.nonce,
+            client,
+            self._settings,
+            principal=principal,
+            expires=read.expires,
+        )
 
     def _keep(self, session: Session) -> None:
         while len(self._live) >= self._settings.sessions:

@@ -11,9 +11,8 @@ from typing import Protocol
 
 from lockgate import __version__
 from lockgate.core.clock import SYSTEM, Clock
-from lockgate.core.message import ANONYMOUS, Call, Reply
+from lockgate.core.message import Call, Reply
 from lockgate.core.raw import encode
-from lockgate.fronts.http import HttpRequest
 from lockgate.wire.headers import Path
 from lockgate.wire.jsonrpc import DEPTH_LIMIT
 from lockgate.wire.seal import KeyRing
@@ -38,18 +37,12 @@ def no_annotations(_: str, /) -> Mapping[str, Path] | None:
     return None
 
 
-def anonymous(_: HttpRequest, /) -> str:
-    """Everybody is the same principal."""
-    return ANONYMOUS.id
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExchangeSettings:
     """How clients are answered. Times in seconds, sizes in bytes.
 
     keys              seal session ids; give every replica the same.
     annotations       tool name → its parameter headers, from the catalog.
-    bind              the principal a session belongs to, as far as it is known before any policy.
     endpoint          the name calls carry in `facts`.
     messages_path     where clients of revision 2024-11-05 post messages.
     sse_streams       clients of that revision connected at once.
@@ -86,7 +79,6 @@ class ExchangeSettings:
 
     keys: KeyRing = field(default_factory=KeyRing.generate)
     annotations: Callable[[str], Mapping[str, Path] | None] = no_annotations
-    bind: Callable[[HttpRequest], str] = anonymous
     server_info: bytes = SERVER_INFO
     clock: Clock = SYSTEM
     endpoint: str = "/mcp"

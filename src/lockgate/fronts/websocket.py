@@ -87,6 +87,7 @@ class WebSocketFront:
                 "endpoint": self._settings.endpoint,
                 "transport": "websocket",
             },
+            principal=request.principal,
         )
         self._sockets[socket] = None
         self._pulse.wake()

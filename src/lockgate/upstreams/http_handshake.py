@@ -61,7 +61,7 @@ ASIDE: Final = 30.0
 NOT_FOUND: Final = frozenset({-32601, -32602, -32002})
 """Errors about what a request names, not about its session."""
 
-Receive = Callable[[bytes, Flight | None], None]
+Receive = Callable[[bytes, Flight | None], object]
 
 
 class Expired(Exception):

@@ -306,20 +306,24 @@ class Session:
 
     # What arrives.
 
-    def receive(self, data: bytes, flight: Flight | None = None) -> None:
-        """Take in one message; `flight` is the request on whose own stream it came."""
+    def receive(self, data: bytes, flight: Flight | None = None) -> bool:
+        """Take in one message; `flight` is the request on whose own stream it came.
+
+        False: it was none.
+        """
         try:
             message = decode(data)
         except Malformed as error:
             if flight is not None:
                 flight.fail(invalid(self.server, error.message))
-            return
+            return False
         if isinstance(message, Response):
             self._response(message, flight)
         elif isinstance(message, Notice):
             self._notice(message, flight)
         else:
             self._request(message, flight)
+        return True
 
     def _response(self, response: Response, flight: Flight | None) -> None:
         found = self.flights.get(response.id) if isinstance(response.id, int) else None
