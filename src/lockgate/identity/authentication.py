@@ -3,7 +3,7 @@
 Must not know: fronts, MCP, servers. Sources: RFC 6750, RFC 9449 section 7, RFC 9728 section 5,
 revision 2026-07-28, basic/authorization.
 
-A credential that was accepted is known by a keyed digest of its header for a while, so that the
+A credential that was accepted is known by a digest of its header for a while, so that the
 next request with it costs one look into a table. Everything that is looked at before that look is
 looked at with every request.
 """
@@ -11,9 +11,8 @@ looked at with every request.
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Awaitable, Mapping, Sequence
-from hashlib import blake2b
+from hashlib import sha256
 from typing import Final, Protocol
 from urllib.parse import parse_qsl
 
@@ -32,7 +31,6 @@ from lockgate.wire.challenge import Challenge
 MOST_KNOWN: Final = 10_000
 _AUTHORIZATION: Final = b"authorization"
 _DPOP: Final = b"dpop"
-_SALT: Final = secrets.token_bytes(16)
 _TOKEN: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=")
 UNKNOWN_ISSUER: Final = Refused("The token is of no issuer that is accepted here.")
 
@@ -93,7 +91,7 @@ class Authentication:
             return self.answers.missing
         if request.repeated and not request.repeated.isdisjoint((_AUTHORIZATION, _DPOP)):
             return self.answers.repeated
-        digest = blake2b(value, digest_size=16, key=_SALT).digest()
+        digest = sha256(value).digest()
         known = self._known.get(digest)
         if known is not None and known.until > self._wall():
             if known.bound is None:
