@@ -90,7 +90,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
         return client.digest == self.client
 
 
-class _Payload(OAuth2Payload):
+class _Sent(OAuth2Payload):
     def __init__(self, pairs: Pairs) -> None:
         self._data = dict(pairs)
         self._listed: defaultdict[str, list[str]] = defaultdict(list)
@@ -111,11 +111,11 @@ class _Request(OAuth2Request):
         super().__init__(
             method, _PLACE, headers={"Authorization": authorization} if authorization else {}
         )
-        self.payload = _Payload(pairs)
+        self.payload = _Sent(pairs)
 
     @property
     def form(self) -> dict[str, str]:
-        return cast("_Payload", self.payload).data
+        return cast("_Sent", self.payload).data
 
 
 class _Always(CodeChallenge):
@@ -125,7 +125,7 @@ class _Always(CodeChallenge):
     SUPPORTED_CODE_CHALLENGE_METHOD: Final = ["S256"]  # pyright: ignore[reportIncompatibleVariableOverride]  # authlib declares a list without its type
 
     def validate_code_challenge(self, grant: Any, redirect_uri: Any) -> None:
-        data = cast("_Payload", grant.request.payload).data
+        data = cast("_Sent", grant.request.payload).data
         if not _challenge.match(data.get("code_challenge", "")):
             raise InvalidRequestError("PKCE is required: code_challenge is missing or malformed")
         if data.get("code_challenge_method") != "S256":
