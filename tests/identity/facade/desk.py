@@ -221,19 +221,11 @@ class Desk:
 
     # The client.
 
-    def post(self, path: str, form: Mapping[str, str] | Sequence[tuple[str, str]], **headers: str):
+    def post(
+        self, path: str, form: Mapping[str, str] | Sequence[tuple[str, str]], **headers: str
+    ) -> Seen:
         """A form from a program."""
-        told = {"content-type": "application/x-www-form-urlencoded", **headers}
-        return self.ask(
-            HttpRequest(
-                method="POST",
-                path=path,
-                query="",
-                headers={name.encode(): value.encode() for name, value in told.items()},
-                body=urlencode(form).encode(),
-                peer="192.0.2.1",
-            )
-        )
+        return self.ask(posted(path, form, **headers))
 
     def register(self, metadata: Any = None, *, peer: str = "192.0.2.1", **more: Any) -> Seen:
         """A registration, of a native public client unless it is told otherwise."""
@@ -267,6 +259,21 @@ class Desk:
         return Browser(self)
 
 
+def posted(
+    path: str, form: Mapping[str, str] | Sequence[tuple[str, str]], **headers: str
+) -> HttpRequest:
+    """A form as a program sends it."""
+    told = {"content-type": "application/x-www-form-urlencoded", **headers}
+    return HttpRequest(
+        method="POST",
+        path=path,
+        query="",
+        headers={name.encode(): value.encode() for name, value in told.items()},
+        body=urlencode(form).encode(),
+        peer="192.0.2.1",
+    )
+
+
 @dataclass
 class App:
     """A client, and the one request it makes."""
@@ -292,7 +299,8 @@ class App:
         }
         return urlencode({name: value for name, value in asked.items() if value is not None})
 
-    def redeem(self, code: str, /, **change: str | None) -> Seen:
+    def asked(self, code: str, /, **change: str | None) -> HttpRequest:
+        """The request that redeems a code."""
         asked: dict[str, str | None] = {
             "grant_type": "authorization_code",
             "client_id": self.id,
@@ -303,9 +311,11 @@ class App:
             "resource": MCP,
             **change,
         }
-        return self.desk.post(
-            "/token", {name: value for name, value in asked.items() if value is not None}
-        )
+        told = {name: value for name, value in asked.items() if value is not None}
+        return posted("/token", told)
+
+    def redeem(self, code: str, /, **change: str | None) -> Seen:
+        return self.desk.ask(self.asked(code, **change))
 
     def refresh(self, token: str, /, **change: str | None) -> Seen:
         asked = {

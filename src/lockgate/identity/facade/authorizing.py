@@ -356,6 +356,7 @@ class Authorizing:
             began=self._clock.wall(),
         )
         lost = await self._vault.keep("code", code, grant, self._settings.code_ttl)
+        lost = lost or await self._vault.begin(grant.family, self._settings.session_ttl)
         if lost is not None:
             return self._failed(wish, lost, gone)
         back = web.with_params(

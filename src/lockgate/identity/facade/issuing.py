@@ -132,7 +132,14 @@ class Issuing:
     async def _grant(self, kind: str, handle: str) -> Grant | Refusal | None:
         if not handle or len(handle) > LONGEST_HANDLE:
             return None
-        return await self._vault.find(kind, handle, Grant)
+        found = await self._vault.find(kind, handle, Grant)
+        if not isinstance(found, Grant):
+            return found
+        goes_on = await self._vault.goes_on(found.family)
+        if isinstance(goes_on, Refusal):
+            return goes_on
+        # A code stays one, so that it is seen when it comes again.
+        return found if goes_on or kind == "code" else None
 
     def _another_resource(self, pairs: Pairs, grant: Grant) -> Refusal | None:
         if not any(name == "resource" for name, _ in pairs):

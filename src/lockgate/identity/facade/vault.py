@@ -68,6 +68,15 @@ class Vault:
         except (BadSeal, msgspec.MsgspecError, UnicodeDecodeError):
             return None
 
+    async def begin(self, family: str, ttl: float) -> Refusal | None:
+        """Note that a login goes on, until `forget` or for `ttl`."""
+        return await self.keep("login", family, True, ttl, family)
+
+    async def goes_on(self, family: str) -> bool | Refusal:
+        """Whether it does: what is kept in a family after it was forgotten is worth nothing."""
+        found = await self.find("login", family, bool)
+        return found if isinstance(found, Refusal) else found is True
+
     async def forget(self, family: str) -> Refusal | None:
         """Forget everything that was kept in a family."""
         try:
