@@ -23,12 +23,13 @@ from lockgate.identity.introspection import Introspection
 from lockgate.identity.jose import BadToken, Signed, looks_signed, read
 from lockgate.identity.keys import PREFIX, Keyring
 from lockgate.identity.proofs import Proofs
+from lockgate.identity.recent import Recent
 from lockgate.identity.settings import EndpointSettings
 from lockgate.identity.tokens import Issuer, judged, judged_later, key_id, unfit
 from lockgate.identity.verdicts import Accepted, Refused
 from lockgate.wire.challenge import Challenge
 
-MOST_KNOWN: Final = 10_000
+MOST_REFUSED: Final = 10_000
 _AUTHORIZATION: Final = b"authorization"
 _DPOP: Final = b"dpop"
 _TOKEN: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=")
@@ -64,7 +65,7 @@ class Authentication:
         introspections: Sequence[Introspection] = (),
         keys: Keyring | None = None,
         proofs: Proofs | None = None,
-        most_known: int = MOST_KNOWN,
+        recent: Recent | None = None,
     ) -> None:
         self.settings = settings
         self.answers = Answers(settings, oauth=bool(issuers or introspections))
@@ -74,8 +75,8 @@ class Authentication:
         self._introspections = tuple(introspections)
         self._keys = keys
         self._proofs = proofs or Proofs()
-        self._most = most_known
-        self._known: dict[bytes, Accepted] = {}
+        self._recent = recent or Recent()
+        self._known = self._recent.table
         self._refused: dict[bytes, tuple[float, Refused]] = {}
         self._asking: dict[bytes, asyncio.Task[Accepted | Refused]] = {}
 
@@ -180,7 +181,8 @@ class Authentication:
         last = last or UNKNOWN_ISSUER
         if last.cause != "away":
             keep = min(one.told.keep_refused for one in asked)
-            _bounded(self._refused, self._most)
+            while len(self._refused) >= MOST_REFUSED:
+                del self._refused[next(iter(self._refused))]
             self._refused[digest] = (self._clock.monotonic() + keep, last)
         return last
 
@@ -198,10 +200,7 @@ class Authentication:
             return self.answers.refused(
                 Refused("Only tokens that are bound to a key are accepted.")
             )
-        known = self._known
-        known.pop(digest, None)
-        _bounded(known, self._most)
-        known[digest] = found
+        self._recent.add(digest, found, len(value))
         return found.principal if found.bound is None else self._proved(found, request, value)
 
     def _missing_scopes(self, who: Principal) -> Challenge | None:
@@ -236,14 +235,6 @@ class Authentication:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _bounded(
-    table: dict[bytes, object] | dict[bytes, Accepted] | dict[bytes, tuple[float, Refused]],
-    most: int,
-) -> None:
-    while len(table) >= most:
-        del table[next(iter(table))]
 
 
 def _parted(value: bytes) -> tuple[str, str | None]:
