@@ -1,4 +1,4 @@
-"""The gateway's own authorization server at its place: paths, origins, configurations that change."""
+"""The gateway's own authorization server at its place: paths, origins, changing configurations."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ from lockgate.config.identity import AuthSettings, safe_url
 from lockgate.config.limits import GatewayLimits, Section
 from lockgate.config.quantities import Seconds, count, time
 from lockgate.config.rates import RateSettings
+from lockgate.config.tls import TlsSettings
 from lockgate.core.store import spelled
 
 KEY_BYTES = 32
@@ -139,6 +140,10 @@ class GatewaySettings(Section):
             "The gateway as the authorization server of its clients, in front of an identity "
             "provider where clients cannot register. Its tokens are accepted at every endpoint."
         ),
+    )
+    tls: TlsSettings = Field(
+        default=TlsSettings(),
+        description="TLS toward clients; off where a proxy in front does it.",
     )
     naming: Literal["auto", "bare", "prefix"] = Field(
         default="auto",

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from lockgate.core.codes_facade import FACADE
+from lockgate.core.codes_facade import FACADE, FACADE_COMMANDS
 from lockgate.core.taxonomy import (
     BY_CODE,
     IDEMPOTENT,
@@ -483,9 +483,10 @@ COMMANDS: Final = (
     command(940, "api-keys", "configuration",
             "The list of API keys cannot be read, or is none.",
             "`lockgate keys new FILE NAME` makes one; `lockgate keys list FILE` reads it."),
-    command(941, "facade-unusable", "environment",
-            "The authorization server that is configured cannot be served by this installation.",
-            "Install lockgate[facade]."),
+    command(941, "tls-files", "configuration",
+            "The certificate, its key or the clients' authorities cannot be used.",
+            "Give files in PEM that belong together and that Lockgate may read."),
+    *FACADE_COMMANDS,
 )
 """How a command can end, and why it did."""
 # fmt: on

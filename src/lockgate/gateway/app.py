@@ -35,6 +35,7 @@ from lockgate.gateway.facts import OWN_CLIENT
 from lockgate.gateway.health import always, from_this_machine, health, ready
 from lockgate.gateway.identity import ApiKeys, Doors, endpoint_auths, read_api_keys
 from lockgate.gateway.issuing import OwnIssuer
+from lockgate.gateway.serving_tls import load, serving_context
 from lockgate.gateway.status import GatewayStatus, ReloadStatus, ServerStatus
 from lockgate.gateway.worlds import Reloaded, Worlds
 from lockgate.observe.decisions import CRASHED
@@ -83,7 +84,8 @@ class Gateway:
         self._routes = Routes({}, route_settings(config))
         self._listed = read_api_keys(endpoint_auths(config).values())
         self._identify(config, self._listed)
-        self._server = HttpServer(self._routes, http_limits(config))
+        self._tls = serving_context(config.lockgate.tls)
+        self._server = HttpServer(self._routes, http_limits(config), ssl=self._tls)
         self._stdio: StdioFront | None = None
         self._reload: ReloadStatus | None = None
         self.url: str | None = None
@@ -191,7 +193,7 @@ class Gateway:
         bound = await self._server.start(host, port)
         shown, number = bound[0]
         shown = f"[{shown}]" if ":" in shown else shown
-        base = f"http://{shown}:{number}"
+        base = f"{'http' if self._tls is None else 'https'}://{shown}:{number}"
         self.url = base + self._config.lockgate.path
         # What clients call us, where nothing else is configured.
         self._identify(self._config, self._listed, base)
@@ -264,6 +266,10 @@ class Gateway:
             # Read before anything changes: from there on nothing can be refused any more.
             listed = read_api_keys(endpoint_auths(config).values())
             self._own.check(config)
+            tls = self._config.lockgate.tls
+            if self._tls is not None and serving_context(tls) is not None:
+                # The same files, perhaps with another certificate in them.
+                load(self._tls, tls)
             done = await self._worlds.reload(config, partial(self._swapped, listed))
         except LockgateError:
             self.refuse_reload()

@@ -100,7 +100,11 @@ class Doors:
         self._base = base or self._base
         public = wanted.lockgate.public_url or self._base
         self._own.turn_to(wanted, public, [public + path.rstrip("/") for path in auths])
-        made = {path: self._made_of(path, one, public, listed) for path, one in auths.items()}
+        shown = wanted.lockgate.tls.clients != "off"
+        made = {
+            path: self._made_of(path, one, public, listed, certificates=shown)
+            for path, one in auths.items()
+        }
         self._default = next(iter(auths), "")
         self._made = {path: one for path, one in made.items() if one is not None}
         for path in {*self._doors, *auths}:
@@ -114,7 +118,13 @@ class Doors:
                 del kept[gone]
 
     def _made_of(
-        self, path: str, auth: config.AuthSettings, public: str, every: ApiKeys
+        self,
+        path: str,
+        auth: config.AuthSettings,
+        public: str,
+        every: ApiKeys,
+        *,
+        certificates: bool,
     ) -> tuple[object, Authentication] | None:
         own = self._own.issuer
         if not auth.asks and own is None:
@@ -125,7 +135,9 @@ class Doors:
         from lockgate.identity.proofs import Proofs  # noqa: PLC0415 - see above
 
         listed = every.get(_place(auth), ())
-        settings = endpoint_settings(auth, public, path, oauth=own is not None)
+        settings = endpoint_settings(
+            auth, public, path, certificates=certificates, oauth=own is not None
+        )
         issuers = [issuer_settings(one) for one in auth.issuers]
         told = (settings, tuple(issuers), listed, own)
         before = self._made.get(path)
@@ -252,7 +264,12 @@ def _read(auth: config.AuthSettings) -> tuple[ApiKey, ...]:
 
 
 def endpoint_settings(
-    auth: config.AuthSettings, public: str, path: str, *, oauth: bool = False
+    auth: config.AuthSettings,
+    public: str,
+    path: str,
+    *,
+    certificates: bool = False,
+    oauth: bool = False,
 ) -> EndpointSettings:
     """What authentication at one endpoint is told; `oauth`: it has an issuer beside `auth`'s."""
     from lockgate.identity.resource import metadata_url  # noqa: PLC0415 - see above
@@ -268,6 +285,7 @@ def endpoint_settings(
         implied={scope: frozenset(others) for scope, others in auth.scopes_implied.items()},
         dpop=auth.dpop,
         window=auth.dpop_window,
+        certificates=certificates,
     )
 
 

@@ -23,12 +23,13 @@ from lockgate.identity.introspection import Introspection
 from lockgate.identity.jose import BadToken, Signed, looks_signed, read
 from lockgate.identity.keys import PREFIX, Keyring
 from lockgate.identity.proofs import Proofs
+from lockgate.identity.recent import Recent
 from lockgate.identity.settings import EndpointSettings
 from lockgate.identity.tokens import Issuer, judged, judged_later, key_id, unfit
 from lockgate.identity.verdicts import Accepted, Refused
 from lockgate.wire.challenge import Challenge
 
-MOST_KNOWN: Final = 10_000
+MOST_REFUSED: Final = 10_000
 _AUTHORIZATION: Final = b"authorization"
 _DPOP: Final = b"dpop"
 _TOKEN: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=")
@@ -49,6 +50,8 @@ class Asked(Protocol):
     @property
     def headers(self) -> Mapping[bytes, bytes]: ...  # noqa: D102 - as HTTP has it
     @property
+    def certificate(self) -> str: ...  # noqa: D102 - its thumbprint
+    @property
     def repeated(self) -> frozenset[bytes]: ...  # noqa: D102 - as HTTP has it
 
 
@@ -64,7 +67,7 @@ class Authentication:
         introspections: Sequence[Introspection] = (),
         keys: Keyring | None = None,
         proofs: Proofs | None = None,
-        most_known: int = MOST_KNOWN,
+        recent: Recent | None = None,
     ) -> None:
         self.settings = settings
         self.answers = Answers(settings, oauth=bool(issuers or introspections))
@@ -74,8 +77,8 @@ class Authentication:
         self._introspections = tuple(introspections)
         self._keys = keys
         self._proofs = proofs or Proofs()
-        self._most = most_known
-        self._known: dict[bytes, Accepted] = {}
+        self._recent = recent or Recent()
+        self._known = self._recent.table
         self._refused: dict[bytes, tuple[float, Refused]] = {}
         self._asking: dict[bytes, asyncio.Task[Accepted | Refused]] = {}
 
@@ -180,7 +183,8 @@ class Authentication:
         last = last or UNKNOWN_ISSUER
         if last.cause != "away":
             keep = min(one.told.keep_refused for one in asked)
-            _bounded(self._refused, self._most)
+            while len(self._refused) >= MOST_REFUSED:
+                del self._refused[next(iter(self._refused))]
             self._refused[digest] = (self._clock.monotonic() + keep, last)
         return last
 
@@ -194,15 +198,12 @@ class Authentication:
         missing = self._missing_scopes(found.principal)
         if missing is not None:
             return missing
-        if self.settings.dpop == "require" and found.bound is None:
+        if self.settings.dpop == "require" and (found.bound is None or found.bound.key is None):
             return self.answers.refused(
                 Refused("Only tokens that are bound to a key are accepted.")
             )
-        known = self._known
-        known.pop(digest, None)
-        _bounded(known, self._most)
-        known[digest] = found
-        return found.principal if found.bound is None else self._proved(found, request, value)
+        self._recent.add(digest, found, len(value))
+        return self._proved(found, request, value)
 
     def _missing_scopes(self, who: Principal) -> Challenge | None:
         wanted = self.settings.scopes
@@ -211,24 +212,35 @@ class Authentication:
         return self.answers.insufficient(wanted)
 
     def _proved(self, found: Accepted, request: Asked, value: bytes) -> Verdict:
-        """A token that is bound to a key, which has to be shown with every request."""
+        """A token that is bound, so that more than it has to be shown with every request."""
+        bound = found.bound
+        if bound is None:
+            return found.principal
+        if bound.certificate is not None and bound.certificate != request.certificate:
+            why = "The token is bound to a client certificate that was not shown."
+            return self.answers.refused(Refused(why))
+        if bound.key is None:
+            return found.principal
+        wrong = self._wrong_proof(bound.key, request, value)
+        return found.principal if wrong is None else self.answers.refused(wrong)
+
+    def _wrong_proof(self, key: str, request: Asked, value: bytes) -> Refused | None:
         scheme, token = _parted(value)
         if scheme != "dpop" or token is None or self.settings.dpop == "off":
-            return self.answers.refused(Refused("The token is bound to a key; use DPoP.", "proof"))
+            return Refused("The token is bound to a key; use DPoP.", "proof")
         proof = request.headers.get(_DPOP, b"").decode("latin-1")
         if not proof:
-            return self.answers.refused(Refused("The proof of possession is missing.", "proof"))
+            return Refused("The proof of possession is missing.", "proof")
         settings = self.settings
-        wrong = self._proofs.check(
+        return self._proofs.check(
             proof,
             token,
-            found.bound or "",
+            key,
             request.method,
             settings.base + request.path,
             self._wall(),
             settings.window,
         )
-        return found.principal if wrong is None else self.answers.refused(wrong)
 
     async def close(self) -> None:
         """Ask nobody any more."""
@@ -236,14 +248,6 @@ class Authentication:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _bounded(
-    table: dict[bytes, object] | dict[bytes, Accepted] | dict[bytes, tuple[float, Refused]],
-    most: int,
-) -> None:
-    while len(table) >= most:
-        del table[next(iter(table))]
 
 
 def _parted(value: bytes) -> tuple[str, str | None]:
