@@ -30,6 +30,7 @@ NOT_SENT = {
     "upstream-busy",
     "crash-looping",
     "draining",
+    "list-unread",
 }
 """Reasons that promise that the server has not seen the call."""
 OF_TROUBLE = (NOT_SENT - {"draining"}) | {
@@ -39,8 +40,6 @@ OF_TROUBLE = (NOT_SENT - {"draining"}) | {
     "upstream-http-error",
     "upstream-invalid",
     "upstream-too-large",
-    "upstream-stale-connection",
-    "unknown-tool",
 }
 """Everything the gateway may say of a server in trouble."""
 ENDING = {"draining", "gateway-stopped"}
