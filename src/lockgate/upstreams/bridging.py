@@ -250,9 +250,11 @@ class ToModern:
         seconds = (task.pollIntervalMs or FIRST_POLL * 1000) / 1000
         try:
             await asyncio.sleep(min(max(seconds, 0.01), LONGEST_POLL))
-        except asyncio.CancelledError:
-            await self._task(call, "tasks/cancel", task)
-            raise
+            return
+        except asyncio.CancelledError as error:
+            cancelled = error
+        await self._task(call, "tasks/cancel", task)
+        raise cancelled
 
     async def _task(self, call: Call, method: str, task: Task, **params: object) -> Reply:
         return await self._link.send(

@@ -160,11 +160,13 @@ class Upstream:
             due = self._used + self._spec.call_timeout
         watch = self._deadlines.enter(due)
         try:
-            return await link.send(call)
+            try:
+                return await link.send(call)
+            except Stale as stale:
+                failure = stale.failure
+            return await self._look_again(call, failure)
         except Down as down:
             return self._down(down)
-        except Stale as stale:
-            return await self._look_again(call, stale.failure)
         except asyncio.CancelledError:
             if watch.late():
                 return timed_out(self.name)
