@@ -29,7 +29,7 @@ SOURCE = ROOT / "src" / "lockgate"
 BUILT = ROOT / "build" / "native"
 STAMP = "lockgate-native.stamp"
 LEVEL = "1"
-"""Of the C compiler's optimisation. 3 takes three times as long and makes nothing faster."""
+"""Of the C compiler's optimisation. 3 takes four times as long and makes nothing faster."""
 
 
 class CannotCompile(Exception):
@@ -144,6 +144,7 @@ def _compile() -> None:
     build = distribution.get_command_obj("build_ext")
     build.inplace = True
     build.build_temp = "../native-c"
+    build.build_lib = "../native-c/lib"
     build.ensure_finalized()
     build.run()
 
