@@ -10,36 +10,34 @@ a notification, a server coming or going, or its age makes it stale:
     | list_changed                      | asked again before the next answer               |
     | `ttlMs` above zero, now over      | asked again before the next answer               |
     | no `ttlMs`, older than `refresh`  | answered as it is, asked again in the background |
-    | it failed                         | left out; asked again after `retry`              |
+    | it failed                         | what was read last; asked again after `retry`    |
+
+How long what was read last is believed is in `lockgate.gateway.kept`.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from copy import copy
 from itertools import product
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import msgspec
 
 from lockgate.core.clock import Clock
 from lockgate.core.message import Call, Era, Failure, Reply, Target
 from lockgate.core.names import Naming
+from lockgate.core.policy import Observe
 from lockgate.core.raw import Raw
-from lockgate.gateway.absent import broken, problem, slow, too_long
-from lockgate.gateway.face import Face, extras_of, merge
+from lockgate.gateway.absent import broken, slow
+from lockgate.gateway.face import Face, merge
 from lockgate.gateway.facts import OWN_CLIENT
-from lockgate.gateway.listing import (
-    LISTS,
-    BadList,
-    Item,
-    ListMethod,
-    Section,
-    read_page,
-    safe_to_repeat,
-)
+from lockgate.gateway.kept import GONE, CatalogSettings, Kept, read, unread
+from lockgate.gateway.listing import LISTS, ListMethod, Section, safe_to_repeat
+from lockgate.gateway.reading import read_pages
+from lockgate.gateway.unread import ListNews, ListTrouble, Unread
 from lockgate.gateway.views import AtHand, View
 
 MOST_VIEWS: Final = 1024
@@ -61,29 +59,6 @@ class Source(Protocol):
         ...
 
 
-class CatalogSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Bounds and ages. Times in seconds.
-
-    most  of servers by name: entries and pages taken of one list.
-    """
-
-    naming: Naming = "prefix"
-    page_size: int = 1000
-    most: Mapping[str, tuple[int, int]] = {}
-    most_bytes: int = 64 * 1024 * 1024
-    wait: float = 5.0
-    refresh: float = 30.0
-    retry: float = 5.0
-    longest_ttl: float = 3600.0
-
-
-class _Kept(msgspec.Struct):
-    section: Section
-    expires: float
-    hard: bool
-    stale: bool = False
-
-
 _Key = tuple[str, str, View]
 
 
@@ -97,6 +72,7 @@ class Catalog:
         clock: Clock,
         on_change: Callable[[str, str], None] = lambda _method, _server: None,
         by_capabilities: Callable[[], bool] = lambda: False,
+        observe: Observe = lambda _call, _decision: None,
     ) -> None:
         """Nothing is fetched yet.
 
@@ -106,17 +82,19 @@ class Catalog:
             clock: what ages are measured by.
             on_change: told (notification method, server) when a list has changed.
             by_capabilities: whether some server stateless clients reach may list by capabilities.
+            observe: told of every list that could not be read.
         """
         self._sources = {source.name: source for source in sources}
         self._settings = settings
         self._clock = clock
         self._on_change = on_change
         self._by_capabilities = by_capabilities
-        self._kept: OrderedDict[_Key, _Kept] = OrderedDict()
+        self._news = ListNews(observe)
+        self._kept: OrderedDict[_Key, Kept] = OrderedDict()
         self._fetching: dict[_Key, asyncio.Task[Section]] = {}
         self._faces: OrderedDict[tuple[str, View], tuple[float, Face]] = OrderedDict()
-        self._overtaken: set[_Key] = set()
-        self._own_lists: OrderedDict[str, None] = OrderedDict()
+        self._overtaken: dict[_Key, float] = {}
+        self._own_lists: OrderedDict[str, float] = OrderedDict()
         self._grace_until = 0.0
         self._closed = False
         self._at_hand: dict[tuple[str, int], AtHand] = {}
@@ -132,9 +110,15 @@ class Catalog:
             if key[1] in kept and key not in self._kept:
                 self._kept[key] = copy(one)
         self._keep_within_bounds()
-        for session in before._own_lists:
-            self._own_lists.setdefault(session)
+        self._news.inherit(before._news, kept)
+        for session, since in before._own_lists.items():
+            self._own_lists.setdefault(session, since)
         self.edition += 1
+
+    @property
+    def naming(self) -> Naming:
+        """How names are spelled."""
+        return self._settings.naming
 
     def _most_of(self, server: str) -> tuple[int, int] | None:
         return self._settings.most.get(server)
@@ -243,7 +227,11 @@ class Catalog:
         view = self.view(call)
         face = self.peek(method, view)
         target = None if face is None else face.routes.get(name)
-        if target is None or self._needs_fetch((method, target.server, view)):
+        if target is None:
+            return None
+        key = method, target.server, view
+        self._refresh_in_background(key, call)
+        if self._needs_fetch(key) or self._over(key):
             return None
         keys = [(method, server, view) for server in self._sources]
         asked = [self._fetch(key, call) for key in keys if self._needs_fetch(key)]
@@ -251,9 +239,10 @@ class Catalog:
 
     async def learn(self, server: str, call: Call, *, anew: bool = False) -> None:
         """Fetch every list of one server as `call`'s client sees it; `anew`: known ones as well."""
+        now = self._clock.monotonic()
         for key, kept in self._kept.items():
             if anew and key[1] == server:
-                kept.expires, kept.hard = 0.0, False
+                kept.expires, kept.hard, kept.due = 0.0, False, min(kept.due, now)
                 self._age_face(key[0], key[2])
         view = self.view(call)
         keys = [(method, server, view) for method in LISTS]
@@ -278,9 +267,11 @@ class Catalog:
             _, late = await asyncio.wait(asked, timeout=max(self._settings.wait, grace))
             # By these tasks, not by what is being fetched: what was answered while another was
             # waited for may be asked for anew by now, and is no less an answer.
-            self._stop_waiting_for(asked[task] for task in late)
+            self._stop_waiting_for((asked[task] for task in late), call)
         for key in keys.values():
             self._refresh_in_background(key, call)
+            if self._over(key):
+                self._could_not_read(key, self._kept[key].late, call)
         return self._assemble(entry, view)
 
     def _assemble(self, entry: ListMethod, view: View) -> Face:
@@ -288,7 +279,7 @@ class Catalog:
         kept = [self._kept[key] for key in keys if key in self._kept]
         face = self._merged(entry, view, [one.section for one in kept])
         settled = len(kept) == len(self._sources) and not any(one.stale for one in kept)
-        expires = min((one.expires for one in kept), default=0.0) if settled else 0.0
+        expires = min((self._holds(one) for one in kept), default=0.0) if settled else 0.0
         self._remember(entry.method, view, face, expires)
         return face
 
@@ -302,12 +293,65 @@ class Catalog:
         )
         return msgspec.structs.replace(face, parts=tuple(sections))
 
-    def _stop_waiting_for(self, keys: Iterable[_Key]) -> None:
-        """What is still being fetched counts as absent, so that it delays nobody else."""
-        expires = self._clock.monotonic() + self._settings.retry
+    def _holds(self, kept: Kept) -> float:
+        shown = kept.section.problem is None
+        return min(kept.expires, kept.over(self._settings.stale)) if shown else kept.expires
+
+    def _over(self, key: _Key) -> bool:
+        """Whether a list is shown that is no longer to be believed."""
+        kept = self._kept.get(key)
+        if kept is None or kept.section.problem is not None:
+            return False
+        return self._clock.monotonic() >= kept.over(self._settings.stale)
+
+    def _stop_waiting_for(self, keys: Iterable[_Key], call: Call) -> None:
+        """What is still being fetched counts as not to be read, so that it delays nobody else."""
         for key in keys:
-            self._kept[key] = _Kept(slow(key[1], key[0], self._settings.retry), expires, hard=False)
+            self._could_not_read(key, None, call)
+
+    def _could_not_read(self, key: _Key, why: Failure | None, call: Call) -> None:
+        """`why` is None when it is still being read."""
+        method, server, _ = key
+        why = why or slow(server, method, self._settings.retry)
+        before = self._kept.get(key) or self._everyones(key)
+        self._keep(key, unread(server, why, before, self._clock.monotonic(), self._settings), call)
+
+    def _everyones(self, key: _Key) -> Kept | None:
+        """What a client session was shown before the server had a list for it alone."""
+        method, server, view = key
+        kept = self._kept.get((method, server, view._replace(session=None)))
+        since = self._own_lists.get(view.session or "", GONE)
+        return None if kept is None else msgspec.structs.replace(kept, due=min(kept.due, since))
+
+    def _keep(self, key: _Key, kept: Kept, call: Call) -> None:
+        method, server, view = key
+        before = self._kept.pop(key, None)
+        self._kept[key] = kept
         self._keep_within_bounds()
+        now = self._clock.monotonic()
+        self._news.note(call, key, self._kept, kept.over(self._settings.stale) - now, now)
+        changed = before is None or before.section.items != kept.section.items
+        if before is None or changed or before.problem is not kept.problem:
+            # Whatever was made without it is no longer what callers see.
+            self._faces.pop((method, view), None)
+            self.edition += 1
+            if changed and before is not None and not before.stale:
+                self._on_change(LISTS[method].changed, server)
+
+    def troubles(self, server: str) -> tuple[ListTrouble, ...]:
+        """The lists of a server that somebody could not be shown as they are now."""
+        now = self._clock.monotonic()
+        return self._news.troubles(server, self._kept, self._settings.stale, now)
+
+    def unread(self, method: str, call: Call) -> list[Unread]:
+        """The servers of which the caller's list is not as it is now, or is not there at all."""
+        view, now = self.view(call), self._clock.monotonic()
+        kept = {name: self._kept.get((method, name, view)) for name in self._sources}
+        return [
+            Unread(name, one.problem, max(0.0, one.expires - now), one.last)
+            for name, one in kept.items()
+            if one is not None and one.problem is not None
+        ]
 
     def _keep_within_bounds(self) -> None:
         while len(self._kept) > MOST_VIEWS * len(LISTS):
@@ -332,7 +376,10 @@ class Catalog:
         kept = self._kept.get(key)
         if kept is None or kept.hard or self._closed or self._clock.monotonic() < kept.expires:
             return
-        kept.expires = self._clock.monotonic() + self._settings.retry
+        now = self._clock.monotonic()
+        if kept.late is None and key not in self._fetching:
+            kept.until = now + self._settings.wait
+        kept.expires = now + self._settings.retry
         self._fetch(key, call)
 
     def _fetch(self, key: _Key, call: Call) -> asyncio.Task[Section]:
@@ -340,36 +387,24 @@ class Catalog:
         if task is None:
             task = asyncio.get_running_loop().create_task(self._fetch_section(key, call))
             self._fetching[key] = task
-            task.add_done_callback(lambda done: self._fetched(key, done))
+            task.add_done_callback(lambda done: self._fetched(key, done, call))
         return task
 
-    def _fetched(self, key: _Key, task: asyncio.Task[Section]) -> None:
+    def _fetched(self, key: _Key, task: asyncio.Task[Section], call: Call) -> None:
         self._fetching.pop(key, None)
+        overtaken = self._overtaken.pop(key, None)
         if task.cancelled():
             return
-        method, server, view = key
+        method, server, _ = key
         error = task.exception()
         section = task.result() if error is None else broken(server, method, type(error).__name__)
-        before = self._kept.pop(key, None)
-        self._kept[key] = self._aged(section)
-        self._kept[key].stale = key in self._overtaken
-        self._overtaken.discard(key)
-        self._keep_within_bounds()
-        if before is None or before.section.items != section.items:
-            # Whatever was made without it is no longer what callers see.
-            self._faces.pop((method, view), None)
-            self.edition += 1
-            if before is not None and not before.stale:
-                self._on_change(LISTS[method].changed, server)
-
-    def _aged(self, section: Section) -> _Kept:
         now = self._clock.monotonic()
-        if section.problem is not None:
-            return _Kept(section, now + self._settings.retry, hard=False)
-        if section.ttl_ms:
-            ttl = min(section.ttl_ms / 1000, self._settings.longest_ttl)
-            return _Kept(section, now + ttl, hard=True)
-        return _Kept(section, now + self._settings.refresh, hard=False)
+        if section.problem is None:
+            self._keep(key, read(section, now, self._settings), call)
+        else:
+            self._could_not_read(key, section.problem, call)
+        if overtaken is not None:
+            self._kept[key].outdated(overtaken)
 
     def _age_face(self, method: str, view: View) -> None:
         made = self._faces.get((method, view))
@@ -378,7 +413,6 @@ class Catalog:
 
     async def _fetch_section(self, key: _Key, caller: Call) -> Section:
         for _ in range(ATTEMPTS - 1):
-            self._overtaken.discard(key)
             section, pages = await self._read_pages(key, caller)
             if pages == 1 or key not in self._overtaken:
                 return section
@@ -386,65 +420,33 @@ class Catalog:
         section, _ = await self._read_pages(key, caller)
         return section
 
-    async def _read_pages(self, key: _Key, caller: Call) -> tuple[Section, int]:
-        """One server's list, and of how many pages it was."""
+    def _read_pages(self, key: _Key, caller: Call) -> Awaitable[tuple[Section, int]]:
         method, server, view = key
-        entry = LISTS[method]
-        items: list[Item] = []
-        ttls: list[int] = []
-        scopes: set[object] = set()
-        extras: dict[str, bytes] = {}
-        params: dict[str, Any] = {}
-        size = 0
-        most_items, most_pages = self._settings.most.get(server, _MOST)
-        for number in range(1, most_pages + 1):
-            reply = await self._sources[server].send(
-                Call(
-                    method=method,
-                    client=caller.client,
-                    principal=caller.principal,
-                    affinity=view.session,
-                    params=Raw.of(params),
-                )
-            )
-            if isinstance(reply, Failure):
-                return problem(server, reply), number
-            size += len(reply.raw.encode())
-            if size > self._settings.most_bytes:
-                what = f"{self._settings.most_bytes} bytes"
-                return too_long(server, method, what, None), number
-            try:
-                page, cursor = read_page(entry, reply.raw)
-            except BadList as error:
-                return broken(server, method, str(error)), number
-            items += page
-            extras |= extras_of(entry, reply.raw)
-            ttls.append(_ttl(reply.raw.get("ttlMs")))
-            scopes.add(reply.raw.get("cacheScope"))
-            if len(items) > most_items:
-                what = f"{most_items} entries"
-                return too_long(server, method, what, "list_items"), number
-            if cursor is None:
-                scope = "public" if scopes == {"public"} else "private"
-                section = Section(
-                    server=server,
-                    items=tuple(items),
-                    ttl_ms=min(ttls),
-                    scope=scope,
-                    extras=extras,
-                )
-                return section, number
-            params = {"cursor": cursor}
-        return too_long(server, method, f"{most_pages} pages", "list_pages"), most_pages
+        self._overtaken.pop(key, None)
+        return read_pages(
+            server,
+            self._sources[server].send,
+            LISTS[method],
+            Call(
+                method=method,
+                client=caller.client,
+                principal=caller.principal,
+                affinity=view.session,
+            ),
+            most=self._settings.most.get(server, _MOST),
+            most_bytes=self._settings.most_bytes,
+        )
 
-    def changed(self, server: str, subject: str, session: str | None = None) -> None:
+    def changed(
+        self, server: str, subject: str, session: str | None = None, *, gone: bool = False
+    ) -> None:
         """A server's lists of `subject` (tools, prompts, resources; state: all) have changed.
 
         `session`: only for the client of this session, as servers of the handshake era may; that
-        client is told by the stream the news came on.
+        client is told by the stream the news came on. `gone`: the server is down.
         """
         if session is not None and session not in self._own_lists:
-            self._own_lists[session] = None
+            self._own_lists[session] = self._clock.monotonic()
             while len(self._own_lists) > MOST_VIEWS:
                 self._own_lists.popitem(last=False)
         self.edition += 1
@@ -456,9 +458,11 @@ class Catalog:
             ours = session is None or key[2].session in (None, session)
             return key[1] == server and key[0] in touched and ours
 
-        for key, kept in self._kept.items():
-            kept.stale = kept.stale or concerned(key)
-        self._overtaken |= {key for key in self._fetching if concerned(key)}
+        due = GONE if gone else self._clock.monotonic()
+        for key in filter(concerned, self._kept):
+            self._kept[key].outdated(due)
+        for key in filter(concerned, self._fetching):
+            self._overtaken[key] = min(due, self._overtaken.get(key, due))
         for method, view in list(self._faces):
             if method in touched:
                 self._age_face(method, view)
@@ -468,7 +472,7 @@ class Catalog:
 
     def forget_session(self, session: str) -> None:
         """Drop what was kept for one client session."""
-        if self._own_lists.pop(session, self) is self:
+        if self._own_lists.pop(session, None) is None:
             return
         for key in [key for key in self._kept if key[2].session == session]:
             del self._kept[key]
@@ -482,7 +486,3 @@ class Catalog:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _ttl(value: object) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0

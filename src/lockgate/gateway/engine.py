@@ -21,9 +21,10 @@ from lockgate.core.policy import AnyPolicy, CallNext, Gate, Policy
 from lockgate.core.rules import NO_RULES, Rules
 from lockgate.core.store import Store, StoreGone
 from lockgate.gateway.caching import Caches
-from lockgate.gateway.catalog import Catalog, CatalogSettings
+from lockgate.gateway.catalog import Catalog
 from lockgate.gateway.chains import OTHER, Way
 from lockgate.gateway.facts import OWN_CLIENT, Facts
+from lockgate.gateway.kept import CatalogSettings
 from lockgate.gateway.news import News
 from lockgate.gateway.rates import Rates
 from lockgate.gateway.resistance import Resistance, ResistSettings
@@ -32,6 +33,7 @@ from lockgate.gateway.shown import Mask, shown
 from lockgate.gateway.status import ServerStatus
 from lockgate.gateway.subscriptions import Subscriptions
 from lockgate.gateway.tasks import TaskIds
+from lockgate.gateway.unlisted import AWAY, Unlisted
 from lockgate.observe.decisions import record_decision, record_failure
 from lockgate.policies.concurrency import ConcurrencyLimit
 from lockgate.policies.methods import REQUESTS, KnownMethods
@@ -124,13 +126,21 @@ class Engine:
         # The catalog asks the servers themselves: its own calls are not a client's, so no client's
         # limit applies to them, and what it stores is judged when a client asks for it.
         self.catalog = Catalog(
-            servers, settings.catalog, clock, self._list_changed, lambda: self._some_lack_modern
+            servers,
+            settings.catalog,
+            clock,
+            self._list_changed,
+            lambda: self._some_lack_modern,
+            record_decision,
         )
         if caches is not None and before is None:
             caches.definition = self.catalog.definition
         self.subscriptions = Subscriptions(ways, task_ids, self.catalog.changed)
         self.facts = Facts(ways, clock, wait=settings.catalog.wait, retry=settings.catalog.retry)
-        router = Router(ways, self.catalog, self.facts.ask, task_ids, self.subscriptions)
+        unlisted = Unlisted(
+            tuple(ways), self.catalog, lambda name: self._servers[name].state, clock
+        )
+        router = Router(ways, self.catalog, self.facts.ask, task_ids, self.subscriptions, unlisted)
         self.subscriptions.locate = router.server_of
         self._limit = ConcurrencyLimit(
             settings.concurrent_calls, settings.concurrent_per_caller, settings.listen_streams
@@ -325,7 +335,7 @@ class Engine:
         phase = server.state.phase
         self._look_at_eras()
         self.facts.forget(changed.server)
-        self.catalog.changed(changed.server, "state")
+        self.catalog.changed(changed.server, "state", gone=phase in AWAY)
         quiet = not self._settled[changed.server].is_set()
         self._news.changed(changed.server, server.state, quiet=quiet)
         if phase == "ready":
@@ -408,6 +418,7 @@ class Engine:
             tools=self.catalog.count(name, "tools/list"),
             prompts=self.catalog.count(name, "prompts/list"),
             resources=self.catalog.count(name, "resources/list"),
+            lists=self.catalog.troubles(name),
             seconds=self._took.get(name),
             retry_in=None if due is None else max(0.0, round(due - self._clock.monotonic(), 1)),
             breaker="closed" if resistance is None else resistance.phase,

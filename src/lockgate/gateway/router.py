@@ -23,8 +23,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from lockgate.core.chain import compose
-from lockgate.core.message import Call, Failure, Kind, Reply, Result, Target
-from lockgate.core.names import nearest, spell
+from lockgate.core.message import Call, Failure, Reply, Result, Target
 from lockgate.core.raw import EMPTY, Raw
 from lockgate.gateway.catalog import Catalog
 from lockgate.gateway.chains import Way
@@ -49,7 +48,6 @@ class Listener(Protocol):
 
 
 _NAMED: Final = {"tools/call": "tools/list", "prompts/get": "prompts/list"}
-_AWAY: Final = frozenset({"server-unavailable", "crash-looping"})
 """Methods that say a name, and the list that has it."""
 
 
@@ -63,6 +61,7 @@ class Router:
         discover: Callable[[Call, str], Awaitable[Reply]],
         task_ids: TaskIds,
         listener: Listener,
+        unlisted: Callable[[Call, Face, str], Target | Failure],
     ) -> None:
         """Route among `servers`.
 
@@ -72,6 +71,7 @@ class Router:
             discover: asks one server, by name, who it is, on behalf of a call.
             task_ids: how the servers' tasks are told apart.
             listener: serves listen streams.
+            unlisted: judges names that no list holds.
         """
         self._servers = servers
         # Where several are asked at once, one that breaks must not take the others' answers along.
@@ -80,6 +80,7 @@ class Router:
         self._catalog = catalog
         self._discover = discover
         self._task_ids = task_ids
+        self._unlisted = unlisted
         self._table: dict[str, Callable[[Call], Awaitable[Reply]]] = {
             "server/discover": self._introduce,
             "resources/read": self._read,
@@ -139,7 +140,7 @@ class Router:
         target = target or self._catalog.route(method, call, name)
         if target is None:
             face = await self._catalog.face(method, call)
-            found = face.routes.get(name) or self._unlisted(face, name)
+            found = face.routes.get(name) or self._unlisted(call, face, name)
             if isinstance(found, Failure):
                 return found
             target = found
@@ -148,29 +149,6 @@ class Router:
         if isinstance(reply, Result) and (reply.kind == "task" or "task" in params):
             return self._task_ids.outward(target.server, reply)
         return reply
-
-    def _unlisted(self, face: Face, name: str) -> Target | Failure:
-        """A name no list holds: with one server that server decides, else nobody can."""
-        refused = face.refused.get(name)
-        if refused is not None:
-            return refused
-        if len(self._names) == 1:
-            return Target(self._names[0], face.entry.kind, name)
-        kind: Kind = face.entry.kind
-        away = _away(face, name)
-        if away is not None:
-            return away
-        guess = nearest(name, face.routes)
-        down = [part.server for part in face.parts if part.problem is not None]
-        absent = f" Not available now: {', '.join(down)}." if down else ""
-        return Failure(
-            code=INVALID_PARAMS,
-            message=f"Unknown {kind}: {name[:128]}",
-            origin="client",
-            reason="unknown-tool" if kind == "tool" else "unknown-prompt",
-            data={"unavailable": down} if down else None,
-            remedy=(f"Did you mean {guess}?" if guess else f"See {face.entry.method}.") + absent,
-        )
 
     async def _read(self, call: Call) -> Reply:
         uri = call.params.get("uri")
@@ -224,7 +202,7 @@ class Router:
             found = await self._on(call, name)
             target = None if isinstance(found, Failure) else found[0]
         if target is None:
-            unlisted = self._unlisted(face, name)
+            unlisted = self._unlisted(call, face, name)
             if isinstance(unlisted, Failure):
                 return unlisted
             target = unlisted
@@ -277,15 +255,6 @@ def invalid(message: str) -> Failure:
         reason="invalid-params",
         remedy="See the specification of this method.",
     )
-
-
-def _away(face: Face, name: str) -> Target | None:
-    """A name that begins with that of a server which is down: the server says how long it is."""
-    for part in face.parts:
-        prefix = spell(part.server, "", "prefix")
-        if part.problem is not None and part.problem.reason in _AWAY and name.startswith(prefix):
-            return Target(part.server, face.entry.kind, name[len(prefix) :])
-    return None
 
 
 def _no_resource(uri: str) -> Failure:
