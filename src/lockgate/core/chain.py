@@ -79,6 +79,7 @@ def _guard_gates(
     """Gates side by side, and whatever `call_next` does made a Reply."""
 
     async def run(call: Call) -> Reply:
+        reply: Reply
         entered = 0
         try:
             for gate in gates:
