@@ -14,9 +14,11 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator
 
 from lockgate.config.caching import CacheSettings
+from lockgate.config.identity import AuthSettings, safe_url
 from lockgate.config.limits import GatewayLimits, Section
 from lockgate.config.quantities import Seconds, count, time
 from lockgate.config.rates import RateSettings
+from lockgate.config.tls import TlsSettings
 from lockgate.core.store import spelled
 
 KEY_BYTES = 32
@@ -119,6 +121,22 @@ class GatewaySettings(Section):
             "beside it."
         ),
     )
+    public_url: str | None = Field(
+        default=None,
+        description=(
+            "What clients call the gateway, without the path of an endpoint: "
+            "`https://mcp.example.com`. Tokens have to be meant for it and the endpoint's path. By "
+            "default the loopback address it listens on."
+        ),
+    )
+    auth: AuthSettings = Field(
+        default=AuthSettings(),
+        description="Who may ask, at every endpoint that does not say otherwise.",
+    )
+    tls: TlsSettings = Field(
+        default=TlsSettings(),
+        description="TLS toward clients; off where a proxy in front does it.",
+    )
     naming: Literal["auto", "bare", "prefix"] = Field(
         default="auto",
         description=(
@@ -205,6 +223,11 @@ class GatewaySettings(Section):
     session: SessionSettings = Field(
         default=SessionSettings(), description="Sessions of handshake-era clients."
     )
+
+    @field_validator("public_url")
+    @classmethod
+    def _check_public_url(cls, url: str | None) -> str | None:
+        return None if url is None else safe_url(url, "public_url").rstrip("/")
 
     @field_validator("store")
     @classmethod

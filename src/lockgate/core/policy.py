@@ -140,16 +140,19 @@ AnyPolicy = Policy | Gate | Valve | Recovery
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """What one policy did to one call. Passing a call on unchanged is no decision.
+    """What one policy did to one call. Passing a call on unchanged is no decision, but for access:
+    that a rule allowed it is one (`allowed`).
 
     cause  what a policy that crashed raised; for the log alone.
+    rule   which rule of the policy decided, by its name in the configuration.
     """
 
     policy: str
-    verdict: Literal["refused", "changed", "answered", "crashed"]
+    verdict: Literal["refused", "changed", "answered", "crashed", "allowed"]
     milliseconds: float
     reason: str | None = None
     cause: str | None = None
+    rule: str | None = None
 
 
 Observe = Callable[[Call, Decision], None]

@@ -23,6 +23,7 @@ FIXED: Final = (
     "keepalive",
     "unsolicited",
     "session",
+    "tls",
     "store",
     "cache.disk",
     "cache.disk_bytes",

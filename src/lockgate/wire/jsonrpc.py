@@ -59,6 +59,7 @@ METHOD_NOT_FOUND: Final = -32601
 INVALID_PARAMS: Final = -32602
 INTERNAL_ERROR: Final = -32603
 OVERLOADED: Final = -32000
+FORBIDDEN: Final = -32000
 DEPTH_LIMIT: Final = 64
 _UNSET = msgspec.UNSET
 _HEAD = b'{"jsonrpc":"2.0","id":'
