@@ -11,7 +11,7 @@ from typing import Protocol
 
 from lockgate import __version__
 from lockgate.core.clock import SYSTEM, Clock
-from lockgate.core.message import Call, Reply
+from lockgate.core.message import Call, Principal, Reply
 from lockgate.core.raw import encode
 from lockgate.wire.headers import Path
 from lockgate.wire.jsonrpc import DEPTH_LIMIT
@@ -32,7 +32,7 @@ class Engine(Protocol):
         ...
 
 
-def no_annotations(_: str, /) -> Mapping[str, Path] | None:
+def no_annotations(_: str, _who: Principal, _at: str, /) -> Mapping[str, Path] | None:
     """No tool repeats a parameter in a header."""
     return None
 
@@ -42,7 +42,7 @@ class ExchangeSettings:
     """How clients are answered. Times in seconds, sizes in bytes.
 
     keys              seal session ids; give every replica the same.
-    annotations       tool name → its parameter headers, from the catalog.
+    annotations       tool name, caller and endpoint → its parameter headers, from the catalog.
     endpoint          the name calls carry in `facts`.
     messages_path     where clients of revision 2024-11-05 post messages.
     sse_streams       clients of that revision connected at once.
@@ -78,7 +78,7 @@ class ExchangeSettings:
     """
 
     keys: KeyRing = field(default_factory=KeyRing.generate)
-    annotations: Callable[[str], Mapping[str, Path] | None] = no_annotations
+    annotations: Callable[[str, Principal, str], Mapping[str, Path] | None] = no_annotations
     server_info: bytes = SERVER_INFO
     clock: Clock = SYSTEM
     endpoint: str = "/mcp"
