@@ -19,7 +19,7 @@ from lockgate.identity.access import UNKNOWN, Book, Entry, Extract, Verdict
 from lockgate.identity.refusals import refusal
 from lockgate.wire.envelope import unreadable
 
-__all__ = ["APPROVED", "ASKABLE", "Ruled", "Sights"]
+__all__ = ["APPROVED", "ASKABLE", "AccessSights", "Ruled"]
 
 APPROVED: Final = "approved"
 """Among the facts of a call that a person has said yes to."""
@@ -127,7 +127,7 @@ class Ruled:
         return entry.weigh(self._book.granted(call.principal), arguments, asks=asks)
 
 
-class Sights:
+class AccessSights:
     """The sight of each call: see `lockgate.core.sight.SightOf`."""
 
     def __init__(self, within: SightOf, book: Book, observe: Observe | None = None) -> None:
