@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from lockgate.config.access_check import review_access
 from lockgate.config.finding import Findings
 from lockgate.config.model import SERVER_NAME, Config, ServerConfig
 from lockgate.config.nodes import Node, Position
@@ -55,6 +56,7 @@ def review(config: Config, tree: Node, environ: Mapping[str, str], findings: Fin
     for name, server in config.enabled.items():
         node = servers.members[name]
         _Rules(name, server, node, findings).run(environ)
+    review_access(config, tree, findings, [config.lockgate.path])
     _bind(config, tree, findings)
     _readable(config, tree, findings)
 

@@ -13,6 +13,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 
+from lockgate.config.access import AccessSettings
 from lockgate.config.caching import CacheSettings
 from lockgate.config.limits import GatewayLimits, Section
 from lockgate.config.quantities import Seconds, count, time
@@ -193,6 +194,9 @@ class GatewaySettings(Section):
     )
     cache: CacheSettings = Field(
         default=CacheSettings(), description="Answers that are given again while they are fresh."
+    )
+    access: AccessSettings = Field(
+        default=AccessSettings(), description="Who may use what; without rules everybody may."
     )
     log: LogSettings = Field(default=LogSettings(), description="What is logged, to stderr.")
     session: SessionSettings = Field(

@@ -185,6 +185,18 @@ FAILURES: Final = (
     Entry(406, "server-busy", "policy", -32000, 503, 200, LATER,
           "The call's turn at the server did not come; the call was not sent.",
           "Try again shortly, or raise the server's limits."),
+    Entry(450, "access-denied", "policy", -32000, 403, 200, NO,
+          "The rules of access do not let this caller make this call.",
+          "Ask whoever runs the gateway; `lockgate access explain` shows the rule that decided."),
+    Entry(451, "insufficient-scope", "policy", -32000, 403, 200, NO,
+          "The call needs scopes that the caller was not granted; data.scopes has all it needs.",
+          "Authorize again for these scopes beside those already granted."),
+    Entry(452, "approval-required", "policy", -32000, 403, 200, NO,
+          "A person has to say yes to this call, and the client cannot ask one.",
+          "Call from a client that can ask its user: one with form elicitation."),
+    Entry(453, "approval-refused", "policy", -32000, 403, 200, NO,
+          "A person was asked about this call, and did not say yes.",
+          "Do without it, or ask the person what should be different."),
     # 5xx: the gateway itself
     Entry(500, "error", "gateway", BY_CODE, BY_CODE, 200, NO,
           "An error that whoever made it did not classify.",
@@ -386,6 +398,16 @@ FINDINGS: Final = (
     finding(823, "milliseconds", "info",
             "A `timeout` of 1000 or more is taken as milliseconds.",
             "Write the unit: `30s`, `500ms`."),
+    finding(850, "access-name", "error",
+            "A rule of access names a server or an endpoint that does not exist, or is named as "
+            "another.",
+            "Correct the name; the finding suggests the nearest."),
+    finding(851, "access-impossible", "error",
+            "A rule of access has a pattern that nothing can match.",
+            "Write SERVER/NAME with the server's own name for it, or SERVER/URI for resources."),
+    finding(852, "access-nothing", "warning",
+            "There are rules of access, and none of them allows anything.",
+            "Add an `allow`: once there is a rule, nothing is allowed but by one."),
 )
 """What `lockgate config check` finds."""
 
