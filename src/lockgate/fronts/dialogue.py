@@ -61,6 +61,7 @@ class Dialogue:
     def __init__(self, engine: Engine, settings: ExchangeSettings) -> None:
         self._engine = engine
         self._settings = settings
+        self._facts = {"endpoint": settings.endpoint}
         self._background: set[asyncio.Task[None]] = set()
 
     async def open(self, session: Session, request: Request, facts: Mapping[str, Any]) -> bytes:
@@ -241,6 +242,7 @@ class Dialogue:
             emit=emit,
             affinity=session.affinity,
             ask=self._asker(session) if self._settings.unsolicited else None,
+            facts=self._facts,
         )
         return await self._engine.handle(call)
 
@@ -292,6 +294,7 @@ class Dialogue:
             params=params,
             principal=session.principal,
             affinity=session.affinity,
+            facts=self._facts,
         )
         self._later(self._pass_on(session, call))
 

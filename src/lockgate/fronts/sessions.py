@@ -152,7 +152,7 @@ class Sessions:
         """A new session; a Failure when what the client said does not fit an id."""
         nonce = secrets.token_urlsafe(16)
         for info in (opening.info, _short(opening.info)):
-            token = self._seal(nonce, opening, info, principal.id)
+            token = self._seal(nonce, opening, info, self._bind(principal))
             if len(token) <= self._settings.session_id_bytes:
                 break
         else:
@@ -164,6 +164,10 @@ class Sessions:
         )
         self._keep(session)
         return session
+
+    def _bind(self, principal: Principal) -> str:
+        """Whose an id is, and where."""
+        return f"{self._settings.endpoint}\0{principal.id}"
 
     def _seal(self, nonce: str, opening: Opening, info: Raw, bind: str) -> str:
         now = self._clock.wall()
@@ -200,7 +204,9 @@ class Sessions:
         if len(token) > self._settings.session_id_bytes:
             return None
         try:
-            sealed = self._keys.open(PURPOSE, token, now=self._clock.wall(), bind=principal.id)
+            sealed = self._keys.open(
+                PURPOSE, token, now=self._clock.wall(), bind=self._bind(principal)
+            )
             read = _read_token(zlib.decompressobj().decompress(sealed, _LARGEST_PAYLOAD))
         except (BadSeal, zlib.error, msgspec.MsgspecError):
             # Sealed by us, it is what we wrote, unless another release of ours wrote it.

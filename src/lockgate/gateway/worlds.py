@@ -33,6 +33,7 @@ from lockgate.gateway.build import (
     pool_limits,
     replica_specs,
 )
+from lockgate.gateway.endpoint_sights import endpoint_sights
 from lockgate.gateway.engine import Engine
 from lockgate.gateway.facade import Facade
 from lockgate.gateway.fixed import hold
@@ -135,6 +136,8 @@ class Worlds:
             cached,
             None if before is None else before.engine,
             same,
+            keys=self._keys,
+            sight_of=endpoint_sights(config),
         )
         engine.relay_listens(self._relays.listen)
         return World(config, engine, standing, cached)
@@ -240,6 +243,8 @@ class Worlds:
         # What a server that has not been needed yet lists, nobody knows.
         unknown = [*fresh, *before.without(world)]
         blind = any(one.upstream.state.phase == "idle" for one in unknown)
+        # What callers see of the same lists may be something else, for each of them.
+        blind = blind or _shape(before.config) != _shape(world.config)
         return {
             LISTS[key[0]].changed for key, digest in shown.items() if blind or seen[key] != digest
         }
@@ -249,7 +254,7 @@ class Worlds:
     async def _drain(self, world: World, after: World) -> None:
         gone = world.without(after)
         # A call that waits for its client is found by the names of its time.
-        renamed = world.config.naming != after.config.naming
+        renamed = _shape(world.config) != _shape(after.config)
         waited = list(world.standing.values()) if renamed else gone
         grace = after.config.lockgate.reload_grace if waited else UNSEEN
         try:
@@ -344,6 +349,12 @@ def _told_of(spec: UpstreamSpec, server: ServerConfig) -> bytes:
         waiting = (bounds.waiting, bounds.wait)
         parts += [bounds.connections, bounds.streams, waiting, server.connect_timeout]
     return blake2b(msgspec.json.encode(parts, order="deterministic"), digest_size=16).digest()
+
+
+def _shape(config: Config) -> object:
+    """What decides what callers see, and by which names."""
+    settings = config.lockgate
+    return config.naming, settings.endpoints, settings.access
 
 
 def _reloaded(before: World, world: World, held: Sequence[str]) -> Reloaded:
