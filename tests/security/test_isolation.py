@@ -370,3 +370,46 @@ def test_nothing_of_a_tenant_is_left_when_it_is_gone(cell: str) -> None:
         await until(lambda: not limit._by_principal)
 
     play(test, cell, limits={"concurrent_per_caller": 5})
+
+
+# What changes while it goes on.
+
+
+class ByScope:
+    """Sees everything with the scope `all`, and else nothing of the server's resources."""
+
+    endpoint, naming, page_size, instructions = "/mcp", "bare", 1000, None
+    servers = ("one",)
+    personal = True
+
+    def __init__(self, *, all_of_it: bool) -> None:
+        self.key = self.whole = all_of_it
+
+    def shows(self, server: str, kind: str, name: str, /) -> bool:
+        return self.whole or kind != "resource"
+
+    def judge(self, call: Any, /) -> None:
+        return None
+
+
+@handshake_client
+def test_a_session_hears_what_its_newest_token_grants(cell: str) -> None:
+    async def test(w: Tenants) -> None:
+        sights = {one: ByScope(all_of_it=one) for one in (True, False)}
+        w.gateway._engine.sights.of = lambda call: sights["all" in call.principal.scopes]
+        ann = await w.client("ann:all")
+        heard = await ann.listen(uris=(URI,))
+        w.server.announce(UPDATED, {"uri": URI})
+        await heard.until(UPDATED)
+        ann.token = "ann"
+        assert (await ann.begin("resources/read", {"uri": URI})).error
+        sessions = w.gateway._endpoints.served["/mcp"].exchange._handshake.sessions
+        [listening] = [one.listening for one in sessions._live.values() if one.listening]
+        await until(lambda: not listening.uris and listening._old is None)
+        w.server.announce(UPDATED, {"uri": URI})
+        w.server.announce("notifications/tools/list_changed")
+        rest = await drained(heard)
+        assert UPDATED not in json.dumps(rest)
+        assert "tools/list_changed" in json.dumps(rest)
+
+    play(test, cell)

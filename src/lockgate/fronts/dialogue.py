@@ -265,6 +265,12 @@ class Dialogue:
 
         return ask
 
+    def known_as(self, session: Session, principal: Principal) -> None:
+        """The caller of a session has authenticated anew; what it hears is what it may hear now."""
+        before, session.principal = session.principal, principal
+        if session.listening is not None and _granted(before) != _granted(principal):
+            self._later(session.listening.renew())
+
     def take(self, session: Session, message: Notice | Response) -> None:
         """Take what the client wants no answer to; one that cannot be read is ignored."""
         if isinstance(message, Response):
@@ -316,6 +322,16 @@ class Dialogue:
     async def settle(self) -> None:
         """Wait for what goes on by itself."""
         await asyncio.gather(*self._background, return_exceptions=True)
+
+
+_OF_THE_TOKEN: Final = frozenset({"exp", "iat", "nbf", "jti", "auth_time", "nonce"})
+"""Claims that differ from token to token and grant nothing (RFC 7519; OpenID Connect Core)."""
+
+
+def _granted(principal: Principal) -> object:
+    """All that rules may go by."""
+    claims = {name: it for name, it in principal.claims.items() if name not in _OF_THE_TOKEN}
+    return principal.client, principal.scopes, principal.groups, claims
 
 
 async def _then(work: Awaitable[object], done: asyncio.Event) -> None:

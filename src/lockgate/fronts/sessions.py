@@ -135,10 +135,19 @@ class Session:
 class Sessions:
     """Mints, opens and ends session ids, and keeps the soft state of those in use."""
 
-    def __init__(self, settings: ExchangeSettings, dropped: Callable[[Session], None]) -> None:
-        """`dropped` is told of every session whose state is let go."""
+    def __init__(
+        self,
+        settings: ExchangeSettings,
+        dropped: Callable[[Session], None],
+        known_as: Callable[[Session, Principal], None],
+    ) -> None:
+        """`dropped` is told of every session whose state is let go, `known_as` who its caller is.
+
+        It is the same caller each time, who may have been granted something else.
+        """
         self._settings = settings
         self._dropped = dropped
+        self._known_as = known_as
         self._keys = settings.keys
         self._clock = settings.clock
         self._live: OrderedDict[str, Session] = OrderedDict()
@@ -196,7 +205,8 @@ class Sessions:
             return None
         else:
             self._live.move_to_end(token)
-            session.principal = principal
+            if session.principal is not principal:
+                self._known_as(session, principal)
         session.touched = self._clock.monotonic()
         return session
 
