@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import click
 from pydantic import ValidationError
@@ -24,13 +24,15 @@ from lockgate.cli.reloading import Overrides, Reloading
 from lockgate.cli.running import StopSignals
 from lockgate.cli.voices import Logged, Spoken, Voice
 from lockgate.config.check import loopback
-from lockgate.config.model import Config
+from lockgate.config.admin import AdminSettings
+from lockgate.config.model import Config, GatewaySettings
 from lockgate.config.watch import Watch, sources
 from lockgate.errors import LockgateError, UnsafeBind
 from lockgate.gateway.app import Gateway
 from lockgate.upstreams import orphans
 from lockgate.upstreams.groups import GROUPS
 
+Bound = TypeVar("Bound")
 MakeReloading = Callable[[Gateway], Reloading]
 _PATIENCE: Final = 10.0
 """Seconds the table waits for slow servers; they get their line when they are there."""
@@ -130,15 +132,16 @@ async def _serve_http(config: Config, voice: Voice, reloads: MakeReloading) -> i
     stopping.listen(None if running.in_terminal() else reloading.ask)
     settings = config.lockgate
     try:
-        await gateway.serve_http(settings.host, settings.port)
-    except OSError as error:
-        what, remedy = _refusal(error)
-        where = f"{settings.host}, port {settings.port}"
-        message = f"Cannot listen on {where}: {what}."
-        raise LockgateError(message, remedy, reason="cannot-listen") from error
+        await _listen(gateway.serve_http(settings.host, settings.port), settings)
+        operators = await _listen(gateway.serve_admin(), settings.admin)
+    except LockgateError:
+        await gateway.stop(0)
+        raise
     try:
         await gateway.start()
         voice.listening(gateway.urls)
+        if operators is not None:
+            voice.operators(operators)
         late = await _introduce(gateway, stopping, voice)
         running.settle_down()
         going_on = [
@@ -152,6 +155,18 @@ async def _serve_http(config: Config, voice: Voice, reloads: MakeReloading) -> i
     finally:
         await _end(gateway, config, voice)
     return exits.OK
+
+
+async def _listen(
+    opening: Awaitable[Bound], asked: GatewaySettings | AdminSettings | None
+) -> Bound:
+    try:
+        return await opening
+    except OSError as error:
+        what, remedy = _refusal(error)
+        where = f"{asked.host}, port {asked.port}" if asked is not None else "an address"
+        message = f"Cannot listen on {where}: {what}."
+        raise LockgateError(message, remedy, reason="cannot-listen") from error
 
 
 def _refusal(error: OSError) -> tuple[str, str]:

@@ -14,6 +14,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator
 
 from lockgate.config.access import AccessSettings
+from lockgate.config.admin import AdminSettings
 from lockgate.config.caching import CacheSettings
 from lockgate.config.endpoints import EndpointSettings
 from lockgate.config.limits import GatewayLimits, Section
@@ -205,6 +206,10 @@ class GatewaySettings(Section):
             "More paths, each with its own servers and shape; one for `path` itself says what is "
             "served there."
         ),
+    )
+    admin: AdminSettings | None = Field(
+        default=None,
+        description="A listener of its own for operators: health, readiness, metrics.",
     )
     log: LogSettings = Field(default=LogSettings(), description="What is logged, to stderr.")
     session: SessionSettings = Field(

@@ -197,6 +197,9 @@ FAILURES: Final = (
     Entry(453, "approval-refused", "policy", -32000, 403, 200, NO,
           "A person was asked about this call, and did not say yes.",
           "Do without it, or ask the person what should be different."),
+    Entry(490, "admin-refused", "client", NEVER, 401, 401, NO,
+          "The listener for operators was asked without its token.",
+          "Send Authorization: Bearer with the value of lockgate.admin.token."),
     # 5xx: the gateway itself
     Entry(500, "error", "gateway", BY_CODE, BY_CODE, 200, NO,
           "An error that whoever made it did not classify.",
@@ -417,6 +420,9 @@ FINDINGS: Final = (
     finding(872, "endpoint-none", "error",
             "Every endpoint is disabled, so that nobody could be served.",
             "Enable one, or take `disabled` from the path of lockgate.path."),
+    finding(873, "admin-open", "error",
+            "The listener for operators is reachable from other machines, and has no token.",
+            "Leave lockgate.admin.host at 127.0.0.1, or set lockgate.admin.token."),
 )
 """What `lockgate config check` finds."""
 

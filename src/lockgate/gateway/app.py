@@ -22,6 +22,8 @@ from lockgate.fronts.routes import Routes
 from lockgate.fronts.server import HttpServer
 from lockgate.fronts.settings import ExchangeSettings
 from lockgate.fronts.stdio import Reader, StdioFront, Writer
+from lockgate.gateway.access import restricts
+from lockgate.gateway.admin import Admin
 from lockgate.gateway.build import (
     disk_store,
     fronts,
@@ -34,12 +36,14 @@ from lockgate.gateway.endpoint_sights import servers_at
 from lockgate.gateway.endpoints import Endpoints
 from lockgate.gateway.engine import Engine
 from lockgate.gateway.facts import OWN_CLIENT
-from lockgate.gateway.health import health, ready
+from lockgate.gateway.health import NOTHING, health, ready, terse_ready
+from lockgate.gateway.metrics import Sources
 from lockgate.gateway.sights import OPERATOR
 from lockgate.gateway.status import GatewayStatus, ReloadStatus, ServerStatus
 from lockgate.gateway.worlds import Reloaded, Worlds
 from lockgate.observe.decisions import CRASHED
 from lockgate.observe.log import Blackener
+from lockgate.observe.meter import Meter
 from lockgate.upstreams.processes import abort_all
 from lockgate.upstreams.replicas import Replicas
 from lockgate.upstreams.upstream import Upstream
@@ -70,7 +74,10 @@ class Gateway:
         # Cached answers that outlive the process, in a file of their own.
         self._disk = disk_store(config, clock)
         # The servers and the engine around them; a reload puts others in their place.
-        self._worlds = Worlds(config, self._keys, clock, self._store, self._disk)
+        # Where nobody can ask for counts, nothing is counted.
+        operators = config.lockgate.admin
+        meter = None if operators is None else Meter()
+        self._worlds = Worlds(config, self._keys, clock, self._store, self._disk, meter)
         self._black, self._secrets = Blackener(config.secrets), config.secrets
         # Fronts outlive every reload, so what they see of the engine does too.
         facade = self._worlds.facade
@@ -79,6 +86,8 @@ class Gateway:
         # Host and Origin are judged before any path is, health included.
         self._routes = Routes(self._handlers(), route_settings(config))
         self._server = HttpServer(self._routes, http_limits(config))
+        # Operators have a listener of their own, so that clients need not be told what they are.
+        self._admin = Admin(operators, self._sources(meter)) if operators and meter else None
         self._stdio: StdioFront | None = None
         self._reload: ReloadStatus | None = None
         self.url: str | None = None
@@ -99,9 +108,26 @@ class Gateway:
     def _handlers(self) -> Mapping[str, Handler]:
         return {
             **self._endpoints.handlers(),
-            "/health": health(CRASHED),
-            "/ready": ready(self.status),
+            "/health": health(NOTHING if self._terse else CRASHED),
+            "/ready": terse_ready(lambda: self.phase) if self._terse else ready(self.status),
         }
+
+    @property
+    def _terse(self) -> bool:
+        """Whether who asks the public listener may be somebody who sees less than everything."""
+        settings = self._config.lockgate
+        return bool(settings.admin or settings.endpoints or restricts(self._config))
+
+    def _sources(self, meter: Meter) -> Sources:
+        return Sources(
+            meter=meter,
+            status=self.status,
+            crashed=CRASHED,
+            http=lambda: self._server.stats,
+            exchanges=lambda: {path: one.exchange for path, one in self._endpoints.served.items()},
+            running=lambda: self._engine.running,
+            listening=lambda: len(self._engine.subscriptions),
+        )
 
     @property
     def phase(self) -> str:
@@ -172,6 +198,14 @@ class Gateway:
         self._bound = f"http://{shown}:{number}"
         self.url = next(iter(self.urls))
         return bound
+
+    async def serve_admin(self) -> str | None:
+        """Listen for operators, if that is configured; where.
+
+        Raises:
+            OSError: the address cannot be bound.
+        """
+        return None if self._admin is None else await self._admin.start()
 
     @property
     def urls(self) -> dict[str, tuple[str, ...]]:
@@ -255,6 +289,8 @@ class Gateway:
         await self._endpoints.finish()
         await self._server.drain(0)
         await self._worlds.stop(grace)
+        if self._admin is not None:
+            await self._admin.stop()
         for store in (self._store, self._disk):
             if store is not None:
                 await store.close()

@@ -38,6 +38,7 @@ from lockgate.gateway.status import ServerStatus
 from lockgate.gateway.subscriptions import Subscriptions
 from lockgate.gateway.tasks import TaskIds
 from lockgate.observe.decisions import record_decision, record_failure
+from lockgate.observe.meter import Meter
 from lockgate.policies.concurrency import ConcurrencyLimit
 from lockgate.policies.methods import REQUESTS, KnownMethods
 from lockgate.upstreams.replicas import Replicas
@@ -99,6 +100,7 @@ class Engine:
         keys: KeyRing | None = None,
         sight_of: SightOf | None = None,
         credentials: Mapping[str, Credentials] | None = None,
+        meter: Meter | None = None,
     ) -> None:
         """Compose everything between fronts and servers; nothing is started yet.
 
@@ -107,9 +109,10 @@ class Engine:
         have counted counts on where its settings are the same, and, if it is about a server in
         trouble, the server is one of `kept`. `keys` bind what clients carry to who got it;
         `sight_of` says what callers see (None: everything, everyone), `credentials` whom servers
-        can tell apart.
+        can tell apart. `meter` counts calls; None: nobody does.
         """
         self._store = store
+        self._meter = meter
         self._caches = caches
         self._mask = mask
         self._servers = {server.name: server for server in servers}
@@ -182,6 +185,8 @@ class Engine:
 
     def _edge_chains(self, router: Router) -> dict[str, CallNext]:
         policies: list[Policy | Gate] = [KnownMethods(), self._limit, *self.rates.edge()]
+        if self._meter is not None:
+            policies.insert(0, self._meter)
         return {
             method: compose(
                 [policy for policy in policies if policy.concerns(method)],
@@ -208,10 +213,13 @@ class Engine:
         if self.sights.restricted:
             policies.insert(0, Judgement(self.sights.of))
         resistance = self.resistance.get(server.name)
+        # One call of a client counts once for its rates, however often it is sent.
+        policies += [] if resistance is None else resistance.policies
+        if self._meter is not None:
+            # Innermost, so that it is the server that is measured, and each attempt counts.
+            policies.append(self._meter.of(server.name))
         if resistance is None:
             return Way(policies, server.send, record_decision)
-        # One call of a client counts once for its rates, however often it is sent.
-        policies += resistance.policies
         return Way(policies, server.send, record_decision, resistance.deadline.due)
 
     def _repeatable(self, server: str, tool: str) -> bool:
@@ -232,6 +240,8 @@ class Engine:
     def _failed(self, call: Call, failure: Failure) -> Failure:
         """What the caller sees of a failure: no secret of the configuration."""
         record_failure(call, failure)
+        if self._meter is not None:
+            self._meter.failure(call, failure)
         return shown(failure, self._mask)
 
     async def end_session(self, affinity: str) -> None:

@@ -5,13 +5,15 @@ reach the port is not thereby entitled to a server's URL or stack trace.
 
 `/health` answers 200 as long as the process answers at all, and counts policies that crashed.
 `/ready` answers 200 when every server has had its first chance and at least one can serve, and 503
-while starting, while draining, and when no server can serve.
+while starting, while draining, and when no server can serve. Where strangers can ask it says no
+more than that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -23,13 +25,14 @@ from lockgate.upstreams.replicas import ReplicaState
 
 _HEADERS: Final = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"))
 _ALIVE: Final = b'{"status":"ok"}'
+NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
 
 
 def health(crashed: Mapping[str, int]) -> Handler:
     """The handler of `/health`; `crashed` says how often each policy has crashed so far."""
 
     async def answer(request: HttpRequest, responder: Responder) -> None:
-        if not _reads(request, responder):
+        if not reads(request, responder):
             return
         body = _ALIVE
         if crashed:
@@ -47,7 +50,7 @@ def ready(status: Callable[[], GatewayStatus]) -> Handler:
     """
 
     async def answer(request: HttpRequest, responder: Responder) -> None:
-        if not _reads(request, responder):
+        if not reads(request, responder):
             return
         now = status()
         body = msgspec.json.encode(
@@ -59,6 +62,18 @@ def ready(status: Callable[[], GatewayStatus]) -> Handler:
             }
         )
         responder.send(200 if now.phase == "serving" else 503, _HEADERS, body)
+
+    return answer
+
+
+def terse_ready(phase: Callable[[], str]) -> Handler:
+    """The handler of `/ready` where strangers can ask: yes or no, and nothing about servers."""
+
+    async def answer(request: HttpRequest, responder: Responder) -> None:
+        if reads(request, responder):
+            now = phase()
+            body = msgspec.json.encode({"status": now})
+            responder.send(200 if now == "serving" else 503, _HEADERS, body)
 
     return answer
 
@@ -92,7 +107,8 @@ def _reload(reload: ReloadStatus) -> dict[str, object]:
     return {**shown, "errors": reload.errors} if reload.status == "refused" else shown
 
 
-def _reads(request: HttpRequest, responder: Responder) -> bool:
+def reads(request: HttpRequest, responder: Responder) -> bool:
+    """Whether the request only reads; if not, it has been refused."""
     if request.method in ("GET", "HEAD"):
         return True
     responder.send(405, (*_HEADERS, (b"allow", b"GET, HEAD")), b'{"error":"use GET"}')

@@ -42,6 +42,7 @@ from lockgate.gateway.relays import Relays
 from lockgate.gateway.world import Standing, World
 from lockgate.observe.decisions import record_decision
 from lockgate.observe.log import Blackener
+from lockgate.observe.meter import Meter
 from lockgate.upstreams.pool import HttpPool, PoolLimits
 from lockgate.upstreams.replicas import Replica, Replicas
 from lockgate.upstreams.spec import UpstreamSpec
@@ -83,11 +84,14 @@ class Worlds:
         clock: Clock,
         store: Store | None = None,
         disk: Store | None = None,
+        meter: Meter | None = None,
     ) -> None:
         """Compose the first world; nothing is opened or started yet.
 
         store  what replicas share; as `disk`, the cache's file, it outlives every world.
+        meter  counts the calls of all of them, if anybody does.
         """
+        self._meter = meter
         self._store = store
         self._disk = disk
         self._keys = keys
@@ -138,6 +142,7 @@ class Worlds:
             same,
             keys=self._keys,
             sight_of=endpoint_sights(config),
+            meter=self._meter,
         )
         engine.relay_listens(self._relays.listen)
         return World(config, engine, standing, cached)
