@@ -256,9 +256,9 @@ def test_news_of_hidden_servers_reach_nobody() -> None:
     async def test() -> None:
         here = world()
         heard: dict[str, list[Notification]] = {"one": [], "all": []}
-        asked = {"notifications": {"toolsListChanged": True}}
+        asked: dict[str, Any] = {"notifications": {"toolsListChanged": True}}
         streams = [
-            asyncio.create_task(
+            asyncio.ensure_future(
                 here.router(here.call("subscriptions/listen", principal=who, heard=out, **asked))
             )
             for who, out in heard.items()
@@ -279,11 +279,11 @@ def test_hidden_and_denied_resources_cannot_be_listened_to() -> None:
         here = world()
         heard: list[Notification] = []
         uris = ["file:///open", "file:///secret", "file:///refused", "vault://x"]
-        asked = {"notifications": {"resourceSubscriptions": uris}}
+        asked: dict[str, Any] = {"notifications": {"resourceSubscriptions": uris}}
         call = here.call(
             "subscriptions/listen", HANDSHAKE, principal="some", heard=heard, affinity="s", **asked
         )
-        stream = asyncio.create_task(here.router(call))
+        stream = asyncio.ensure_future(here.router(call))
         await until(lambda: heard)
         honoured = heard[0].params["notifications"]["resourceSubscriptions"]
         # Whether b has what nobody lists, only b knows; a, who has it, is not asked.
@@ -358,7 +358,7 @@ def asking_server() -> ScriptedServer:
 def test_a_request_state_is_its_callers_alone(change: str) -> None:
     async def test() -> None:
         here = World([asking_server()], sight_of=lambda _: Seeing(servers=("a",), whole=True))
-        who = {"principal": "one", "endpoint": "/one"}
+        who: dict[str, Any] = {"principal": "one", "endpoint": "/one"}
         got = value(await here.router(here.call("tools/call", name="a__ask", **who)))
         state = got["requestState"]
         assert state != "own"

@@ -23,8 +23,8 @@ from lockgate.cli.pipes import Pipes, claim
 from lockgate.cli.reloading import Overrides, Reloading
 from lockgate.cli.running import StopSignals
 from lockgate.cli.voices import Logged, Spoken, Voice
-from lockgate.config.check import loopback
 from lockgate.config.admin import AdminSettings
+from lockgate.config.check import loopback
 from lockgate.config.model import Config, GatewaySettings
 from lockgate.config.watch import Watch, sources
 from lockgate.errors import LockgateError, UnsafeBind

@@ -342,8 +342,8 @@ def _bind(config: Config, tree: Node, findings: Findings) -> None:
     if admin is not None and admin.token is None and not loopback(admin.host):
         findings.add(
             "admin-open",
-            f"`lockgate.admin.host` {admin.host} is reachable from other machines, and whoever asks "
-            "there needs no token.",
+            f"`lockgate.admin.host` {admin.host} is reachable from other machines, and whoever "
+            "asks there needs no token.",
             "Leave it at 127.0.0.1, or set `token`, best as ${ADMIN_TOKEN}.",
             tree.locate(("lockgate", "admin", "host"))[0],
         )

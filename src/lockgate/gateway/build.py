@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from hashlib import blake2b
 
 import msgspec
@@ -376,7 +377,15 @@ def fronts(
     return [
         (config.lockgate.sse_path, told)
         if path == config.lockgate.path
-        else (f"{path}/sse", replace(told, endpoint=path, messages_path=f"{path}/messages"))
+        else (
+            f"{path}/sse",
+            replace(
+                told,
+                endpoint=path,
+                messages_path=f"{path}/messages",
+                annotations=partial(engine.annotations, path),
+            ),
+        )
         for path in endpoints_of(config)
     ]
 
@@ -388,7 +397,7 @@ def exchange_settings(
     settings = config.lockgate
     return ExchangeSettings(
         keys=keys,
-        annotations=engine.annotations,
+        annotations=partial(engine.annotations, settings.path),
         clock=clock,
         endpoint=settings.path,
         messages_path=messages_path(settings.sse_path),

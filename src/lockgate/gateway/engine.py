@@ -99,6 +99,7 @@ class Engine:
         *,
         keys: KeyRing | None = None,
         sight_of: SightOf | None = None,
+        judged: bool = True,
         credentials: Mapping[str, Credentials] | None = None,
         meter: Meter | None = None,
     ) -> None:
@@ -108,11 +109,13 @@ class Engine:
         replicas share, if there is one; `caches` are the servers' caches. What policies of `before`
         have counted counts on where its settings are the same, and, if it is about a server in
         trouble, the server is one of `kept`. `keys` bind what clients carry to who got it;
-        `sight_of` says what callers see (None: everything, everyone), `credentials` whom servers
+        `sight_of` says what callers see (None: everything, everyone) and, if they are `judged`,
+        may do, `credentials` whom servers
         can tell apart. `meter` counts calls; None: nobody does.
         """
         self._store = store
         self._meter = meter
+        self._judged = judged and sight_of is not None
         self._caches = caches
         self._mask = mask
         self._servers = {server.name: server for server in servers}
@@ -210,7 +213,7 @@ class Engine:
         """Everything between the router and one server."""
         cache = self._caches.of(server.name) if self._caches else None
         policies: list[AnyPolicy] = [*([cache] if cache else []), *self.rates.of(server.name)]
-        if self.sights.restricted:
+        if self._judged:
             policies.insert(0, Judgement(self.sights.of))
         resistance = self.resistance.get(server.name)
         # One call of a client counts once for its rates, however often it is sent.

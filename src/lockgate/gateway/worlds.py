@@ -142,6 +142,8 @@ class Worlds:
             same,
             keys=self._keys,
             sight_of=endpoint_sights(config),
+            # Whatever can be seen at an endpoint may be used there.
+            judged=False,
             meter=self._meter,
         )
         engine.relay_listens(self._relays.listen)
