@@ -60,7 +60,7 @@ ONE = Seeing(servers=("b",))
 def servers() -> list[ScriptedServer]:
     async def read(call: Call) -> Reply:
         uri = call.params["uri"]
-        if uri.endswith("absent") or call.target.server == "b":
+        if uri.endswith("absent") or (call.target and call.target.server == "b"):
             return Failure(-32002, f"No such thing: {uri}", "upstream", "upstream-error")
         return Result(Raw.of({"contents": [{"uri": uri, "text": "here"}]}))
 
@@ -241,10 +241,11 @@ def test_an_endpoint_may_introduce_itself() -> None:
 def test_what_is_denied_says_so_and_reaches_no_server() -> None:
     async def test() -> None:
         here = world()
-        for method, params in (
+        denied: list[tuple[str, dict[str, Any]]] = [
             ("tools/call", {"name": "a__refused"}),
             ("resources/read", {"uri": "file:///refused"}),
-        ):
+        ]
+        for method, params in denied:
             reply = await here.router(here.call(method, principal="some", **params))
             assert said(reply)["reason"] == "access-denied"
             assert not here.servers[0].asked(method)

@@ -41,6 +41,10 @@ def no_annotations(_: str, _who: Principal, /) -> Mapping[str, Path] | None:
     return None
 
 
+StepUp = Callable[[Failure], Sequence[tuple[bytes, bytes]]]
+"""A refusal for want of scopes → the headers that tell the client how to get them."""
+
+
 def no_challenge(_: Failure, /) -> Sequence[tuple[bytes, bytes]]:
     """Nobody is told how to be granted more."""
     return ()
@@ -92,7 +96,7 @@ class ExchangeSettings:
     server_info: bytes = SERVER_INFO
     clock: Clock = SYSTEM
     endpoint: str = "/mcp"
-    step_up: Callable[[Failure], Sequence[tuple[bytes, bytes]]] = no_challenge
+    step_up: StepUp = no_challenge
     messages_path: str = "/messages"
     sse_streams: int = 1000
     websockets: int = 1000

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -25,34 +24,44 @@ from lockgate.upstreams.replicas import ReplicaState
 
 _HEADERS: Final = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"))
 _ALIVE: Final = b'{"status":"ok"}'
-NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
+Tells = Callable[[HttpRequest], bool]
 
 
-def health(crashed: Mapping[str, int]) -> Handler:
-    """The handler of `/health`; `crashed` says how often each policy has crashed so far."""
+def health(crashed: Mapping[str, int], tells: Tells | None = None) -> Handler:
+    """The handler of `/health`.
+
+    Args:
+        crashed: how often each policy has crashed so far.
+        tells: whether whoever asks is told of it.
+    """
 
     async def answer(request: HttpRequest, responder: Responder) -> None:
         if not reads(request, responder):
             return
         body = _ALIVE
-        if crashed:
+        if crashed and (tells is None or tells(request)):
             body = msgspec.json.encode({"status": "ok", "policies_crashed": crashed})
         responder.send(200, _HEADERS, body)
 
     return answer
 
 
-def ready(status: Callable[[], GatewayStatus]) -> Handler:
+def ready(status: Callable[[], GatewayStatus], tells: Tells | None = None) -> Handler:
     """The handler of `/ready`.
 
     Args:
         status: gives the gateway as it stands now.
+        tells: whether whoever asks is told of servers; others are told the phase alone.
     """
 
     async def answer(request: HttpRequest, responder: Responder) -> None:
         if not reads(request, responder):
             return
         now = status()
+        code = 200 if now.phase == "serving" else 503
+        if tells is not None and not tells(request):
+            responder.send(code, _HEADERS, msgspec.json.encode({"status": now.phase}))
+            return
         body = msgspec.json.encode(
             {
                 "status": now.phase,
@@ -61,21 +70,33 @@ def ready(status: Callable[[], GatewayStatus]) -> Handler:
                 **({"reload": _reload(now.reload)} if now.reload is not None else {}),
             }
         )
-        responder.send(200 if now.phase == "serving" else 503, _HEADERS, body)
+        responder.send(code, _HEADERS, body)
 
     return answer
 
 
-def terse_ready(phase: Callable[[], str]) -> Handler:
-    """The handler of `/ready` where strangers can ask: yes or no, and nothing about servers."""
+def always(_: HttpRequest) -> bool:
+    """Everybody is told."""
+    return True
 
-    async def answer(request: HttpRequest, responder: Responder) -> None:
-        if reads(request, responder):
-            now = phase()
-            body = msgspec.json.encode({"status": now})
-            responder.send(200 if now == "serving" else 503, _HEADERS, body)
 
-    return answer
+def never(_: HttpRequest) -> bool:
+    """Nobody is told: operators have a listener of their own, or callers may see less than all."""
+    return False
+
+
+def from_this_machine(request: HttpRequest) -> bool:
+    """Whether a request comes from this very machine, and not through a proxy on it."""
+    headers = request.headers
+    if any(name in headers for name in _FORWARDED):
+        return False
+    host = headers.get(b"host", b"").rpartition(b":")[0] or headers.get(b"host", b"")
+    return request.peer in _LOCAL and host.lower() in _LOCAL_NAMES
+
+
+_FORWARDED: Final = (b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via")
+_LOCAL: Final = ("127.0.0.1", "::1")
+_LOCAL_NAMES: Final = (b"127.0.0.1", b"localhost", b"[::1]")
 
 
 def _server(server: ServerStatus) -> dict[str, object]:
