@@ -111,6 +111,10 @@ class Entry(msgspec.Struct, frozen=True, eq=False):
         return Verdict("allow", able)
 
 
+NOTHING: Final = Entry(None, (), (), (), _NONE, Verdict("hide"))
+"""What there is of a thing that does not exist."""
+
+
 class Book:
     """All rules, and what tools need beside."""
 
@@ -250,6 +254,7 @@ def _covers_all(rule: Rule, server: str) -> bool:
 
 __all__ = [
     "EVERYTHING",
+    "NOTHING",
     "NO_RULES",
     "UNKNOWN",
     "Answer",

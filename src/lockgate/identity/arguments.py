@@ -119,13 +119,15 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def all_hold(conditions: Sequence[Condition], arguments: object) -> bool:
-    """Whether all hold for certain."""
-    return all(one.holds(arguments) for one in conditions)
+    """Whether all hold for certain; what is no object holds nothing."""
+    return not conditions or (
+        isinstance(arguments, dict) and all(one.holds(arguments) for one in conditions)
+    )
 
 
 def all_may_hold(conditions: Sequence[Condition], arguments: object) -> bool:
-    """Whether all may hold."""
-    return all(one.may_hold(arguments) for one in conditions)
+    """Whether all may hold; of what is no object anything may."""
+    return not isinstance(arguments, dict) or all(one.may_hold(arguments) for one in conditions)
 
 
 def _values(arguments: object, path: Sequence[str]) -> list[object]:

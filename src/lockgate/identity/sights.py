@@ -15,7 +15,7 @@ from lockgate.core.message import Call, Failure, Kind, Principal
 from lockgate.core.names import Naming
 from lockgate.core.policy import Decision, Observe
 from lockgate.core.sight import Sight, SightOf
-from lockgate.identity.access import UNKNOWN, Book, Entry, Extract, Verdict
+from lockgate.identity.access import NOTHING, UNKNOWN, Book, Entry, Extract, Verdict
 from lockgate.identity.refusals import refusal
 from lockgate.wire.envelope import unreadable
 
@@ -73,10 +73,8 @@ class Ruled:
 
     def shows(self, server: str, kind: Kind, name: str, /) -> bool:
         """See `Sight.shows`."""
-        if not self._within.shows(server, kind, name):
-            return False
         if kind == "task":
-            return server in self.servers
+            return server in self.servers and self._within.shows(server, kind, name)
         return self.entry(server, kind, name).shown
 
     def entry(self, server: str, kind: Kind, name: str) -> Entry:
@@ -84,9 +82,12 @@ class Ruled:
         thing = server, kind, name
         found = self._things.get(thing)
         if found is None:
-            found = self._extract.entry(server, kind, name)
-            if self._extract.hints and kind == "tool":
-                return found  # a tool's annotations may be others the next time
+            if not self._within.shows(server, kind, name):
+                found = NOTHING
+            else:
+                found = self._extract.entry(server, kind, name)
+                if self._extract.hints and kind == "tool":
+                    return found  # a tool's annotations may be others the next time
             if len(self._things) >= MOST_THINGS:
                 self._things.clear()
             self._things[thing] = found
