@@ -10,7 +10,9 @@ from __future__ import annotations
 from typing import Final, Literal
 
 Phase = Literal["wait", "connect", "head", "body"]
-ConnectCause = Literal["name", "refused", "unreachable", "tls", "busy", "closed", "other"]
+ConnectCause = Literal[
+    "name", "refused", "unreachable", "tls", "busy", "closed", "forbidden", "other"
+]
 
 
 class HttpFailure(Exception):

@@ -22,20 +22,31 @@ _Key = tuple[asyncio.AbstractEventLoop, str, int]
 _pending: Final[dict[_Key, asyncio.Future[list[str]]]] = {}
 
 
+class Unreachable(OSError):
+    """The only addresses a name has are such that nobody here may connect to."""
+
+
 async def connect(
     loop: asyncio.AbstractEventLoop,
     factory: Callable[[], Protocol],
     host: str,
     port: int,
     ssl: tls.SSLContext | None,
+    reachable: Callable[[str], bool] | None = None,
 ) -> Protocol:
     """As `create_connection`: try every address of `host` in turn.
 
+    `reachable` judges each address as it is about to be connected to; None: all may be.
+
     Raises:
+        Unreachable: no address of the name may be connected to.
         OSError: the name has no address, or none of its addresses answers; then what the last said.
     """
     refused: OSError | None = None
     for address in [host] if _is_address(host) else await addresses(loop, host, port):
+        if reachable is not None and not reachable(address):
+            refused = refused or Unreachable()
+            continue
         try:
             _, protocol = await loop.create_connection(
                 factory, address, port, ssl=ssl, server_hostname=host if ssl is not None else None

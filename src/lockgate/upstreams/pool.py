@@ -11,7 +11,7 @@ import asyncio
 import errno
 import socket
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from typing import Final
@@ -27,7 +27,7 @@ from lockgate.upstreams.failures import (
     TooLarge,
 )
 from lockgate.upstreams.head import KeptHeaders, write_head
-from lockgate.upstreams.lookup import connect
+from lockgate.upstreams.lookup import Unreachable, connect
 from lockgate.upstreams.plan import Plan, Step
 from lockgate.upstreams.reply import HttpReply
 from lockgate.wire.url import BadUrl, Origin, Url
@@ -83,9 +83,11 @@ class PoolLimits:
 class HttpPool:
     """Connections to any number of origins. Belongs to the event loop of its first request.
 
-    limits   of origins that `origins` does not name.
-    origins  the limits of each origin.
-    tls      what https connections are made with; the system's certificate authorities by default.
+    limits     of origins that `origins` does not name.
+    origins    the limits of each origin.
+    tls        what https connections are made with; the system's certificate authorities by
+               default.
+    reachable  judges every address as it is about to be connected to; None: all may be.
     """
 
     def __init__(
@@ -94,10 +96,12 @@ class HttpPool:
         *,
         origins: Mapping[Origin, PoolLimits] | None = None,
         tls: ssl.SSLContext | None = None,
+        reachable: Callable[[str], bool] | None = None,
     ) -> None:
         self._limits = limits or PoolLimits()
         self._origins = origins or {}
         self._tls = tls
+        self.reachable = reachable
         self._lines: dict[Origin, _Line] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -321,6 +325,7 @@ class _Line:
                     url.host,
                     url.port,
                     tls,
+                    self._pool.reachable,
                 )
         except TimeoutError:
             raise TimedOut(f"connecting to {url.shown} took too long", phase="connect") from None
@@ -414,6 +419,8 @@ def _tls_reason(error: ssl.SSLError) -> str:
 def connect_failed(url: Url, error: OSError) -> ConnectFailed:
     """What the system's refusal of a connection means."""
     shown = url.shown
+    if isinstance(error, Unreachable):
+        return ConnectFailed(f"{shown} is not on the public internet", cause="forbidden")
     if isinstance(error, socket.gaierror):
         return ConnectFailed(f"the host name of {shown} cannot be resolved", cause="name")
     if isinstance(error, ssl.SSLError):

@@ -1,0 +1,62 @@
+"""Which IP addresses are the public internet, and which lead inside somebody's own network.
+
+Must not know: names, lookups, connections. The judge is for addresses that are about to be
+connected to, because a name may change what it stands for between a check and its use.
+Sources: IANA special-purpose address registries (RFC 6890), RFC 6052, RFC 3056, RFC 4380.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Final
+
+_INSIDE: Final = (
+    # Public by the registries, and yet the inside of a cloud: the virtual host of Azure.
+    IPv4Network("168.63.129.16/32"),
+    # Protocol assignments: older Pythons call them global, and clouds keep metadata there.
+    IPv4Network("192.0.0.0/24"),
+)
+_NAT64: Final = IPv6Network("64:ff9b::/96")
+_NAT64_LOCAL: Final = IPv6Network("64:ff9b:1::/48")
+
+
+def is_public(address: str) -> bool:
+    """Whether `address` is one that strangers may send us to.
+
+    Loopback, private, shared, link-local (where clouds keep their metadata), multicast, reserved
+    and documentation addresses are not, nor is an IPv6 address that stands for an IPv4 address
+    which is not (mapped, NAT64, 6to4, Teredo). What cannot be read is not either.
+    """
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return False
+    if isinstance(found, IPv4Address):
+        return _is_public_v4(found)
+    if found.scope_id is not None or found in _NAT64_LOCAL:
+        return False
+    inner = _inner(found)
+    if inner:
+        return all(_is_public_v4(one) for one in inner)
+    return found.is_global and not (found.is_multicast or found.is_reserved or found.is_site_local)
+
+
+def _is_public_v4(address: IPv4Address) -> bool:
+    return (
+        address.is_global
+        and not (address.is_multicast or address.is_reserved)
+        and not any(address in network for network in _INSIDE)
+    )
+
+
+def _inner(address: IPv6Address) -> tuple[IPv4Address, ...]:
+    """The IPv4 addresses an IPv6 address may lead to."""
+    if address.ipv4_mapped is not None:
+        return (address.ipv4_mapped,)
+    if address.sixtofour is not None:
+        return (address.sixtofour,)
+    if address.teredo is not None:
+        return address.teredo
+    if address in _NAT64:
+        return (IPv4Address(int(address) & 0xFFFFFFFF),)
+    return ()
