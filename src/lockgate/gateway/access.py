@@ -17,13 +17,21 @@ from lockgate.config.access import (
 )
 from lockgate.config.model import Config
 from lockgate.config.secrets import secret_name
+from lockgate.core.clock import Clock
 from lockgate.core.match import ByTool
 from lockgate.core.message import Kind
+from lockgate.core.once import Once
+from lockgate.core.sight import Everything, SightOf
 from lockgate.core.targets import Words
+from lockgate.gateway.catalog import Catalog
+from lockgate.gateway.hints import ToolHints
 from lockgate.identity.access import Book, ScopesOf
 from lockgate.identity.arguments import Among, Condition
 from lockgate.identity.rules import KINDS, HintsOf, Rule, What, Who, no_hints
-from lockgate.policies.approval import ApprovalSettings
+from lockgate.identity.sights import AccessSights
+from lockgate.observe.decisions import record_decision
+from lockgate.policies.approval import Approval, ApprovalSettings
+from lockgate.wire.seal import KeyRing
 
 _KINDS: Final[Mapping[str, frozenset[Kind]]] = {
     "all": KINDS,
@@ -38,6 +46,46 @@ def restricts(config: Config) -> bool:
     """Whether anybody may be refused anything."""
     tools = (one for server in config.enabled.values() for one in server.tools.values())
     return config.lockgate.access.any or any(one.scopes for one in tools)
+
+
+class Access:
+    """What the rules of one configuration give an engine, and need of it once it is there."""
+
+    def __init__(
+        self,
+        config: Config,
+        within: SightOf | None,
+        *,
+        keys: KeyRing,
+        once: Once,
+        clock: Clock,
+        mask: Callable[[str], str],
+    ) -> None:
+        """`within` gives the sights of endpoints; None: there is one that shows everything."""
+        self.approval: Approval | None = None
+        self.sight_of = within
+        self._hints = ToolHints()
+        if not restricts(config):
+            return
+        book = book_of(config, self._hints)
+        self.sight_of = AccessSights(within or _everything(config), book, record_decision)
+        if book.approves:
+            self.approval = Approval(approval_settings(config, mask), keys, once, clock)
+
+    def look_into(self, catalog: Catalog) -> None:
+        """Read in this catalog what servers say of their tools."""
+        self._hints.sections, self._hints.edition = catalog.sections, lambda: catalog.edition
+
+
+def _everything(config: Config) -> SightOf:
+    settings = config.lockgate
+    sight = Everything(
+        servers=tuple(config.enabled),
+        endpoint=settings.path,
+        naming=config.naming,
+        page_size=settings.page_size,
+    )
+    return lambda _: sight
 
 
 def book_of(config: Config, hints_of: HintsOf = no_hints, places: Sequence[str] = ()) -> Book:

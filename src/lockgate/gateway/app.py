@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from lockgate.config.model import Config
 from lockgate.core.clock import SYSTEM, Clock
-from lockgate.core.message import Call, Failure, Notification, drop
+from lockgate.core.message import ANONYMOUS, Call, Failure, Notification, Principal, drop
 from lockgate.core.raw import Raw
 from lockgate.errors import CallFailed, LockgateError
 from lockgate.fronts.exchange import Exchange
@@ -182,8 +182,12 @@ class Gateway:
         params: Mapping[str, Any],
         *,
         on_notification: Callable[[Notification], None] | None = None,
+        principal: Principal = ANONYMOUS,
+        endpoint: str | None = None,
     ) -> dict[str, Any]:
-        """One call on the gateway's own behalf; the result as plain values.
+        """One call on the gateway's own behalf, or as `principal` would make it at `endpoint`.
+
+        Returns the result as plain values.
 
         Raises:
             CallFailed: the call came to a Failure.
@@ -192,8 +196,10 @@ class Gateway:
             method=method,
             client=OWN_CLIENT["modern"],
             params=Raw.of(params),
+            principal=principal,
             wants_progress=on_notification is not None,
             emit=on_notification or drop,
+            facts={} if endpoint is None else {"endpoint": endpoint},
         )
         reply = await self._worlds.facade.handle(call)
         if isinstance(reply, Failure):

@@ -18,7 +18,7 @@ from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.codes import CODES
 from lockgate.core.credentials import Credentials
 from lockgate.core.message import LISTEN, Call, Era, Failure, Reply
-from lockgate.core.policy import AnyPolicy, CallNext, Gate, Policy
+from lockgate.core.policy import AnyPolicy, CallNext, Gate, Policy, Recovery
 from lockgate.core.rules import NO_RULES, Rules
 from lockgate.core.sight import Everything, SightOf
 from lockgate.core.store import Store, StoreGone
@@ -98,6 +98,7 @@ class Engine:
         *,
         keys: KeyRing | None = None,
         sight_of: SightOf | None = None,
+        approval: Recovery | None = None,
         credentials: Mapping[str, Credentials] | None = None,
     ) -> None:
         """Compose everything between fronts and servers; nothing is started yet.
@@ -106,11 +107,12 @@ class Engine:
         replicas share, if there is one; `caches` are the servers' caches. What policies of `before`
         have counted counts on where its settings are the same, and, if it is about a server in
         trouble, the server is one of `kept`. `keys` bind what clients carry to who got it;
-        `sight_of` says what callers see (None: everything, everyone), `credentials` whom servers
-        can tell apart.
+        `sight_of` says what callers see (None: everything, everyone), `approval` asks people about
+        what they may then do, `credentials` says whom servers can tell apart.
         """
         self._store = store
         self._caches = caches
+        self._approval = approval
         self._mask = mask
         self._servers = {server.name: server for server in servers}
         self._settings = settings
@@ -207,6 +209,8 @@ class Engine:
         policies: list[AnyPolicy] = [*([cache] if cache else []), *self.rates.of(server.name)]
         if self.sights.restricted:
             policies.insert(0, Judgement(self.sights.of))
+        if self._approval is not None:
+            policies.insert(0, self._approval)
         resistance = self.resistance.get(server.name)
         if resistance is None:
             return Way(policies, server.send, record_decision)

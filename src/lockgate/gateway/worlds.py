@@ -24,8 +24,10 @@ import msgspec
 
 from lockgate.config.model import Config, ServerConfig
 from lockgate.core.clock import Clock
+from lockgate.core.once import Once
 from lockgate.core.store import Store
 from lockgate.errors import LockgateError
+from lockgate.gateway.access import Access
 from lockgate.gateway.build import (
     caches,
     ejection_settings,
@@ -91,6 +93,8 @@ class Worlds:
         self._disk = disk
         self._keys = keys
         self._clock = clock
+        # What people were asked in one world may be answered in the next.
+        self._once = Once(clock)
         self._pools: dict[frozenset[tuple[Origin, PoolLimits]], HttpPool] = {}
         self._relays = Relays()
         self._lock = asyncio.Lock()
@@ -126,16 +130,24 @@ class Worlds:
         secrets = config.secrets if before is None else config.secrets | before.config.secrets
         known = None if before is None else before.caches
         cached = caches(config, self._clock, self._store, self._disk, known)
+        mask = Blackener(secrets)
+        access = Access(
+            config, None, keys=self._keys, once=self._once, clock=self._clock, mask=mask
+        )
         engine = Engine(
             [one.upstream for one in standing.values()],
             engine_settings(config),
             self._clock,
-            Blackener(secrets),
+            mask,
             self._store,
             cached,
             None if before is None else before.engine,
             same,
+            keys=self._keys,
+            sight_of=access.sight_of,
+            approval=access.approval,
         )
+        access.look_into(engine.catalog)
         engine.relay_listens(self._relays.listen)
         return World(config, engine, standing, cached)
 
