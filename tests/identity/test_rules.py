@@ -185,7 +185,7 @@ def test_what_is_kept_is_bounded(monkeypatch: Any) -> None:
 
 
 def _sizes(sight_of: AccessSights) -> int:
-    return len(sight_of._callers) + len(sight_of._sights)  # noqa: SLF001 - bounds have no other face
+    return len(sight_of._callers) + len(sight_of._sights)
 
 
 def test_a_caller_with_other_claims_is_not_taken_for_the_one_before() -> None:
@@ -197,9 +197,9 @@ def test_a_caller_with_other_claims_is_not_taken_for_the_one_before() -> None:
 
 
 def test_the_record_has_the_rule_that_decided_and_no_argument() -> None:
-    from lockgate.core.policy import Decision  # noqa: PLC0415 - beside its only use
-    from lockgate.core.sight import Everything  # noqa: PLC0415 - as above
-    from tests.support.access import SERVERS  # noqa: PLC0415 - as above
+    from lockgate.core.policy import Decision
+    from lockgate.core.sight import Everything
+    from tests.support.access import SERVERS
 
     seen: list[Decision] = []
     written = [{"name": "all", "allow": "*"}, {"name": "no", "deny": "*", "args": {"x": "s3cret"}}]

@@ -109,7 +109,6 @@ SCOPE_ROWS: list[Row] = [
     (DEV, "files/write", None, "insufficient-scope"),
     (caller("a", scopes="files:read"), "files/write", None, "insufficient-scope"),
     (caller("a", scopes="files:read files:write"), "files/write", None, "allow"),
-    (caller("a", scopes="everything"), "files/write", None, "allow"),
     (caller("a", "ops", scopes="files:admin"), "files/write", None, "allow"),
     (caller("a", scopes="files:admin"), "files/write", None, "insufficient-scope"),
     (DEV, "bank/pay", None, "hide"),
@@ -175,12 +174,8 @@ CALLER_ROWS: list[Row] = [
         (ARGUMENTS, {}, ARGUMENT_ROWS),
         (
             SCOPES,
-            {
-                "tools": {"github": {"create_*": {"scopes": "repo:write"}}},
-                "implies": {"everything": "files:admin", "files:admin": ["files:write"]}
-                | {"files:write": "files:read"},
-            },
-            [row for row in SCOPE_ROWS if row[0].scopes != {"files:admin"} or row[0].groups],
+            {"tools": {"github": {"create_*": {"scopes": "repo:write"}}}},
+            SCOPE_ROWS,
         ),
         (HINTED, {"hints": HINTS}, HINT_ROWS),
         (CALLERS, {}, CALLER_ROWS),
@@ -191,14 +186,6 @@ def test_scenarios(rules: list[object], more: dict[str, Any], rows: list[Row]) -
     sight_of = sights(book(rules, **more))
     found = [outcome(sight_of(one), one) for one in (call(w, who, a) for who, w, a, _ in rows)]
     assert found == [row[3] for row in rows]
-
-
-def test_a_scope_that_is_not_implied_is_missing() -> None:
-    rows = [row for row in SCOPE_ROWS if row[0].scopes == {"files:admin"}]
-    sight_of = sights(book(SCOPES))
-    for who, what, arguments, expected in rows:
-        one = call(what, who, arguments)
-        assert outcome(sight_of(one), one) == expected
 
 
 def test_a_challenge_names_all_that_a_call_needs_at_once() -> None:
@@ -307,7 +294,7 @@ def test_what_the_endpoint_does_not_show_no_rule_does() -> None:
             return False
 
     within = Nothing(servers=("docs",))
-    from lockgate.identity.sights import AccessSights  # noqa: PLC0415 - beside its only use
+    from lockgate.identity.sights import AccessSights
 
     sight = AccessSights(lambda _: within, book([{"allow": "*"}]))(call("docs/x", DEV))
     assert not sight.shows("docs", "tool", "x")
@@ -322,7 +309,7 @@ def test_completion_is_not_given_where_arguments_would_decide() -> None:
 
 
 def test_what_was_judged_is_what_is_forwarded() -> None:
-    from lockgate.core.raw import Raw  # noqa: PLC0415 - beside its only use
+    from lockgate.core.raw import Raw
 
     rules = book([{"allow": "github", "args": {"owner": "acme"}}])
     twice = b'{"name":"x","arguments":{"owner":"evil","owner":"acme","n":1.0}}'
@@ -332,7 +319,7 @@ def test_what_was_judged_is_what_is_forwarded() -> None:
 
 
 def test_arguments_that_cannot_be_read_are_refused() -> None:
-    from lockgate.core.raw import Raw  # noqa: PLC0415 - beside its only use
+    from lockgate.core.raw import Raw
 
     one = call("github/x", DEV).replace(params=Raw(b'{"name":"x","arguments":{"n":1e999}}'))
     refused = sights(book([{"allow": "github", "args": {"n": 1}}]))(one).judge(one)

@@ -8,11 +8,11 @@ from typing import Any
 from lockgate.config.model import Config
 from lockgate.core.message import Call, ClientFacts, Kind, Principal, Target
 from lockgate.core.raw import Raw
-from lockgate.core.sight import Everything
+from lockgate.core.sight import Everything, Sight
 from lockgate.gateway.access import book_of
 from lockgate.identity.access import Book
 from lockgate.identity.rules import Hints, no_hints
-from lockgate.identity.sights import AccessSights, Ruled
+from lockgate.identity.sights import AccessSights
 
 SERVERS = ("docs", "github", "files", "bank")
 CLIENT = ClientFacts(era="modern", protocol_version="2026-07-28")
@@ -73,7 +73,7 @@ def call(
     )
 
 
-def outcome(sight: Ruled, one: Call) -> str:
+def outcome(sight: Sight, one: Call) -> str:
     """What becomes of a call: `allow`, or why not; `hide` if there is no such thing."""
     target = one.target
     assert target is not None

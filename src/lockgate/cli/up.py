@@ -9,6 +9,7 @@ import asyncio
 import errno
 import socket
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,6 +41,7 @@ _PATIENCE: Final = 10.0
 @click.option("--host", help="The address to listen on; wins over `lockgate.host`.")
 @click.option("--port", type=click.IntRange(0, 65535), help="The port; wins over `lockgate.port`.")
 @click.option("--stdio", is_flag=True, help="Serve one client on stdin and stdout instead of HTTP.")
+@click.option("--endpoint", metavar="PATH", help="With --stdio: what the client gets to see.")
 @click.option(
     "--insecure-bind",
     is_flag=True,
@@ -51,6 +53,7 @@ def command(
     host: str | None,
     port: int | None,
     stdio: bool,
+    endpoint: str | None,
     insecure_bind: bool,
     log_level: str | None,
     log_format: str | None,
@@ -91,7 +94,9 @@ def command(
         overrides = Overrides(changes, log_level, chosen)
         return Reloading(gateway, settings, config, overrides, watch, voice, files)
 
-    serve = _serve_stdio if stdio else _serve_http
+    if endpoint is not None and not stdio:
+        raise click.UsageError("--endpoint is for --stdio; over HTTP all of them are served.")
+    serve = partial(_serve_stdio, endpoint) if stdio else _serve_http
     outlives = not stdio and settings.lockgate.reload != "off" and not running.in_terminal()
     return running.run(serve(settings, voice, reloading), outlives_terminal=outlives)
 
@@ -133,7 +138,7 @@ async def _serve_http(config: Config, voice: Voice, reloads: MakeReloading) -> i
         raise LockgateError(message, remedy, reason="cannot-listen") from error
     try:
         await gateway.start()
-        voice.listening(gateway.url or "")
+        voice.listening(gateway.urls)
         late = await _introduce(gateway, stopping, voice)
         running.settle_down()
         going_on = [
@@ -212,7 +217,9 @@ async def _end(gateway: Gateway, config: Config, voice: Voice) -> None:
     voice.stopped()
 
 
-async def _serve_stdio(config: Config, voice: Voice, reloads: MakeReloading) -> int:
+async def _serve_stdio(
+    endpoint: str | None, config: Config, voice: Voice, reloads: MakeReloading
+) -> int:
     descriptors = claim()
     gateway = Gateway(config)
     stopping = StopSignals(gateway.abort)
@@ -221,8 +228,8 @@ async def _serve_stdio(config: Config, voice: Voice, reloads: MakeReloading) -> 
     asked = asyncio.create_task(stopping.asked.wait())
     try:
         await gateway.start()
-        voice.listening("stdio")
-        serving = asyncio.create_task(gateway.serve_stdio(pipes.reader, pipes.writer))
+        voice.listening({"stdio": ()})
+        serving = asyncio.create_task(gateway.serve_stdio(pipes.reader, pipes.writer, endpoint))
         introducing = asyncio.create_task(_introduce_all(gateway, stopping, voice))
         reloading = asyncio.create_task(reloads(gateway).run())
         burying = asyncio.create_task(orphans.bury(GROUPS.pids))

@@ -16,6 +16,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from lockgate.config.access_check import review_access
+from lockgate.config.endpoints_check import review_endpoints
 from lockgate.config.finding import Findings
 from lockgate.config.model import SERVER_NAME, Config, ServerConfig
 from lockgate.config.nodes import Node, Position
@@ -56,7 +57,8 @@ def review(config: Config, tree: Node, environ: Mapping[str, str], findings: Fin
     for name, server in config.enabled.items():
         node = servers.members[name]
         _Rules(name, server, node, findings).run(environ)
-    review_access(config, tree, findings, [config.lockgate.path])
+    review_endpoints(config, tree, findings)
+    review_access(config, tree, findings, [config.lockgate.path, *config.lockgate.endpoints])
     _bind(config, tree, findings)
     _readable(config, tree, findings)
 

@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from lockgate.config.access import AccessSettings
 from lockgate.config.caching import CacheSettings
+from lockgate.config.endpoints import EndpointSettings
 from lockgate.config.limits import GatewayLimits, Section
 from lockgate.config.quantities import Seconds, count, time
 from lockgate.config.rates import RateSettings
@@ -197,6 +198,13 @@ class GatewaySettings(Section):
     )
     access: AccessSettings = Field(
         default=AccessSettings(), description="Who may use what; without rules everybody may."
+    )
+    endpoints: dict[str, EndpointSettings] = Field(
+        default={},
+        description=(
+            "More paths, each with its own servers and shape; one for `path` itself says what is "
+            "served there."
+        ),
     )
     log: LogSettings = Field(default=LogSettings(), description="What is logged, to stderr.")
     session: SessionSettings = Field(

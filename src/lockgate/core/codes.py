@@ -408,6 +408,15 @@ FINDINGS: Final = (
     finding(852, "access-nothing", "warning",
             "There are rules of access, and none of them allows anything.",
             "Add an `allow`: once there is a rule, nothing is allowed but by one."),
+    finding(870, "endpoint-path", "error",
+            "An endpoint has a path that cannot be served.",
+            "Begin with /, and use no path that is served already for something else."),
+    finding(871, "endpoint-server", "error",
+            "An endpoint names a server that does not exist.",
+            "Correct the name; the finding suggests the nearest."),
+    finding(872, "endpoint-none", "error",
+            "Every endpoint is disabled, so that nobody could be served.",
+            "Enable one, or take `disabled` from the path of lockgate.path."),
 )
 """What `lockgate config check` finds."""
 
@@ -464,6 +473,9 @@ COMMANDS: Final = (
     command(930, "store-unusable", "environment",
             "The store that is configured cannot be used by this installation.",
             "Install what the error names, or correct lockgate.store."),
+    command(935, "endpoint-unknown", "client",
+            "The configuration has no endpoint of this path.",
+            "The error names those there are; lockgate.endpoints defines them."),
 )
 """How a command can end, and why it did."""
 # fmt: on

@@ -25,6 +25,7 @@ from lockgate.core.sight import Everything, SightOf
 from lockgate.core.targets import Words
 from lockgate.gateway.catalog import Catalog
 from lockgate.gateway.hints import ToolHints
+from lockgate.gateway.sights import OPERATOR
 from lockgate.identity.access import Book, ScopesOf
 from lockgate.identity.arguments import Among, Condition
 from lockgate.identity.rules import KINDS, HintsOf, Rule, What, Who, no_hints
@@ -68,7 +69,8 @@ class Access:
         if not restricts(config):
             return
         book = book_of(config, self._hints)
-        self.sight_of = AccessSights(within or _everything(config), book, record_decision)
+        within = within or _everything(config)
+        self.sight_of = AccessSights(within, book, record_decision, exempt=OPERATOR)
         if book.approves:
             self.approval = Approval(approval_settings(config, mask), keys, once, clock)
 
@@ -95,9 +97,7 @@ def book_of(config: Config, hints_of: HintsOf = no_hints, places: Sequence[str] 
         _rule(number, one, places[number] if number < len(places) else "")
         for number, one in enumerate(settings.rules)
     ]
-    return Book(
-        rules, scopes_of=_scopes_of(config), implies=_implied(settings.implies), hints_of=hints_of
-    )
+    return Book(rules, scopes_of=_scopes_of(config), hints_of=hints_of)
 
 
 def approval_settings(config: Config, mask: Callable[[str], str]) -> ApprovalSettings:
@@ -203,17 +203,3 @@ def _scopes_of(config: Config) -> ScopesOf:
         return _NO_SCOPES if known is None else known[tool]
 
     return scopes_of
-
-
-def _implied(table: Mapping[str, Sequence[str]]) -> dict[str, frozenset[str]]:
-    """Each scope with all it stands for, also by way of others."""
-    found: dict[str, frozenset[str]] = {}
-    for scope in table:
-        reached, todo = set[str](), [scope]
-        while todo:
-            one = todo.pop()
-            if one not in reached:
-                reached.add(one)
-                todo += table.get(one, ())
-        found[scope] = frozenset(reached)
-    return found

@@ -13,25 +13,29 @@ from msgspec.structs import replace
 
 from lockgate.config.model import Config
 from lockgate.core.clock import SYSTEM, Clock
-from lockgate.core.message import ANONYMOUS, Call, Failure, Notification, Principal, drop
+from lockgate.core.message import Call, Failure, Notification, Principal, drop
 from lockgate.core.raw import Raw
 from lockgate.errors import CallFailed, LockgateError
 from lockgate.fronts.exchange import Exchange
 from lockgate.fronts.http import Handler
 from lockgate.fronts.routes import Routes
 from lockgate.fronts.server import HttpServer
+from lockgate.fronts.settings import ExchangeSettings
 from lockgate.fronts.stdio import Reader, StdioFront, Writer
 from lockgate.gateway.build import (
     disk_store,
-    exchange_settings,
+    fronts,
     http_limits,
     key_ring,
     route_settings,
     shared_store,
 )
+from lockgate.gateway.endpoint_sights import servers_at
+from lockgate.gateway.endpoints import Endpoints
 from lockgate.gateway.engine import Engine
 from lockgate.gateway.facts import OWN_CLIENT
 from lockgate.gateway.health import health, ready
+from lockgate.gateway.sights import OPERATOR
 from lockgate.gateway.status import GatewayStatus, ReloadStatus, ServerStatus
 from lockgate.gateway.worlds import Reloaded, Worlds
 from lockgate.observe.decisions import CRASHED
@@ -70,14 +74,15 @@ class Gateway:
         self._black, self._secrets = Blackener(config.secrets), config.secrets
         # Fronts outlive every reload, so what they see of the engine does too.
         facade = self._worlds.facade
-        self._settings = exchange_settings(config, self._keys, facade, clock)
-        self._exchange = Exchange(facade, self._settings)
+        self._endpoints = Endpoints(lambda settings: Exchange(facade, settings))
+        self._endpoints.serve(fronts(config, self._keys, facade, clock), 0)
         # Host and Origin are judged before any path is, health included.
         self._routes = Routes(self._handlers(), route_settings(config))
         self._server = HttpServer(self._routes, http_limits(config))
         self._stdio: StdioFront | None = None
         self._reload: ReloadStatus | None = None
         self.url: str | None = None
+        self._bound = ""
 
     @property
     def _config(self) -> Config:
@@ -92,12 +97,8 @@ class Gateway:
         return [one.upstream for one in self._worlds.current.standing.values()]
 
     def _handlers(self) -> Mapping[str, Handler]:
-        older = self._exchange.http_sse
         return {
-            # The oldest HTTP transport has two paths of its own; the endpoint wins over them.
-            self._config.lockgate.sse_path: older.stream,
-            self._settings.messages_path: older.messages,
-            self._config.lockgate.path: self._exchange,
+            **self._endpoints.handlers(),
             "/health": health(CRASHED),
             "/ready": ready(self.status),
         }
@@ -168,12 +169,43 @@ class Gateway:
         bound = await self._server.start(host, port)
         shown, number = bound[0]
         shown = f"[{shown}]" if ":" in shown else shown
-        self.url = f"http://{shown}:{number}{self._config.lockgate.path}"
+        self._bound = f"http://{shown}:{number}"
+        self.url = next(iter(self.urls))
         return bound
 
-    async def serve_stdio(self, reader: Reader, writer: Writer) -> None:
-        """Serve one client on a pair of streams until it closes its end."""
-        self._stdio = StdioFront(self._worlds.facade, self._settings)
+    @property
+    def urls(self) -> dict[str, tuple[str, ...]]:
+        """Where each endpoint is reached, with the servers that can be seen there."""
+        return {
+            f"{self._bound}{path}": servers_at(self._config, path)
+            for path in self._endpoints.served
+        }
+
+    def _settings(self, endpoint: str | None) -> ExchangeSettings:
+        """What the front of an endpoint is told; of the first, if none is named.
+
+        Raises:
+            LockgateError: there is no such endpoint.
+        """
+        served = self._endpoints.served
+        found = served.get(endpoint) if endpoint is not None else next(iter(served.values()))
+        if found is None:
+            raise LockgateError(
+                f"There is no endpoint {endpoint}.",
+                f"There are: {', '.join(served)}.",
+                reason="endpoint-unknown",
+            )
+        return found.settings
+
+    async def serve_stdio(
+        self, reader: Reader, writer: Writer, endpoint: str | None = None
+    ) -> None:
+        """Serve one client on a pair of streams until it closes its end.
+
+        Raises:
+            LockgateError: there is no such endpoint.
+        """
+        self._stdio = StdioFront(self._worlds.facade, self._settings(endpoint))
         await self._stdio.serve(reader, writer)
 
     async def request(
@@ -182,24 +214,25 @@ class Gateway:
         params: Mapping[str, Any],
         *,
         on_notification: Callable[[Notification], None] | None = None,
-        principal: Principal = ANONYMOUS,
         endpoint: str | None = None,
+        principal: Principal = OPERATOR,
     ) -> dict[str, Any]:
-        """One call on the gateway's own behalf, or as `principal` would make it at `endpoint`.
+        """One call of whoever runs the gateway, or as `principal` would make it, at an endpoint.
 
         Returns the result as plain values.
 
         Raises:
             CallFailed: the call came to a Failure.
+            LockgateError: there is no such endpoint.
         """
         call = Call(
             method=method,
             client=OWN_CLIENT["modern"],
-            params=Raw.of(params),
             principal=principal,
+            facts={"endpoint": self._settings(endpoint).endpoint},
+            params=Raw.of(params),
             wants_progress=on_notification is not None,
             emit=on_notification or drop,
-            facts={} if endpoint is None else {"endpoint": endpoint},
         )
         reply = await self._worlds.facade.handle(call)
         if isinstance(reply, Failure):
@@ -217,12 +250,12 @@ class Gateway:
             return
         self._phase = "draining"
         self._worlds.close_streams()
-        await self._exchange.drain()
+        await self._endpoints.drain()
         if self._stdio is not None:
             await self._stdio.drain(grace)
         if self.url is not None:
             await self._server.settle(grace, self._worlds.parked)
-        await self._exchange.finish()
+        await self._endpoints.finish()
         await self._server.drain(0)
         await self._worlds.stop(grace)
         for store in (self._store, self._disk):
@@ -251,6 +284,9 @@ class Gateway:
         # Servers that are on their way out may still say what was secret until now.
         self._black = Blackener(config.secrets | self._secrets)
         self._secrets = config.secrets
+        told = fronts(config, self._keys, self._worlds.facade, self._clock)
+        self._endpoints.serve(told, config.lockgate.reload_grace)
+        self._routes.serve(self._handlers())
         self._routes.judge_by(route_settings(config))
 
     def refuse_reload(self, errors: int = 1) -> None:

@@ -24,6 +24,7 @@ from lockgate.fronts.routes import RouteSettings
 from lockgate.fronts.settings import ExchangeSettings
 from lockgate.gateway.caching import Caches, Caching, ServerCaching
 from lockgate.gateway.catalog import CatalogSettings
+from lockgate.gateway.endpoint_sights import endpoints_of
 from lockgate.gateway.engine import EngineSettings
 from lockgate.gateway.facade import Facade
 from lockgate.gateway.resistance import ResistSettings
@@ -337,7 +338,8 @@ def route_settings(config: Config) -> RouteSettings:
     """What the routes are told: who may ask at all."""
     settings = config.lockgate
     return RouteSettings(
-        endpoint=settings.path,
+        # Of several, none is to be learned by asking for another.
+        endpoint=None if settings.endpoints else settings.path,
         hosts=[settings.host, *settings.allow_hosts],
         origins=settings.allow_origins,
         cors=settings.cors,
@@ -366,10 +368,23 @@ def messages_path(sse_path: str) -> str:
     return f"{sse_path.rpartition('/')[0]}/messages"
 
 
+def fronts(
+    config: Config, keys: KeyRing, engine: Facade, clock: Clock
+) -> list[tuple[str, ExchangeSettings]]:
+    """What the fronts of all endpoints are told, and the paths of their event streams."""
+    told = exchange_settings(config, keys, engine, clock)
+    return [
+        (config.lockgate.sse_path, told)
+        if path == config.lockgate.path
+        else (f"{path}/sse", replace(told, endpoint=path, messages_path=f"{path}/messages"))
+        for path in endpoints_of(config)
+    ]
+
+
 def exchange_settings(
     config: Config, keys: KeyRing, engine: Facade, clock: Clock
 ) -> ExchangeSettings:
-    """What the client-facing half is told."""
+    """What the client-facing half is told at `lockgate.path`."""
     settings = config.lockgate
     return ExchangeSettings(
         keys=keys,

@@ -35,6 +35,7 @@ from lockgate.gateway.build import (
     pool_limits,
     replica_specs,
 )
+from lockgate.gateway.endpoint_sights import endpoint_sights
 from lockgate.gateway.engine import Engine
 from lockgate.gateway.facade import Facade
 from lockgate.gateway.fixed import hold
@@ -132,7 +133,12 @@ class Worlds:
         cached = caches(config, self._clock, self._store, self._disk, known)
         mask = Blackener(secrets)
         access = Access(
-            config, None, keys=self._keys, once=self._once, clock=self._clock, mask=mask
+            config,
+            endpoint_sights(config),
+            keys=self._keys,
+            once=self._once,
+            clock=self._clock,
+            mask=mask,
         )
         engine = Engine(
             [one.upstream for one in standing.values()],
@@ -252,6 +258,8 @@ class Worlds:
         # What a server that has not been needed yet lists, nobody knows.
         unknown = [*fresh, *before.without(world)]
         blind = any(one.upstream.state.phase == "idle" for one in unknown)
+        # What callers see of the same lists may be something else, for each of them.
+        blind = blind or _shape(before.config) != _shape(world.config)
         return {
             LISTS[key[0]].changed for key, digest in shown.items() if blind or seen[key] != digest
         }
@@ -261,7 +269,7 @@ class Worlds:
     async def _drain(self, world: World, after: World) -> None:
         gone = world.without(after)
         # A call that waits for its client is found by the names of its time.
-        renamed = world.config.naming != after.config.naming
+        renamed = _shape(world.config) != _shape(after.config)
         waited = list(world.standing.values()) if renamed else gone
         grace = after.config.lockgate.reload_grace if waited else UNSEEN
         try:
@@ -356,6 +364,12 @@ def _told_of(spec: UpstreamSpec, server: ServerConfig) -> bytes:
         waiting = (bounds.waiting, bounds.wait)
         parts += [bounds.connections, bounds.streams, waiting, server.connect_timeout]
     return blake2b(msgspec.json.encode(parts, order="deterministic"), digest_size=16).digest()
+
+
+def _shape(config: Config) -> object:
+    """What decides what callers see, and by which names."""
+    settings = config.lockgate
+    return config.naming, settings.endpoints, settings.access
 
 
 def _reloaded(before: World, world: World, held: Sequence[str]) -> Reloaded:

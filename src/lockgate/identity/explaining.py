@@ -5,7 +5,7 @@ Must not know: terminals, configuration files. The verdict itself is the one cal
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
@@ -50,7 +50,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
 
 def explain(book: Book, asked: Asked) -> Explanation:
     """What the rules say of a call, and what each of them has to do with it."""
-    scopes = book.granted(asked.principal)
+    scopes = asked.principal.scopes
     extract = book.of(book.about(asked.principal), asked.endpoint)
     entry: Entry = extract.entry(asked.server, asked.kind, asked.name)
     verdict = entry.weigh(scopes, asked.arguments, asks=asked.kind != "template")
@@ -58,18 +58,18 @@ def explain(book: Book, asked: Asked) -> Explanation:
         verdict=verdict,
         shown=entry.shown,
         missing=tuple(sorted(verdict.scopes.difference(scopes))),
-        reasons=tuple(Reason(one, tuple(_missed(one, asked, scopes, book))) for one in book.rules),
+        reasons=tuple(Reason(one, tuple(_missed(one, asked, book))) for one in book.rules),
     )
 
 
-def _missed(rule: Rule, asked: Asked, scopes: Collection[str], book: Book) -> Iterator[str]:
+def _missed(rule: Rule, asked: Asked, book: Book) -> Iterator[str]:
     """What of a rule does not match, in the order in which people look for it."""
     principal = asked.principal
     if not rule.covers(asked.kind, asked.server, forms_of(asked.kind, asked.name)):
         yield OTHER_THINGS
-    if rule.who and not any(one.matches(principal, scopes) for one in rule.who):
+    if rule.who and not any(one.matches(principal) for one in rule.who):
         yield "is about other callers"
-    if any(one.matches(principal, scopes) for one in rule.unless):
+    if any(one.matches(principal) for one in rule.unless):
         yield "is not about this caller (unless)"
     if not rule.at(asked.endpoint):
         yield f"does not hold at {asked.endpoint}"

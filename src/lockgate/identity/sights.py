@@ -38,18 +38,17 @@ class Ruled:
     """The sight of one class of callers at one endpoint."""
 
     def __init__(
-        self, bits: int, within: Sight, book: Book, extract: Extract, observe: Observe | None
+        self, bits: int, within: Sight, extract: Extract, observe: Observe | None, *, personal: bool
     ) -> None:
         """`within` is the endpoint's own sight: what it does not show, no rule does."""
         self._within = within
-        self._book = book
         self._extract = extract
         self._observe = observe
         self._things: dict[_Thing, Entry] = {}
         self.key: Hashable = (within.key, bits)
         self.servers: Collection[str] = tuple(filter(extract.sees, within.servers))
         self.whole = within.whole and all(map(extract.sees_all, self.servers))
-        self.personal = within.personal or book.tells_apart
+        self.personal = within.personal or personal
 
     @property
     def endpoint(self) -> str:
@@ -111,7 +110,7 @@ class Ruled:
                 rule = verdict.rule.name if verdict.rule is not None else None
                 self._observe(call, Decision(POLICY, "allowed", 0.0, rule=rule))
             return None
-        return refusal(verdict, target, self._book.granted(call.principal))
+        return refusal(verdict, target, call.principal.scopes)
 
     def weigh(self, entry: Entry, call: Call) -> Verdict:
         """What becomes of a call of this thing.
@@ -125,21 +124,31 @@ class Ruled:
             arguments = call.params.get("arguments")
             arguments = {} if arguments is None else arguments
         asks = call.method in ASKABLE
-        return entry.weigh(self._book.granted(call.principal), arguments, asks=asks)
+        return entry.weigh(call.principal.scopes, arguments, asks=asks)
 
 
 class AccessSights:
     """The sight of each call: see `lockgate.core.sight.SightOf`."""
 
-    def __init__(self, within: SightOf, book: Book, observe: Observe | None = None) -> None:
-        """`within` gives the sights of endpoints; `observe` hears of every call a rule allows."""
+    def __init__(
+        self,
+        within: SightOf,
+        book: Book,
+        observe: Observe | None = None,
+        exempt: Principal | None = None,
+    ) -> None:
+        """`within` gives the sights of endpoints; `observe` hears of every call a rule allows.
+
+        For `exempt`, by identity, there are no rules.
+        """
+        self._exempt = exempt
         self._within = within
         self._book = book
         self._observe = observe
-        self._callers: dict[tuple[int, str], tuple[Principal, Sight, Ruled]] = {}
+        self._callers: dict[tuple[int, str], tuple[Principal, Sight, Sight]] = {}
         self._sights: dict[tuple[Hashable, int], tuple[Sight, Ruled]] = {}
 
-    def __call__(self, call: Call) -> Ruled:
+    def __call__(self, call: Call) -> Sight:
         """The sight of a call."""
         within, principal = self._within(call), call.principal
         key = id(principal), within.endpoint
@@ -147,7 +156,7 @@ class AccessSights:
         # An object that is kept cannot have lent its id to another one.
         if known is not None and known[0] is principal and known[1] is within:
             return known[2]
-        sight = self.of(principal, within)
+        sight = within if principal is self._exempt else self.of(principal, within)
         if len(self._callers) >= MOST_CALLERS:
             self._callers.clear()
         self._callers[key] = principal, within, sight
@@ -163,6 +172,6 @@ class AccessSights:
         if len(self._sights) >= MOST_SIGHTS:
             self._sights.clear()
         extract = self._book.of(bits, within.endpoint)
-        sight = Ruled(bits, within, self._book, extract, self._observe)
+        sight = Ruled(bits, within, extract, self._observe, personal=self._book.tells_apart)
         self._sights[key] = within, sight
         return sight
