@@ -292,7 +292,7 @@ def test_a_caller_who_asks_much_loses_its_own_questions_only() -> None:
     question(here.ask(states[0]))
     assert isinstance(here.ask(bobs), Result)
     assert len(here.sent) == 1
-    assert len(here.approval._once) <= 5  # noqa: SLF001 - a bound has no other face
+    assert len(here.approval._once) <= 5
 
 
 def test_the_record_says_that_a_person_was_asked_and_by_which_rule() -> None:

@@ -285,7 +285,9 @@ async def _listed(
 
 
 def _show_all(seen: Mapping[Kind, Sequence[dict[str, Any]]], who: Principal, as_json: bool) -> None:
-    names = {kind: [str(one.get(_LISTS[kind][2])) for one in found] for kind, found in seen.items()}
+    names: dict[Kind, list[str]] = {
+        kind: [str(one.get(_LISTS[kind][2])) for one in found] for kind, found in seen.items()
+    }
     if as_json:
         plain = {_LISTS[kind][1]: found for kind, found in names.items()}
         click.echo(json.dumps({"caller": who.id, **plain}, indent=2, ensure_ascii=False))
