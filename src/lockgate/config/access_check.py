@@ -43,26 +43,6 @@ def review_access(
             "Add one: {allow: '*'} allows what the other rules do not take away.",
             tree.locate(PATH)[0],
         )
-    _loops(config, tree, findings)
-
-
-def _loops(config: Config, tree: Node, findings: Findings) -> None:
-    """A scope that stands for itself, however indirectly, is a mistake in the table."""
-    implies = config.lockgate.access.implies
-    for scope in implies:
-        reached, todo = set[str](), list(implies[scope])
-        while todo:
-            one = todo.pop()
-            if one not in reached:
-                reached.add(one)
-                todo += implies.get(one, [])
-        if scope in reached:
-            findings.add(
-                "access-name",
-                f"The scope {scope!r} stands for itself.",
-                "Let broader scopes stand for narrower ones only.",
-                tree.locate(("lockgate", "access", "implies", scope))[0],
-            )
 
 
 class _Rule:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from lockgate.config.model import Config
 from lockgate.core.clock import SYSTEM, Clock
-from lockgate.core.message import Call, Failure, Notification, drop
+from lockgate.core.message import Call, Failure, Notification, Principal, drop
 from lockgate.core.raw import Raw
 from lockgate.errors import CallFailed, LockgateError
 from lockgate.fronts.exchange import Exchange
@@ -275,8 +275,11 @@ class Gateway:
         *,
         on_notification: Callable[[Notification], None] | None = None,
         endpoint: str | None = None,
+        principal: Principal = OPERATOR,
     ) -> dict[str, Any]:
-        """One call of whoever runs the gateway, at an endpoint; the result as plain values.
+        """One call of whoever runs the gateway, or as `principal` would make it, at an endpoint.
+
+        Returns the result as plain values.
 
         Raises:
             CallFailed: the call came to a Failure.
@@ -285,7 +288,7 @@ class Gateway:
         call = Call(
             method=method,
             client=OWN_CLIENT["modern"],
-            principal=OPERATOR,
+            principal=principal,
             facts={"endpoint": self._settings(endpoint).endpoint},
             params=Raw.of(params),
             wants_progress=on_notification is not None,

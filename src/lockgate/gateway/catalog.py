@@ -205,9 +205,13 @@ class Catalog:
                 return len(kept.section.items)
         return None
 
+    def sections(self, server: str) -> list[Section]:
+        """The lists of a server's tools, as everyone was shown them who was shown any."""
+        return [it.section for key, it in self._kept.items() if key[:2] == ("tools/list", server)]
+
     def repeatable(self, server: str, tool: str) -> bool:
         """Whether the server lists this tool, to everyone who was shown it, as safe to repeat."""
-        kept = [it.section for key, it in self._kept.items() if key[:2] == ("tools/list", server)]
+        kept = self.sections(server)
         found = [safe_to_repeat(one.raw) for part in kept for one in part.items if one.key == tool]
         return bool(found) and all(found)
 

@@ -18,7 +18,7 @@ from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.codes import CODES
 from lockgate.core.credentials import Credentials
 from lockgate.core.message import LISTEN, Call, Era, Failure, Reply
-from lockgate.core.policy import AnyPolicy, CallNext, Gate, Policy
+from lockgate.core.policy import AnyPolicy, CallNext, Gate, Policy, Recovery
 from lockgate.core.rules import NO_RULES, Rules
 from lockgate.core.sight import Everything, SightOf
 from lockgate.core.store import Store, StoreGone
@@ -100,6 +100,7 @@ class Engine:
         keys: KeyRing | None = None,
         sight_of: SightOf | None = None,
         judged: bool = True,
+        approval: Recovery | None = None,
         credentials: Mapping[str, Credentials] | None = None,
         meter: Meter | None = None,
     ) -> None:
@@ -109,14 +110,15 @@ class Engine:
         replicas share, if there is one; `caches` are the servers' caches. What policies of `before`
         have counted counts on where its settings are the same, and, if it is about a server in
         trouble, the server is one of `kept`. `keys` bind what clients carry to who got it;
-        `sight_of` says what callers see (None: everything, everyone) and, if they are `judged`,
-        may do, `credentials` whom servers
-        can tell apart. `meter` counts calls; None: nobody does.
+        `sight_of` says what callers see (None: everything, everyone) and, where they are `judged`,
+        may do; `approval` asks people about that; `credentials` says whom servers can tell apart.
+        `meter` counts calls; None: nobody does.
         """
         self._store = store
         self._meter = meter
         self._judged = judged and sight_of is not None
         self._caches = caches
+        self._approval = approval
         self._mask = mask
         self._servers = {server.name: server for server in servers}
         self._settings = settings
@@ -215,6 +217,8 @@ class Engine:
         policies: list[AnyPolicy] = [*([cache] if cache else []), *self.rates.of(server.name)]
         if self._judged:
             policies.insert(0, Judgement(self.sights.of))
+        if self._approval is not None:
+            policies.insert(0, self._approval)
         resistance = self.resistance.get(server.name)
         # One call of a client counts once for its rates, however often it is sent.
         policies += [] if resistance is None else resistance.policies

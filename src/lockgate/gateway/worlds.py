@@ -24,8 +24,10 @@ import msgspec
 
 from lockgate.config.model import Config, ServerConfig
 from lockgate.core.clock import Clock
+from lockgate.core.once import Once
 from lockgate.core.store import Store
 from lockgate.errors import LockgateError
+from lockgate.gateway.access import Access, restricts
 from lockgate.gateway.build import (
     caches,
     ejection_settings,
@@ -96,6 +98,8 @@ class Worlds:
         self._disk = disk
         self._keys = keys
         self._clock = clock
+        # What people were asked in one world may be answered in the next.
+        self._once = Once(clock)
         self._pools: dict[frozenset[tuple[Origin, PoolLimits]], HttpPool] = {}
         self._relays = Relays()
         self._lock = asyncio.Lock()
@@ -131,21 +135,32 @@ class Worlds:
         secrets = config.secrets if before is None else config.secrets | before.config.secrets
         known = None if before is None else before.caches
         cached = caches(config, self._clock, self._store, self._disk, known)
+        mask = Blackener(secrets)
+        access = Access(
+            config,
+            endpoint_sights(config),
+            keys=self._keys,
+            once=self._once,
+            clock=self._clock,
+            mask=mask,
+        )
         engine = Engine(
             [one.upstream for one in standing.values()],
             engine_settings(config),
             self._clock,
-            Blackener(secrets),
+            mask,
             self._store,
             cached,
             None if before is None else before.engine,
             same,
             keys=self._keys,
-            sight_of=endpoint_sights(config),
-            # Whatever can be seen at an endpoint may be used there.
-            judged=False,
+            sight_of=access.sight_of,
+            # Without rules, whatever can be seen may be used.
+            judged=restricts(config),
+            approval=access.approval,
             meter=self._meter,
         )
+        access.look_into(engine.catalog)
         engine.relay_listens(self._relays.listen)
         return World(config, engine, standing, cached)
 
