@@ -298,6 +298,9 @@ FAILURES: Final = (
     Entry(624, "invalid-tool", "upstream", -32602, 400, NEVER, NO,
           "The tool asks for its arguments in headers in a way the specification forbids.",
           "Report it to the authors of the server: its x-mcp-header annotations are invalid."),
+    Entry(625, "list-unread", "upstream", -32603, 200, 200, LATER,
+          "No list holds the name, and that of a server which may have it cannot be read.",
+          "Call again after data.retry_after; Lockgate's log says why the list cannot be read."),
     Entry(630, "invalid-task", "upstream", -32603, NEVER, 200, NO,
           "The server lost track of its own task.",
           "Report it to the authors of the server."),
@@ -345,6 +348,9 @@ STARTS: Final = (
     start(714, "start-garbage", "upstream",
           "The server's program writes to its output without ever saying an MCP message.",
           "Have it log to stderr; or correct the command, if this is no MCP server."),
+    start(715, "server-noisy", "upstream",
+          "The server wrote so much in a row that is no MCP message that it was ended.",
+          "Have it log to stderr: only MCP messages belong on its stdout."),
 )
 """Why a server is not ready, for the eyes of its owner: start-up table and log."""
 
