@@ -17,6 +17,7 @@ from lockgate.core.policy import Decision, Observe
 from lockgate.core.sight import Sight, SightOf
 from lockgate.identity.access import NOTHING, UNKNOWN, Book, Entry, Extract, Verdict
 from lockgate.identity.refusals import refusal
+from lockgate.identity.rules import Rule
 from lockgate.wire.envelope import unreadable
 
 __all__ = ["APPROVED", "ASKABLE", "AccessSights", "Ruled"]
@@ -45,6 +46,7 @@ class Ruled:
         self._extract = extract
         self._observe = observe
         self._things: dict[_Thing, Entry] = {}
+        self._allowed: dict[Rule | None, Decision] = {}
         self.key: Hashable = (within.key, bits)
         self.servers: Collection[str] = tuple(filter(extract.sees, within.servers))
         self.whole = within.whole and all(map(extract.sees_all, self.servers))
@@ -107,10 +109,15 @@ class Ruled:
                 return unreadable()
         if verdict.answer == "allow" or (verdict.answer == "approve" and APPROVED in call.facts):
             if self._observe is not None:
-                rule = verdict.rule.name if verdict.rule is not None else None
-                self._observe(call, Decision(POLICY, "allowed", 0.0, rule=rule))
+                self._observe(call, self._allowed.get(verdict.rule) or self._by(verdict.rule))
             return None
         return refusal(verdict, target, call.principal.scopes)
+
+    def _by(self, rule: Rule | None) -> Decision:
+        """What is recorded of calls that this rule allows: the same for all of them."""
+        name = rule.name if rule is not None else None
+        made = self._allowed[rule] = Decision(POLICY, "allowed", 0.0, rule=name)
+        return made
 
     def weigh(self, entry: Entry, call: Call) -> Verdict:
         """What becomes of a call of this thing.
