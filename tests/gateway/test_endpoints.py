@@ -170,7 +170,7 @@ def test_the_oldest_transport_has_paths_beside_each_endpoint() -> None:
             assert stream.status == 200
             served = w.gateway._endpoints.served["/one/mcp"].exchange
             await until(lambda: len(served.http_sse) == 1)
-            assert "/one/mcp/messages" in w.gateway._endpoints.handlers()
+            assert "/one/mcp/messages" in w.gateway._endpoints.handlers(lambda _, inner: inner)
 
     run(play())
 

@@ -76,12 +76,7 @@ class Tenants:
 
 def identify(gateway: Gateway) -> None:
     """Have every endpoint know its callers by name."""
-    gateway._routes.serve(
-        {
-            path: Identified(handler, Names())
-            for path, handler in gateway._endpoints.handlers().items()
-        }
-    )
+    gateway._routes.serve(gateway._endpoints.handlers(lambda _, inner: Identified(inner, Names())))
 
 
 @asynccontextmanager

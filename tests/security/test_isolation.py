@@ -396,7 +396,8 @@ class ByScope:
 def test_a_session_hears_what_its_newest_token_grants(cell: str) -> None:
     async def test(w: Tenants) -> None:
         sights = {one: ByScope(all_of_it=one) for one in (True, False)}
-        w.gateway._engine.sights.of = lambda call: sights["all" in call.principal.scopes]
+        engine: Any = w.gateway._engine
+        engine.sights.of = lambda call: sights["all" in call.principal.scopes]
         ann = await w.client("ann:all")
         heard = await ann.listen(uris=(URI,))
         w.server.announce(UPDATED, {"uri": URI})

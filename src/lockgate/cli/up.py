@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import click
 from pydantic import ValidationError
@@ -23,14 +23,16 @@ from lockgate.cli.pipes import Pipes, claim
 from lockgate.cli.reloading import Overrides, Reloading
 from lockgate.cli.running import StopSignals
 from lockgate.cli.voices import Logged, Spoken, Voice
+from lockgate.config.admin import AdminSettings
 from lockgate.config.check import loopback
-from lockgate.config.model import Config
+from lockgate.config.model import Config, GatewaySettings
 from lockgate.config.watch import Watch, sources
 from lockgate.errors import LockgateError, UnsafeBind
 from lockgate.gateway.app import Gateway
 from lockgate.upstreams import orphans
 from lockgate.upstreams.groups import GROUPS
 
+Bound = TypeVar("Bound")
 MakeReloading = Callable[[Gateway], Reloading]
 _PATIENCE: Final = 10.0
 """Seconds the table waits for slow servers; they get their line when they are there."""
@@ -85,7 +87,7 @@ def command(
     warnings = [one for one in warnings_of(loaded) if one.id not in told_elsewhere]
     voice.findings(warnings)
     if not stdio:
-        check_bind(settings.lockgate.host, voice, insecure=insecure_bind)
+        check_bind(settings, voice, insecure=insecure_bind)
 
     files = OpenFiles(clients=not stdio)
     files.allow(settings)
@@ -101,20 +103,22 @@ def command(
     return running.run(serve(settings, voice, reloading), outlives_terminal=outlives)
 
 
-def check_bind(host: str, voice: Voice, *, insecure: bool) -> None:
+def check_bind(config: Config, voice: Voice, *, insecure: bool) -> None:
     """Refuse to offer every tool to the network.
 
     Raises:
-        UnsafeBind: the address is not loopback and `insecure` is not set.
+        UnsafeBind: the address is not loopback, nobody has to say who they are, and `insecure` is
+            not set.
     """
-    if loopback(host):
+    host = config.lockgate.host
+    if loopback(host) or config.identifies:
         return
     if not insecure:
         raise UnsafeBind(
             f"Listening on {host} would let everyone who can reach this machine call every tool: "
             "this configuration has no authentication.",
-            "Leave the host at 127.0.0.1 and put an authenticating proxy in front, or pass "
-            "--insecure-bind if the network itself keeps strangers out.",
+            "Configure lockgate.auth (`lockgate keys new` makes an API key), or leave the host at "
+            "127.0.0.1; or pass --insecure-bind if the network itself keeps strangers out.",
         )
     voice.warn(
         f"listening on {host} without authentication (--insecure-bind). Everyone who can reach "
@@ -130,15 +134,16 @@ async def _serve_http(config: Config, voice: Voice, reloads: MakeReloading) -> i
     stopping.listen(None if running.in_terminal() else reloading.ask)
     settings = config.lockgate
     try:
-        await gateway.serve_http(settings.host, settings.port)
-    except OSError as error:
-        what, remedy = _refusal(error)
-        where = f"{settings.host}, port {settings.port}"
-        message = f"Cannot listen on {where}: {what}."
-        raise LockgateError(message, remedy, reason="cannot-listen") from error
+        await _listen(gateway.serve_http(settings.host, settings.port), settings)
+        operators = await _listen(gateway.serve_admin(), settings.admin)
+    except LockgateError:
+        await gateway.stop(0)
+        raise
     try:
         await gateway.start()
         voice.listening(gateway.urls)
+        if operators is not None:
+            voice.operators(operators)
         late = await _introduce(gateway, stopping, voice)
         running.settle_down()
         going_on = [
@@ -152,6 +157,18 @@ async def _serve_http(config: Config, voice: Voice, reloads: MakeReloading) -> i
     finally:
         await _end(gateway, config, voice)
     return exits.OK
+
+
+async def _listen(
+    opening: Awaitable[Bound], asked: GatewaySettings | AdminSettings | None
+) -> Bound:
+    try:
+        return await opening
+    except OSError as error:
+        what, remedy = _refusal(error)
+        where = f"{asked.host}, port {asked.port}" if asked is not None else "an address"
+        message = f"Cannot listen on {where}: {what}."
+        raise LockgateError(message, remedy, reason="cannot-listen") from error
 
 
 def _refusal(error: OSError) -> tuple[str, str]:

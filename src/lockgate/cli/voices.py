@@ -62,6 +62,10 @@ class Voice(Protocol):
         """Clients can connect: at these addresses, with these servers behind each."""
         ...
 
+    def operators(self, where: str) -> None:
+        """Operators can ask, below this address."""
+        ...
+
     def waiting(self, text: str) -> AbstractContextManager[Waiting]:
         """Something takes a while."""
         ...
@@ -111,6 +115,10 @@ class Spoken:
         widest = max(map(len, where))
         for url, servers in where.items():
             say(f"  {url:<{widest}}  {', '.join(servers) or 'no server'}")
+
+    def operators(self, where: str) -> None:
+        """See `Voice.operators`."""
+        say(f"For operators: {where}/metrics, {where}/ready")
 
     def waiting(self, text: str) -> AbstractContextManager[Waiting]:
         """See `Voice.waiting`."""
@@ -163,6 +171,10 @@ class Logged:
         for url, servers in where.items():
             behind = {"servers": ", ".join(servers)} if len(where) > 1 else {}
             _log.info("listening", extra={"url": url, **behind})
+
+    def operators(self, where: str) -> None:
+        """See `Voice.operators`."""
+        _log.info("listening for operators", extra={"url": where})
 
     def waiting(self, text: str) -> AbstractContextManager[Waiting]:
         """See `Voice.waiting`; silent."""

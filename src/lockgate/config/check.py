@@ -338,12 +338,31 @@ def _unfound(command: str, path: Path) -> tuple[str, str]:
 
 
 def _bind(config: Config, tree: Node, findings: Findings) -> None:
-    if not loopback(config.lockgate.host):
+    admin = config.lockgate.admin
+    if admin is not None and admin.token is None and not loopback(admin.host):
+        findings.add(
+            "admin-open",
+            f"`lockgate.admin.host` {admin.host} is reachable from other machines, and whoever "
+            "asks there needs no token.",
+            "Leave it at 127.0.0.1, or set `token`, best as ${ADMIN_TOKEN}.",
+            tree.locate(("lockgate", "admin", "host"))[0],
+        )
+    settings = config.lockgate
+    if settings.public_url is None and not loopback(settings.host):
+        for place, one in enumerate(settings.auth.issuers):
+            if not one.audience:
+                findings.add(
+                    "public-url",
+                    f"Tokens of {one.issuer} have to be meant for this gateway, and nothing says "
+                    "what clients call it.",
+                    "Set `lockgate.public_url`, or the issuer's `audience`.",
+                    tree.locate(("lockgate", "auth", "issuers", place))[0],
+                )
+    if not loopback(settings.host) and not config.identifies:
         findings.add(
             "wide-bind",
             f"`lockgate.host` {config.lockgate.host} is reachable from other machines.",
-            "Leave it at 127.0.0.1 and put an authenticating proxy in front, or start with "
-            "--insecure-bind.",
+            "Configure `lockgate.auth`, leave it at 127.0.0.1, or start with --insecure-bind.",
             tree.locate(("lockgate", "host"))[0],
         )
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal, cast
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
+from lockgate.config.identity import AuthSettings
 from lockgate.config.limits import Section
 from lockgate.core.targets import divided
 
@@ -60,6 +61,10 @@ class EndpointSettings(Section):
     resources: Selected = Field(
         default=[],
         description="The same for resources and templates: `files/file:///public/*`.",
+    )
+    auth: AuthSettings | None = Field(
+        default=None,
+        description="Who may ask here, instead of what `lockgate.auth` says; left out: as there.",
     )
     naming: Literal["auto", "bare", "prefix"] | None = Field(
         default=None,

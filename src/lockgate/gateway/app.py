@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -17,11 +18,13 @@ from lockgate.core.message import Call, Failure, Notification, Principal, drop
 from lockgate.core.raw import Raw
 from lockgate.errors import CallFailed, LockgateError
 from lockgate.fronts.exchange import Exchange
-from lockgate.fronts.http import Handler
+from lockgate.fronts.http import Handler, HttpRequest
 from lockgate.fronts.routes import Routes
 from lockgate.fronts.server import HttpServer
-from lockgate.fronts.settings import ExchangeSettings
+from lockgate.fronts.settings import ExchangeSettings, StepUp
 from lockgate.fronts.stdio import Reader, StdioFront, Writer
+from lockgate.gateway.access import restricts
+from lockgate.gateway.admin import Admin
 from lockgate.gateway.build import (
     disk_store,
     fronts,
@@ -34,12 +37,15 @@ from lockgate.gateway.endpoint_sights import servers_at
 from lockgate.gateway.endpoints import Endpoints
 from lockgate.gateway.engine import Engine
 from lockgate.gateway.facts import OWN_CLIENT
-from lockgate.gateway.health import health, ready
+from lockgate.gateway.health import always, from_this_machine, health, never, ready
+from lockgate.gateway.identity import ApiKeys, Doors, endpoint_auths, read_api_keys
+from lockgate.gateway.metrics import Sources
 from lockgate.gateway.sights import OPERATOR
 from lockgate.gateway.status import GatewayStatus, ReloadStatus, ServerStatus
 from lockgate.gateway.worlds import Reloaded, Worlds
 from lockgate.observe.decisions import CRASHED
 from lockgate.observe.log import Blackener
+from lockgate.observe.meter import Meter
 from lockgate.upstreams.processes import abort_all
 from lockgate.upstreams.replicas import Replicas
 from lockgate.upstreams.upstream import Upstream
@@ -70,15 +76,24 @@ class Gateway:
         # Cached answers that outlive the process, in a file of their own.
         self._disk = disk_store(config, clock)
         # The servers and the engine around them; a reload puts others in their place.
-        self._worlds = Worlds(config, self._keys, clock, self._store, self._disk)
+        # Where nobody can ask for counts, nothing is counted.
+        operators = config.lockgate.admin
+        meter = None if operators is None else Meter()
+        self._worlds = Worlds(config, self._keys, clock, self._store, self._disk, meter)
         self._black, self._secrets = Blackener(config.secrets), config.secrets
         # Fronts outlive every reload, so what they see of the engine does too.
         facade = self._worlds.facade
+        # Who may ask is found out before anything else is looked at.
+        self._doors = Doors(clock)
         self._endpoints = Endpoints(lambda settings: Exchange(facade, settings))
-        self._endpoints.serve(fronts(config, self._keys, facade, clock), 0)
+        self._endpoints.serve(self._fronts(config), 0)
         # Host and Origin are judged before any path is, health included.
-        self._routes = Routes(self._handlers(), route_settings(config))
+        self._routes = Routes({}, route_settings(config))
+        self._listed = read_api_keys(endpoint_auths(config).values())
+        self._identify(config, self._listed)
         self._server = HttpServer(self._routes, http_limits(config))
+        # Operators have a listener of their own, so that clients need not be told what they are.
+        self._admin = Admin(operators, self._sources(meter)) if operators and meter else None
         self._stdio: StdioFront | None = None
         self._reload: ReloadStatus | None = None
         self.url: str | None = None
@@ -96,12 +111,46 @@ class Gateway:
     def _upstreams(self) -> list[Upstream | Replicas]:
         return [one.upstream for one in self._worlds.current.standing.values()]
 
-    def _handlers(self) -> Mapping[str, Handler]:
+    def _fronts(self, config: Config) -> list[tuple[str, ExchangeSettings]]:
+        def step_up(path: str) -> StepUp:
+            return self._doors.door(path).step_up
+
+        return fronts(config, self._keys, self._worlds.facade, self._clock, step_up)
+
+    def _handlers(self, config: Config) -> Mapping[str, Handler]:
+        told = self._tells(config)
         return {
-            **self._endpoints.handlers(),
-            "/health": health(CRASHED),
-            "/ready": ready(self.status),
+            **self._endpoints.handlers(lambda path, inner: self._doors.door(path).guard(inner)),
+            "/health": health(CRASHED, told),
+            "/ready": ready(self.status, told),
         }
+
+    def _identify(self, config: Config, listed: ApiKeys, base: str | None = None) -> None:
+        """Let in who may ask by this configuration, and with these keys, from now on."""
+        self._listed = listed
+        auths = endpoint_auths(config)
+        self._doors.turn_to(config, auths, listed, base)
+        documents = self._doors.documents(auths, config.lockgate.public_url)
+        self._routes.serve(self._handlers(config), documents)
+
+    @staticmethod
+    def _tells(config: Config) -> Callable[[HttpRequest], bool]:
+        """Who is told by the public listener which servers there are."""
+        settings = config.lockgate
+        if settings.admin or settings.endpoints or restricts(config):
+            return never
+        return from_this_machine if config.identifies else always
+
+    def _sources(self, meter: Meter) -> Sources:
+        return Sources(
+            meter=meter,
+            status=self.status,
+            crashed=CRASHED,
+            http=lambda: self._server.stats,
+            exchanges=lambda: {path: one.exchange for path, one in self._endpoints.served.items()},
+            running=lambda: self._engine.running,
+            listening=lambda: len(self._engine.subscriptions),
+        )
 
     @property
     def phase(self) -> str:
@@ -169,9 +218,20 @@ class Gateway:
         bound = await self._server.start(host, port)
         shown, number = bound[0]
         shown = f"[{shown}]" if ":" in shown else shown
-        self._bound = f"http://{shown}:{number}"
+        base = f"http://{shown}:{number}"
+        self._bound = base
         self.url = next(iter(self.urls))
+        # What clients call us, where nothing else is configured.
+        self._identify(self._config, self._listed, base)
         return bound
+
+    async def serve_admin(self) -> str | None:
+        """Listen for operators, if that is configured; where.
+
+        Raises:
+            OSError: the address cannot be bound.
+        """
+        return None if self._admin is None else await self._admin.start()
 
     @property
     def urls(self) -> dict[str, tuple[str, ...]]:
@@ -258,9 +318,12 @@ class Gateway:
         await self._endpoints.finish()
         await self._server.drain(0)
         await self._worlds.stop(grace)
+        if self._admin is not None:
+            await self._admin.stop()
         for store in (self._store, self._disk):
             if store is not None:
                 await store.close()
+        await self._doors.close()
         self._phase = "stopped"
 
     async def reload(self, config: Config) -> Reloaded:
@@ -273,21 +336,22 @@ class Gateway:
             LockgateError: it cannot be used, or the gateway stops; everything is as it was.
         """
         try:
-            done = await self._worlds.reload(config, self._swapped)
+            # Read before anything changes: from there on nothing can be refused any more.
+            listed = read_api_keys(endpoint_auths(config).values())
+            done = await self._worlds.reload(config, partial(self._swapped, listed))
         except LockgateError:
             self.refuse_reload()
             raise
         self._reload = ReloadStatus(status="applied", at=self._clock.wall())
         return done
 
-    def _swapped(self, config: Config) -> None:
+    def _swapped(self, listed: ApiKeys, config: Config) -> None:
         # Servers that are on their way out may still say what was secret until now.
         self._black = Blackener(config.secrets | self._secrets)
         self._secrets = config.secrets
-        told = fronts(config, self._keys, self._worlds.facade, self._clock)
-        self._endpoints.serve(told, config.lockgate.reload_grace)
-        self._routes.serve(self._handlers())
+        self._endpoints.serve(self._fronts(config), config.lockgate.reload_grace)
         self._routes.judge_by(route_settings(config))
+        self._identify(config, listed)
 
     def refuse_reload(self, errors: int = 1) -> None:
         """A changed configuration was not taken over; `/ready` tells it until one is."""

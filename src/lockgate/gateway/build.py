@@ -6,9 +6,11 @@ line, and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from hashlib import blake2b
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -21,10 +23,10 @@ from lockgate.core.store import Store, StoreMisnamed
 from lockgate.errors import LockgateError
 from lockgate.fronts.http import HttpLimits
 from lockgate.fronts.routes import RouteSettings
-from lockgate.fronts.settings import ExchangeSettings
+from lockgate.fronts.settings import ExchangeSettings, StepUp, no_challenge
 from lockgate.gateway.caching import Caches, Caching, ServerCaching
 from lockgate.gateway.catalog import CatalogSettings
-from lockgate.gateway.endpoint_sights import endpoints_of
+from lockgate.gateway.endpoint_sights import endpoints_of, sse_path_of
 from lockgate.gateway.engine import EngineSettings
 from lockgate.gateway.facade import Facade
 from lockgate.gateway.resistance import ResistSettings
@@ -337,10 +339,11 @@ def http_limits(config: Config) -> HttpLimits:
 def route_settings(config: Config) -> RouteSettings:
     """What the routes are told: who may ask at all."""
     settings = config.lockgate
+    public = [urlsplit(settings.public_url).netloc] if settings.public_url else []
     return RouteSettings(
         # Of several, none is to be learned by asking for another.
         endpoint=None if settings.endpoints else settings.path,
-        hosts=[settings.host, *settings.allow_hosts],
+        hosts=[settings.host, *public, *settings.allow_hosts],
         origins=settings.allow_origins,
         cors=settings.cors,
     )
@@ -369,14 +372,29 @@ def messages_path(sse_path: str) -> str:
 
 
 def fronts(
-    config: Config, keys: KeyRing, engine: Facade, clock: Clock
+    config: Config,
+    keys: KeyRing,
+    engine: Facade,
+    clock: Clock,
+    step_up: Callable[[str], StepUp] = lambda _: no_challenge,
 ) -> list[tuple[str, ExchangeSettings]]:
-    """What the fronts of all endpoints are told, and the paths of their event streams."""
+    """What the fronts of all endpoints are told, and the paths of their event streams.
+
+    `step_up` gives the challenges of an endpoint.
+    """
     told = exchange_settings(config, keys, engine, clock)
+    default = config.lockgate.path
     return [
-        (config.lockgate.sse_path, told)
-        if path == config.lockgate.path
-        else (f"{path}/sse", replace(told, endpoint=path, messages_path=f"{path}/messages"))
+        (
+            sse_path_of(config, path),
+            replace(
+                told,
+                endpoint=path,
+                step_up=step_up(path),
+                messages_path=told.messages_path if path == default else f"{path}/messages",
+                annotations=partial(engine.annotations, path),
+            ),
+        )
         for path in endpoints_of(config)
     ]
 
@@ -388,7 +406,7 @@ def exchange_settings(
     settings = config.lockgate
     return ExchangeSettings(
         keys=keys,
-        annotations=engine.annotations,
+        annotations=partial(engine.annotations, settings.path),
         clock=clock,
         endpoint=settings.path,
         messages_path=messages_path(settings.sse_path),

@@ -98,6 +98,11 @@ def endpoints_of(config: Config) -> dict[str, EndpointSettings]:
     return {path: one for path, one in every.items() if not one.disabled}
 
 
+def sse_path_of(config: Config, path: str) -> str:
+    """Where clients of revision 2024-11-05 open their streams to an endpoint."""
+    return config.lockgate.sse_path if path == config.lockgate.path else f"{path}/sse"
+
+
 def endpoint_sights(config: Config) -> SightOf | None:
     """The sights of endpoints; None where there is one that shows everything."""
     if not config.lockgate.endpoints:

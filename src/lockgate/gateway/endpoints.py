@@ -19,6 +19,7 @@ from lockgate.fronts.http import Handler
 from lockgate.fronts.settings import ExchangeSettings
 
 Make = Callable[[ExchangeSettings], Exchange]
+Guard = Callable[[str, Handler], Handler]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,13 +56,21 @@ class Endpoints:
             self._gone.add(task)
             task.add_done_callback(self._gone.discard)
 
-    def handlers(self) -> Mapping[str, Handler]:
-        """What serves which path; an endpoint wins over paths beside others."""
+    def handlers(self, guard: Guard) -> Mapping[str, Handler]:
+        """What serves which path; an endpoint wins over paths beside others.
+
+        `guard` is what stands before each. The oldest HTTP transport has two paths, which its
+        clients know by the first.
+        """
         found: dict[str, Handler] = {}
         for one in self.served.values():
-            found[one.sse_path] = one.exchange.http_sse.stream
-            found[one.settings.messages_path] = one.exchange.http_sse.messages
-        return {**found, **{path: one.exchange for path, one in self.served.items()}}
+            older = one.exchange.http_sse
+            found[one.sse_path] = guard(one.sse_path, older.stream)
+            found[one.settings.messages_path] = guard(one.sse_path, older.messages)
+        return {
+            **found,
+            **{path: guard(path, one.exchange) for path, one in self.served.items()},
+        }
 
     async def drain(self) -> None:
         """Take nothing new anywhere; see `Exchange.drain`."""

@@ -38,6 +38,7 @@ from lockgate.gateway.status import ServerStatus
 from lockgate.gateway.subscriptions import Subscriptions
 from lockgate.gateway.tasks import TaskIds
 from lockgate.observe.decisions import record_decision, record_failure
+from lockgate.observe.meter import Meter
 from lockgate.policies.concurrency import ConcurrencyLimit
 from lockgate.policies.methods import REQUESTS, KnownMethods
 from lockgate.upstreams.replicas import Replicas
@@ -98,8 +99,10 @@ class Engine:
         *,
         keys: KeyRing | None = None,
         sight_of: SightOf | None = None,
+        judged: bool = True,
         approval: Recovery | None = None,
         credentials: Mapping[str, Credentials] | None = None,
+        meter: Meter | None = None,
     ) -> None:
         """Compose everything between fronts and servers; nothing is started yet.
 
@@ -107,10 +110,13 @@ class Engine:
         replicas share, if there is one; `caches` are the servers' caches. What policies of `before`
         have counted counts on where its settings are the same, and, if it is about a server in
         trouble, the server is one of `kept`. `keys` bind what clients carry to who got it;
-        `sight_of` says what callers see (None: everything, everyone), `approval` asks people about
-        what they may then do, `credentials` says whom servers can tell apart.
+        `sight_of` says what callers see (None: everything, everyone) and, where they are `judged`,
+        may do; `approval` asks people about that; `credentials` says whom servers can tell apart.
+        `meter` counts calls; None: nobody does.
         """
         self._store = store
+        self._meter = meter
+        self._judged = judged and sight_of is not None
         self._caches = caches
         self._approval = approval
         self._mask = mask
@@ -184,6 +190,8 @@ class Engine:
 
     def _edge_chains(self, router: Router) -> dict[str, CallNext]:
         policies: list[Policy | Gate] = [KnownMethods(), self._limit, *self.rates.edge()]
+        if self._meter is not None:
+            policies.insert(0, self._meter)
         return {
             method: compose(
                 [policy for policy in policies if policy.concerns(method)],
@@ -207,15 +215,18 @@ class Engine:
         """Everything between the router and one server."""
         cache = self._caches.of(server.name) if self._caches else None
         policies: list[AnyPolicy] = [*([cache] if cache else []), *self.rates.of(server.name)]
-        if self.sights.restricted:
+        if self._judged:
             policies.insert(0, Judgement(self.sights.of))
         if self._approval is not None:
             policies.insert(0, self._approval)
         resistance = self.resistance.get(server.name)
+        # One call of a client counts once for its rates, however often it is sent.
+        policies += [] if resistance is None else resistance.policies
+        if self._meter is not None:
+            # Innermost, so that it is the server that is measured, and each attempt counts.
+            policies.append(self._meter.of(server.name))
         if resistance is None:
             return Way(policies, server.send, record_decision)
-        # One call of a client counts once for its rates, however often it is sent.
-        policies += resistance.policies
         return Way(policies, server.send, record_decision, resistance.deadline.due)
 
     def _repeatable(self, server: str, tool: str) -> bool:
@@ -236,6 +247,8 @@ class Engine:
     def _failed(self, call: Call, failure: Failure) -> Failure:
         """What the caller sees of a failure: no secret of the configuration."""
         record_failure(call, failure)
+        if self._meter is not None:
+            self._meter.failure(call, failure)
         return shown(failure, self._mask)
 
     async def end_session(self, affinity: str) -> None:

@@ -24,6 +24,7 @@ FIXED: Final = (
     "unsolicited",
     "session",
     "store",
+    "admin",
     "cache.disk",
     "cache.disk_bytes",
     "cache.entry_bytes",

@@ -5,7 +5,8 @@ reach the port is not thereby entitled to a server's URL or stack trace.
 
 `/health` answers 200 as long as the process answers at all, and counts policies that crashed.
 `/ready` answers 200 when every server has had its first chance and at least one can serve, and 503
-while starting, while draining, and when no server can serve.
+while starting, while draining, and when no server can serve. Where strangers can ask it says no
+more than that.
 """
 
 from __future__ import annotations
@@ -23,33 +24,44 @@ from lockgate.upstreams.replicas import ReplicaState
 
 _HEADERS: Final = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"))
 _ALIVE: Final = b'{"status":"ok"}'
+Tells = Callable[[HttpRequest], bool]
 
 
-def health(crashed: Mapping[str, int]) -> Handler:
-    """The handler of `/health`; `crashed` says how often each policy has crashed so far."""
+def health(crashed: Mapping[str, int], tells: Tells | None = None) -> Handler:
+    """The handler of `/health`.
+
+    Args:
+        crashed: how often each policy has crashed so far.
+        tells: whether whoever asks is told of it.
+    """
 
     async def answer(request: HttpRequest, responder: Responder) -> None:
-        if not _reads(request, responder):
+        if not reads(request, responder):
             return
         body = _ALIVE
-        if crashed:
+        if crashed and (tells is None or tells(request)):
             body = msgspec.json.encode({"status": "ok", "policies_crashed": crashed})
         responder.send(200, _HEADERS, body)
 
     return answer
 
 
-def ready(status: Callable[[], GatewayStatus]) -> Handler:
+def ready(status: Callable[[], GatewayStatus], tells: Tells | None = None) -> Handler:
     """The handler of `/ready`.
 
     Args:
         status: gives the gateway as it stands now.
+        tells: whether whoever asks is told of servers; others are told the phase alone.
     """
 
     async def answer(request: HttpRequest, responder: Responder) -> None:
-        if not _reads(request, responder):
+        if not reads(request, responder):
             return
         now = status()
+        code = 200 if now.phase == "serving" else 503
+        if tells is not None and not tells(request):
+            responder.send(code, _HEADERS, msgspec.json.encode({"status": now.phase}))
+            return
         body = msgspec.json.encode(
             {
                 "status": now.phase,
@@ -58,9 +70,33 @@ def ready(status: Callable[[], GatewayStatus]) -> Handler:
                 **({"reload": _reload(now.reload)} if now.reload is not None else {}),
             }
         )
-        responder.send(200 if now.phase == "serving" else 503, _HEADERS, body)
+        responder.send(code, _HEADERS, body)
 
     return answer
+
+
+def always(_: HttpRequest) -> bool:
+    """Everybody is told."""
+    return True
+
+
+def never(_: HttpRequest) -> bool:
+    """Nobody is told: operators have a listener of their own, or callers may see less than all."""
+    return False
+
+
+def from_this_machine(request: HttpRequest) -> bool:
+    """Whether a request comes from this very machine, and not through a proxy on it."""
+    headers = request.headers
+    if any(name in headers for name in _FORWARDED):
+        return False
+    host = headers.get(b"host", b"").rpartition(b":")[0] or headers.get(b"host", b"")
+    return request.peer in _LOCAL and host.lower() in _LOCAL_NAMES
+
+
+_FORWARDED: Final = (b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via")
+_LOCAL: Final = ("127.0.0.1", "::1")
+_LOCAL_NAMES: Final = (b"127.0.0.1", b"localhost", b"[::1]")
 
 
 def _server(server: ServerStatus) -> dict[str, object]:
@@ -92,7 +128,8 @@ def _reload(reload: ReloadStatus) -> dict[str, object]:
     return {**shown, "errors": reload.errors} if reload.status == "refused" else shown
 
 
-def _reads(request: HttpRequest, responder: Responder) -> bool:
+def reads(request: HttpRequest, responder: Responder) -> bool:
+    """Whether the request only reads; if not, it has been refused."""
     if request.method in ("GET", "HEAD"):
         return True
     responder.send(405, (*_HEADERS, (b"allow", b"GET, HEAD")), b'{"error":"use GET"}')

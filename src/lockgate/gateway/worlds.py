@@ -27,7 +27,7 @@ from lockgate.core.clock import Clock
 from lockgate.core.once import Once
 from lockgate.core.store import Store
 from lockgate.errors import LockgateError
-from lockgate.gateway.access import Access
+from lockgate.gateway.access import Access, restricts
 from lockgate.gateway.build import (
     caches,
     ejection_settings,
@@ -44,6 +44,7 @@ from lockgate.gateway.relays import Relays
 from lockgate.gateway.world import Standing, World
 from lockgate.observe.decisions import record_decision
 from lockgate.observe.log import Blackener
+from lockgate.observe.meter import Meter
 from lockgate.upstreams.pool import HttpPool, PoolLimits
 from lockgate.upstreams.replicas import Replica, Replicas
 from lockgate.upstreams.spec import UpstreamSpec
@@ -85,11 +86,14 @@ class Worlds:
         clock: Clock,
         store: Store | None = None,
         disk: Store | None = None,
+        meter: Meter | None = None,
     ) -> None:
         """Compose the first world; nothing is opened or started yet.
 
         store  what replicas share; as `disk`, the cache's file, it outlives every world.
+        meter  counts the calls of all of them, if anybody does.
         """
+        self._meter = meter
         self._store = store
         self._disk = disk
         self._keys = keys
@@ -151,7 +155,10 @@ class Worlds:
             same,
             keys=self._keys,
             sight_of=access.sight_of,
+            # Without rules, whatever can be seen may be used.
+            judged=restricts(config),
             approval=access.approval,
+            meter=self._meter,
         )
         access.look_into(engine.catalog)
         engine.relay_listens(self._relays.listen)

@@ -45,6 +45,8 @@ class Asked(Protocol):
     @property
     def method(self) -> str: ...  # noqa: D102 - as HTTP has it
     @property
+    def path(self) -> str: ...  # noqa: D102 - as HTTP has it
+    @property
     def query(self) -> str: ...  # noqa: D102 - as HTTP has it
     @property
     def headers(self) -> Mapping[bytes, bytes]: ...  # noqa: D102 - as HTTP has it
@@ -224,7 +226,7 @@ class Authentication:
             token,
             found.bound or "",
             request.method,
-            settings.resource,
+            settings.base + request.path,
             self._wall(),
             settings.window,
         )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Final, Literal
 
 from lockgate.core.secret import Secret
@@ -19,7 +18,6 @@ ALGORITHMS: Final = (
 """Signatures that only the holder of a private key makes. There is no setting for others."""
 
 Binding = Literal["off", "allow", "require"]
-NOTHING_IMPLIED: Final[Mapping[str, frozenset[str]]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +83,7 @@ class EndpointSettings:
     """Who may ask at one endpoint.
 
     resource   the endpoint's resource identifier (RFC 8707): the URL clients know it by.
+    base       the part of that URL before any path of ours.
     metadata   the URL of the document that describes it (RFC 9728); None: there is none.
     scopes     what every token has to have.
     supported  what the document and challenges name as scopes; `scopes` when empty.
@@ -94,9 +93,10 @@ class EndpointSettings:
     """
 
     resource: str
+    base: str = ""
     metadata: str | None = None
     scopes: tuple[str, ...] = ()
     supported: tuple[str, ...] = ()
-    implied: Mapping[str, frozenset[str]] = NOTHING_IMPLIED
+    implied: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
     dpop: Binding = "allow"
     window: float = 60.0

@@ -142,7 +142,7 @@ class HttpConnector:
             raise RuntimeError("the owner sets the link before connecting")
         if call is None or call.client.era != "handshake":
             call = gateway_call("ping", era="handshake")
-        session = await self.handshake.session(call)
+        session = await self.handshake.prove(call)
         if isinstance(session, Failure):
             raise Refused(session)
         name, version = introduction(session.greeting, "initialize")
