@@ -43,6 +43,25 @@ def review_access(
             "Add one: {allow: '*'} allows what the other rules do not take away.",
             tree.locate(PATH)[0],
         )
+    _nobody(config, tree, findings)
+
+
+def _nobody(config: Config, tree: Node, findings: Findings) -> None:
+    """A rule about callers that can never be told apart."""
+    settings = config.lockgate
+    if settings.auth.asks or any(one.auth and one.auth.asks for one in settings.endpoints.values()):
+        return
+    for number, rule in enumerate(settings.access.rules):
+        key = next((key for key in ("who", "scopes") if getattr(rule, key)), None)
+        if key is not None:
+            findings.add(
+                "access-nobody",
+                f"Access, {rule.name or f'rule {number + 1}'}: `{key}` is about callers that are "
+                "known, and nobody is authenticated.",
+                "Set `lockgate.auth`, so that callers are known.",
+                tree.locate((*PATH, number, key))[0],
+            )
+            return
 
 
 class _Rule:
