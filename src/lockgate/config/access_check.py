@@ -84,7 +84,7 @@ class _Rule:
         for number, endpoint in enumerate(self._rule.endpoints):
             if not any(fnmatchcase(one, endpoint) for one in endpoints):
                 guess = nearest(endpoint, endpoints)
-                self._note(
+                self.note(
                     "access-name",
                     f"there is no endpoint {endpoint}.",
                     f"Did you mean {guess}?" if guess else f"There are: {', '.join(endpoints)}.",
@@ -97,7 +97,7 @@ class _Rule:
         if any(fnmatchcase(name, pattern.server) for name in servers):
             return
         what = "no server's name matches" if special(pattern.server) else "there is no server"
-        self._note(
+        self.note(
             "access-name",
             f"{what} {pattern.server!r}.",
             self._meant(pattern) or f"There are: {', '.join(servers)}.",
@@ -120,14 +120,14 @@ class _Rule:
         """Names that nothing of the kind can have."""
         name = pattern.name
         if key in ("tools", "prompts") and _URI_MARK in name:
-            self._note(
+            self.note(
                 "access-impossible",
                 f"{pattern} is a URI, and {key} have none.",
                 "Put it below `resources`.",
                 *self._place(key, number),
             )
         elif key == "resources" and not special(name) and ":" not in name:
-            self._note(
+            self.note(
                 "access-impossible",
                 f"{pattern} is no URI, so no resource has it.",
                 "Write the whole URI, or a pattern: docs/file:///public/*.",
@@ -135,7 +135,7 @@ class _Rule:
             )
         elif name.startswith(spell(pattern.server, "", "prefix")) and key != "resources":
             rest = name[len(spell(pattern.server, "", "prefix")) :]
-            self._note(
+            self.note(
                 "access-impossible",
                 f"{pattern} names {pattern.server} twice.",
                 f"Write {pattern.server}/{rest}: the server's own name for it.",
@@ -152,7 +152,7 @@ class _Rule:
         if node is not None and node.items:
             yield number
 
-    def _note(self, kind: str, summary: str, remedy: str, *path: str | int) -> None:
+    def note(self, kind: str, summary: str, remedy: str, *path: str | int) -> None:
         where: Sequence[str | int] = (*PATH, self._number, *path)
         name = self._rule.name or f"rule {self._number + 1}"
         self._findings.add(kind, f"Access, {name}: {summary}", remedy, self._tree.locate(where)[0])

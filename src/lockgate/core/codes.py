@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from lockgate.core.codes_access import ACCESS, ACCESS_FINDINGS
 from lockgate.core.taxonomy import (
     BY_CODE,
     IDEMPOTENT,
@@ -203,18 +204,7 @@ FAILURES: Final = (
     Entry(445, "issuer-unavailable", "gateway", -32603, 503, 503, LATER,
           "Who could say whether the token is good cannot be reached; nothing was decided.",
           "Try again; the gateway's log says what ails the issuer."),
-    Entry(450, "access-denied", "policy", -32000, 403, 200, NO,
-          "The rules of access do not let this caller make this call.",
-          "Ask whoever runs the gateway; `lockgate access explain` shows the rule that decided."),
-    Entry(451, "insufficient-scope", "policy", -32000, 403, 200, NO,
-          "The caller may make this call, with scopes it lacks; data.scopes has them all.",
-          "Authorize again for these scopes beside those already granted."),
-    Entry(452, "approval-required", "policy", -32000, 403, 200, NO,
-          "A person has to say yes to this call, and the client cannot ask one.",
-          "Call from a client that can ask its user: one with form elicitation."),
-    Entry(453, "approval-refused", "policy", -32000, 403, 200, NO,
-          "A person was asked about this call, and did not say yes.",
-          "Do without it, or ask the person what should be different."),
+    *ACCESS,
     Entry(490, "admin-refused", "client", NEVER, 401, 401, NO,
           "The listener for operators was asked without its token.",
           "Send Authorization: Bearer with the value of lockgate.admin.token."),
@@ -419,19 +409,10 @@ FINDINGS: Final = (
     finding(823, "milliseconds", "info",
             "A `timeout` of 1000 or more is taken as milliseconds.",
             "Write the unit: `30s`, `500ms`."),
-    finding(850, "access-name", "error",
-            "A rule of access names a server or an endpoint that does not exist, or is named as "
-            "another.",
-            "Correct the name; the finding suggests the nearest."),
-    finding(851, "access-impossible", "error",
-            "A rule of access has a pattern that nothing can match.",
-            "Write SERVER/NAME with the server's own name for it, or SERVER/URI for resources."),
-    finding(852, "access-nothing", "warning",
-            "There are rules of access, and none of them allows anything.",
-            "Add an `allow`: once there is a rule, nothing is allowed but by one."),
-    finding(853, "access-nobody", "warning",
-            "A rule of access is about certain callers or scopes, and nobody is authenticated.",
-            "Set `lockgate.auth`, or leave `who` and `scopes` out."),
+    finding(840, "public-url", "error",
+            "Tokens have to be meant for the gateway, and nothing says what clients call it.",
+            "Set `lockgate.public_url`, or the issuer's `audience`."),
+    *ACCESS_FINDINGS,
     finding(870, "endpoint-path", "error",
             "An endpoint has a path that cannot be served.",
             "Begin with /, and use no path that is served already for something else."),
@@ -444,9 +425,6 @@ FINDINGS: Final = (
     finding(873, "admin-open", "error",
             "The listener for operators is reachable from other machines, and has no token.",
             "Leave lockgate.admin.host at 127.0.0.1, or set lockgate.admin.token."),
-    finding(840, "public-url", "error",
-            "Tokens have to be meant for the gateway, and nothing says what clients call it.",
-            "Set `lockgate.public_url`, or the issuer's `audience`."),
 )
 """What `lockgate config check` finds."""
 
