@@ -66,6 +66,14 @@ def test_rules_about_callers_whom_nobody_knows(tmp_path: Path) -> None:
     assert found(tmp_path, rules, auth={"keys_env": "KEYS"}) == []
 
 
+def test_scopes_that_nobody_can_have(tmp_path: Path) -> None:
+    path = tmp_path / "mcp.json"
+    server = {"command": "true", "tools": {"write_*": {"scopes": "w"}}}
+    path.write_text(json.dumps({"servers": {"files": server}}))
+    found = [one.id for one in examine(path, {"PATH": "/usr/bin:/bin"}).findings]
+    assert found == ["access-nobody"]
+
+
 @pytest.mark.parametrize(
     ("rule", "says"),
     [
@@ -90,3 +98,11 @@ def test_rules_that_contradict_themselves(rule: Any, says: str, tmp_path: Path) 
     loaded = examine(path, {"PATH": "/usr/bin:/bin"})
     assert loaded.config is None
     assert any(says in one.summary for one in loaded.findings), list(loaded.findings)
+
+
+def test_the_nearest_key_of_a_rule_is_suggested(tmp_path: Path) -> None:
+    path = tmp_path / "mcp.json"
+    rule = {"allow": "docs", "endpoint": "/mcp"}
+    path.write_text(json.dumps({"servers": SERVERS, "lockgate": {"access": {"rules": [rule]}}}))
+    [one] = examine(path, {"PATH": "/usr/bin:/bin"}).findings
+    assert (one.id, "endpoints" in one.remedy) == ("unknown-key", True)

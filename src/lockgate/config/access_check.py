@@ -47,7 +47,7 @@ def review_access(
 
 
 def _nobody(config: Config, tree: Node, findings: Findings) -> None:
-    """A rule about callers that can never be told apart."""
+    """Rules about callers that can never be told apart; the first is enough."""
     settings = config.lockgate
     if settings.auth.asks or any(one.auth and one.auth.asks for one in settings.endpoints.values()):
         return
@@ -62,6 +62,16 @@ def _nobody(config: Config, tree: Node, findings: Findings) -> None:
                 tree.locate((*PATH, number, key))[0],
             )
             return
+    for name, server in config.enabled.items():
+        for pattern, tool in server.tools.items():
+            if tool.scopes:
+                findings.add(
+                    "access-nobody",
+                    f"Server {name!r}: tools {pattern!r} need scopes, and nobody is authenticated.",
+                    "Set `lockgate.auth`: without it nobody has any scope.",
+                    tree.locate(("servers", name, "tools", pattern, "scopes"))[0],
+                )
+                return
 
 
 class _Rule:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable
 from typing import Final
+from weakref import ref
 
 import msgspec
 
@@ -152,7 +153,8 @@ class AccessSights:
         self._within = within
         self._book = book
         self._observe = observe
-        self._callers: dict[tuple[int, str], tuple[Principal, Sight, Sight]] = {}
+        # By weak reference: a caller has its token with it, which must not live on for our sake.
+        self._callers: dict[tuple[int, str], tuple[ref[Principal], Sight, Sight]] = {}
         self._sights: dict[tuple[Hashable, int], tuple[Sight, Ruled]] = {}
 
     def __call__(self, call: Call) -> Sight:
@@ -160,13 +162,12 @@ class AccessSights:
         within, principal = self._within(call), call.principal
         key = id(principal), within.endpoint
         known = self._callers.get(key)
-        # An object that is kept cannot have lent its id to another one.
-        if known is not None and known[0] is principal and known[1] is within:
+        if known is not None and known[0]() is principal and known[1] is within:
             return known[2]
         sight = within if principal is self._exempt else self.of(principal, within)
         if len(self._callers) >= MOST_CALLERS:
             self._callers.clear()
-        self._callers[key] = principal, within, sight
+        self._callers[key] = ref(principal), within, sight
         return sight
 
     def of(self, principal: Principal, within: Sight) -> Ruled:
