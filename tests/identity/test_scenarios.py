@@ -8,6 +8,7 @@ import pytest
 
 from lockgate.core.message import ANONYMOUS, Kind, Principal
 from lockgate.core.sight import Everything
+from tests.security.musts import must
 from tests.support.access import book, call, caller, outcome, sights
 
 Row = tuple[Principal, str, object, str]
@@ -188,6 +189,7 @@ def test_scenarios(rules: list[object], more: dict[str, Any], rows: list[Row]) -
     assert found == [row[3] for row in rows]
 
 
+@must("insufficient-scope")
 def test_a_challenge_names_all_that_a_call_needs_at_once() -> None:
     rules = [{"allow": "files", "scopes": ["b", "a"]}]
     sight_of = sights(book(rules, tools={"files": {"put": {"scopes": ["c"]}}}))

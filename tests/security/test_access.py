@@ -11,6 +11,7 @@ from lockgate.config.model import Config
 from tests.bridge.clients import Begun, Client
 from tests.bridge.scripts import ELICIT, URI
 from tests.fronts.served import run
+from tests.security.musts import must
 from tests.security.tenants import CELLS, NewCounting, Tenants, identify, tenants
 
 each_cell = pytest.mark.parametrize("cell", CELLS)
@@ -151,6 +152,7 @@ def test_arguments_decide_and_are_forwarded_as_they_were_judged(cell: str) -> No
     play(test, cell)
 
 
+@must("insufficient-scope")
 @each_cell
 def test_a_call_that_lacks_scopes_is_told_all_of_them(cell: str) -> None:
     async def test(w: Tenants) -> None:

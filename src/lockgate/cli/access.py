@@ -25,6 +25,7 @@ from lockgate.core.names import nearest, spell
 from lockgate.gateway.access import book_of
 from lockgate.gateway.app import Gateway
 from lockgate.identity.explaining import OTHER_THINGS, Asked, Explanation, Reason, explain
+from lockgate.identity.principals import including
 from lockgate.identity.rules import HINTS
 
 _KINDS: Final[Mapping[str, Kind]] = {
@@ -90,8 +91,8 @@ def explain_command(config: Path, tool: str | None, as_json: bool, **given: Any)
     Exits with 0 when the call goes through, with 5 when it does not as it is.
     """
     loaded, settings = examined(config)
-    principal = _principal(given)
     endpoint = given["endpoint"] or settings.lockgate.path
+    principal = _principal(given, _implied(settings, endpoint))
     if tool is None:
         seen = running.run(_everything(settings, principal, endpoint))
         _show_all(seen, principal, as_json)
@@ -118,13 +119,21 @@ def explain_command(config: Path, tool: str | None, as_json: bool, **given: Any)
     return exits.OK if told.verdict.answer == "allow" else exits.REFUSED
 
 
-def _principal(given: Mapping[str, Any]) -> Principal:
+def _implied(config: Config, endpoint: str) -> dict[str, frozenset[str]]:
+    """What broader scopes include where the caller calls."""
+    own = config.lockgate.endpoints.get(endpoint)
+    auth = (own.auth if own is not None else None) or config.lockgate.auth
+    return {scope: frozenset(others) for scope, others in auth.scopes_implied.items()}
+
+
+def _principal(given: Mapping[str, Any], implied: Mapping[str, frozenset[str]]) -> Principal:
     who: str | None = given["who"]
+    scopes = frozenset(one for text in given["scopes"] for one in text.split())
     return Principal(
         id=who or ANONYMOUS.id,
         issuer=given["issuer"],
         client=given["client"],
-        scopes=frozenset(one for text in given["scopes"] for one in text.split()),
+        scopes=including(scopes, implied),
         groups=frozenset(given["groups"]),
         claims={key: _scalar(value) for key, value in map(_pair, given["claims"])},
     )

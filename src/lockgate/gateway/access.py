@@ -120,7 +120,7 @@ def _rule(number: int, settings: RuleSettings, place: str) -> Rule:
         who=tuple(map(_who, settings.who)),
         unless=tuple(map(_who, settings.unless)),
         endpoints=_words(settings.endpoints),
-        arguments=tuple(_condition(name, one) for name, one in settings.args.items()),
+        arguments=tuple(condition(name, one) for name, one in settings.args.items()),
         hints=tuple(settings.annotations.items()),
         scopes=frozenset(settings.scopes),
         place=place,
@@ -156,7 +156,8 @@ def _words(patterns: Sequence[str]) -> Words | None:
     return Words(patterns) if patterns else None
 
 
-def _condition(name: str, settings: ArgumentSettings) -> Condition:
+def condition(name: str, settings: ArgumentSettings) -> Condition:
+    """One condition on the argument of this name."""
     return Condition(
         path=tuple(name.split(".")),
         text=f"{name}: {_told(settings)}",

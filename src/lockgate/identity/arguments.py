@@ -74,8 +74,8 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
     def holds(self, arguments: object) -> bool:
         """Whether it holds for certain: the reading of who allows."""
         values = _values(arguments, self.path)
-        if self.present is False:
-            return not values
+        if self.present is not None:
+            return self.present is bool(values)
         return bool(values) and all(map(self._fits, values))
 
     def may_hold(self, arguments: object) -> bool:

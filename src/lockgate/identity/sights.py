@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable
 from typing import Final
+from weakref import ref
 
 import msgspec
 
@@ -17,6 +18,7 @@ from lockgate.core.policy import Decision, Observe
 from lockgate.core.sight import Sight, SightOf
 from lockgate.identity.access import NOTHING, UNKNOWN, Book, Entry, Extract, Verdict
 from lockgate.identity.refusals import refusal
+from lockgate.identity.rules import Rule
 from lockgate.wire.envelope import unreadable
 
 __all__ = ["APPROVED", "ASKABLE", "AccessSights", "Ruled"]
@@ -45,6 +47,7 @@ class Ruled:
         self._extract = extract
         self._observe = observe
         self._things: dict[_Thing, Entry] = {}
+        self._allowed: dict[Rule | None, Decision] = {}
         self.key: Hashable = (within.key, bits)
         self.servers: Collection[str] = tuple(filter(extract.sees, within.servers))
         self.whole = within.whole and all(map(extract.sees_all, self.servers))
@@ -107,10 +110,15 @@ class Ruled:
                 return unreadable()
         if verdict.answer == "allow" or (verdict.answer == "approve" and APPROVED in call.facts):
             if self._observe is not None:
-                rule = verdict.rule.name if verdict.rule is not None else None
-                self._observe(call, Decision(POLICY, "allowed", 0.0, rule=rule))
+                self._observe(call, self._allowed.get(verdict.rule) or self._by(verdict.rule))
             return None
         return refusal(verdict, target, call.principal.scopes)
+
+    def _by(self, rule: Rule | None) -> Decision:
+        """What is recorded of calls that this rule allows: the same for all of them."""
+        name = rule.name if rule is not None else None
+        made = self._allowed[rule] = Decision(POLICY, "allowed", 0.0, rule=name)
+        return made
 
     def weigh(self, entry: Entry, call: Call) -> Verdict:
         """What becomes of a call of this thing.
@@ -145,7 +153,8 @@ class AccessSights:
         self._within = within
         self._book = book
         self._observe = observe
-        self._callers: dict[tuple[int, str], tuple[Principal, Sight, Sight]] = {}
+        # By weak reference: a caller has its token with it, which must not live on for our sake.
+        self._callers: dict[tuple[int, str], tuple[ref[Principal], Sight, Sight]] = {}
         self._sights: dict[tuple[Hashable, int], tuple[Sight, Ruled]] = {}
 
     def __call__(self, call: Call) -> Sight:
@@ -153,13 +162,12 @@ class AccessSights:
         within, principal = self._within(call), call.principal
         key = id(principal), within.endpoint
         known = self._callers.get(key)
-        # An object that is kept cannot have lent its id to another one.
-        if known is not None and known[0] is principal and known[1] is within:
+        if known is not None and known[0]() is principal and known[1] is within:
             return known[2]
         sight = within if principal is self._exempt else self.of(principal, within)
         if len(self._callers) >= MOST_CALLERS:
             self._callers.clear()
-        self._callers[key] = principal, within, sight
+        self._callers[key] = ref(principal), within, sight
         return sight
 
     def of(self, principal: Principal, within: Sight) -> Ruled:
