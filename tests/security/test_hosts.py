@@ -181,7 +181,11 @@ def test_a_name_that_others_know_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
     found = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 0))
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_: [found])
     with pytest.raises(UnsafeBind, match="everyone who can reach"):
-        check_bind("example.org", cast("Any", None), insecure=False)
+        check_bind(
+            Config.model_validate({"lockgate": {"host": "example.org"}}),
+            cast("Any", None),
+            insecure=False,
+        )
 
 
 @holds(9)

@@ -42,8 +42,7 @@ from lockgate.gateway.unread import ListNews, ListTrouble, Unread
 from lockgate.gateway.views import AtHand, Outlook, View
 
 _MOST: Final = (10_000, 200)
-_EMPTY: Final = 60.0
-"""Seconds a list that no server is asked for is kept."""
+_EMPTY: Final = 60.0  # seconds a list that no server is asked for is kept
 ATTEMPTS: Final = 3
 """How often a list of several pages is read when it changes meanwhile; then it is taken so."""
 
