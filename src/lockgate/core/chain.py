@@ -157,8 +157,7 @@ def _guard_valves(
         if reply.__class__ is Result:
             return reply
         reply = _reply(reply, None)
-        if len(tickets) < len(valves) and observe is not None:
-            observe(call, _decision(valves[len(tickets)].name, False, reply, 0.0))
+        _tell_refusal(_next(valves, tickets), call, reply, observe)
         if again is None:
             return reply
         return await _recover(recovery, call, reply, again, observe)
@@ -167,6 +166,11 @@ def _guard_valves(
     enters = tuple(valve.enter for valve in valves)
     again = None if recovery is None else _guard_valves(valves, call_next, observe, None)
     return run
+
+
+def _tell_refusal(name: str | None, call: Call, reply: Reply, observe: Observe | None) -> None:
+    if name is not None and observe is not None:
+        observe(call, _decision(name, False, reply, 0.0))
 
 
 def _next(valves: tuple[Valve, ...], tickets: list[object]) -> str | None:
