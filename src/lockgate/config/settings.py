@@ -13,7 +13,10 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 
+from lockgate.config.access import AccessSettings
+from lockgate.config.admin import AdminSettings
 from lockgate.config.caching import CacheSettings
+from lockgate.config.endpoints import EndpointSettings
 from lockgate.config.identity import AuthSettings, safe_url
 from lockgate.config.limits import GatewayLimits, Section
 from lockgate.config.quantities import Seconds, count, time
@@ -218,6 +221,20 @@ class GatewaySettings(Section):
     )
     cache: CacheSettings = Field(
         default=CacheSettings(), description="Answers that are given again while they are fresh."
+    )
+    access: AccessSettings = Field(
+        default=AccessSettings(), description="Who may use what; without rules everybody may."
+    )
+    endpoints: dict[str, EndpointSettings] = Field(
+        default={},
+        description=(
+            "More paths, each with its own servers and shape; one for `path` itself says what is "
+            "served there."
+        ),
+    )
+    admin: AdminSettings | None = Field(
+        default=None,
+        description="A listener of its own for operators: health, readiness, metrics.",
     )
     log: LogSettings = Field(default=LogSettings(), description="What is logged, to stderr.")
     session: SessionSettings = Field(

@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from lockgate.core.codes_access import ACCESS, ACCESS_FINDINGS
+from lockgate.core.codes_endpoints import ENDPOINT_COMMANDS, ENDPOINT_FINDINGS, ENDPOINTS
 from lockgate.core.taxonomy import (
     BY_CODE,
     IDEMPOTENT,
@@ -203,18 +205,8 @@ FAILURES: Final = (
     Entry(445, "issuer-unavailable", "gateway", -32603, 503, 503, LATER,
           "Who could say whether the token is good cannot be reached; nothing was decided.",
           "Try again; the gateway's log says what ails the issuer."),
-    Entry(450, "access-denied", "policy", -32000, 403, 200, NO,
-          "The rules of access do not let this caller make this call.",
-          "Ask whoever runs the gateway; `lockgate access explain` shows the rule that decided."),
-    Entry(451, "insufficient-scope", "policy", -32000, 403, (200, 403), NO,
-          "The caller may make this call, with scopes it lacks; data.scopes has them all.",
-          "Authorize again for these scopes beside those already granted."),
-    Entry(452, "approval-required", "policy", -32000, 403, 200, NO,
-          "A person has to say yes to this call, and the client cannot ask one.",
-          "Call from a client that can ask its user: one with form elicitation."),
-    Entry(453, "approval-refused", "policy", -32000, 403, 200, NO,
-          "A person was asked about this call, and did not say yes.",
-          "Do without it, or ask the person what should be different."),
+    *ACCESS,
+    *ENDPOINTS,
     # 5xx: the gateway itself
     Entry(500, "error", "gateway", BY_CODE, BY_CODE, 200, NO,
           "An error that whoever made it did not classify.",
@@ -425,6 +417,8 @@ FINDINGS: Final = (
     finding(840, "public-url", "error",
             "Tokens have to be meant for the gateway, and nothing says what clients call it.",
             "Set `lockgate.public_url`, or the issuer's `audience`."),
+    *ACCESS_FINDINGS,
+    *ENDPOINT_FINDINGS,
 )
 """What `lockgate config check` finds."""
 
@@ -445,6 +439,9 @@ COMMANDS: Final = (
     command(905, "exit-130", "client",
             "interrupted; for `up`: a second signal ended it at once",
             "Run it again."),
+    command(906, "exit-5", "policy",
+            "the rules of access do not let the call through as it is",
+            "See which rule decided, and what the caller lacks."),
     command(920, "config-unusable", "configuration",
             "The configuration has errors, so nothing was started.",
             "`lockgate config check FILE` has them all, with places."),
@@ -478,6 +475,7 @@ COMMANDS: Final = (
     command(930, "store-unusable", "environment",
             "The store that is configured cannot be used by this installation.",
             "Install what the error names, or correct lockgate.store."),
+    *ENDPOINT_COMMANDS,
     command(940, "api-keys", "configuration",
             "The list of API keys cannot be read, or is none.",
             "`lockgate keys new FILE NAME` makes one; `lockgate keys list FILE` reads it."),

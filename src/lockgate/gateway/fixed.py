@@ -25,6 +25,7 @@ FIXED: Final = (
     "session",
     "tls",
     "store",
+    "admin",
     "cache.disk",
     "cache.disk_bytes",
     "cache.entry_bytes",
