@@ -37,7 +37,10 @@ TOKENS = count(1)
 
 
 class Stream:
-    """One HTTP answer, message by message; closing it is how a client goes away."""
+    """One HTTP answer, message by message; closing it is how a client goes away.
+
+    `cut`: it ended without having come to its end.
+    """
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -45,6 +48,7 @@ class Stream:
         self._parser = Parser(1 << 20)
         self._ready: list[Json] = []
         self.status = 0
+        self.cut = False
         self.headers: dict[str, str] = {}
         self.event_ids: list[str] = []
 
@@ -85,6 +89,7 @@ class Stream:
                 return await self._reader.readexactly(length)
             return await self._reader.read(1 << 16)
         except (asyncio.IncompleteReadError, ConnectionError):
+            self.cut = True
             return b""
 
     async def until(self, method: str) -> Json:

@@ -109,10 +109,17 @@ def check_bind(config: Config, voice: Voice, *, insecure: bool) -> None:
     Raises:
         UnsafeBind: the address is not loopback, nobody has to say who they are, and `insecure` is
             not set.
+        LockgateError: the host is a name, and nobody knows it.
     """
     host = config.lockgate.host
     if loopback(host) or config.identifies:
         return
+    try:
+        socket.getaddrinfo(host.strip("[]"), None)
+    except (socket.gaierror, UnicodeError) as error:
+        # Nobody could reach it: that nothing here checks callers is not what is wrong.
+        message = f"Cannot listen on {host}: {UNRESOLVED[0]}."
+        raise LockgateError(message, UNRESOLVED[1], reason="cannot-listen") from error
     if not insecure:
         raise UnsafeBind(
             f"Listening on {host} would let everyone who can reach this machine call every tool: "
@@ -174,11 +181,12 @@ async def _listen(
 def _refusal(error: OSError) -> tuple[str, str]:
     """Why an address cannot be listened on, and what to do about it."""
     if isinstance(error, socket.gaierror):
-        return "no such host name is known here", "Correct the host."
+        return UNRESOLVED
     known = _REFUSALS.get(error.errno or 0)
     return known or (error.strerror or str(error), "Choose another host or port.")
 
 
+UNRESOLVED: Final = ("the name does not resolve", "Correct the host.")
 _REFUSALS: Final = {
     errno.EADDRINUSE: (
         "another program has the port",

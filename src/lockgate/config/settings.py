@@ -145,6 +145,13 @@ class GatewaySettings(Section):
     page_size: int = count(
         1000, 1, 100_000, "Items of a list on one page; most clients read only the first page."
     )
+    stale_lists: Seconds = time(
+        300,
+        0,
+        86400,
+        "How much longer the tools, prompts and resources a server listed last are shown while "
+        "its list cannot be read anew. A server that is down takes its list along at once.",
+    )
     allow_hosts: list[str] = Field(
         default=[],
         max_length=1000,

@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Final
 
 from lockgate.core.codes_access import ACCESS, ACCESS_FINDINGS
+from lockgate.core.codes_endpoints import ENDPOINT_COMMANDS, ENDPOINT_FINDINGS, ENDPOINTS
 from lockgate.core.taxonomy import (
     BY_CODE,
     IDEMPOTENT,
@@ -205,9 +206,7 @@ FAILURES: Final = (
           "Who could say whether the token is good cannot be reached; nothing was decided.",
           "Try again; the gateway's log says what ails the issuer."),
     *ACCESS,
-    Entry(490, "admin-refused", "client", NEVER, 401, 401, NO,
-          "The listener for operators was asked without its token.",
-          "Send Authorization: Bearer with the value of lockgate.admin.token."),
+    *ENDPOINTS,
     # 5xx: the gateway itself
     Entry(500, "error", "gateway", BY_CODE, BY_CODE, 200, NO,
           "An error that whoever made it did not classify.",
@@ -288,6 +287,9 @@ FAILURES: Final = (
     Entry(624, "invalid-tool", "upstream", -32602, 400, NEVER, NO,
           "The tool asks for its arguments in headers in a way the specification forbids.",
           "Report it to the authors of the server: its x-mcp-header annotations are invalid."),
+    Entry(625, "list-unread", "upstream", -32603, 200, 200, LATER,
+          "No list holds the name, and that of a server which may have it cannot be read.",
+          "Call again after data.retry_after; Lockgate's log says why the list cannot be read."),
     Entry(630, "invalid-task", "upstream", -32603, NEVER, 200, NO,
           "The server lost track of its own task.",
           "Report it to the authors of the server."),
@@ -335,6 +337,9 @@ STARTS: Final = (
     start(714, "start-garbage", "upstream",
           "The server's program writes to its output without ever saying an MCP message.",
           "Have it log to stderr; or correct the command, if this is no MCP server."),
+    start(715, "server-noisy", "upstream",
+          "The server wrote so much in a row that is no MCP message that it was ended.",
+          "Have it log to stderr: only MCP messages belong on its stdout."),
 )
 """Why a server is not ready, for the eyes of its owner: start-up table and log."""
 
@@ -413,18 +418,7 @@ FINDINGS: Final = (
             "Tokens have to be meant for the gateway, and nothing says what clients call it.",
             "Set `lockgate.public_url`, or the issuer's `audience`."),
     *ACCESS_FINDINGS,
-    finding(870, "endpoint-path", "error",
-            "An endpoint has a path that cannot be served.",
-            "Begin with /, and use no path that is served already for something else."),
-    finding(871, "endpoint-server", "error",
-            "An endpoint names a server that does not exist.",
-            "Correct the name; the finding suggests the nearest."),
-    finding(872, "endpoint-none", "error",
-            "Every endpoint is disabled, so that nobody could be served.",
-            "Enable one, or take `disabled` from the path of lockgate.path."),
-    finding(873, "admin-open", "error",
-            "The listener for operators is reachable from other machines, and has no token.",
-            "Leave lockgate.admin.host at 127.0.0.1, or set lockgate.admin.token."),
+    *ENDPOINT_FINDINGS,
 )
 """What `lockgate config check` finds."""
 
@@ -481,9 +475,7 @@ COMMANDS: Final = (
     command(930, "store-unusable", "environment",
             "The store that is configured cannot be used by this installation.",
             "Install what the error names, or correct lockgate.store."),
-    command(935, "endpoint-unknown", "client",
-            "The configuration has no endpoint of this path.",
-            "The error names those there are; lockgate.endpoints defines them."),
+    *ENDPOINT_COMMANDS,
     command(940, "api-keys", "configuration",
             "The list of API keys cannot be read, or is none.",
             "`lockgate keys new FILE NAME` makes one; `lockgate keys list FILE` reads it."),

@@ -15,7 +15,7 @@ ACCESS: Final = (
     Entry(450, "access-denied", "policy", -32000, 403, 200, NO,
           "The rules of access do not let this caller make this call.",
           "Ask whoever runs the gateway; `lockgate access explain` shows the rule that decided."),
-    Entry(451, "insufficient-scope", "policy", -32000, 403, 200, NO,
+    Entry(451, "insufficient-scope", "policy", -32000, 403, (200, 403), NO,
           "The caller may make this call, with scopes it lacks; data.scopes has them all.",
           "Authorize again for these scopes beside those already granted."),
     Entry(452, "approval-required", "policy", -32000, 403, 200, NO,

@@ -25,10 +25,10 @@ from lockgate.fronts.http import HttpLimits
 from lockgate.fronts.routes import RouteSettings
 from lockgate.fronts.settings import ExchangeSettings, StepUp, no_challenge
 from lockgate.gateway.caching import Caches, Caching, ServerCaching
-from lockgate.gateway.catalog import CatalogSettings
 from lockgate.gateway.endpoint_sights import endpoints_of, sse_path_of
 from lockgate.gateway.engine import EngineSettings
 from lockgate.gateway.facade import Facade
+from lockgate.gateway.kept import CatalogSettings
 from lockgate.gateway.resistance import ResistSettings
 from lockgate.policies.breaker import BreakerSettings
 from lockgate.policies.bulkhead import BulkheadSettings
@@ -121,6 +121,7 @@ def engine_settings(config: Config) -> EngineSettings:
         catalog=CatalogSettings(
             naming=config.naming,
             page_size=config.lockgate.page_size,
+            stale=config.lockgate.stale_lists,
             most={
                 name: (one.limits.list_items, one.limits.list_pages)
                 for name, one in servers.items()

@@ -23,10 +23,11 @@ from lockgate.core.rules import NO_RULES, Rules
 from lockgate.core.sight import Everything, SightOf
 from lockgate.core.store import Store, StoreGone
 from lockgate.gateway.caching import Caches
-from lockgate.gateway.catalog import Catalog, CatalogSettings
+from lockgate.gateway.catalog import Catalog
 from lockgate.gateway.chains import OTHER, Way
 from lockgate.gateway.facts import OWN_CLIENT, Facts
 from lockgate.gateway.handles import Handles
+from lockgate.gateway.kept import CatalogSettings
 from lockgate.gateway.news import News
 from lockgate.gateway.param_headers import ParamHeaders
 from lockgate.gateway.rates import Rates
@@ -37,6 +38,7 @@ from lockgate.gateway.sights import Judgement, Sights
 from lockgate.gateway.status import ServerStatus
 from lockgate.gateway.subscriptions import Subscriptions
 from lockgate.gateway.tasks import TaskIds
+from lockgate.gateway.unlisted import AWAY, Unlisted
 from lockgate.observe.decisions import record_decision, record_failure
 from lockgate.observe.meter import Meter
 from lockgate.policies.concurrency import ConcurrencyLimit
@@ -159,6 +161,7 @@ class Engine:
             clock,
             self._list_changed,
             lambda: self._some_lack_modern,
+            record_decision,
             self.sights,
         )
         if caches is not None and before is None:
@@ -171,8 +174,9 @@ class Engine:
             retry=settings.catalog.retry,
             partition=self.sights.partition,
         )
+        unlisted = Unlisted(self.catalog, lambda name: self._servers[name].state, clock)
         router = Router(
-            ways, self.catalog, self.facts.ask, task_ids, self.subscriptions, self.handles
+            ways, self.catalog, self.facts.ask, task_ids, self.subscriptions, unlisted, self.handles
         )
         self.subscriptions.locate = router.server_of
         self._limit = ConcurrencyLimit(
@@ -358,7 +362,7 @@ class Engine:
         phase = server.state.phase
         self._look_at_eras()
         self.facts.forget(changed.server)
-        self.catalog.changed(changed.server, "state")
+        self.catalog.changed(changed.server, "state", gone=phase in AWAY)
         quiet = not self._settled[changed.server].is_set()
         self._news.changed(changed.server, server.state, quiet=quiet)
         if phase == "ready":
@@ -441,6 +445,7 @@ class Engine:
             tools=self.catalog.count(name, "tools/list"),
             prompts=self.catalog.count(name, "prompts/list"),
             resources=self.catalog.count(name, "resources/list"),
+            lists=self.catalog.troubles(name),
             seconds=self._took.get(name),
             retry_in=None if due is None else max(0.0, round(due - self._clock.monotonic(), 1)),
             breaker="closed" if resistance is None else resistance.phase,

@@ -20,6 +20,7 @@ from msgspec.structs import asdict
 
 from lockgate.fronts.http import Handler, HttpRequest, Responder
 from lockgate.gateway.status import GatewayStatus, ReloadStatus, ServerStatus
+from lockgate.gateway.unread import ListTrouble
 from lockgate.upstreams.replicas import ReplicaState
 
 _HEADERS: Final = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"))
@@ -108,6 +109,8 @@ def _server(server: ServerStatus) -> dict[str, object]:
     }
     if server.replicas:
         shown["replicas"] = [_replica(one) for one in server.replicas]
+    if server.lists:
+        shown["lists"] = {one.method: _list(one) for one in server.lists}
     if server.code is not None:
         shown["code"] = server.code
     if server.retry_in is not None:
@@ -120,6 +123,11 @@ def _server(server: ServerStatus) -> dict[str, object]:
 def _replica(one: ReplicaState) -> dict[str, object]:
     shown: dict[str, object] = {"state": one.phase, "active": one.active}
     return shown if one.ejected_for is None else {**shown, "ejected_for": round(one.ejected_for, 1)}
+
+
+def _list(one: ListTrouble) -> dict[str, object]:
+    shown: dict[str, object] = {} if one.code is None else {"code": one.code}
+    return shown if one.believed is None else {**shown, "believed_for": one.believed}
 
 
 def _reload(reload: ReloadStatus) -> dict[str, object]:
