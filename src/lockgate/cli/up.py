@@ -82,7 +82,7 @@ def command(
     warnings = [one for one in warnings_of(loaded) if one.id not in told_elsewhere]
     voice.findings(warnings)
     if not stdio:
-        check_bind(settings.lockgate.host, voice, insecure=insecure_bind)
+        check_bind(settings, voice, insecure=insecure_bind)
 
     files = OpenFiles(clients=not stdio)
     files.allow(settings)
@@ -96,20 +96,22 @@ def command(
     return running.run(serve(settings, voice, reloading), outlives_terminal=outlives)
 
 
-def check_bind(host: str, voice: Voice, *, insecure: bool) -> None:
+def check_bind(config: Config, voice: Voice, *, insecure: bool) -> None:
     """Refuse to offer every tool to the network.
 
     Raises:
-        UnsafeBind: the address is not loopback and `insecure` is not set.
+        UnsafeBind: the address is not loopback, nobody has to say who they are, and `insecure` is
+            not set.
     """
-    if loopback(host):
+    host = config.lockgate.host
+    if loopback(host) or config.lockgate.auth.asks:
         return
     if not insecure:
         raise UnsafeBind(
             f"Listening on {host} would let everyone who can reach this machine call every tool: "
             "this configuration has no authentication.",
-            "Leave the host at 127.0.0.1 and put an authenticating proxy in front, or pass "
-            "--insecure-bind if the network itself keeps strangers out.",
+            "Configure lockgate.auth (`lockgate keys new` makes an API key), or leave the host at "
+            "127.0.0.1; or pass --insecure-bind if the network itself keeps strangers out.",
         )
     voice.warn(
         f"listening on {host} without authentication (--insecure-bind). Everyone who can reach "

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from lockgate.config.access_check import review_access
 from lockgate.config.finding import Findings
 from lockgate.config.model import SERVER_NAME, Config, ServerConfig
 from lockgate.config.nodes import Node, Position
@@ -55,6 +56,7 @@ def review(config: Config, tree: Node, environ: Mapping[str, str], findings: Fin
     for name, server in config.enabled.items():
         node = servers.members[name]
         _Rules(name, server, node, findings).run(environ)
+    review_access(config, tree, findings, [config.lockgate.path])
     _bind(config, tree, findings)
     _readable(config, tree, findings)
 
@@ -334,12 +336,22 @@ def _unfound(command: str, path: Path) -> tuple[str, str]:
 
 
 def _bind(config: Config, tree: Node, findings: Findings) -> None:
-    if not loopback(config.lockgate.host):
+    settings = config.lockgate
+    if settings.public_url is None and not loopback(settings.host):
+        for place, one in enumerate(settings.auth.issuers):
+            if not one.audience:
+                findings.add(
+                    "public-url",
+                    f"Tokens of {one.issuer} have to be meant for this gateway, and nothing says "
+                    "what clients call it.",
+                    "Set `lockgate.public_url`, or the issuer's `audience`.",
+                    tree.locate(("lockgate", "auth", "issuers", place))[0],
+                )
+    if not loopback(settings.host) and not settings.auth.asks:
         findings.add(
             "wide-bind",
             f"`lockgate.host` {config.lockgate.host} is reachable from other machines.",
-            "Leave it at 127.0.0.1 and put an authenticating proxy in front, or start with "
-            "--insecure-bind.",
+            "Configure `lockgate.auth`, leave it at 127.0.0.1, or start with --insecure-bind.",
             tree.locate(("lockgate", "host"))[0],
         )
 

@@ -5,10 +5,10 @@ Must not know: the command line, clients' folders, what the gateway does with a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
@@ -17,6 +17,7 @@ from lockgate.config.check import review
 from lockgate.config.envfile import read_env_file
 from lockgate.config.expand import Expander, expand_node
 from lockgate.config.finding import Findings
+from lockgate.config.identity import AuthSettings
 from lockgate.config.keys import SERVER_KEYS
 from lockgate.config.model import Config, ServerConfig
 from lockgate.config.nodes import Node
@@ -206,12 +207,45 @@ def _complete(config: Config, tree: Node, expander: Expander, findings: Findings
         texts += [*server.args, *server.addresses]
     if config.lockgate.store is not None:
         texts.append(config.lockgate.store.get_secret_value())
-    named += [("key", key.get_secret_value()) for key in config.lockgate.session.keys]
+    named += [("key", one.get_secret_value()) for one in _hidden(config.lockgate)]
     return complete.with_secrets(secrets_of(named, texts))
 
 
+def _hidden(value: object) -> Iterator[SecretStr]:
+    """Every secret in a part of the model."""
+    if isinstance(value, SecretStr):
+        yield value
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from _hidden(getattr(value, name))
+    elif isinstance(value, dict):
+        for one in cast("dict[str, object]", value).values():
+            yield from _hidden(one)
+    elif isinstance(value, list | tuple):
+        for one in cast("Sequence[object]", value):
+            yield from _hidden(one)
+
+
+def anchored_auth(
+    auth: AuthSettings, folder: Path, key: Sequence[str], tree: Node, findings: Findings
+) -> AuthSettings:
+    """The settings with an absolute path, of a file that is there."""
+    if auth.keys_file is None:
+        return auth
+    path = folder / auth.keys_file.expanduser()
+    if not path.is_file():
+        where = (*key, "keys_file")
+        said = f"`{_shown(where)}`: there is no file {path}."
+        remedy = "`lockgate keys new FILE NAME` makes it; or correct the path."
+        findings.add("path-missing", said, remedy, tree.locate(where)[0])
+    return auth.model_copy(update={"keys_file": path})
+
+
 def _anchored(config: Config, folder: Path, tree: Node, findings: Findings) -> Config:
-    """A store in a file of a relative path lies beside the configuration."""
+    """A file of a relative path lies beside the configuration."""
+    auth = anchored_auth(config.lockgate.auth, folder, ("lockgate", "auth"), tree, findings)
+    settings = config.lockgate.model_copy(update={"auth": auth})
+    config = config.model_copy(update={"lockgate": settings})
     disk = config.lockgate.cache.disk
     if disk is not None:
         disk = folder / disk.expanduser()

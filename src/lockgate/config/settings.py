@@ -13,7 +13,9 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 
+from lockgate.config.access import AccessSettings
 from lockgate.config.caching import CacheSettings
+from lockgate.config.identity import AuthSettings, safe_url
 from lockgate.config.limits import GatewayLimits, Section
 from lockgate.config.quantities import Seconds, count, time
 from lockgate.config.rates import RateSettings
@@ -119,6 +121,18 @@ class GatewaySettings(Section):
             "beside it."
         ),
     )
+    public_url: str | None = Field(
+        default=None,
+        description=(
+            "What clients call the gateway, without the path of an endpoint: "
+            "`https://mcp.example.com`. Tokens have to be meant for it and the endpoint's path. By "
+            "default the loopback address it listens on."
+        ),
+    )
+    auth: AuthSettings = Field(
+        default=AuthSettings(),
+        description="Who may ask, at every endpoint that does not say otherwise.",
+    )
     naming: Literal["auto", "bare", "prefix"] = Field(
         default="auto",
         description=(
@@ -194,10 +208,18 @@ class GatewaySettings(Section):
     cache: CacheSettings = Field(
         default=CacheSettings(), description="Answers that are given again while they are fresh."
     )
+    access: AccessSettings = Field(
+        default=AccessSettings(), description="Who may use what; without rules everybody may."
+    )
     log: LogSettings = Field(default=LogSettings(), description="What is logged, to stderr.")
     session: SessionSettings = Field(
         default=SessionSettings(), description="Sessions of handshake-era clients."
     )
+
+    @field_validator("public_url")
+    @classmethod
+    def _check_public_url(cls, url: str | None) -> str | None:
+        return None if url is None else safe_url(url, "public_url").rstrip("/")
 
     @field_validator("store")
     @classmethod

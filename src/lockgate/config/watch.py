@@ -79,12 +79,24 @@ def _hashed(file: Path) -> bytes:
 
 
 def sources(file: Path, tree: Node | None) -> list[Path]:
-    """The file, and the env files that its servers name; `tree` as `examine` found it."""
+    """The file, and the files that it names: env files, lists of API keys.
+
+    `tree` as `examine` found it.
+    """
     found = [file]
     servers = tree.find(["servers"]) if tree is not None else None
     for server in servers.members.values() if servers is not None else ():
-        named = server.find(["envFile"])
-        plain = named.plain() if named is not None else None
-        if isinstance(plain, str):
-            found.append(file.absolute().parent / Path(plain).expanduser())
+        found += _named(file, server, "envFile")
+    settings = tree.find(["lockgate"]) if tree is not None else None
+    if settings is not None:
+        endpoints = settings.find(["endpoints"])
+        holders = [settings, *(endpoints.members.values() if endpoints is not None else ())]
+        for holder in holders:
+            found += _named(file, holder, "auth", "keys_file")
     return found
+
+
+def _named(file: Path, node: Node, *key: str) -> list[Path]:
+    named = node.find(list(key))
+    plain = named.plain() if named is not None else None
+    return [file.absolute().parent / Path(plain).expanduser()] if isinstance(plain, str) else []

@@ -246,7 +246,7 @@ def _decision(policy: str, passed: bool, reply: Reply, milliseconds: float) -> D
     if isinstance(reply, Failure):
         if reply.reason == "policy-crashed":
             return Decision(policy, "crashed", milliseconds, reply.reason, reply.detail)
-        return Decision(policy, "refused", milliseconds, reply.reason)
+        return Decision(policy, "refused", milliseconds, reply.reason, rule=reply.rule)
     return Decision(policy, "changed" if passed else "answered", milliseconds)
 
 

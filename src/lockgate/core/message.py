@@ -186,6 +186,7 @@ class Failure(msgspec.Struct, frozen=True):
     data     the JSON-RPC error's `data`, passed on as it is.
     remedy   the next step for whoever reads it.
     detail   for logs here only; never leaves the process.
+    rule     the rule of that policy which refused, for the record alone; never leaves the process.
     """
 
     code: int
@@ -196,6 +197,7 @@ class Failure(msgspec.Struct, frozen=True):
     data: Any = None
     remedy: str | None = None
     detail: str | None = None
+    rule: str | None = None
 
 
 Reply = Result | Failure

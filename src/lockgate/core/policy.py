@@ -142,14 +142,18 @@ AnyPolicy = Policy | Gate | Valve | Recovery
 class Decision(msgspec.Struct, frozen=True):
     """What one policy did to one call. Passing a call on unchanged is no decision.
 
+    But for rules of access: which of them let a call through is worth knowing (`allowed`).
+
     cause  what a policy that crashed raised; for the log alone.
+    rule   which rule of the policy decided, by its name in the configuration.
     """
 
     policy: str
-    verdict: Literal["refused", "changed", "answered", "crashed"]
+    verdict: Literal["refused", "changed", "answered", "crashed", "allowed"]
     milliseconds: float
     reason: str | None = None
     cause: str | None = None
+    rule: str | None = None
 
 
 Observe = Callable[[Call, Decision], None]

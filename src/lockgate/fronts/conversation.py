@@ -96,13 +96,19 @@ class Conversation:
         self._settings = settings
         self._affinity = affinity
         self._facts = facts
-        self._principal = principal
+        self.principal = principal
         self._most = running
         self._session: Session | None = None
         self._modern: dict[RequestId, Running] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._settling = False
         self._turn = asyncio.Lock()
+
+    def known_as(self, principal: Principal) -> None:
+        """The same caller has authenticated anew, and may have been granted something else."""
+        self.principal = principal
+        if self._session is not None:
+            self._session.principal = principal
 
     async def take(self, data: bytes) -> None:
         """Take what the client sent; answers come on the line when they are there."""
@@ -211,7 +217,7 @@ class Conversation:
         session = self._session
         if session is not None:
             return await self._dialogue.request(
-                session, request, running, self._facts, self._principal
+                session, request, running, self._facts, self.principal
             )
         if request.method == "ping":
             return encode_result(request.id, b"{}")
@@ -228,7 +234,7 @@ class Conversation:
             lifted = core.lift(request.params)
             modern_in.check_served(lifted.client.protocol_version)
             modern_in.check_method(request.method)
-            return (await core.run(request, lifted, running, self._facts, self._principal))[1]
+            return (await core.run(request, lifted, running, self._facts, self.principal))[1]
         except Refusal as refused:
             return failure_error(request.id, refused.failure)
         finally:
@@ -242,7 +248,7 @@ class Conversation:
         if self._session is not None:
             self._session.close()
         session = self._session = Session(
-            "", self._affinity, client, self._settings, principal=self._principal
+            "", self._affinity, client, self._settings, principal=self.principal
         )
         return await self._dialogue.open(session, request, self._facts)
 

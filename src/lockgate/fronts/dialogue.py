@@ -32,7 +32,7 @@ from lockgate.core.message import (
 from lockgate.core.raw import EMPTY, Raw
 from lockgate.fronts.asks import Answer, Send
 from lockgate.fronts.sessions import Session
-from lockgate.fronts.settings import Engine, ExchangeSettings
+from lockgate.fronts.settings import LACKING, Engine, ExchangeSettings
 from lockgate.fronts.streams import Running
 from lockgate.wire import handshake_in
 from lockgate.wire.envelope import failure_error
@@ -109,6 +109,8 @@ class Dialogue:
             del session.running[request_id]
         if isinstance(reply, Result):
             return encode_result(request_id, handshake_in.strip(reply))
+        if reply.reason == LACKING:
+            running.deny(self._settings.step_up(reply))
         return failure_error(request_id, handshake_in.translate(method, reply))
 
     @staticmethod

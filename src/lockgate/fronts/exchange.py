@@ -61,6 +61,7 @@ class Exchange:
         self.pulse = Pulse(settings.clock, settings.stream_after, settings.keep_alive)
         self._dialogue = Dialogue(engine, settings)
         self._core = Modern(engine, settings)
+        self.pulse.also(self._core.sweep)
         self._modern = ModernFront(self._core, settings, self.pulse)
         self._handshake = HandshakeFront(self._dialogue, settings, self.pulse)
         self.http_sse = HttpSseFront(self._dialogue, settings, self.pulse)

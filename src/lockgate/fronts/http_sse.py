@@ -94,6 +94,7 @@ class HttpSseFront:
         except Malformed as error:
             responder.send(400, JSON, malformed(error))
             return
+        conversation.known_as(request.principal)
         responder.send(202, ())
         await conversation.accept(message)
 
@@ -193,6 +194,14 @@ class _Client(Stream):
 
     async def flush(self) -> None:
         """See `Line.flush`; who reads too slowly is dropped by the shell."""
+
+    def beat(self, now: float, *, comment: bool) -> bool:
+        """See `Stream.beat`; it ends when its caller has to authenticate anew."""
+        expires = self.conversation.principal.expires
+        if expires is not None and not self.gone and expires <= self._pulse.clock.wall():
+            self.leave()
+            return False
+        return super().beat(now, comment=comment)
 
     def leave(self) -> None:
         """See `Stream.leave`."""

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from lockgate.core.message import LISTEN, Call, Failure, Notification, Principal, Reply, Result
-from lockgate.fronts.http import HttpRequest, Responder
+from lockgate.core.raw import Raw
+from lockgate.fronts.http import Headers, HttpRequest, Responder
 from lockgate.fronts.pauses import pause_headers
-from lockgate.fronts.settings import Engine, ExchangeSettings
+from lockgate.fronts.settings import LACKING, Engine, ExchangeSettings
 from lockgate.fronts.stopping import cut_off
 from lockgate.fronts.streams import JSON, Pulse, Running, Stream
 from lockgate.wire import headers as routing
@@ -43,7 +44,9 @@ class Modern:
         # The canonical form of a request's params; raises `Refusal`.
         self.lift = modern_in.Lifter().lift
         self._notices = modern_dress.ListenNotices()
-        self._listens: set[Running] = set()
+        # When whoever listens has to authenticate anew, on the wall clock.
+        self._listens: dict[Running, float | None] = {}
+        self._wall = settings.clock.wall
         self._draining = False
 
     def drain(self) -> None:
@@ -51,6 +54,24 @@ class Modern:
         self._draining = True
         for running in tuple(self._listens):
             running.cancel()
+
+    def sweep(self, _: float) -> bool:
+        """End, gracefully, listen streams of callers whose tokens have expired.
+
+        What belongs to no stream needs no sweep, so this never asks for another.
+        """
+        listens = self._listens
+        if any(listens.values()):
+            now = self._wall()
+            for running, expires in tuple(listens.items()):
+                if expires is not None and expires <= now:
+                    running.cancel()
+        return False
+
+    def _over(self, running: Running) -> bool:
+        """Whether it is us who ends the stream."""
+        expires = self._listens.get(running)
+        return self._draining or (expires is not None and expires <= self._wall())
 
     async def run(
         self,
@@ -129,15 +150,17 @@ class Modern:
             emit=emit,
             facts=facts,
         )
-        self._listens.add(running)
+        self._listens[running] = principal.expires
         reply: Reply | None = None
         try:
             reply = await self._engine.handle(call)
         except asyncio.CancelledError:
-            if not self._draining or not running.settle():
+            if not self._over(running) or not running.settle():
                 raise
+            if not self._draining:
+                reply = Result(_EXPIRED)
         finally:
-            self._listens.discard(running)
+            del self._listens[running]
         if isinstance(reply, Failure):
             return modern_in.status_of(reply), failure_error(listen_id, reply)
         return 200, encode_result(listen_id, modern_dress.listen_result(reply, listen_id))
@@ -152,6 +175,7 @@ class ModernFront:
         self._annotations = settings.annotations
         self._endpoint = settings.endpoint
         self._retry = settings.retry_after
+        self._step_up = settings.step_up
         self._pulse = pulse
 
     async def post(self, request: HttpRequest, responder: Responder, message: Message) -> None:
@@ -186,9 +210,13 @@ class ModernFront:
                 raise
             stream.close()
             return
-        stream.answer(
-            body, status, () if status == 200 else pause_headers(status, reply, self._retry)
-        )
+        stream.answer(body, status, () if status == 200 else self._beside(status, reply))
+
+    def _beside(self, status: int, reply: Reply | None) -> Headers:
+        """The headers of an answer that is no success."""
+        if isinstance(reply, Failure) and reply.reason == LACKING:
+            return self._step_up(reply)
+        return pause_headers(status, reply, self._retry)
 
     def _admit(self, request: HttpRequest, message: Request) -> Lifted:
         """The rungs of the ladder in order: metadata, version, method and names, known at all."""
@@ -198,7 +226,13 @@ class ModernFront:
             said.get(routing.VERSION), routing.VERSION in request.repeated, lifted.client
         )
         modern_in.check_headers(
-            said, request.repeated, message.method, lifted.params, self._annotations
+            said,
+            request.repeated,
+            message.method,
+            lifted.params,
+            self._annotations,
+            request.principal,
+            self._endpoint,
         )
         modern_in.check_method(message.method)
         return lifted
@@ -228,6 +262,12 @@ def _answer_other(request: HttpRequest, responder: Responder, message: Notice | 
         responder.send(modern_in.status_of(failure), JSON, failure_error(None, failure))
         return
     responder.send(202, ())
+
+
+_EXPIRED: Final = Raw(
+    b'{"resultType":"complete","_meta":{"io.github.lockgate/ended":"token-expired"}}'
+)
+"""What ends the listen stream of a caller who has to authenticate anew."""
 
 
 def _too_many(limit: int, retry_after: int) -> Failure:

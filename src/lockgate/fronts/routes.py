@@ -35,7 +35,7 @@ _METHODS: Final = b"GET, POST, DELETE, OPTIONS"
 _EXPOSED: Final = b"Mcp-Session-Id, WWW-Authenticate, MCP-Protocol-Version"
 _ASKED: Final = (
     b"Content-Type, Accept, Authorization, Last-Event-ID, Mcp-Session-Id, MCP-Protocol-Version, "
-    b"Mcp-Method, Mcp-Name"
+    b"Mcp-Method, Mcp-Name, DPoP"
 )
 _MAX_AGE: Final = b"600"
 _LONGEST_ASKED: Final = 1024
@@ -69,9 +69,20 @@ class Routes:
     ) -> None:
         """Serve `handlers` by exact path."""
         settings = settings or RouteSettings()
-        self._handlers = dict(handlers)
+        self.serve(handlers)
         self._endpoint = settings.endpoint
         self.judge_by(settings)
+
+    def serve(
+        self, handlers: Mapping[str, Handler], public: Mapping[str, Handler] | None = None
+    ) -> None:
+        """Hand requests to these from now on.
+
+        public  handlers for pages of any origin: what they answer is no secret, and nothing that
+                happens there happens by the authority of whoever's browser asks.
+        """
+        self._handlers = dict(handlers)
+        self._public = dict(public or {})
 
     def judge_by(self, settings: RouteSettings) -> None:
         """Let in who may ask by these settings from now on; the endpoint stays where it is."""
@@ -89,7 +100,7 @@ class Routes:
             _refuse(responder, 421, "host-refused", "This host name is not served here.", _HOST)
             return nothing_more()
         origin = headers.get(b"origin")
-        if origin is not None:
+        if origin is not None and request.path not in self._public:
             if b"origin" in request.repeated or not self._origin_ok(origin):
                 _refuse(responder, 403, "origin-refused", "This origin may not ask here.", _ORIGIN)
                 return nothing_more()
@@ -98,7 +109,7 @@ class Routes:
                     responder.send(204, _preflight(origin, request))
                     return nothing_more()
                 responder = _Shared(responder, origin)
-        handler = self._handlers.get(request.path)
+        handler = self._handlers.get(request.path) or self._public.get(request.path)
         if handler is None:
             _refuse(
                 responder, 404, "not-found", "Nothing is served here.", f"Use {self._endpoint}."

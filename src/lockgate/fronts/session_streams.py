@@ -120,6 +120,17 @@ class _SessionStream(ResumableStream):
             self.open()
             self._comment(self._pulse.clock.monotonic())
 
+    def beat(self, now: float, *, comment: bool) -> bool:
+        """See `Stream.beat`; it ends when its caller has to authenticate anew.
+
+        The client that comes back for it is then told so.
+        """
+        expires = self._session.principal.expires
+        if expires is not None and not self.gone and expires <= self._pulse.clock.wall():
+            self.leave()
+            return False
+        return super().beat(now, comment=comment)
+
     def resumable(self, session: Session, most: int) -> bool:
         """Whether a client may go on with this stream: its session lives and has room for it."""
         if self._session is not session:

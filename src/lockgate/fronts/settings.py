@@ -5,19 +5,23 @@ Must not know: how either is made.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from lockgate import __version__
 from lockgate.core.clock import SYSTEM, Clock
-from lockgate.core.message import Call, Reply
+from lockgate.core.message import Call, Failure, Principal, Reply
 from lockgate.core.raw import encode
 from lockgate.wire.headers import Path
 from lockgate.wire.jsonrpc import DEPTH_LIMIT
 from lockgate.wire.seal import KeyRing
 
 SERVER_INFO = encode({"name": "lockgate", "title": "Lockgate", "version": __version__})
+
+
+LACKING: Final = "insufficient-scope"
+"""The reason of a refusal that more scopes would lift."""
 
 
 class Engine(Protocol):
@@ -32,9 +36,18 @@ class Engine(Protocol):
         ...
 
 
-def no_annotations(_: str, /) -> Mapping[str, Path] | None:
+def no_annotations(_: str, _who: Principal, _at: str, /) -> Mapping[str, Path] | None:
     """No tool repeats a parameter in a header."""
     return None
+
+
+StepUp = Callable[[Failure], Sequence[tuple[bytes, bytes]]]
+"""A refusal for want of scopes → the headers that tell the client how to get them."""
+
+
+def no_challenge(_: Failure, /) -> Sequence[tuple[bytes, bytes]]:
+    """Nobody is told how to be granted more."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +55,9 @@ class ExchangeSettings:
     """How clients are answered. Times in seconds, sizes in bytes.
 
     keys              seal session ids; give every replica the same.
-    annotations       tool name → its parameter headers, from the catalog.
+    annotations       tool name, caller and endpoint → its parameter headers, from the catalog.
     endpoint          the name calls carry in `facts`.
+    step_up           a refusal for want of scopes → the headers that say how to get them.
     messages_path     where clients of revision 2024-11-05 post messages.
     sse_streams       clients of that revision connected at once.
     websockets        clients on a WebSocket at once.
@@ -78,10 +92,11 @@ class ExchangeSettings:
     """
 
     keys: KeyRing = field(default_factory=KeyRing.generate)
-    annotations: Callable[[str], Mapping[str, Path] | None] = no_annotations
+    annotations: Callable[[str, Principal, str], Mapping[str, Path] | None] = no_annotations
     server_info: bytes = SERVER_INFO
     clock: Clock = SYSTEM
     endpoint: str = "/mcp"
+    step_up: StepUp = no_challenge
     messages_path: str = "/messages"
     sse_streams: int = 1000
     websockets: int = 1000

@@ -31,6 +31,7 @@ UNSUPPORTED_DATA: Final = 1003
 TOO_SLOW: Final = 1008
 INVALID_TEXT: Final = 1007
 INTERNAL: Final = 1011
+UNAUTHORIZED: Final = 3000  # of the registry of WebSocket close codes
 _MOST_WAITING: Final = 64
 _LONG_SILENCE: Final = 3  # times the keep-alive interval, a ping in it unanswered
 _GOODBYE: Final = 2.0  # seconds a client has to answer a close frame
@@ -241,6 +242,10 @@ class _Socket:
                 self._passage.abort()
             return
         self.conversation.sweep(now)
+        expires = self.conversation.principal.expires
+        if expires is not None and expires <= self._pulse.clock.wall():
+            self._close(UNAUTHORIZED, "The token has expired.")
+            return
         if self._paused:
             # It is not being read from, so nothing it sends or does not send says anything.
             return

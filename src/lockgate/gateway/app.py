@@ -31,7 +31,8 @@ from lockgate.gateway.build import (
 )
 from lockgate.gateway.engine import Engine
 from lockgate.gateway.facts import OWN_CLIENT
-from lockgate.gateway.health import health, ready
+from lockgate.gateway.health import always, from_this_machine, health, ready
+from lockgate.gateway.identity import Doors, endpoint_auths, read_api_keys
 from lockgate.gateway.status import GatewayStatus, ReloadStatus, ServerStatus
 from lockgate.gateway.worlds import Reloaded, Worlds
 from lockgate.observe.decisions import CRASHED
@@ -70,10 +71,14 @@ class Gateway:
         self._black, self._secrets = Blackener(config.secrets), config.secrets
         # Fronts outlive every reload, so what they see of the engine does too.
         facade = self._worlds.facade
-        self._settings = exchange_settings(config, self._keys, facade, clock)
+        # Who may ask is found out before anything else is looked at.
+        self._doors = Doors(clock)
+        step_up = self._doors.door(config.lockgate.path).step_up
+        self._settings = exchange_settings(config, self._keys, facade, clock, step_up)
         self._exchange = Exchange(facade, self._settings)
         # Host and Origin are judged before any path is, health included.
-        self._routes = Routes(self._handlers(), route_settings(config))
+        self._routes = Routes({}, route_settings(config))
+        self._identify(config)
         self._server = HttpServer(self._routes, http_limits(config))
         self._stdio: StdioFront | None = None
         self._reload: ReloadStatus | None = None
@@ -91,16 +96,32 @@ class Gateway:
     def _upstreams(self) -> list[Upstream | Replicas]:
         return [one.upstream for one in self._worlds.current.standing.values()]
 
-    def _handlers(self) -> Mapping[str, Handler]:
+    def _handlers(self, config: Config) -> Mapping[str, Handler]:
         older = self._exchange.http_sse
+        settings = config.lockgate
+        door = self._doors.door(settings.path)
+        # The oldest HTTP transport has two paths of its own, which clients know by the first.
+        sse = self._doors.door(settings.sse_path)
+        tells = always if door.authentication is None else from_this_machine
         return {
-            # The oldest HTTP transport has two paths of its own; the endpoint wins over them.
-            self._config.lockgate.sse_path: older.stream,
-            self._settings.messages_path: older.messages,
-            self._config.lockgate.path: self._exchange,
+            # The endpoint wins over them.
+            settings.sse_path: sse.guard(older.stream),
+            self._settings.messages_path: sse.guard(older.messages),
+            settings.path: door.guard(self._exchange),
             "/health": health(CRASHED),
-            "/ready": ready(self.status),
+            "/ready": ready(self.status, tells),
         }
+
+    def _identify(self, config: Config, base: str | None = None) -> None:
+        """Let in who may ask by this configuration from now on.
+
+        Raises:
+            LockgateError: its keys cannot be used; everything is as it was.
+        """
+        auths = endpoint_auths(config)
+        self._doors.turn_to(config, auths, base)
+        documents = self._doors.documents(auths, config.lockgate.public_url)
+        self._routes.serve(self._handlers(config), documents)
 
     @property
     def phase(self) -> str:
@@ -168,7 +189,10 @@ class Gateway:
         bound = await self._server.start(host, port)
         shown, number = bound[0]
         shown = f"[{shown}]" if ":" in shown else shown
-        self.url = f"http://{shown}:{number}{self._config.lockgate.path}"
+        base = f"http://{shown}:{number}"
+        self.url = base + self._config.lockgate.path
+        # What clients call us, where nothing else is configured.
+        self._identify(self._config, base)
         return bound
 
     async def serve_stdio(self, reader: Reader, writer: Writer) -> None:
@@ -222,6 +246,7 @@ class Gateway:
         for store in (self._store, self._disk):
             if store is not None:
                 await store.close()
+        await self._doors.close()
         self._phase = "stopped"
 
     async def reload(self, config: Config) -> Reloaded:
@@ -234,6 +259,8 @@ class Gateway:
             LockgateError: it cannot be used, or the gateway stops; everything is as it was.
         """
         try:
+            for auth in endpoint_auths(config).values():
+                read_api_keys(auth)
             done = await self._worlds.reload(config, self._swapped)
         except LockgateError:
             self.refuse_reload()
@@ -246,6 +273,7 @@ class Gateway:
         self._black = Blackener(config.secrets | self._secrets)
         self._secrets = config.secrets
         self._routes.judge_by(route_settings(config))
+        self._identify(config)
 
     def refuse_reload(self, errors: int = 1) -> None:
         """A changed configuration was not taken over; `/ready` tells it until one is."""

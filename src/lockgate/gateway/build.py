@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from hashlib import blake2b
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -21,7 +22,7 @@ from lockgate.core.store import Store, StoreMisnamed
 from lockgate.errors import LockgateError
 from lockgate.fronts.http import HttpLimits
 from lockgate.fronts.routes import RouteSettings
-from lockgate.fronts.settings import ExchangeSettings
+from lockgate.fronts.settings import ExchangeSettings, StepUp, no_challenge
 from lockgate.gateway.caching import Caches, Caching, ServerCaching
 from lockgate.gateway.catalog import CatalogSettings
 from lockgate.gateway.engine import EngineSettings
@@ -336,9 +337,10 @@ def http_limits(config: Config) -> HttpLimits:
 def route_settings(config: Config) -> RouteSettings:
     """What the routes are told: who may ask at all."""
     settings = config.lockgate
+    public = [urlsplit(settings.public_url).netloc] if settings.public_url else []
     return RouteSettings(
         endpoint=settings.path,
-        hosts=[settings.host, *settings.allow_hosts],
+        hosts=[settings.host, *public, *settings.allow_hosts],
         origins=settings.allow_origins,
         cors=settings.cors,
     )
@@ -367,7 +369,11 @@ def messages_path(sse_path: str) -> str:
 
 
 def exchange_settings(
-    config: Config, keys: KeyRing, engine: Facade, clock: Clock
+    config: Config,
+    keys: KeyRing,
+    engine: Facade,
+    clock: Clock,
+    step_up: StepUp = no_challenge,
 ) -> ExchangeSettings:
     """What the client-facing half is told."""
     settings = config.lockgate
@@ -376,6 +382,7 @@ def exchange_settings(
         annotations=engine.annotations,
         clock=clock,
         endpoint=settings.path,
+        step_up=step_up,
         messages_path=messages_path(settings.sse_path),
         sse_streams=settings.limits.listen_streams,
         websockets=settings.limits.listen_streams,

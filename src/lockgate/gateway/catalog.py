@@ -20,45 +20,29 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from copy import copy
 from itertools import product
-from typing import Any, Final, Protocol
+from typing import Final
 
 import msgspec
 
 from lockgate.core.clock import Clock
-from lockgate.core.message import Call, Era, Failure, Reply, Target
+from lockgate.core.message import ANONYMOUS, Call, Era, Target
 from lockgate.core.names import Naming
 from lockgate.core.raw import Raw
-from lockgate.gateway.absent import broken, problem, slow, too_long
-from lockgate.gateway.face import Face, extras_of, merge
+from lockgate.core.sight import Everything, Sight
+from lockgate.gateway.absent import broken, slow
+from lockgate.gateway.face import Face, merge, shown
 from lockgate.gateway.facts import OWN_CLIENT
-from lockgate.gateway.listing import (
-    LISTS,
-    BadList,
-    Item,
-    ListMethod,
-    Section,
-    read_page,
-    safe_to_repeat,
-)
-from lockgate.gateway.views import AtHand, View
+from lockgate.gateway.listing import LISTS, ListMethod, Section, safe_to_repeat
+from lockgate.gateway.reading import Source, read_list
+from lockgate.gateway.sights import Sights
+from lockgate.gateway.views import AtHand, Outlook, View
 
 MOST_VIEWS: Final = 1024
 _MOST: Final = (10_000, 200)
+_EMPTY: Final = 60.0
+"""Seconds a list that no server is asked for is kept."""
 ATTEMPTS: Final = 3
 """How often a list of several pages is read when it changes meanwhile; then it is taken so."""
-
-
-class Source(Protocol):
-    """A server, as far as the catalog needs one."""
-
-    @property
-    def name(self) -> str:
-        """Its name in the configuration."""
-        ...
-
-    async def send(self, call: Call, /) -> Reply:
-        """Ask it."""
-        ...
 
 
 class CatalogSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,7 +72,7 @@ _Key = tuple[str, str, View]
 
 
 class Catalog:
-    """Sections and faces of all servers behind one endpoint."""
+    """Sections of all servers, and faces for all who see them."""
 
     def __init__(
         self,
@@ -97,6 +81,7 @@ class Catalog:
         clock: Clock,
         on_change: Callable[[str, str], None] = lambda _method, _server: None,
         by_capabilities: Callable[[], bool] = lambda: False,
+        sights: Sights | None = None,
     ) -> None:
         """Nothing is fetched yet.
 
@@ -106,20 +91,30 @@ class Catalog:
             clock: what ages are measured by.
             on_change: told (notification method, server) when a list has changed.
             by_capabilities: whether some server stateless clients reach may list by capabilities.
+            sights: what callers see; None: all of it.
         """
         self._sources = {source.name: source for source in sources}
+        self.sights = sights or Sights(
+            Everything(
+                servers=tuple(self._sources),
+                naming=settings.naming,
+                page_size=settings.page_size,
+            )
+        )
+        if not self.sights.restricted and self.sights.shared:
+            self.neutral = self._neutral_of_all
         self._settings = settings
         self._clock = clock
         self._on_change = on_change
         self._by_capabilities = by_capabilities
         self._kept: OrderedDict[_Key, _Kept] = OrderedDict()
         self._fetching: dict[_Key, asyncio.Task[Section]] = {}
-        self._faces: OrderedDict[tuple[str, View], tuple[float, Face]] = OrderedDict()
+        self._faces: OrderedDict[tuple[str, Outlook], tuple[float, Face]] = OrderedDict()
         self._overtaken: set[_Key] = set()
         self._own_lists: OrderedDict[str, None] = OrderedDict()
         self._grace_until = 0.0
         self._closed = False
-        self._at_hand: dict[tuple[str, int], AtHand] = {}
+        self._at_hand: dict[tuple[str, int, int], AtHand] = {}
         self.edition = 0
 
     def inherit(self, before: Catalog, servers: Collection[str]) -> None:
@@ -143,43 +138,65 @@ class Catalog:
         """The digest of each list as the gateway's own clients saw it last, by (method, era)."""
         found: dict[tuple[str, Era], str | None] = {}
         for method, (era, client) in product(LISTS, OWN_CLIENT.items()):
-            face = self.peek(method, self.view(Call(method=method, client=client)))
+            face = self._peek_own(method, Call(method=method, client=client))
             found[method, era] = None if face is None else face.digest
         return found
 
     def prepared(self) -> dict[tuple[str, Era], str | None]:
         """As `seen`, once what is known has been made into lists that calls are routed by."""
         for method, client in product(LISTS, OWN_CLIENT.values()):
-            view = self.view(Call(method=method, client=client))
-            if any((method, name, view) in self._kept for name in self._sources):
-                self._assemble(LISTS[method], view)
+            sight = self.sights.everything
+            outlook = self.outlook(Call(method=method, client=client), sight)
+            if any((method, name, outlook.view(name)) in self._kept for name in self._sources):
+                self._assemble(LISTS[method], sight, outlook)
         return self.seen()
+
+    def _peek_own(self, method: str, call: Call) -> Face | None:
+        sight = self.sights.everything
+        return self._peek(method, sight, self.outlook(call, sight))
 
     def wait_for_start(self, seconds: float) -> None:
         """Until this many seconds from now, lists wait for servers that are still starting."""
         self._grace_until = self._clock.monotonic() + seconds
 
-    def view(self, call: Call) -> View:
-        """The view a call's client has."""
+    def outlook(self, call: Call, sight: Sight | None = None) -> Outlook:
+        """The outlook a call's client has, with its own sight or another."""
+        sight = sight or self.sights.of(call)
+        partitions = self.sights.partitions(sight, call.principal)
         if call.client.era == "modern":
             # Stateless servers list alike for all of a principal's clients; others may not.
             key = call.client.capabilities_key if self._by_capabilities() else ""
-            return View(call.principal.id, "modern", key)
+            return Outlook(sight.key, "modern", key, None, partitions)
         own = call.affinity if call.affinity in self._own_lists else None
-        return View(call.principal.id, "handshake", call.client.capabilities_key, own)
+        return Outlook(sight.key, "handshake", call.client.capabilities_key, own, partitions)
 
-    def peek(self, method: str, view: View) -> Face | None:
+    def view(self, server: str, call: Call) -> View:
+        """The view a call's client has of one server, whether or not it sees it."""
+        outlook = self.outlook(call, self.sights.everything)
+        return outlook.view(server)
+
+    def peek(self, method: str, call: Call) -> Face | None:
         """The face as it was last made, however old, or what is known makes one; None: nothing."""
-        made = self._faces.get((method, view))
+        sight = self.sights.of(call)
+        return self._peek(method, sight, self.outlook(call, sight))
+
+    def _peek(self, method: str, sight: Sight, outlook: Outlook) -> Face | None:
+        made = self._faces.get((method, outlook))
         if made is not None:
             return made[1]
-        keys = [(method, name, view) for name in self._sources]
+        keys = self._keys(method, sight, outlook)
         sections = [self._kept[key].section for key in keys if key in self._kept]
         if not sections:
             return None
-        face = self._merged(LISTS[method], view, sections)
-        self._remember(method, view, face, 0.0)
+        face = self._merged(LISTS[method], sight, outlook, sections)
+        self._remember(method, outlook, face, 0.0)
         return face
+
+    def _keys(self, method: str, sight: Sight, outlook: Outlook) -> list[_Key]:
+        """The sections a face is made of."""
+        return [
+            (method, name, outlook.view(name)) for name in sight.servers if name in self._sources
+        ]
 
     def count(self, server: str, method: str) -> int | None:
         """How many items a server lists, as last seen by anybody; None when it was never seen."""
@@ -208,44 +225,65 @@ class Catalog:
         its tools once more for yet another set of capabilities.
         """
         now = self._clock.monotonic()
+        sight = self.sights.of(call)
+        whose = None if self.sights.shared else call.principal.id
         # Fronts keep one ClientFacts for all calls of a stateless client.
-        key = method, id(call.client)
+        key = method, id(call.client), id(sight)
         kept = self._at_hand.get(key)
         if (
             kept is not None
             and kept.client is call.client
             and kept.edition == self.edition
             and now < kept.expires
-            and kept.principal == call.principal.id
+            and kept.sight is sight
+            and kept.principal == whose
         ):
             return kept.face
-        made = self._neutral(method, call, now)
-        if made is None:
+        return self._find_neutral(key, call, sight, whose, now)
+
+    def _neutral_of_all(self, method: str, call: Call) -> Face | None:
+        """As `neutral`, where everybody sees the same."""
+        now = self._clock.monotonic()
+        key = method, id(call.client), 0
+        kept = self._at_hand.get(key)
+        if (
+            kept is not None
+            and kept.client is call.client
+            and kept.edition == self.edition
+            and now < kept.expires
+        ):
+            return kept.face
+        return self._find_neutral(key, call, self.sights.everything, None, now)
+
+    def _find_neutral(
+        self, key: tuple[str, int, int], call: Call, sight: Sight, whose: str | None, now: float
+    ) -> Face | None:
+        method, outlook = key[0], self.outlook(call, sight)
+        made = self._faces.get((method, outlook))
+        if (made is None or now >= made[0]) and outlook.session is None:
+            made = self._faces.get((method, outlook._replace(capabilities="")))
+        if made is None or now >= made[0]:
             return None
         if call.client.era == "modern":
             if len(self._at_hand) >= MOST_VIEWS:
                 self._at_hand.clear()
-            self._at_hand[key] = AtHand(call.client, call.principal.id, self.edition, *made)
+            self._at_hand[key] = AtHand(call.client, sight, whose, self.edition, *made)
         return made[1]
-
-    def _neutral(self, method: str, call: Call, now: float) -> tuple[float, Face] | None:
-        view = self.view(call)
-        made = self._faces.get((method, view))
-        if (made is None or now >= made[0]) and view.session is None:
-            made = self._faces.get((method, view._replace(capabilities="")))
-        return made if made is not None and now < made[0] else None
 
     def route(self, method: str, call: Call, name: str) -> Target | None:
         """Where a call of this name goes, when only what other servers list has to be asked for.
 
         That is begun, and not waited for: a server in trouble must not hold up the calls of others.
         """
-        view = self.view(call)
-        face = self.peek(method, view)
+        sight = self.sights.of(call)
+        outlook = self.outlook(call, sight)
+        face = self._peek(method, sight, outlook)
         target = None if face is None else face.routes.get(name)
-        if target is None or self._needs_fetch((method, target.server, view)):
+        if target is None or self._needs_fetch(
+            (method, target.server, outlook.view(target.server))
+        ):
             return None
-        keys = [(method, server, view) for server in self._sources]
+        keys = self._keys(method, sight, outlook)
         asked = [self._fetch(key, call) for key in keys if self._needs_fetch(key)]
         return target if asked else None
 
@@ -254,8 +292,9 @@ class Catalog:
         for key, kept in self._kept.items():
             if anew and key[1] == server:
                 kept.expires, kept.hard = 0.0, False
-                self._age_face(key[0], key[2])
-        view = self.view(call)
+                for made in self._made_of(key):
+                    self._faces[made] = (0.0, self._faces[made][1])
+        view = self.view(server, call)
         keys = [(method, server, view) for method in LISTS]
         tasks = [self._fetch(key, call) for key in keys if anew or self._needs_fetch(key)]
         if tasks:
@@ -263,42 +302,46 @@ class Catalog:
 
     async def face(self, method: str, call: Call) -> Face:
         """The list `method` as `call`'s client sees it."""
-        view = self.view(call)
-        made = self._faces.get((method, view))
+        sight = self.sights.of(call)
+        outlook = self.outlook(call, sight)
+        made = self._faces.get((method, outlook))
         if made is not None and self._clock.monotonic() < made[0]:
             return made[1]
-        return await self._make(LISTS[method], view, call)
+        return await self._make(LISTS[method], sight, outlook, call)
 
-    async def _make(self, entry: ListMethod, view: View, call: Call) -> Face:
-        keys = {name: (entry.method, name, view) for name in self._sources}
-        needed = [key for key in keys.values() if self._needs_fetch(key)]
-        asked = {self._fetch(key, call): key for key in needed}
+    async def _make(self, entry: ListMethod, sight: Sight, outlook: Outlook, call: Call) -> Face:
+        keys = self._keys(entry.method, sight, outlook)
+        asked = {self._fetch(key, call): key for key in keys if self._needs_fetch(key)}
         if asked:
             grace = self._grace_until - self._clock.monotonic()
             _, late = await asyncio.wait(asked, timeout=max(self._settings.wait, grace))
             # By these tasks, not by what is being fetched: what was answered while another was
             # waited for may be asked for anew by now, and is no less an answer.
             self._stop_waiting_for(asked[task] for task in late)
-        for key in keys.values():
+        for key in keys:
             self._refresh_in_background(key, call)
-        return self._assemble(entry, view)
+        return self._assemble(entry, sight, outlook)
 
-    def _assemble(self, entry: ListMethod, view: View) -> Face:
-        keys = [(entry.method, name, view) for name in self._sources]
+    def _assemble(self, entry: ListMethod, sight: Sight, outlook: Outlook) -> Face:
+        keys = self._keys(entry.method, sight, outlook)
         kept = [self._kept[key] for key in keys if key in self._kept]
-        face = self._merged(entry, view, [one.section for one in kept])
-        settled = len(kept) == len(self._sources) and not any(one.stale for one in kept)
-        expires = min((one.expires for one in kept), default=0.0) if settled else 0.0
-        self._remember(entry.method, view, face, expires)
+        face = self._merged(entry, sight, outlook, [one.section for one in kept])
+        settled = len(kept) == len(keys) and not any(one.stale for one in kept)
+        soonest = min((one.expires for one in kept), default=self._clock.monotonic() + _EMPTY)
+        self._remember(entry.method, outlook, face, soonest if settled else 0.0)
         return face
 
-    def _merged(self, entry: ListMethod, view: View, sections: Sequence[Section]) -> Face:
+    def _merged(
+        self, entry: ListMethod, sight: Sight, outlook: Outlook, sections: Sequence[Section]
+    ) -> Face:
         face = merge(
             entry,
-            [section for section in sections if section.problem is None],
-            self._settings.naming,
-            modern=view.era == "modern",
-            page_size=self._settings.page_size,
+            [shown(one, entry, sight) for one in sections if one.problem is None],
+            sight.naming,
+            modern=outlook.era == "modern",
+            page_size=sight.page_size,
+            endpoint=sight.endpoint,
+            personal=sight.personal,
         )
         return msgspec.structs.replace(face, parts=tuple(sections))
 
@@ -313,10 +356,10 @@ class Catalog:
         while len(self._kept) > MOST_VIEWS * len(LISTS):
             self._kept.popitem(last=False)
 
-    def _remember(self, method: str, view: View, face: Face, expires: float) -> None:
+    def _remember(self, method: str, outlook: Outlook, face: Face, expires: float) -> None:
         self.edition += 1
-        self._faces.pop((method, view), None)
-        self._faces[method, view] = (expires, face)
+        self._faces.pop((method, outlook), None)
+        self._faces[method, outlook] = (expires, face)
         while len(self._faces) > MOST_VIEWS:
             self._faces.popitem(last=False)
 
@@ -347,7 +390,7 @@ class Catalog:
         self._fetching.pop(key, None)
         if task.cancelled():
             return
-        method, server, view = key
+        method, server, _ = key
         error = task.exception()
         section = task.result() if error is None else broken(server, method, type(error).__name__)
         before = self._kept.pop(key, None)
@@ -357,7 +400,8 @@ class Catalog:
         self._keep_within_bounds()
         if before is None or before.section.items != section.items:
             # Whatever was made without it is no longer what callers see.
-            self._faces.pop((method, view), None)
+            for made in self._made_of(key):
+                del self._faces[made]
             self.edition += 1
             if before is not None and not before.stale:
                 self._on_change(LISTS[method].changed, server)
@@ -371,10 +415,10 @@ class Catalog:
             return _Kept(section, now + ttl, hard=True)
         return _Kept(section, now + self._settings.refresh, hard=False)
 
-    def _age_face(self, method: str, view: View) -> None:
-        made = self._faces.get((method, view))
-        if made is not None:
-            self._faces[method, view] = (0.0, made[1])
+    def _made_of(self, key: _Key) -> list[tuple[str, Outlook]]:
+        """The faces that a section is a part of."""
+        method, server, view = key
+        return [made for made in self._faces if made[0] == method and made[1].view(server) == view]
 
     async def _fetch_section(self, key: _Key, caller: Call) -> Section:
         for _ in range(ATTEMPTS - 1):
@@ -389,53 +433,15 @@ class Catalog:
     async def _read_pages(self, key: _Key, caller: Call) -> tuple[Section, int]:
         """One server's list, and of how many pages it was."""
         method, server, view = key
-        entry = LISTS[method]
-        items: list[Item] = []
-        ttls: list[int] = []
-        scopes: set[object] = set()
-        extras: dict[str, bytes] = {}
-        params: dict[str, Any] = {}
-        size = 0
-        most_items, most_pages = self._settings.most.get(server, _MOST)
-        for number in range(1, most_pages + 1):
-            reply = await self._sources[server].send(
-                Call(
-                    method=method,
-                    client=caller.client,
-                    principal=caller.principal,
-                    affinity=view.session,
-                    params=Raw.of(params),
-                )
-            )
-            if isinstance(reply, Failure):
-                return problem(server, reply), number
-            size += len(reply.raw.encode())
-            if size > self._settings.most_bytes:
-                what = f"{self._settings.most_bytes} bytes"
-                return too_long(server, method, what, None), number
-            try:
-                page, cursor = read_page(entry, reply.raw)
-            except BadList as error:
-                return broken(server, method, str(error)), number
-            items += page
-            extras |= extras_of(entry, reply.raw)
-            ttls.append(_ttl(reply.raw.get("ttlMs")))
-            scopes.add(reply.raw.get("cacheScope"))
-            if len(items) > most_items:
-                what = f"{most_items} entries"
-                return too_long(server, method, what, "list_items"), number
-            if cursor is None:
-                scope = "public" if scopes == {"public"} else "private"
-                section = Section(
-                    server=server,
-                    items=tuple(items),
-                    ttl_ms=min(ttls),
-                    scope=scope,
-                    extras=extras,
-                )
-                return section, number
-            params = {"cursor": cursor}
-        return too_long(server, method, f"{most_pages} pages", "list_pages"), most_pages
+        ask = Call(
+            method=method,
+            client=caller.client,
+            # What everybody is told alike is asked for on nobody's behalf.
+            principal=caller.principal if view.partition else ANONYMOUS,
+            affinity=view.session,
+        )
+        most = self._settings.most.get(server, _MOST)
+        return await read_list(self._sources[server], ask, most, self._settings.most_bytes)
 
     def changed(self, server: str, subject: str, session: str | None = None) -> None:
         """A server's lists of `subject` (tools, prompts, resources; state: all) have changed.
@@ -459,9 +465,8 @@ class Catalog:
         for key, kept in self._kept.items():
             kept.stale = kept.stale or concerned(key)
         self._overtaken |= {key for key in self._fetching if concerned(key)}
-        for method, view in list(self._faces):
-            if method in touched:
-                self._age_face(method, view)
+        for made in [made for made in self._faces if made[0] in touched]:
+            self._faces[made] = (0.0, self._faces[made][1])
         if session is None:
             for notification in sorted({LISTS[method].changed for method in touched}):
                 self._on_change(notification, server)
@@ -482,7 +487,3 @@ class Catalog:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _ttl(value: object) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0

@@ -39,17 +39,24 @@ def health(crashed: Mapping[str, int]) -> Handler:
     return answer
 
 
-def ready(status: Callable[[], GatewayStatus]) -> Handler:
+def ready(
+    status: Callable[[], GatewayStatus], tells: Callable[[HttpRequest], bool] | None = None
+) -> Handler:
     """The handler of `/ready`.
 
     Args:
         status: gives the gateway as it stands now.
+        tells: whether whoever asks is told of servers; others are told the phase alone.
     """
 
     async def answer(request: HttpRequest, responder: Responder) -> None:
         if not _reads(request, responder):
             return
         now = status()
+        code = 200 if now.phase == "serving" else 503
+        if tells is not None and not tells(request):
+            responder.send(code, _HEADERS, msgspec.json.encode({"status": now.phase}))
+            return
         body = msgspec.json.encode(
             {
                 "status": now.phase,
@@ -58,9 +65,28 @@ def ready(status: Callable[[], GatewayStatus]) -> Handler:
                 **({"reload": _reload(now.reload)} if now.reload is not None else {}),
             }
         )
-        responder.send(200 if now.phase == "serving" else 503, _HEADERS, body)
+        responder.send(code, _HEADERS, body)
 
     return answer
+
+
+def always(_: HttpRequest) -> bool:
+    """Everybody is told."""
+    return True
+
+
+def from_this_machine(request: HttpRequest) -> bool:
+    """Whether a request comes from this very machine, and not through a proxy on it."""
+    headers = request.headers
+    if any(name in headers for name in _FORWARDED):
+        return False
+    host = headers.get(b"host", b"").rpartition(b":")[0] or headers.get(b"host", b"")
+    return request.peer in _LOCAL and host.lower() in _LOCAL_NAMES
+
+
+_FORWARDED: Final = (b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via")
+_LOCAL: Final = ("127.0.0.1", "::1")
+_LOCAL_NAMES: Final = (b"127.0.0.1", b"localhost", b"[::1]")
 
 
 def _server(server: ServerStatus) -> dict[str, object]:

@@ -33,7 +33,10 @@ def record_decision(call: Call, decision: Decision) -> None:
             decision.verdict,
             decision.reason or "",
             f" [{decision.cause}]" if decision.cause else "",
-            extra=_fields(call) | {"policy": decision.policy} | _coded(decision.reason),
+            extra=_fields(call)
+            | {"policy": decision.policy}
+            | ({} if decision.rule is None else {"rule": decision.rule})
+            | _coded(decision.reason),
         )
 
 

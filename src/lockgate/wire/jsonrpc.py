@@ -24,6 +24,7 @@ METHOD_NOT_FOUND: Final = -32601
 INVALID_PARAMS: Final = -32602
 INTERNAL_ERROR: Final = -32603
 OVERLOADED: Final = -32000
+FORBIDDEN: Final = -32000
 DEPTH_LIMIT: Final = 64
 NO_DATA: Final[Any] = msgspec.UNSET
 """The `data` of an error that has none; null is a value."""

@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from lockgate.core.codes import FAILURES
-from lockgate.core.message import ClientFacts, Failure
+from lockgate.core.message import ClientFacts, Failure, Principal
 from lockgate.core.raw import Raw
 from lockgate.wire import headers as routing
 from lockgate.wire.envelope import (
@@ -232,13 +232,19 @@ def check_headers(
     repeated: frozenset[bytes],
     method: str,
     params: Raw,
-    annotations: Callable[[str], Mapping[str, routing.Path] | None],
+    annotations: Callable[[str, Principal, str], Mapping[str, routing.Path] | None],
+    principal: Principal,
+    endpoint: str,
 ) -> None:
-    """Method, name and parameter headers against the body; raises `Refusal` (-32020)."""
+    """Method, name and parameter headers against the body; raises `Refusal` (-32020).
+
+    `annotations` says which arguments of a tool are in headers, as this caller is shown it there.
+    """
     wanted = routing.NO_ANNOTATIONS
     if method == "tools/call":
         name = params.get("name")
-        wanted = (annotations(name) if isinstance(name, str) else None) or wanted
+        known = annotations(name, principal, endpoint) if isinstance(name, str) else None
+        wanted = known or wanted
     problem = routing.check(headers, repeated, method, params, wanted)
     if problem is not None:
         raise mismatch(problem)

@@ -1,0 +1,88 @@
+"""An endpoint for callers who are known: who asks is found out before anything else is looked at.
+
+Must not know: tokens, keys, issuers. What knows them implements `Authenticator`.
+
+A caller may ask who it is: GET with `Accept: application/vnd.lockgate.principal+json` is answered
+here, for there is nothing else that the caller could be told by without a call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from datetime import UTC, datetime
+from typing import Final, Protocol
+
+import msgspec
+from msgspec.structs import replace
+
+from lockgate.core.message import Principal
+from lockgate.fronts.http import Handler, HttpRequest, Responder, nothing_more
+from lockgate.fronts.streams import JSON
+from lockgate.wire.challenge import Challenge
+from lockgate.wire.envelope import failure_error
+
+WHO: Final = b"application/vnd.lockgate.principal+json"
+_NO_STORE: Final = (b"cache-control", b"no-store")
+
+
+class Authenticator(Protocol):
+    """Knows callers."""
+
+    def authenticate(
+        self, request: HttpRequest, /
+    ) -> Principal | Challenge | Awaitable[Principal | Challenge]:
+        """Who asks, or what is answered instead; awaitable only when it takes time.
+
+        Never raises for anything a client sends.
+        """
+        ...
+
+
+class Identified:
+    """Hands requests on with their principal, or refuses them."""
+
+    def __init__(self, inner: Handler, authenticator: Authenticator) -> None:
+        self._inner = inner
+        self._authenticator = authenticator
+
+    def __call__(self, request: HttpRequest, responder: Responder) -> Awaitable[None]:
+        """Answer one request: done when the result has been awaited."""
+        found = self._authenticator.authenticate(request)
+        if isinstance(found, Principal | Challenge):
+            return self._go_on(found, request, responder)
+        return self._later(found, request, responder)
+
+    async def _later(
+        self,
+        found: Awaitable[Principal | Challenge],
+        request: HttpRequest,
+        responder: Responder,
+    ) -> None:
+        await self._go_on(await found, request, responder)
+
+    def _go_on(
+        self, found: Principal | Challenge, request: HttpRequest, responder: Responder
+    ) -> Awaitable[None]:
+        if isinstance(found, Challenge):
+            body = failure_error(None, found.failure)
+            responder.send(found.status, (*JSON, _NO_STORE, *found.headers), body)
+            return nothing_more()
+        if request.method == "GET" and WHO in request.headers.get(b"accept", b""):
+            responder.send(200, ((b"content-type", WHO), _NO_STORE), introduced(found))
+            return nothing_more()
+        return self._inner(replace(request, principal=found), responder)
+
+
+def introduced(who: Principal) -> bytes:
+    """A principal, as it is told who it is; its claims are in its own token."""
+    until = None if who.expires is None else datetime.fromtimestamp(who.expires, UTC)
+    return msgspec.json.encode(
+        {
+            "id": who.id,
+            "issuer": who.issuer,
+            "client": who.client,
+            "scopes": sorted(who.scopes),
+            "groups": sorted(who.groups),
+            "expires": until,
+        }
+    )

@@ -1,0 +1,267 @@
+"""Who asks at one endpoint: credentials in, a principal or a challenge out.
+
+Must not know: fronts, MCP, servers. Sources: RFC 6750, RFC 9449 section 7, RFC 9728 section 5,
+revision 2026-07-28, basic/authorization.
+
+A credential that was accepted is known by a keyed digest of its header for a while, so that the
+next request with it costs one look into a table. Everything that is looked at before that look is
+looked at with every request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Mapping, Sequence
+from hashlib import blake2b
+from typing import Final, Protocol
+from urllib.parse import parse_qsl
+
+from lockgate.core.clock import Clock
+from lockgate.core.message import Principal
+from lockgate.identity.answers import Answers
+from lockgate.identity.introspection import Introspection
+from lockgate.identity.jose import BadToken, Signed, looks_signed, read
+from lockgate.identity.keys import PREFIX, Keyring
+from lockgate.identity.proofs import Proofs
+from lockgate.identity.settings import EndpointSettings
+from lockgate.identity.tokens import Issuer, judged, judged_later, key_id, unfit
+from lockgate.identity.verdicts import Accepted, Refused
+from lockgate.wire.challenge import Challenge
+
+MOST_KNOWN: Final = 10_000
+_AUTHORIZATION: Final = b"authorization"
+_DPOP: Final = b"dpop"
+_SALT: Final = secrets.token_bytes(16)
+_TOKEN: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=")
+UNKNOWN_ISSUER: Final = Refused("The token is of no issuer that is accepted here.")
+
+Verdict = Principal | Challenge
+
+
+class Asked(Protocol):
+    """What of a request is looked at."""
+
+    @property
+    def method(self) -> str: ...  # noqa: D102 - as HTTP has it
+    @property
+    def path(self) -> str: ...  # noqa: D102 - as HTTP has it
+    @property
+    def query(self) -> str: ...  # noqa: D102 - as HTTP has it
+    @property
+    def headers(self) -> Mapping[bytes, bytes]: ...  # noqa: D102 - as HTTP has it
+    @property
+    def repeated(self) -> frozenset[bytes]: ...  # noqa: D102 - as HTTP has it
+
+
+class Authentication:
+    """Knows the callers of one endpoint."""
+
+    def __init__(
+        self,
+        settings: EndpointSettings,
+        clock: Clock,
+        *,
+        issuers: Sequence[Issuer] = (),
+        introspections: Sequence[Introspection] = (),
+        keys: Keyring | None = None,
+        proofs: Proofs | None = None,
+        most_known: int = MOST_KNOWN,
+    ) -> None:
+        self.settings = settings
+        self.answers = Answers(settings, oauth=bool(issuers or introspections))
+        self._clock = clock
+        self._wall = clock.wall
+        self._issuers = {one.settings.issuer: one for one in issuers}
+        self._introspections = tuple(introspections)
+        self._keys = keys
+        self._proofs = proofs or Proofs()
+        self._most = most_known
+        self._known: dict[bytes, Accepted] = {}
+        self._refused: dict[bytes, tuple[float, Refused]] = {}
+        self._asking: dict[bytes, asyncio.Task[Accepted | Refused]] = {}
+
+    def authenticate(self, request: Asked) -> Verdict | Awaitable[Verdict]:
+        """The principal of a request, or what it is answered instead; awaitable if it takes time.
+
+        Never raises for anything a client sends.
+        """
+        value = request.headers.get(_AUTHORIZATION)
+        if request.query and _has_token(request.query):
+            return self.answers.in_query
+        if value is None:
+            return self.answers.missing
+        if request.repeated and not request.repeated.isdisjoint((_AUTHORIZATION, _DPOP)):
+            return self.answers.repeated
+        digest = blake2b(value, digest_size=16, key=_SALT).digest()
+        known = self._known.get(digest)
+        if known is not None and known.until > self._wall():
+            if known.bound is None:
+                return known.principal
+            return self._proved(known, request, value)
+        return self._look(request, value, digest)
+
+    def _look(self, request: Asked, value: bytes, digest: bytes) -> Verdict | Awaitable[Verdict]:
+        scheme, token = _parted(value)
+        if scheme not in ("bearer", "dpop"):
+            return self.answers.missing
+        if token is None:
+            return self.answers.malformed
+        if scheme == "dpop" and self.settings.dpop == "off":
+            return self.answers.missing
+        found = self._judge(token, digest)
+        if isinstance(found, Accepted | Refused):
+            return self._concluded(found, request, value, digest)
+        return self._awaited(found, request, value, digest)
+
+    async def _awaited(
+        self, found: Awaitable[Accepted | Refused], request: Asked, value: bytes, digest: bytes
+    ) -> Verdict:
+        return self._concluded(await found, request, value, digest)
+
+    def _judge(
+        self, token: str, digest: bytes
+    ) -> Accepted | Refused | Awaitable[Accepted | Refused]:
+        if token.startswith(PREFIX):
+            keys = self._keys
+            return UNKNOWN_ISSUER if keys is None else keys.find(token, self._wall())
+        if looks_signed(token):
+            try:
+                signed = read(token)
+            except BadToken as bad:
+                return Refused(str(bad))
+            return self._judge_signed(signed, digest)
+        if not self._introspections:
+            return UNKNOWN_ISSUER
+        return self._ask(token, digest, self._introspections)
+
+    def _judge_signed(
+        self, signed: Signed, digest: bytes
+    ) -> Accepted | Refused | Awaitable[Accepted | Refused]:
+        named: object = signed.claims.get("iss")
+        issuer = self._issuers.get(named) if isinstance(named, str) else None
+        if issuer is None:
+            # Never shown to another issuer than the one it names.
+            asked = [one for one in self._introspections if one.issuer.issuer == named]
+            return self._ask(signed.text, digest, asked) if asked else UNKNOWN_ISSUER
+        wrong = unfit(signed, issuer.settings)
+        if wrong is not None:
+            return wrong
+        keys = issuer.keys.at_hand(key_id(signed), signed.algorithm)
+        now = self._wall()
+        if keys:
+            return judged(signed, keys, issuer.settings, self.settings, now)
+        return judged_later(signed, issuer, self.settings, now)
+
+    # Introspection.
+
+    def _ask(
+        self, token: str, digest: bytes, asked: Sequence[Introspection]
+    ) -> Refused | Awaitable[Accepted | Refused]:
+        refused = self._refused.get(digest)
+        if refused is not None and refused[0] > self._clock.monotonic():
+            return refused[1]
+        task = self._asking.get(digest)
+        if task is None:
+            # A task of its own: however many wait for the same answer, each may give up alone.
+            task = asyncio.get_running_loop().create_task(self._ask_all(token, digest, asked))
+            self._asking[digest] = task
+            task.add_done_callback(lambda _: self._asking.pop(digest, None))
+        return asyncio.shield(task)
+
+    async def _ask_all(
+        self, token: str, digest: bytes, asked: Sequence[Introspection]
+    ) -> Accepted | Refused:
+        last: Refused | None = None
+        for one in asked:
+            found = await one.ask(token, self.settings)
+            if isinstance(found, Accepted):
+                return found
+            # That one could not be asked outweighs that another does not know it.
+            last = last if last is not None and last.cause == "away" else found
+        last = last or UNKNOWN_ISSUER
+        if last.cause != "away":
+            keep = min(one.told.keep_refused for one in asked)
+            _bounded(self._refused, self._most)
+            self._refused[digest] = (self._clock.monotonic() + keep, last)
+        return last
+
+    # What it comes to.
+
+    def _concluded(
+        self, found: Accepted | Refused, request: Asked, value: bytes, digest: bytes
+    ) -> Verdict:
+        if isinstance(found, Refused):
+            return self.answers.refused(found)
+        missing = self._missing_scopes(found.principal)
+        if missing is not None:
+            return missing
+        if self.settings.dpop == "require" and found.bound is None:
+            return self.answers.refused(
+                Refused("Only tokens that are bound to a key are accepted.")
+            )
+        known = self._known
+        known.pop(digest, None)
+        _bounded(known, self._most)
+        known[digest] = found
+        return found.principal if found.bound is None else self._proved(found, request, value)
+
+    def _missing_scopes(self, who: Principal) -> Challenge | None:
+        wanted = self.settings.scopes
+        if not wanted or who.scopes.issuperset(wanted):
+            return None
+        return self.answers.insufficient(wanted)
+
+    def _proved(self, found: Accepted, request: Asked, value: bytes) -> Verdict:
+        """A token that is bound to a key, which has to be shown with every request."""
+        scheme, token = _parted(value)
+        if scheme != "dpop" or token is None or self.settings.dpop == "off":
+            return self.answers.refused(Refused("The token is bound to a key; use DPoP.", "proof"))
+        proof = request.headers.get(_DPOP, b"").decode("latin-1")
+        if not proof:
+            return self.answers.refused(Refused("The proof of possession is missing.", "proof"))
+        settings = self.settings
+        wrong = self._proofs.check(
+            proof,
+            token,
+            found.bound or "",
+            request.method,
+            settings.base + request.path,
+            self._wall(),
+            settings.window,
+        )
+        return found.principal if wrong is None else self.answers.refused(wrong)
+
+    async def close(self) -> None:
+        """Ask nobody any more."""
+        tasks = tuple(self._asking.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _bounded(
+    table: dict[bytes, object] | dict[bytes, Accepted] | dict[bytes, tuple[float, Refused]],
+    most: int,
+) -> None:
+    while len(table) >= most:
+        del table[next(iter(table))]
+
+
+def _parted(value: bytes) -> tuple[str, str | None]:
+    """The scheme in lower case, and the token; None when there is none of the right form."""
+    text = value.decode("latin-1").strip()
+    scheme, _, token = text.partition(" ")
+    token = token.strip()
+    return scheme.lower(), token if token and _TOKEN.issuperset(token) else None
+
+
+def _has_token(query: str) -> bool:
+    """Whether a credential is in the URL, where logs and histories keep it."""
+    try:
+        return any(
+            name == "access_token" or value.startswith(PREFIX)
+            for name, value in parse_qsl(query, keep_blank_values=True, max_num_fields=64)
+        )
+    except ValueError:
+        return True

@@ -1,0 +1,38 @@
+"""What looking at a credential comes to, as values.
+
+Must not know: HTTP, JSON-RPC.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from lockgate.core.message import Principal
+
+Cause = Literal["malformed", "invalid", "expired", "proof", "scope", "away"]
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """Whose credential it is.
+
+    until  on the wall clock: when it has to be looked at again.
+    bound  the thumbprint of the key whose holder alone may use it (RFC 9449); None: whoever has it.
+    """
+
+    principal: Principal
+    until: float
+    bound: str | None = None
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """Why a credential is not accepted, in words its sender may read.
+
+    cause  malformed: not in a form that can be looked at; expired: it was good before; proof: the
+           proof of possession is wrong; scope: too little was granted; away: who could tell cannot
+           be reached now; invalid: everything else.
+    """
+
+    why: str
+    cause: Cause = "invalid"
