@@ -17,6 +17,7 @@ from lockgate.config.access import AccessSettings
 from lockgate.config.caching import CacheSettings
 from lockgate.config.identity import AuthSettings, safe_url
 from lockgate.config.limits import GatewayLimits, Section
+from lockgate.config.outbound import LoginSettings
 from lockgate.config.quantities import Seconds, count, time
 from lockgate.config.rates import RateSettings
 from lockgate.core.store import spelled
@@ -210,6 +211,9 @@ class GatewaySettings(Section):
     )
     access: AccessSettings = Field(
         default=AccessSettings(), description="Who may use what; without rules everybody may."
+    )
+    logins: LoginSettings = Field(
+        default=LoginSettings(), description="Logins of people at servers that want them."
     )
     log: LogSettings = Field(default=LogSettings(), description="What is logged, to stderr.")
     session: SessionSettings = Field(
