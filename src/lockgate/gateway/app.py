@@ -29,10 +29,13 @@ from lockgate.gateway.build import (
     route_settings,
     shared_store,
 )
+from lockgate.gateway.carrying import carrying
 from lockgate.gateway.engine import Engine
 from lockgate.gateway.facts import OWN_CLIENT
 from lockgate.gateway.health import always, from_this_machine, health, ready
 from lockgate.gateway.identity import Doors, endpoint_auths, read_api_keys
+from lockgate.gateway.logins import Logins
+from lockgate.gateway.outbound import Outbound, browsers_base, carried_names
 from lockgate.gateway.status import GatewayStatus, ReloadStatus, ServerStatus
 from lockgate.gateway.worlds import Reloaded, Worlds
 from lockgate.observe.decisions import CRASHED
@@ -67,7 +70,10 @@ class Gateway:
         # Cached answers that outlive the process, in a file of their own.
         self._disk = disk_store(config, clock)
         # The servers and the engine around them; a reload puts others in their place.
-        self._worlds = Worlds(config, self._keys, clock, self._store, self._disk)
+        self._outbound = Outbound(self._keys, clock)
+        self._worlds = Worlds(config, self._keys, clock, self._store, self._disk, self._outbound)
+        # People log in to servers by browser, in two steps that belong together.
+        self._logins = Logins(self._outbound, lambda: self._config, clock)
         self._black, self._secrets = Blackener(config.secrets), config.secrets
         # Fronts outlive every reload, so what they see of the engine does too.
         facade = self._worlds.facade
@@ -107,7 +113,8 @@ class Gateway:
             # The endpoint wins over them.
             settings.sse_path: sse.guard(older.stream),
             self._settings.messages_path: sse.guard(older.messages),
-            settings.path: door.guard(self._exchange),
+            **self._logins.handlers(),
+            settings.path: door.guard(carrying(self._exchange, carried_names(config))),
             "/health": health(CRASHED),
             "/ready": ready(self.status, tells),
         }
@@ -119,6 +126,7 @@ class Gateway:
             LockgateError: its keys cannot be used; everything is as it was.
         """
         auths = endpoint_auths(config)
+        self._outbound.base = browsers_base(config, base) or self._outbound.base
         self._doors.turn_to(config, auths, base)
         documents = self._doors.documents(auths, config.lockgate.public_url)
         self._routes.serve(self._handlers(config), documents)
@@ -132,7 +140,7 @@ class Gateway:
         self._had_their_chance = self._had_their_chance or self._engine.had_their_chance
         if not self._had_their_chance:
             return "starting"
-        usable = {"ready", "idle", "connecting"}
+        usable = {"ready", "idle", "connecting", "needs-login"}
         servers = self._upstreams
         if servers and not any(one.state.phase in usable for one in servers):
             return "down"
@@ -162,7 +170,7 @@ class Gateway:
         # Both may quote what a server wrote, and a server may write what it was given.
         return [
             replace(
-                one,
+                self._outbound.told(one, self._config),
                 cache=counts.get(one.name),
                 error=self._black(one.error) if one.error else None,
                 remedy=self._black(one.remedy) if one.remedy else None,
@@ -247,6 +255,7 @@ class Gateway:
             if store is not None:
                 await store.close()
         await self._doors.close()
+        await self._outbound.close()
         self._phase = "stopped"
 
     async def reload(self, config: Config) -> Reloaded:

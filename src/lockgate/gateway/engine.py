@@ -99,6 +99,7 @@ class Engine:
         keys: KeyRing | None = None,
         sight_of: SightOf | None = None,
         credentials: Mapping[str, Credentials] | None = None,
+        logins: Mapping[str, AnyPolicy] | None = None,
     ) -> None:
         """Compose everything between fronts and servers; nothing is started yet.
 
@@ -111,6 +112,7 @@ class Engine:
         """
         self._store = store
         self._caches = caches
+        self._logins = logins or {}
         self._mask = mask
         self._servers = {server.name: server for server in servers}
         self._settings = settings
@@ -205,6 +207,8 @@ class Engine:
         """Everything between the router and one server."""
         cache = self._caches.of(server.name) if self._caches else None
         policies: list[AnyPolicy] = [*([cache] if cache else []), *self.rates.of(server.name)]
+        if server.name in self._logins:
+            policies.insert(0, self._logins[server.name])
         if self.sights.restricted:
             policies.insert(0, Judgement(self.sights.of))
         resistance = self.resistance.get(server.name)

@@ -24,6 +24,8 @@ FIXED: Final = (
     "unsolicited",
     "session",
     "store",
+    "logins.store",
+    "logins.keys_file",
     "cache.disk",
     "cache.disk_bytes",
     "cache.entry_bytes",

@@ -38,12 +38,14 @@ _UNKNOWN: Final = frozenset({"invalid_client", "unauthorized_client"})
 class EntranceSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Who the gateway is to the authorization server, and what it asks for.
 
+    entry     the name of the server.
     client    registered by hand; None: by its document or by itself.
     document  the URL of the client's metadata document, where there is one.
     scopes    asked for in place of what the server demands.
     dpop      have tokens bound to a key where the authorization server can.
     """
 
+    entry: str
     client: Client | None = None
     document: str | None = None
     scopes: tuple[str, ...] = ()
@@ -95,6 +97,7 @@ class Entrance:
         begun = flows.begin(
             found,
             client.id,
+            entry=self._settings.entry,
             owner=owner,
             redirect_uri=redirect_uri,
             scopes=scopes,
@@ -103,20 +106,6 @@ class Entrance:
         )
         await self._vault.put("flow", begun.state, msgspec.json.encode(begun), MINUTES)
         return flows.address(begun)
-
-    async def take(self, state: str) -> Flow:
-        """The flow of this state, which is thereby used.
-
-        Raises:
-            Trouble: there is none, or it has been used.
-        """
-        if not state or len(state) > flows.LONGEST_STATE:
-            raise flows.stray()
-        kept = await self._vault.get("flow", state)
-        if kept is None or not await self._vault.first("flow", state, MINUTES):
-            raise flows.stray()
-        await self._vault.delete("flow", state)
-        return msgspec.json.decode(kept, type=Flow)
 
     async def finish(
         self, flow: Flow, params: Mapping[str, str], before: Login | None, browser: str = ""
@@ -181,6 +170,21 @@ class Entrance:
                 origin="gateway",
             )
         return client
+
+
+async def take(vault: Vault, state: str) -> Flow:
+    """The flow of this state, which is thereby used: whoever else comes with it gets none.
+
+    Raises:
+        Trouble: there is none, or it has been used.
+    """
+    if not state or len(state) > flows.LONGEST_STATE:
+        raise flows.stray()
+    kept = await vault.get("flow", state)
+    if kept is None or not await vault.first("flow", state, MINUTES):
+        raise flows.stray()
+    await vault.delete("flow", state)
+    return msgspec.json.decode(kept, type=Flow)
 
 
 def _key(issuer: str, redirect_uri: str) -> str:

@@ -29,6 +29,7 @@ LONGEST_STATE: Final = 512
 class Flow(msgspec.Struct, frozen=True, kw_only=True):
     """One authorization request that waits for its answer; used once.
 
+    entry    the name of the server it is for.
     owner    whose login it becomes.
     server   what was said by the authorization server it goes to: its answer is judged by that.
     browser  a digest of what only the browser that began it knows; empty: it is not a browser's.
@@ -36,6 +37,7 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
 
     state: str
     verifier: str
+    entry: str
     owner: str
     server: AuthorizationServer
     client_id: str
@@ -98,6 +100,7 @@ def begin(
     found: Found,
     client_id: str,
     *,
+    entry: str,
     owner: str,
     redirect_uri: str,
     scopes: tuple[str, ...],
@@ -109,6 +112,7 @@ def begin(
     return Flow(
         state=token_urlsafe(32),
         verifier=token_urlsafe(48),
+        entry=entry,
         owner=owner,
         server=found.server,
         client_id=client_id,

@@ -48,6 +48,10 @@ class Means(msgspec.Struct, frozen=True):
     audience: str | None = None
     prover: Prover | None = None
 
+    def as_client(self, client: Client) -> Means:
+        """The same as another client."""
+        return msgspec.structs.replace(self, client=client)
+
     async def found(self, challenge: Challenge | None) -> Found:
         """The authorization server, which is the one this client belongs to. Raises `Trouble`."""
         found = await self.discovery.find(challenge)
@@ -142,16 +146,43 @@ class Subject(msgspec.Struct, frozen=True):
         return principal.subject.reveal()
 
 
+class Provider:
+    """The callers' identity provider, and who the gateway is there."""
+
+    def __init__(
+        self,
+        client: Client,
+        discovery: Discovery,
+        *,
+        issuer: str | None = None,
+        token_url: str | None = None,
+    ) -> None:
+        """Either of the two; `discovery` reads the metadata of `issuer`."""
+        self.client = client
+        self._discovery = discovery
+        self._issuer = issuer
+        self._token_url = token_url
+        self._server: AuthorizationServer | None = None
+
+    async def server(self) -> AuthorizationServer:
+        """Where it exchanges tokens. Raises `Trouble`."""
+        if self._server is None:
+            if self._token_url is not None:
+                issuer = self.client.issuer or self._token_url
+                self._server = AuthorizationServer(issuer=issuer, token=self._token_url)
+            else:
+                self._server = await self._discovery.server(self._issuer or "")
+        return self._server
+
+
 class TokenExchange:
     """The caller's token, exchanged for one that is good at the server and nowhere else."""
 
-    def __init__(
-        self, means: Means, subject: Subject, server: AuthorizationServer | None = None
-    ) -> None:
-        """`server`: where tokens are exchanged, if that is not the server's own."""
+    def __init__(self, means: Means, subject: Subject, provider: Provider | None = None) -> None:
+        """`provider`: where tokens are exchanged, if not at the server's own."""
         self._means = means
         self._subject = subject
-        self._server = server
+        self._provider = provider
         self.shared = subject.shared
 
     async def obtain(
@@ -159,7 +190,6 @@ class TokenExchange:
     ) -> Token:
         """See `Grant`."""
         subject = self._subject.of(principal)
-        found = await self._found(challenge)
         grant = {
             "grant_type": EXCHANGE,
             "subject_token": subject,
@@ -167,25 +197,20 @@ class TokenExchange:
             "requested_token_type": ACCESS_TOKEN,
             "audience": self._means.audience or "",
         }
-        return await self._means.ask(found, grant, scopes)
-
-    async def _found(self, challenge: Challenge | None) -> Found:
-        if self._server is None:
-            return await self._means.found(challenge)
-        return Found(self._means.discovery.resource, self._server)
+        provider = self._provider
+        if provider is None:
+            return await self._means.ask(await self._means.found(challenge), grant, scopes)
+        found = Found(self._means.discovery.resource, await provider.server())
+        return await self._means.as_client(provider.client).ask(found, grant, scopes)
 
 
 class IdentityAssertion:
     """The caller's identity, asserted by their identity provider to the server's own (ID-JAG)."""
 
-    def __init__(
-        self, means: Means, subject: Subject, provider: AuthorizationServer, client: Client
-    ) -> None:
-        """`provider` is the identity provider, `client` who the gateway is there."""
+    def __init__(self, means: Means, subject: Subject, provider: Provider) -> None:
         self._means = means
         self._subject = subject
         self._provider = provider
-        self._client = client
         self.shared = subject.shared
 
     async def obtain(
@@ -196,7 +221,7 @@ class IdentityAssertion:
         means = self._means
         found = await means.found(challenge)
         wanted = scopes or means.scopes or found.scopes or ()
-        asking = Asking(means.reach, self._provider, self._client)
+        asking = Asking(means.reach, await self._provider.server(), self._provider.client)
         grant = {
             "grant_type": EXCHANGE,
             "requested_token_type": ID_JAG,
