@@ -155,7 +155,7 @@ def main() -> None:
         if name == "request-metadata":
             client.capabilities = {"roots": {}, "sampling": {}, "elicitation": {}}
         if name.startswith("auth/"):
-            authorized.run(name, client)
+            authorized.run(client)
         else:
             SCENARIOS[name](client.open())
 

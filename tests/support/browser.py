@@ -8,6 +8,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from html import unescape
+from typing import Any
 
 FIELD = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
 
@@ -21,7 +22,9 @@ class Browser:
         visited = self.visited
 
         class Following(urllib.request.HTTPRedirectHandler):
-            def redirect_request(self, req, fp, code, msg, headers, newurl):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913 - as the library has it
+            def redirect_request(
+                self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
+            ) -> Any:
                 visited.append(newurl)
                 return super().redirect_request(req, fp, code, msg, headers, newurl)
 

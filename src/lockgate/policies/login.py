@@ -35,8 +35,9 @@ LARGEST: Final = 64 * 1024
 _ROUND: Final = ("inputResponses", "requestState")
 COMPLETE: Final = "notifications/elicitation/complete"
 
-LoggedIn = Callable[[Principal, float], Awaitable[bool]]
-"""Waits until this principal has logged in, at most so many seconds; whether it has."""
+LoggedIn = Callable[[Principal, float, float], Awaitable[bool]]
+"""Waits until somebody has logged in after a time, at most so many seconds; whether they have."""
+ASKED: Final = "asked"
 
 
 class Login:
@@ -80,11 +81,11 @@ class Login:
             back = self._back(call, state)
             if isinstance(back, Failure):
                 return back
-            done = await self._logged_in(call.principal, self._left(call))
+            call, since = back
+            done = await self._logged_in(call.principal, since, self._left(call))
             if done and call.client.era == "handshake":
                 said = Raw.of({"elicitationId": _id(state)})
                 call.emit(Notification(COMPLETE, said))
-            call = back
         reply = await call_next(call)
         if isinstance(reply, Failure) and reply.reason == REASON:
             return self._question(call, reply) or reply
@@ -101,12 +102,11 @@ class Login:
         if not isinstance(url, str) or "url" not in call.client.capabilities.object("elicitation"):
             return None
         kept = {name: call.params.member(name) for name in _ROUND if name in call.params}
-        carried = msgspec.json.encode(
-            {name: msgspec.Raw(value) for name, value in kept.items() if value is not None}
-        )
+        now = self._clock.wall()
+        members = {name: msgspec.Raw(value) for name, value in kept.items() if value is not None}
+        carried = Raw.of({ASKED: now}).with_members(members).encode()
         if len(carried) > LARGEST:
             return None
-        now = self._clock.wall()
         sealed = self._keys.seal(PURPOSE, carried, now=now, ttl=TTL, bind=self._bind(call))
         state = MARK + sealed
         params = {"mode": "url", "message": _message(failure), "url": url}
@@ -115,8 +115,8 @@ class Login:
         asked = {KEY: {"method": "elicitation/create", "params": params}}
         return Result(Raw.of({"inputRequests": asked, "requestState": state}), "input_required")
 
-    def _back(self, call: Call, state: str) -> Call | Failure:
-        """The call as it was before the question; a Failure for an answer that is no yes."""
+    def _back(self, call: Call, state: str) -> tuple[Call, float] | Failure:
+        """The call as it was before the question, and when that was put; no yes is a Failure."""
         try:
             bind = self._bind(call)
             now = self._clock.wall()
@@ -127,9 +127,10 @@ class Login:
         if "action" in answer and answer.get("action") != "accept":
             return _declined(self._server)
         carried = Raw(opened)
-        members = {name: carried.member(name) or b"null" for name in carried}
+        members = {name: carried.member(name) or b"null" for name in carried if name in _ROUND}
         params = call.params.without(*_ROUND)
-        return call.replace(params=params.with_members(members) if members else params)
+        asked = call.replace(params=params.with_members(members) if members else params)
+        return asked, float(carried.get(ASKED, 0.0))
 
     def _bind(self, call: Call) -> str:
         """Whose call it is, and which one."""

@@ -54,6 +54,7 @@ class _One:
         self.renewal: Renewal | None = None
         self.looked = -LOOK_AGAIN
         # Nothing that was seen without this login is ever taken for what it shows.
+        self.since = 0.0
         self.account = f"none-{token_hex(8)}"
         self.challenge: Challenge | None = None
         self.steps: dict[tuple[str, ...], int] = {}
@@ -309,14 +310,17 @@ class Person:
         except Trouble:
             return
 
-    async def logged_in(self, principal: Principal, within: float) -> bool:
-        """Wait until the principal has a login it was not refused with; False: not in time."""
+    async def logged_in(self, principal: Principal, since: float, within: float) -> bool:
+        """Wait until the principal has logged in after `since`, on the wall clock.
+
+        False: not within these seconds.
+        """
         owner = self.owner(principal)
         one = self._one(owner)
         due = self._clock.monotonic() + within
         while True:
             changed = one.changed
-            if one.challenge is None and one.renewal is not None:
+            if one.renewal is not None and one.since >= since:
                 return True
             try:
                 if await self._look(one, owner):
@@ -362,6 +366,7 @@ class Person:
         one.login = login
         one.renewal = Renewal(refresh, self._clock, login.token)
         one.account = login.account
+        one.since = self._clock.wall()
         one.challenge = None
         one.changed.set()
         one.changed = asyncio.Event()
