@@ -36,6 +36,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "up": ("lockgate.cli.up", "Serve every server of CONFIG at one MCP endpoint."),
     "tools": ("lockgate.cli.tools", "List the tools that CONFIG offers."),
     "call": ("lockgate.cli.call", "Call a tool and show its result."),
+    "login": ("lockgate.cli.login", "Log in to a server that wants a person's account."),
+    "logout": ("lockgate.cli.logout", "Forget such a login."),
     "config": ("lockgate.cli.config", "Check, show or import configurations."),
     "explain": ("lockgate.cli.explain", "Say what an error code means and what to do."),
     "completion": ("lockgate.cli.completion", "Print the completion script of a shell."),
