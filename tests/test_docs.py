@@ -94,6 +94,8 @@ def test_every_command_that_is_named_exists() -> None:
         "config",
         "completion",
         "explain",
+        "keys",
+        "whoami",
     }
     for line in commands:
         words = shlex.split(line)[1:]

@@ -14,6 +14,7 @@ from lockgate.gateway import fetching
 from lockgate.gateway.fetching import PoolFetch
 from lockgate.identity.fetch import FetchFailed
 from lockgate.upstreams import lookup
+from tests.security.musts import must
 
 
 class Site:
@@ -143,6 +144,7 @@ def test_what_is_no_url_is_refused(url: str) -> None:
     run(work)
 
 
+@must("no-inside-addresses")
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "inside.test"])
 def test_strangers_lead_to_no_inside_address(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def resolve(host: str, port: int, **_: Any) -> list[Any]:
@@ -160,6 +162,7 @@ def test_strangers_lead_to_no_inside_address(host: str, monkeypatch: pytest.Monk
     run(work)
 
 
+@must("no-inside-addresses")
 def test_a_name_that_changes_is_judged_where_it_leads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a public and an inside address, only the public one is connected to."""
     reached: list[str] = []

@@ -71,7 +71,8 @@ def test_no_read_fails_while_processes_are_killed_and_started(
                 await until(lambda: phases() != ["ready", "ready"])
                 show_servers(gateway.servers())
                 children[number] = await started(stack, ports[number], era)
-                await until(lambda: phases() == ["ready", "ready"])
+                # It was tried in vain while it started, and each wait is longer than the last.
+                await until(lambda: phases() == ["ready", "ready"], 30)
             await more()
             stopping.set()
             await asyncio.gather(*work)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -163,7 +163,7 @@ class World:
         *,
         verb: str = "POST",
         path: str = "/mcp",
-        fields: list[tuple[str, str | bytes]] | None = None,
+        fields: Sequence[tuple[str, str | bytes]] | None = None,
         host: str | None = None,
     ) -> Answer:
         """One request with exactly these header fields beside Host and Content-Length."""

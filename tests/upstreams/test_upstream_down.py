@@ -65,6 +65,26 @@ def test_it_comes_back_by_itself() -> None:
     run(test())
 
 
+def test_a_session_from_before_does_not_make_a_server_that_is_away_ready() -> None:
+    async def test() -> None:
+        async with OldServer(done) as server, upstream(server.url, era="handshake") as one:
+            phases: list[str] = []
+            good(await one.send(call(era="handshake")))
+            await server.stop()
+            while one.state.phase == "ready":
+                bad(await one.send(call(era="handshake")))
+            end = one.watch(lambda _: phases.append(one.state.phase))
+            await eventually(lambda: one.state.attempt >= 4)
+            assert "ready" not in phases
+            end()
+            server.forget()
+            await server.start()
+            await until(one, "ready")
+            good(await one.send(call(era="handshake")))
+
+    run(test())
+
+
 def test_calls_wait_for_the_first_connection_together() -> None:
     release = asyncio.Event()
 

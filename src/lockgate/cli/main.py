@@ -39,6 +39,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "login": ("lockgate.cli.login", "Log in to a server that wants a person's account."),
     "logout": ("lockgate.cli.logout", "Forget such a login."),
     "config": ("lockgate.cli.config", "Check, show or import configurations."),
+    "keys": ("lockgate.cli.keys", "Make, list and revoke API keys."),
+    "whoami": ("lockgate.cli.whoami", "Say what an endpoint asks of callers, and who you are."),
     "explain": ("lockgate.cli.explain", "Say what an error code means and what to do."),
     "completion": ("lockgate.cli.completion", "Print the completion script of a shell."),
 }

@@ -23,9 +23,16 @@ from lockgate.config.access import (
 )
 from lockgate.config.caching import CacheSettings, ServerCache, ToolCache
 from lockgate.config.finding import KINDS
+from lockgate.config.identity import (
+    AuthSettings,
+    ClaimSettings,
+    IntrospectionSettings,
+    IssuerSettings,
+)
 from lockgate.config.keys import ALIASES, CLIENT_SERVER_KEYS, CLIENT_TOP_KEYS
 from lockgate.config.limits import GatewayLimits, ServerLimits
 from lockgate.config.model import ServerConfig
+from lockgate.config.outbound import LoginSettings, ProviderSettings, ServerAuth
 from lockgate.config.rates import RateSettings
 from lockgate.config.resist import (
     BreakerSettings,
@@ -105,6 +112,10 @@ When what only reads is asked a second time. See [hedging](policies/hedge.md).""
 _ACCESS: Final = """\
 Who may use what. Once there is a rule, nothing is allowed but by one. See
 [access](security/access.md)."""
+_AUTH: Final = "Who may ask. See [who may ask](security/authentication.md)."
+_OUTBOUND: Final = """\
+How the gateway gets the tokens that a server wants to see. See
+[credentials toward servers](security/upstream-credentials.md)."""
 _RATES: Final = """\
 Of the gateway (`lockgate.rate`), of a server, or of tools under their pattern. Each list holds
 rates that all apply: `["10/s burst 20", "1000/day"]`. `1000/day` is a window: never more in any 24
@@ -126,12 +137,19 @@ def page() -> str:
         *_section("Servers: `tools`", ToolSettings, _TOOLS, ("tools",)),
         *_section("Servers: `tools.PATTERN.cache`", ToolCache, None, ("tools", "cache")),
         *_section("Servers: `cache`", ServerCache, None, ("cache",)),
+        *_section("Servers: `auth`", ServerAuth, _OUTBOUND, ("auth",)),
+        *_section("Servers: `auth.provider`", ProviderSettings, None, ()),
         *_section("Rates: `rate`", RateSettings, _RATES, ("rate",)),
         *_section("Gateway: `lockgate`", GatewaySettings, None, ("lockgate",)),
+        *_section("Gateway: `lockgate.auth`", AuthSettings, _AUTH, ("lockgate", "auth")),
+        *_section("Gateway: `lockgate.auth.issuers`", IssuerSettings, None, ()),
+        *_section("Gateway: `auth.issuers.claims`", ClaimSettings, None, ()),
+        *_section("Gateway: `auth.issuers.introspection`", IntrospectionSettings, None, ()),
         *_section("Gateway: `lockgate.limits`", GatewayLimits, None, ("lockgate", "limits")),
         *_section("Gateway: `lockgate.cache`", CacheSettings, None, ("lockgate", "cache")),
         *_section("Gateway: `lockgate.access`", AccessSettings, _ACCESS, ("lockgate", "access")),
         *_access(),
+        *_section("Gateway: `lockgate.logins`", LoginSettings, None, ("lockgate", "logins")),
         *_section("Gateway: `lockgate.log`", LogSettings, None, ("lockgate", "log")),
         *_section("Gateway: `lockgate.session`", SessionSettings, None, ("lockgate", "session")),
         _foreign(),

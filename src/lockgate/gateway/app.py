@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -33,7 +34,7 @@ from lockgate.gateway.carrying import carrying
 from lockgate.gateway.engine import Engine
 from lockgate.gateway.facts import OWN_CLIENT
 from lockgate.gateway.health import always, from_this_machine, health, ready
-from lockgate.gateway.identity import Doors, endpoint_auths, read_api_keys
+from lockgate.gateway.identity import ApiKeys, Doors, endpoint_auths, read_api_keys
 from lockgate.gateway.logins import Logins
 from lockgate.gateway.outbound import Outbound, browsers_base, carried_names
 from lockgate.gateway.status import GatewayStatus, ReloadStatus, ServerStatus
@@ -84,7 +85,8 @@ class Gateway:
         self._exchange = Exchange(facade, self._settings)
         # Host and Origin are judged before any path is, health included.
         self._routes = Routes({}, route_settings(config))
-        self._identify(config)
+        self._listed = read_api_keys(endpoint_auths(config).values())
+        self._identify(config, self._listed)
         self._server = HttpServer(self._routes, http_limits(config))
         self._stdio: StdioFront | None = None
         self._reload: ReloadStatus | None = None
@@ -119,15 +121,12 @@ class Gateway:
             "/ready": ready(self.status, tells),
         }
 
-    def _identify(self, config: Config, base: str | None = None) -> None:
-        """Let in who may ask by this configuration from now on.
-
-        Raises:
-            LockgateError: its keys cannot be used; everything is as it was.
-        """
+    def _identify(self, config: Config, listed: ApiKeys, base: str | None = None) -> None:
+        """Let in who may ask by this configuration, and with these keys, from now on."""
+        self._listed = listed
         auths = endpoint_auths(config)
         self._outbound.base = browsers_base(config, base) or self._outbound.base
-        self._doors.turn_to(config, auths, base)
+        self._doors.turn_to(config, auths, listed, base)
         documents = self._doors.documents(auths, config.lockgate.public_url)
         self._routes.serve(self._handlers(config), documents)
 
@@ -200,7 +199,7 @@ class Gateway:
         base = f"http://{shown}:{number}"
         self.url = base + self._config.lockgate.path
         # What clients call us, where nothing else is configured.
-        self._identify(self._config, base)
+        self._identify(self._config, self._listed, base)
         return bound
 
     async def serve_stdio(self, reader: Reader, writer: Writer) -> None:
@@ -268,21 +267,21 @@ class Gateway:
             LockgateError: it cannot be used, or the gateway stops; everything is as it was.
         """
         try:
-            for auth in endpoint_auths(config).values():
-                read_api_keys(auth)
-            done = await self._worlds.reload(config, self._swapped)
+            # Read before anything changes: from there on nothing can be refused any more.
+            listed = read_api_keys(endpoint_auths(config).values())
+            done = await self._worlds.reload(config, partial(self._swapped, listed))
         except LockgateError:
             self.refuse_reload()
             raise
         self._reload = ReloadStatus(status="applied", at=self._clock.wall())
         return done
 
-    def _swapped(self, config: Config) -> None:
+    def _swapped(self, listed: ApiKeys, config: Config) -> None:
         # Servers that are on their way out may still say what was secret until now.
         self._black = Blackener(config.secrets | self._secrets)
         self._secrets = config.secrets
         self._routes.judge_by(route_settings(config))
-        self._identify(config)
+        self._identify(config, listed)
 
     def refuse_reload(self, errors: int = 1) -> None:
         """A changed configuration was not taken over; `/ready` tells it until one is."""

@@ -10,7 +10,8 @@ needs it, so that a reload lets nobody in twice and asks no issuer again.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from lockgate.config import identity as config
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from lockgate.identity.settings import EndpointSettings, IssuerSettings
     from lockgate.identity.tokens import Issuer
 
+ApiKeys = Mapping[tuple[Path | None, str | None], "tuple[ApiKey, ...]"]
+"""The keys that were read, by the file and the variable they were read from."""
 WELL_KNOWN: Final = "/.well-known/oauth-protected-resource"
 
 
@@ -78,21 +81,23 @@ class Doors:
         return self._doors.setdefault(path, Door())
 
     def turn_to(
-        self, wanted: Config, auths: Mapping[str, config.AuthSettings], base: str | None = None
+        self,
+        wanted: Config,
+        auths: Mapping[str, config.AuthSettings],
+        listed: ApiKeys,
+        base: str | None = None,
     ) -> None:
         """Judge callers by this configuration from now on.
 
         Args:
             wanted: the configuration.
             auths: who may ask, by path of the endpoint; the first is the default one.
+            listed: their API keys.
             base: where the gateway listens, for one that has no public URL.
-
-        Raises:
-            LockgateError: a list of keys cannot be used; everything is as it was.
         """
         self._base = base or self._base
         public = wanted.lockgate.public_url or self._base
-        made = {path: self._made_of(path, one, public) for path, one in auths.items()}
+        made = {path: self._made_of(path, one, public, listed) for path, one in auths.items()}
         self._default = next(iter(auths), "")
         self._made = {path: one for path, one in made.items() if one is not None}
         for path in {*self._doors, *auths}:
@@ -106,7 +111,7 @@ class Doors:
                 del kept[gone]
 
     def _made_of(
-        self, path: str, auth: config.AuthSettings, public: str
+        self, path: str, auth: config.AuthSettings, public: str, every: ApiKeys
     ) -> tuple[object, Authentication] | None:
         if not auth.asks:
             return None
@@ -115,7 +120,7 @@ class Doors:
         from lockgate.identity.keys import Keyring  # noqa: PLC0415 - see above
         from lockgate.identity.proofs import Proofs  # noqa: PLC0415 - see above
 
-        listed = read_api_keys(auth)
+        listed = every.get(_place(auth), ())
         settings = endpoint_settings(auth, public, path)
         issuers = [issuer_settings(one) for one in auth.issuers]
         told = (settings, tuple(issuers), listed)
@@ -202,14 +207,21 @@ def _has_keys(auth: config.AuthSettings) -> bool:
     return bool(auth.keys_file or auth.keys_env)
 
 
-def read_api_keys(auth: config.AuthSettings) -> tuple[ApiKey, ...]:
-    """The API keys of the file and of the variable.
+def read_api_keys(auths: Iterable[config.AuthSettings]) -> ApiKeys:
+    """The API keys of files and variables.
 
     Raises:
-        LockgateError: one of them cannot be read, or they have a name or id in common.
+        LockgateError: one of them cannot be read, or a file and the variable beside it have a name
+            or id in common.
     """
-    if not _has_keys(auth):
-        return ()
+    return {_place(one): _read(one) for one in auths if _has_keys(one)}
+
+
+def _place(auth: config.AuthSettings) -> tuple[Path | None, str | None]:
+    return auth.keys_file, auth.keys_env
+
+
+def _read(auth: config.AuthSettings) -> tuple[ApiKey, ...]:
     from lockgate.identity.keys import BadKeys, read_keys, write_keys  # noqa: PLC0415 - see above
 
     where = ""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Final, Literal
 
 from lockgate.core.secret import Secret
@@ -19,7 +18,6 @@ ALGORITHMS: Final = (
 """Signatures that only the holder of a private key makes. There is no setting for others."""
 
 Binding = Literal["off", "allow", "require"]
-NOTHING_IMPLIED: Final[Mapping[str, frozenset[str]]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +97,6 @@ class EndpointSettings:
     metadata: str | None = None
     scopes: tuple[str, ...] = ()
     supported: tuple[str, ...] = ()
-    implied: Mapping[str, frozenset[str]] = NOTHING_IMPLIED
+    implied: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
     dpop: Binding = "allow"
     window: float = 60.0

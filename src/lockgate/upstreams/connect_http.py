@@ -155,7 +155,7 @@ class HttpConnector:
         if call is None or call.client.era != "handshake":
             principal = GATEWAY if call is None else call.principal
             call = gateway_call("ping", era="handshake").replace(principal=principal)
-        session = await self.handshake.session(call)
+        session = await self.handshake.prove(call)
         if isinstance(session, Failure):
             raise Refused(session)
         name, version = introduction(session.greeting, "initialize")

@@ -119,6 +119,20 @@ class Handshake:
             return await self.pool.acquire(self.key(call), call.client)
         return await self.pool.acquire(self.key(call), call.client, call.principal)
 
+    async def prove(self, call: Call) -> Session | Failure:
+        """As `session`, and the server has answered just now; raises `Down` when it does not.
+
+        A session that was opened before the server went away says nothing about its return.
+        """
+        session = self.pool.live(self.key(call))
+        if session is not None:
+            try:
+                # Whatever the answer is, it is one.
+                await session.call(call.replace(method="ping", params=EMPTY, target=None))
+            except Expired:
+                self.pool.drop(session)
+        return await self.session(call)
+
     def has_session(self, call: Call) -> bool:
         """Whether the call can be served without opening anything."""
         return self.pool.live(self.key(call)) is not None

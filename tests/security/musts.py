@@ -1,0 +1,53 @@
+"""What specifications and best practices demand (`musts.toml`), and the mark of tests that hold it.
+
+A test names what it holds with ``@must``. ``test_musts`` fails when a demand has no test, or when a
+test names none there is.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Must:
+    """One demand.
+
+    role    who has to: server (we toward clients), client (we toward servers and issuers),
+            authorization (we as an authorization server), proxy (we between others).
+    text    what, in words of our own.
+    source  where it is said.
+    """
+
+    id: str
+    role: str
+    text: str
+    source: str
+
+
+MUSTS = {
+    name: Must(name, **entry)
+    for name, entry in tomllib.loads(
+        Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
+    ).items()
+}
+HELD: dict[str, set[str]] = {}
+
+
+def must(*ids: str) -> Callable[[Any], Any]:
+    """The test holds these demands."""
+    unknown = [name for name in ids if name not in MUSTS]
+    assert ids, "a test names a demand"
+    assert not unknown, f"no such demand in musts.toml: {unknown}"
+
+    def mark(function: Any) -> Any:
+        place = f"{function.__module__.replace('.', '/')}.py::{function.__name__}"
+        for name in ids:
+            HELD.setdefault(name, set()).add(place)
+        return function
+
+    return mark
