@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.support import running
-from tests.support.browser import Browser
 from tests.support.speaking import Plain, RefusedError
+from tests.support.visiting import Browser
 
 DOCUMENT = "https://conformance-test.local/client-metadata.json"
 SETTINGS: dict[str, dict[str, Any]] = {

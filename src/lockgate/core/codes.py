@@ -2,8 +2,7 @@
 
 Must not know: how any of them comes about, or how they are shown. What the columns are is in
 `lockgate.core.taxonomy`. Tests hold the table against the source (every reason has an entry, every
-entry a user) and against what fronts answer; `docs/errors.md` and `lockgate explain` are made from
-it.
+entry a user) and what fronts answer; `docs/errors.md` and `lockgate explain` are made from it.
 
 To add an error: one entry, in its family, with the next free number. A number that has been in a
 release is never given to anything else, not even when its error is gone.
@@ -15,6 +14,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from lockgate.core.codes_outbound import OUTBOUND, OUTBOUND_COMMANDS
 from lockgate.core.taxonomy import (
     BY_CODE,
     IDEMPOTENT,
@@ -215,51 +215,7 @@ FAILURES: Final = (
     Entry(453, "approval-refused", "policy", -32000, 403, 200, NO,
           "A person was asked about this call, and did not say yes.",
           "Do without it, or ask the person what should be different."),
-    Entry(460, "login-required", "client", -32603, 200, 200, NO,
-          "The server acts for a person, who has to log in there (again, or for more) first.",
-          "Open the page the error names, or run `lockgate login SERVER`; then call again."),
-    Entry(461, "login-declined", "client", -32603, 200, 200, NO,
-          "The server needs a login, and the person who was asked for it said no.",
-          "Make the call again and accept, or do without it."),
-    Entry(462, "login-stray", "client", NEVER, 400, 400, NO,
-          "An answer or a link that belongs to no login begun here, or to one that is over.",
-          "Begin the login again, and finish it in the same browser within ten minutes."),
-    Entry(463, "login-refused", "upstream", NEVER, 400, 400, NO,
-          "The server's authorization server let the person not in, or the person declined.",
-          "Log in again, and allow the access that is asked for."),
-    Entry(464, "login-mixed-up", "upstream", NEVER, 400, 400, NO,
-          "The answer to a login names another authorization server than the one asked.",
-          "Begin again; if it stays so, tell whoever runs the server: it looks like an attack."),
-    Entry(465, "oauth-metadata", "upstream", -32603, (200, 400), (200, 400), NO,
-          "What the server says of its authorization is missing, or is not to be believed.",
-          "Report it to whoever runs the server; if it has moved, correct `auth.issuer`."),
-    Entry(466, "oauth-pkce", "upstream", -32603, (200, 400), (200, 400), NO,
-          "The server's authorization server does not say that it supports PKCE with S256.",
-          "Report it to whoever runs it: without that, codes can be stolen on their way."),
-    Entry(467, "oauth-registration", "upstream", -32603, (200, 400), (200, 400), NO,
-          "The gateway cannot become a client of the server's authorization server by itself.",
-          "Register it there by hand, and set `auth.client_id` (and `auth.client_secret`)."),
-    Entry(468, "oauth-address", "upstream", -32603, (200, 400), (200, 400), NO,
-          "The server names an address for its authorization that is not https or not public.",
-          "If it is to be trusted, name its issuer in the server's `auth.issuer`."),
-    Entry(469, "token-refused", "upstream", -32603, (200, 400), (200, 400), NO,
-          "The authorization server gave no token; data.error has its reason.",
-          "Correct what the error names: the client, its secret or key, scopes, audience."),
-    Entry(470, "token-unavailable", "upstream", -32603, (200, 400), (200, 400), LATER,
-          "The authorization server, or what describes it, cannot be reached now.",
-          "Try again; look at the network between the gateway and there."),
-    Entry(471, "scope-refused", "upstream", -32603, 200, 200, NO,
-          "The server wants more rights than its own authorization server gives the account.",
-          "Ask whoever runs the server for the scopes in data.scopes."),
-    Entry(472, "subject-missing", "client", -32603, 200, 200, NO,
-          "The server is asked by the caller's own token, exchanged, and the caller has none.",
-          "Call with a token of the identity provider; an API key cannot be exchanged."),
-    Entry(473, "login-store", "gateway", -32603, (200, 400), (200, 400), LATER,
-          "The store that logins are kept in cannot be asked now.",
-          "Try again; if it stays so, look at lockgate.logins.store."),
-    Entry(474, "outbound-key", "configuration", -32603, 200, 200, NO,
-          "A key or an assertion for a server's `auth` cannot be read.",
-          "Correct the path, or what writes the file."),
+    *OUTBOUND,
     # 5xx: the gateway itself
     Entry(500, "error", "gateway", BY_CODE, BY_CODE, 200, NO,
           "An error that whoever made it did not classify.",
@@ -527,9 +483,7 @@ COMMANDS: Final = (
     command(930, "store-unusable", "environment",
             "The store that is configured cannot be used by this installation.",
             "Install what the error names, or correct lockgate.store."),
-    command(938, "login-unfit", "configuration",
-            "Nobody logs in to this server, or it has to be said whose login it is.",
-            "Look at the server's `auth`; --as ID says whose login it is."),
+    *OUTBOUND_COMMANDS,
     command(940, "api-keys", "configuration",
             "The list of API keys cannot be read, or is none.",
             "`lockgate keys new FILE NAME` makes one; `lockgate keys list FILE` reads it."),

@@ -160,15 +160,7 @@ def judged(flow: Flow, params: Mapping[str, str], browser: str = "") -> str:
     if issuer is not None and issuer != flow.server.issuer:
         raise _mixed_up("is from another authorization server than the one that was asked")
     if "error" in params:
-        error = error_code(params["error"])
-        denied = error == "access_denied"
-        raise Trouble(
-            "login-refused",
-            "the login was declined there." if denied else "the authorization server said no.",
-            "Log in again, and allow the access that is asked for.",
-            origin="client" if denied else "upstream",
-            error=error,
-        )
+        raise _refused(error_code(params["error"]))
     code = params.get("code")
     if not code:
         raise Trouble(
@@ -197,6 +189,23 @@ def stray() -> Trouble:
         "this answer belongs to no login that was begun here, or to one that is over.",
         "Begin the login again, and finish it in the same browser within ten minutes.",
         origin="client",
+    )
+
+
+def _refused(error: str | None) -> Trouble:
+    if error == "access_denied":
+        return Trouble(
+            "login-declined",
+            "the access that was asked for was declined there.",
+            "Log in again, and allow it; or do without the server.",
+            origin="client",
+            error=error,
+        )
+    return Trouble(
+        "login-refused",
+        "the authorization server said no.",
+        "Begin the login again; if it stays so, ask whoever runs the authorization server.",
+        error=error,
     )
 
 

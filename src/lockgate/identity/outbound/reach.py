@@ -69,6 +69,7 @@ class Reach:
                 "token-unavailable",
                 f"{what} could not be asked ({error}).",
                 "Try again later; look at the network between the gateway and there.",
+                retry_after=5,
             ) from None
 
 

@@ -144,6 +144,7 @@ def _refusal(status: int, said: Mapping[str, Any]) -> Trouble:
             "token-unavailable",
             f"{_WHAT} answered HTTP {status}.",
             "Try again later; the authorization server's own log says what ails it.",
+            retry_after=5,
         )
     error = error_code(said.get("error"))
     shown = f"with the error {error}" if error else f"with HTTP {status} and no token"

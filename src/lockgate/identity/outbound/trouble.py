@@ -22,6 +22,7 @@ class Trouble(Exception):
     remedy   what to do about it.
     origin   whose fault it is.
     error    the OAuth error code the other side gave, if it gave one.
+    retry_after  seconds after which it may be different.
     """
 
     def __init__(
@@ -32,21 +33,27 @@ class Trouble(Exception):
         *,
         origin: Origin = "upstream",
         error: str | None = None,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
         self.reason: Final = reason
         self.remedy: Final = remedy
         self.origin: Final[Origin] = origin
         self.error: Final = error
+        self.retry_after: Final = retry_after
 
     def failure(self, server: str, **data: Any) -> Failure:
         """The same as what a caller gets who wanted something of `server`."""
+        if self.error is not None:
+            data["error"] = self.error
+        if self.retry_after is not None:
+            data["retry_after"] = self.retry_after
         return Failure(
             code=INTERNAL_ERROR,
             message=f"No credential for the server '{server}': {self}",
             origin=self.origin,
             reason=self.reason,
-            data={"server": server, **({"error": self.error} if self.error else {}), **data},
+            data={"server": server, **data},
             remedy=self.remedy,
         )
 

@@ -89,4 +89,5 @@ def _away() -> Trouble:
         "the store of logins cannot be asked now.",
         "Try again; if it stays so, look at lockgate.logins.store.",
         origin="gateway",
+        retry_after=5,
     )
