@@ -241,7 +241,8 @@ class Person:
 
     def needed(self, owner: str, *, again: bool = False, scopes: tuple[str, ...] = ()) -> Failure:
         """The Failure of a call whose caller has to log in first."""
-        link = self._link(self.server, owner)
+        # Whoever got a link could make everybody use an account of theirs.
+        link = None if self._one_account else self._link(self.server, owner)
         what = "log in again" if again else "log in"
         if scopes:
             what = "allow more"
