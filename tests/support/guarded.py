@@ -12,7 +12,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 MODERN = "2026-07-28"
@@ -45,8 +45,12 @@ class Guarded(ThreadingHTTPServer):
 class Asked(BaseHTTPRequestHandler):
     """One request."""
 
-    server: Guarded
     protocol_version = "HTTP/1.1"
+
+    @property
+    def home(self) -> Guarded:
+        """The server it came to."""
+        return cast("Guarded", self.server)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
         """Say nothing."""
@@ -65,9 +69,9 @@ class Asked(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Metadata, and the authorization endpoint."""
-        base, parts = self.server.base, urlsplit(self.path)
+        base, parts = self.home.base, urlsplit(self.path)
         if parts.path == "/.well-known/oauth-protected-resource/mcp":
-            self.answer(200, {"resource": self.server.url, "authorization_servers": [base]})
+            self.answer(200, {"resource": self.home.url, "authorization_servers": [base]})
         elif parts.path == "/.well-known/oauth-authorization-server":
             self.answer(
                 200,
@@ -83,8 +87,8 @@ class Asked(BaseHTTPRequestHandler):
             )
         elif parts.path == "/authorize":
             query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-            code = f"code-{len(self.server.codes)}"
-            self.server.codes[code] = self.server.account, query
+            code = f"code-{len(self.home.codes)}"
+            self.home.codes[code] = self.home.account, query
             back = urlencode({"code": code, "state": query["state"], "iss": base})
             self.answer(302, location=f"{query['redirect_uri']}?{back}")
         else:
@@ -101,9 +105,9 @@ class Asked(BaseHTTPRequestHandler):
             self.answer(201, {"client_id": "gateway", **json.loads(body)})
         elif self.path == "/token":
             grant = dict(parse_qsl(body.decode()))
-            account, _ = self.server.codes.pop(grant.get("code", ""), ("", {}))
+            account, _ = self.home.codes.pop(grant.get("code", ""), ("", {}))
             if account:
-                token = self.server.mint(account)
+                token = self.home.mint(account)
                 self.answer(200, {"access_token": token, "token_type": "Bearer"})
             else:
                 self.answer(400, {"error": "invalid_grant"})
@@ -115,34 +119,34 @@ class Asked(BaseHTTPRequestHandler):
         method = message["method"]
         shown = {name.lower(): value for name, value in self.headers.items()}
         token = shown.get("authorization", "").removeprefix("Bearer ")
-        with self.server.lock:
-            self.server.seen.append((method, shown))
-        if token not in self.server.tokens:
-            where = f"{self.server.base}/.well-known/oauth-protected-resource/mcp"
+        with self.home.lock:
+            self.home.seen.append((method, shown))
+        if token not in self.home.tokens:
+            where = f"{self.home.base}/.well-known/oauth-protected-resource/mcp"
             self.answer(401, {}, www_authenticate=f'Bearer resource_metadata="{where}"')
             return
         session = shown.get("mcp-session-id")
         if session is not None:
-            self.server.sessions[session].append(token)
+            self.home.sessions[session].append(token)
         if "id" not in message:
             self.answer(202)
             return
-        result = self.result(method, self.server.tokens[token], token)
+        result = self.result(method, self.home.tokens[token], token)
         if result is None:
             error = {"code": -32601, "message": "unknown method"}
-            status = 404 if self.server.era == "modern" else 200
+            status = 404 if self.home.era == "modern" else 200
             self.answer(status, {"jsonrpc": "2.0", "id": message["id"], "error": error})
             return
         more = {}
         if method == "initialize":
-            more = {"mcp_session_id": f"session-{len(self.server.seen)}"}
+            more = {"mcp_session_id": f"session-{len(self.home.seen)}"}
         self.answer(200, {"jsonrpc": "2.0", "id": message["id"], "result": result}, **more)
 
     def result(self, method: str, account: str, token: str) -> dict[str, Any] | None:
         """What it answers; the tool is named for the account, and says with which token."""
         capabilities = {"tools": {"listChanged": True}}
         info = {"name": "guarded", "version": "1"}
-        modern = self.server.era == "modern"
+        modern = self.home.era == "modern"
         dressed = {"resultType": "complete", "ttlMs": 60000, "cacheScope": "private"}
         if method == "initialize" and not modern:
             return {

@@ -21,7 +21,7 @@ from pydantic import (
 
 from lockgate.config.caching import ServerCache
 from lockgate.config.limits import GatewayLimits, Section, ServerLimits
-from lockgate.config.outbound import ServerAuth, forwarded, mapped
+from lockgate.config.outbound import ServerAuth, auth_of, forwarded, mapped
 from lockgate.config.quantities import Seconds, seconds_of, time
 from lockgate.config.rates import RateSettings
 from lockgate.config.resist import (
@@ -112,7 +112,7 @@ class ServerConfig(Section):
             "not know Streamable HTTP is tried with the older one."
         ),
     )
-    auth: ServerAuth | None = Field(
+    auth: Annotated[ServerAuth | None, BeforeValidator(auth_of)] = Field(
         default=None,
         description="How the gateway gets the tokens that this server wants to see.",
     )

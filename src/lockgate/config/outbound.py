@@ -260,6 +260,11 @@ class LoginSettings(Section):
         return store
 
 
+def auth_of(value: object) -> object:
+    """`auth: oauth`, as other clients write it, is `auth: {type: oauth}`."""
+    return {"type": value} if isinstance(value, str) else value
+
+
 def forwarded(value: dict[str, str]) -> dict[str, str]:
     """Headers that may be let through, in lower case. Raises ValueError for one that may not."""
     found: dict[str, str] = {}

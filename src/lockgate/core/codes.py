@@ -256,7 +256,7 @@ FAILURES: Final = (
           "From 500 on the server's own log has the cause; below, check `url` and `headers`."),
     Entry(608, "upstream-unauthorized", "configuration", -32603, 200, 200, NO,
           "The server refused the gateway's credentials.",
-          "Set the server's `headers` (for example Authorization) in the configuration."),
+          "Set the server's `auth` (`{type: oauth}` if people log in there) or its `headers`."),
     Entry(609, "upstream-redirect", "configuration", -32603, 200, 200, NO,
           "The server answered with a redirect, and those are not followed.",
           "Put the final URL into the configuration."),

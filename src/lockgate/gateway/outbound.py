@@ -60,6 +60,8 @@ class Outbound:
         self._fetches: tuple[PoolFetch, PoolFetch] | None = None
         self._vault: Vault | None = None
         self._store: Store | None = None
+        self.on_login: Callable[[str], None] | None = None
+        """Told the server's name when somebody has logged in or out there."""
         self.base: str | None = None
         """What browsers call the gateway; None: there is no way for them."""
 
@@ -197,7 +199,7 @@ class Outbound:
             scopes=tuple(auth.scopes),
             dpop=auth.dpop,
         )
-        return Person(
+        person = Person(
             name,
             url,
             entrance=Entrance(reach, discovery, vault, pins, settings, self._clock),
@@ -208,6 +210,8 @@ class Outbound:
             link=self.link,
             clock=self._clock,
         )
+        person.watch(lambda: self.on_login(name) if self.on_login else None)
+        return person
 
     def _granted(
         self,

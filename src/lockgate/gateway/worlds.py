@@ -106,6 +106,7 @@ class Worlds:
         self.current = self._compose(config, None)
         self._relays.turn_to(self.current.engine.listen)
         self.facade = Facade(self.current)
+        self._outbound.on_login = self._logged_in
 
     # Building.
 
@@ -190,6 +191,14 @@ class Worlds:
             one_of_many=one_of_many,
             credentials=shown,
         )
+
+    def _logged_in(self, server: str) -> None:
+        """Somebody has another account at a server, or none any more, and so other lists."""
+        for entry in LISTS.values():
+            self.current.engine.subscriptions.announce(entry.changed, server)
+        standing = self.current.standing.get(server)
+        if standing is not None:
+            self._chore(standing.upstream.start())
 
     # Changing.
 

@@ -282,7 +282,7 @@ def from_status(
         return _failure(
             "upstream-unauthorized",
             f"The server '{server}' refused the gateway's credentials (HTTP {status}).",
-            "Set the server's `headers` (for example Authorization) in the configuration.",
+            "Set the server's `auth` (`{type: oauth}` if people log in there) or its `headers`.",
             server=server,
             status=status,
         )

@@ -290,7 +290,7 @@ class Upstream:
 
     async def start(self) -> None:
         """Begin to connect, if the server is to be up from the start. Does not wait for it."""
-        if self._spec.start == "eager" and self.state.phase == "idle":
+        if self._spec.start == "eager" and self.state.phase in {"idle", "needs-login"}:
             self._begin("start", None)
 
     async def settled(self) -> UpstreamState:
