@@ -194,8 +194,8 @@ class Worlds:
 
     def _logged_in(self, server: str) -> None:
         """Somebody has another account at a server, or none any more, and so other lists."""
-        for entry in LISTS.values():
-            self.current.engine.subscriptions.announce(entry.changed, server)
+        for changed in sorted({entry.changed for entry in LISTS.values()}):
+            self.current.engine.subscriptions.announce(changed, server)
         standing = self.current.standing.get(server)
         if standing is not None:
             self._chore(standing.upstream.start())
