@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 Era = Literal["modern", "handshake"]
+Behind = Literal["modern", "handshake", "token"] | None
 
 
 @dataclass(frozen=True)
@@ -18,11 +19,18 @@ class Cell:
     client  what the load generator speaks, to every target.
     server  the only era of the server behind Lockgate; None: it has both, and Lockgate speaks the
             client's, as it does to every server that has it.
+    token   the client sends an access token, and Lockgate accepts nobody without one.
     """
 
     name: str
     client: Era
     server: Era | None = None
+    token: bool = False
+
+    @property
+    def behind(self) -> Behind:
+        """What tells the Lockgate of this cell from those of others."""
+        return "token" if self.token else self.server
 
     @property
     def bridged(self) -> bool:
@@ -35,4 +43,5 @@ CELLS: Final = (
     Cell("handshake", "handshake"),
     Cell("modern-handshake", "modern", "handshake"),
     Cell("handshake-modern", "handshake", "modern"),
+    Cell("modern-token", "modern", token=True),
 )

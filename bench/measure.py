@@ -36,11 +36,14 @@ class Plan:
 
 
 def combinations(plan: Plan) -> list[tuple[Cell, Scenario, int]]:
-    """What is measured. Between eras only the first scenario is: the rest differs in size alone."""
+    """What is measured.
+
+    Between eras, and with tokens, only the first scenario is: the rest differs in size alone.
+    """
     return [
         (cell, scenario, connections)
         for cell, scenario, connections in product(plan.cells, plan.scenarios, plan.connections)
-        if not cell.bridged or scenario.name == BRIDGED
+        if not (cell.bridged or cell.token) or scenario.name == BRIDGED
     ]
 
 
@@ -71,12 +74,13 @@ def _measure(
     say: Say,
 ) -> Measurement:
     place, era = target.place(cell), cell.client
+    token = target.token if cell.token else None
     with _session(place, era) as session:
-        length, wrong = _check(target, place, scenario, era, session, say)
+        length, wrong = _check(target, place, scenario, era, session, token, say)
         before = usage(place.pid)
-        load = wrk.run(place.port, scenario, era, session, connections, seconds)
+        load = wrk.run(place.port, scenario, era, session, connections, seconds, token)
         after = usage(place.pid)
-        wrong += _check(target, place, scenario, era, session, say)[1]
+        wrong += _check(target, place, scenario, era, session, token, say)[1]
     wrong += _short(load, length, connections, say)
     requests = max(load.requests, 1)
     return Measurement(
@@ -107,13 +111,19 @@ def _session(place: Place, era: Era) -> Iterator[str | None]:
 
 
 def _check(
-    target: Target, place: Place, scenario: Scenario, era: Era, session: str | None, say: Say
+    target: Target,
+    place: Place,
+    scenario: Scenario,
+    era: Era,
+    session: str | None,
+    token: str | None,
+    say: Say,
 ) -> tuple[int, int]:
     """Some answers looked at closely. Returns the length of a right one, and how many were not."""
     length, wrong = 0, 0
     for number in range(_SAMPLES):
         try:
-            length = sample(place.port, scenario, era, session, _FIRST_ID + number)
+            length = sample(place.port, scenario, era, session, _FIRST_ID + number, token)
         except (WrongAnswer, OSError) as error:
             wrong += 1
             say(f"    {target.name} answered wrongly: {error}")
@@ -149,8 +159,9 @@ def memory(
     while (made < calls or len(points) < 4) and time.monotonic() - started < limit:
         for cell, scenario, connections in every:
             place = target.place(cell)
+            token = target.token if cell.token else None
             with _session(place, cell.client) as session:
-                load = wrk.run(place.port, scenario, cell.client, session, connections, 1)
+                load = wrk.run(place.port, scenario, cell.client, session, connections, 1, token)
             if load.errors:
                 raise WrongAnswer(f"{load.errors} errors in {cell.name} {scenario.name}")
             made += load.requests

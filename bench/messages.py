@@ -133,7 +133,19 @@ def close_session(port: int, session: str) -> None:
         connection.close()
 
 
-def sample(port: int, scenario: Scenario, era: Era, session: str | None, number: int) -> int:
+def bearer(token: str | None) -> dict[str, str]:
+    """What a client with a token sends beside the rest."""
+    return {} if token is None else {"Authorization": f"Bearer {token}"}
+
+
+def sample(
+    port: int,
+    scenario: Scenario,
+    era: Era,
+    session: str | None,
+    number: int,
+    token: str | None = None,
+) -> int:
     """Ask once and check the answer. Returns the length of the answer's body.
 
     Raises:
@@ -141,7 +153,9 @@ def sample(port: int, scenario: Scenario, era: Era, session: str | None, number:
     """
     before, after = scenario.body(era)
     written = f"{before}{number}{after}"
-    status, headers, body = _post(port, scenario.headers(era, session), written)
+    status, headers, body = _post(
+        port, {**scenario.headers(era, session), **bearer(token)}, written
+    )
     if status != 200:
         raise WrongAnswer(f"status {status}: {body[:300]!r}")
     message = _message(headers.get("content-type", ""), body)

@@ -22,7 +22,8 @@ from string import Template
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from bench.cells import Cell, Era
+from bench.cells import Behind, Cell, Era
+from bench.issuer import Issuer, serving, settings
 from bench.messages import SCENARIOS, WrongAnswer, sample
 
 NAMES: Final = ("direct", "nginx", "lockgate")
@@ -48,14 +49,19 @@ class Place:
 
 @dataclass(frozen=True)
 class Target:
-    """What is measured under one name. `places`: by the only era of the server behind it."""
+    """What is measured under one name.
+
+    places  by what is behind it, or before it; see `Cell.behind`.
+    token   what callers with a token send.
+    """
 
     name: str
-    places: Mapping[Era | None, Place]
+    places: Mapping[Behind, Place]
+    token: str
 
     def place(self, cell: Cell) -> Place:
-        """Where requests of this cell go; only Lockgate has a place of its own for each server."""
-        return self.places.get(cell.server) or self.places[None]
+        """Where requests of this cell go; only Lockgate has places of its own."""
+        return self.places.get(cell.behind) or self.places[None]
 
 
 def missing(names: Sequence[str]) -> list[str]:
@@ -100,28 +106,40 @@ def running(
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="lockgate-bench-")))
         both = stack.enter_context(origin("bench.origin"))
-        origins: dict[Era | None, Place] = {None: both}
+        origins: dict[Behind, Place] = {None: both}
+        issuer = Issuer()
+        token = issuer.token()
         if "lockgate" in names:
             wanted: set[Era] = {cell.server for cell in cells if cell.server is not None}
             for era in wanted:
                 origins[era] = stack.enter_context(origin("bench.origin", era))
+            if any(cell.token for cell in cells):
+                origins["token"] = both
+        keys = stack.enter_context(serving(issuer))
         targets: list[Target] = []
         for name in names:
             if name == "direct":
-                targets.append(Target(name, {None: both}))
+                targets.append(Target(name, {None: both}, token))
             elif name == "nginx":
                 place = stack.enter_context(_nginx(folder, both.port, buffers))
-                targets.append(Target(name, {None: place}))
+                targets.append(Target(name, {None: place}, token))
             else:
                 for number, python in enumerate(pythons, 1):
                     called = name if number == 1 else f"{name} {number}"
-                    places: dict[Era | None, Place] = {
-                        era: stack.enter_context(
-                            gateway(folder, f"{called}-{era}", {"origin": one.port}, python)
+                    places: dict[Behind, Place] = {
+                        behind: stack.enter_context(
+                            gateway(
+                                folder,
+                                f"{called}-{behind}",
+                                {"origin": one.port},
+                                python,
+                                settings=settings(keys) if behind == "token" else None,
+                                token=token if behind == "token" else None,
+                            )
                         )
-                        for era, one in origins.items()
+                        for behind, one in origins.items()
                     }
-                    targets.append(Target(called, places))
+                    targets.append(Target(called, places, token))
         yield targets
 
 
@@ -170,6 +188,7 @@ def gateway(
     settings: Mapping[str, Any] | None = None,
     limits: Mapping[str, Any] | None = None,
     variables: Mapping[str, str] | None = None,
+    token: str | None = None,
 ) -> Iterator[Place]:
     """Lockgate in front of servers on these ports, up and answering.
 
@@ -182,6 +201,7 @@ def gateway(
         settings: the key `lockgate` of its configuration.
         limits: those of each server.
         variables: of its environment, beside our own.
+        token: what its callers send, if it asks for one.
 
     Raises:
         CannotStart: it did not.
@@ -203,31 +223,38 @@ def gateway(
     config.write_text(json.dumps(written))
     command = [python, "-m", module, "up", str(config), "--host", "127.0.0.1", "--port", str(port)]
     known = {**environment(python), **(variables or {})}
-    with _proxy(name, command, port, folder, known) as place:
+    with _proxy(name, command, port, folder, known, token) as place:
         yield place
 
 
 @contextmanager
 def _proxy(
-    name: str, command: list[str], port: int, folder: Path, variables: dict[str, str]
+    name: str,
+    command: list[str],
+    port: int,
+    folder: Path,
+    variables: dict[str, str],
+    token: str | None = None,
 ) -> Iterator[Place]:
     said = folder / f"{name}.out"
     with said.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=variables)
     try:
-        _wait(name, process, port, said)
+        _wait(name, process, port, said, token)
         yield Place(port, process.pid)
     finally:
         _end(process)
 
 
-def _wait(name: str, process: subprocess.Popen[bytes], port: int, said: Path) -> None:
+def _wait(
+    name: str, process: subprocess.Popen[bytes], port: int, said: Path, token: str | None
+) -> None:
     """Until the first right answer."""
     started = time.monotonic()
     trouble = "nothing"
     while time.monotonic() - started < _START_SECONDS and process.poll() is None:
         try:
-            sample(port, SCENARIOS[0], "modern", None, 1)
+            sample(port, SCENARIOS[0], "modern", None, 1, token)
         except (OSError, WrongAnswer) as error:
             trouble = str(error)
             time.sleep(0.05)

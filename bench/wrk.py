@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.cells import Era
-from bench.messages import PATH, Scenario
+from bench.messages import PATH, Scenario, bearer
 
 _SCRIPT: Final = Path(__file__).parent / "load" / "post.lua"
 
@@ -36,11 +36,17 @@ class Load:
 
 
 def run(
-    port: int, scenario: Scenario, era: Era, session: str | None, connections: int, seconds: int
+    port: int,
+    scenario: Scenario,
+    era: Era,
+    session: str | None,
+    connections: int,
+    seconds: int,
+    token: str | None = None,
 ) -> Load:
     """Keep `connections` busy, one request at a time on each, for `seconds`."""
     before, after = scenario.body(era)
-    headers = scenario.headers(era, session)
+    headers = {**scenario.headers(era, session), **bearer(token)}
     environment = {
         **os.environ,
         "BENCH_HEADERS": "".join(f"{name}: {value}\n" for name, value in headers.items()),

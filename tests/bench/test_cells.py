@@ -29,14 +29,15 @@ def test_only_small_calls_cross_between_eras() -> None:
     every = combinations(Plan(SCENARIOS, CELLS, [1, 32], 1, 1))
     crossing = [(cell.name, scenario.name) for cell, scenario, _ in every if cell.bridged]
     assert set(crossing) == {("modern-handshake", "call"), ("handshake-modern", "call")}
-    assert len(every) == 2 * (2 * 3 + 2)
+    assert [scenario.name for cell, scenario, _ in every if cell.token] == ["call"] * 2
+    assert len(every) == 2 * (2 * 3 + 2 + 1)
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not all(TOOLS), reason="wrk or nginx is not installed")
 def test_a_quick_comparison_between_eras(tmp_path: Path) -> None:
     written = tmp_path / "all.json"
-    cells = ["modern-handshake", "handshake-modern"]
+    cells = ["modern-handshake", "handshake-modern", "modern-token"]
     options = ["--scenarios", "call", "--connections", "2", "--json", str(written)]
     ran = bench("compare", "--cells", *cells, *options)
     assert ran.returncode == 0, ran.stderr

@@ -90,6 +90,8 @@ class Caller:
     async def list_tools(self) -> set[str]:
         """The names of all tools."""
         status, answer, _ = await self._ask("tools/list", {})
+        if answer.get("error", {}).get("data", {}).get("reason") == "draining":
+            raise GatewayGone("it stops")
         if "result" not in answer:
             raise Broken(f"tools/list was answered {status} {answer}")
         return {tool["name"] for tool in answer["result"]["tools"]}
@@ -203,6 +205,8 @@ def _response(number: int, status: int, fields: dict[str, str], body: bytes) -> 
     if len(responses) != 1 or messages[-1] is not responses[0]:
         raise Broken(f"one response was due, at the end: {messages}")
     response = responses[0]
+    if status == 503 and response.get("id", 0) is None and "error" in response:
+        return response  # refused before its body was read
     if response.get("id") != number or ("result" in response) == ("error" in response):
         raise Broken(f"request {number} was answered {response}")
     return response
@@ -218,6 +222,7 @@ class Load:
         self.lists: list[tuple[float, float, set[str]]] = []
         self.met: Counter[str] = Counter()
         self.pause = 0.08
+        self.leaves = 0.04
         self._seed = seed
         self._stopping = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -249,7 +254,7 @@ class Load:
                     self.lists.append((began, loop.time() - began, names))
                     continue
                 tool = "act" if chance.random() < 0.7 else "look"
-                give_up = chance.uniform(0.01, 0.3) if chance.random() < 0.04 else None
+                give_up = chance.uniform(0.01, 0.3) if chance.random() < self.leaves else None
                 told = await caller.call(chance.choice(self.servers), tool, give_up=give_up)
             except GatewayGone:
                 self.met["gone"] += 1

@@ -1,7 +1,8 @@
 """A stdio server that does badly on command: `child_server.py NAME FOLDER`.
 
 Runs as a process of its own and with nothing but the standard library. `FOLDER/mode` says what it
-does with every request, `FOLDER/runs` gets a line for each call that reached a tool.
+does with every request, `FOLDER/runs` gets a line for each call that reached a tool, and for the
+tool `ask` another, `NONCE answered`, for each answer that did.
 """
 
 import json
@@ -22,7 +23,11 @@ TOOLS = [
     {"name": "act", "inputSchema": EMPTY},
     {"name": "look", "inputSchema": EMPTY, **READS},
     {"name": "kept", "inputSchema": EMPTY, **READS},
+    {"name": "ask", "inputSchema": EMPTY},
 ]
+ASKING = {"calm", "slow", "error", "flood", "garbage", "freeze"}
+SCHEMA = {"type": "object", "properties": {"name": {"type": "string"}}}
+ASKED: dict[str, Json] = {}
 
 
 def mode() -> str:
@@ -37,6 +42,10 @@ def write(data: bytes) -> None:
 
 def say(**message: object) -> None:
     write(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
+
+
+def own_error(nonce: str) -> Json:
+    return {"code": -32042, "message": "no, on purpose", "data": {"nonce": nonce}}
 
 
 def answer(message: Json) -> Json:
@@ -54,9 +63,35 @@ def answer(message: Json) -> Json:
     if nonce:
         os.write(RUNS, nonce.encode() + b"\n")
     said = {"server": NAME, "tool": params["name"], "nonce": nonce}
+    if params["name"] == "kept":
+        said["run"] = f"{NAME} {os.getpid()} {message['id']}"
     if mode() == "error":
-        return {"error": {"code": -32042, "message": "no, on purpose", "data": {"nonce": nonce}}}
+        return {"error": own_error(nonce)}
     return {"result": {"content": [], "structuredContent": said}}
+
+
+def ask(request: Json) -> None:
+    """Put a question to the client; `answered` goes on."""
+    number = f"q{request['id']}"
+    ASKED[number] = request
+    message = request["params"]["arguments"]["nonce"]
+    params = {"message": message, "requestedSchema": SCHEMA}
+    say(id=number, method="elicitation/create", params=params)
+
+
+def answered(message: Json) -> None:
+    request = ASKED.pop(message.get("id", ""), None)
+    if request is None:
+        return
+    nonce = request["params"]["arguments"]["nonce"]
+    if "error" in message:
+        # On one stream it cannot always be told which of several calls a question is of.
+        trouble({"id": request["id"], "error": own_error(nonce)})
+        return
+    os.write(RUNS, f"{nonce} answered\n".encode())
+    name = message["result"]["content"]["name"]
+    said = {"server": NAME, "tool": "ask", "nonce": nonce, "answer": name}
+    trouble({"id": request["id"], "result": {"content": [], "structuredContent": said}})
 
 
 def trouble(response: Json) -> None:
@@ -113,6 +148,11 @@ TROUBLES = {
 
 for line in sys.stdin:
     request = json.loads(line)
-    if "id" in request and "method" in request:
+    if "method" not in request:
+        answered(request)
+    elif "id" in request:
         body = {"id": request["id"], **answer(request)}
-        trouble(body)
+        if request.get("params", {}).get("name") == "ask" and mode() in ASKING:
+            ask(request)
+        else:
+            trouble(body)

@@ -1,7 +1,8 @@
 """An MCP server over HTTP that does badly on command, of either era, in the test's own loop.
 
 Must not know: the gateway, clients, schedules. It speaks HTTP/1.1 by hand, for what it is to do
-wrong no library would do. `runs` counts, by nonce, how often each call reached a tool.
+wrong no library would do. `runs` counts, by nonce, how often each call reached a tool, and for the
+tool `ask` under `NONCE answered` how often its answer did.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import socket
 import struct
 from collections import Counter
 from contextlib import suppress
+from itertools import count
 from typing import Any
 from uuid import uuid4
 
@@ -23,6 +25,8 @@ TOOLS = [
     {"name": "act", "inputSchema": EMPTY},
     {"name": "look", "inputSchema": EMPTY, "annotations": {"readOnlyHint": True}},
     {"name": "kept", "inputSchema": EMPTY, "annotations": {"readOnlyHint": True}},
+    {"name": "ask", "inputSchema": EMPTY},
+    {"name": "wait", "inputSchema": EMPTY},
 ]
 HINTS = {"resultType": "complete", "ttlMs": 0, "cacheScope": "private"}
 OWN_ERROR = -32042
@@ -35,6 +39,45 @@ NOISE = [
 LINES = [b"data: " + json.dumps({"jsonrpc": "2.0", **one}).encode() + b"\n\n" for one in NOISE]
 WAVE = b"".join(b"%x\r\n%b\r\n" % (len(one), one) for one in LINES) * 50
 FLOOD = 5
+UPDATED = "notifications/resources/updated"
+SUBSCRIBES = {"tools": {}, "resources": {"subscribe": True}}
+BUFFERED = 100
+CUTTING = {"reset", "half-close"}
+"""Modes that end the streams on which listeners are told."""
+
+
+def question(nonce: str) -> Json:
+    """What `ask` puts to its client."""
+    schema = {"type": "object", "properties": {"name": {"type": "string"}}}
+    params = {"message": nonce, "requestedSchema": schema}
+    return {"method": "elicitation/create", "params": params}
+
+
+class Listener:
+    """Who hears of updated resources: a stream of the stateless era, or a session's of the other.
+
+    `number` is the id of the listen request, if it is one.
+    """
+
+    def __init__(self, number: object = None) -> None:
+        self.number = number
+        self.uris: set[str] = set()
+        self.writer: asyncio.StreamWriter | None = None
+        self._waiting: list[Json] = []
+
+    def tell(self, message: Json) -> None:
+        """Say it, once there is a stream to say it on."""
+        if self.writer is not None and not self.writer.is_closing():
+            _event(self.writer, message)
+        else:
+            self._waiting = [*self._waiting, message][-BUFFERED:]
+
+    def opened(self, writer: asyncio.StreamWriter) -> None:
+        """There is a stream now."""
+        self.writer = writer
+        waiting, self._waiting = self._waiting, []
+        for message in waiting:
+            self.tell(message)
 
 
 class Hangup(Exception):
@@ -51,7 +94,14 @@ class TroubledServer:
         self.runs: Counter[str] = Counter()
         self.modes_met: Counter[str] = Counter()
         self.sessions: set[str] = set()
+        self.uri = f"note://{name}"
+        self.published = 0
+        self.gate = asyncio.Event()
+        self.waiting = 0
         self.port = 0
+        self._listeners: dict[object, Listener] = {}
+        self._numbers = count(1)
+        self._questions: dict[tuple[str, object], asyncio.Future[Json]] = {}
         self._server: asyncio.Server | None = None
         self._open: dict[asyncio.StreamWriter, asyncio.Task[Any] | None] = {}
 
@@ -79,6 +129,7 @@ class TroubledServer:
         if server is not None:
             server.close()
         self.sessions.clear()
+        self._listeners.clear()
         tasks = [task for task in self._open.values() if task is not None]
         for writer in list(self._open):
             _reset(writer)
@@ -93,14 +144,34 @@ class TroubledServer:
             await self.stop()
         else:
             await self.start()
+        for writer in [one.writer for one in self._listeners.values()]:
+            if writer is None or writer.is_closing():
+                continue
+            if mode in CUTTING:
+                _reset(writer)
+            elif mode == "garbage":
+                _chunk(writer, b"data: {\n\n\x00\xff\xfe: no\n\ndata: [1,2]\n\n")
+            elif mode == "flood":
+                writer.write(WAVE)
+
+    def publish(self) -> int:
+        """Tell everybody who listens that the resource is another; which one it is now."""
+        self.published += 1
+        for one in self._listeners.values():
+            if self.uri in one.uris:
+                params: Json = {"uri": self.uri, "n": self.published}
+                if one.number is not None:
+                    params["_meta"] = {PREFIX + "subscriptionId": one.number}
+                one.tell({"method": UPDATED, "params": params})
+        return self.published
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open[writer] = asyncio.current_task()
         try:
             while True:
                 await self._request(reader, writer)
-        except (Hangup, OSError, asyncio.IncompleteReadError):
-            pass
+        except (Hangup, OSError, asyncio.IncompleteReadError, RuntimeError):
+            pass  # the last of these is what uvloop says of a transport that is closed already
         finally:
             del self._open[writer]
             writer.close()
@@ -110,32 +181,64 @@ class TroubledServer:
         fields = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in lines[1:])}
         body = await reader.readexactly(int(fields.get("content-length", "0")))
         verb = lines[0].split(" ", 1)[0]
-        if verb != "POST":
-            _plain(writer, 405 if verb == "GET" else 200)
-            return
-        message = json.loads(body)
+        if verb == "GET":
+            await self._get(fields, reader, writer)
+        elif verb == "DELETE":
+            self._forget(fields.get("mcp-session-id"))
+            _plain(writer, 200)
+        else:
+            await self._post(json.loads(body), fields, reader, writer)
+        await writer.drain()
+
+    async def _post(
+        self,
+        message: Json,
+        fields: dict[str, str],
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
         answer = self._answer(message, fields)
         mode = self.mode
         self.modes_met[mode] += 1
+        method, tool = message.get("method"), message.get("params", {}).get("name")
         if answer is None:
+            self._noted(message, fields)
             _plain(writer, 202)
-        elif message["method"] == "subscriptions/listen" and "result" in answer:
+        elif method == "subscriptions/listen" and "result" in answer:
             await self._listen(message, reader, writer)
+        elif tool == "wait":
+            self.waiting += 1
+            await self._within(reader, self.gate.wait())
+            await self._say(mode, message, answer, reader, writer)
+        elif tool == "ask" and not self.modern and "result" in answer and mode in ASKING:
+            await self._ask(message, answer, fields["mcp-session-id"], reader, writer)
         else:
             await self._say(mode, message, answer, reader, writer)
-        await writer.drain()
+
+    def _noted(self, message: Json, fields: dict[str, str]) -> None:
+        """A notification, or the answer to a question."""
+        session = fields.get("mcp-session-id", "")
+        if "method" not in message:
+            asked = self._questions.get((session, message["id"]))
+            if asked is not None and not asked.done():
+                asked.set_result(message)
+
+    def _forget(self, session: str | None) -> None:
+        self.sessions.discard(session or "")
+        self._listeners.pop(session, None)
 
     # What is answered when nothing is wrong.
 
     def _answer(self, message: Json, fields: dict[str, str]) -> Json | None:
-        if "id" not in message:
+        if "id" not in message or "method" not in message:
             return None
         if message.get("method") == "tools/call":
             arguments = message["params"].get("arguments", {})
             # It counts as run as soon as it is known: what goes wrong then goes wrong after.
             known = self.era == "modern" or fields.get("mcp-session-id") in self.sessions
             if known and (nonce := arguments.get("nonce")):
-                self.runs[nonce] += 1
+                again = "inputResponses" in message["params"]
+                self.runs[f"{nonce} answered" if again else nonce] += 1
         serve = self._modern if self.era == "modern" else self._handshake
         return serve(message, fields)
 
@@ -144,7 +247,7 @@ class TroubledServer:
             data = {"supported": [MODERN], "requested": ""}
             return {"status": 400, "error": {"code": -32022, "message": "version", "data": data}}
         if message["method"] == "server/discover":
-            capabilities = {"tools": {"listChanged": True}}
+            capabilities = {**SUBSCRIBES, "tools": {"listChanged": True}}
             return {
                 "result": {"supportedVersions": [MODERN], "capabilities": capabilities, **HINTS}
             }
@@ -157,29 +260,49 @@ class TroubledServer:
             session = uuid4().hex
             self.sessions.add(session)
             info = {"serverInfo": {"name": self.name, "version": "1"}}
-            result = {"protocolVersion": "2025-11-25", "capabilities": {"tools": {}}, **info}
+            result = {"protocolVersion": "2025-11-25", "capabilities": SUBSCRIBES, **info}
             return {"session": session, "result": result}
         session = fields.get("mcp-session-id")
         if session is None:
             return {"status": 400, "error": {"code": -32600, "message": "no session"}}
         if session not in self.sessions:
             return {"status": 404, "error": {"code": -32001, "message": "unknown session"}}
+        if message["method"] in {"resources/subscribe", "resources/unsubscribe"}:
+            if message["params"]["uri"] != self.uri:
+                return {"error": {"code": -32002, "message": "Resource not found"}}
+            uris = self._listeners.setdefault(session, Listener()).uris
+            change = uris.add if message["method"] == "resources/subscribe" else uris.discard
+            change(message["params"]["uri"])
+            return {"result": {}}
         return self._shared(message)
 
     def _shared(self, message: Json) -> Json:
-        if message["method"] == "tools/list":
-            return {"result": {"tools": TOOLS, **(HINTS if self.era == "modern" else {})}}
+        listed = LISTED.get(message["method"])
+        if listed is not None:
+            entries = [{"uri": self.uri, "name": self.name}] if listed == "resources" else TOOLS
+            entries = [] if listed == "resourceTemplates" else entries
+            return {"result": {listed: entries, **(HINTS if self.modern else {})}}
         if message["method"] == "tools/call":
-            said = {
-                "server": self.name,
-                "tool": message["params"]["name"],
-                "nonce": message["params"].get("arguments", {}).get("nonce"),
-            }
-            result = {"content": [], "structuredContent": said}
-            return {"result": {"resultType": "complete", **result} if self.modern else result}
+            return self._call(message["params"])
         if message["method"] == "ping":
             return {"result": {}}
         return {"status": 404, "error": {"code": -32601, "message": "unknown method"}}
+
+    def _call(self, params: Json) -> Json:
+        nonce = params.get("arguments", {}).get("nonce")
+        state = f"{self.name} {nonce}"
+        said: Json = {"server": self.name, "tool": params["name"], "nonce": nonce}
+        if params["name"] == "kept":
+            said["run"] = f"{self.name} {next(self._numbers)}"
+        if params["name"] == "ask" and self.modern:
+            if "inputResponses" not in params:
+                asked = {"inputRequests": {"who": question(nonce)}, "requestState": state}
+                return {"result": {"resultType": "input_required", **asked}}
+            if params.get("requestState") != state:
+                return {"error": {"code": -32602, "message": "another call's state"}}
+            said["answer"] = params["inputResponses"]["who"]["content"]["name"]
+        result = {"content": [], "structuredContent": said}
+        return {"result": {"resultType": "complete", **result} if self.modern else result}
 
     @property
     def modern(self) -> bool:
@@ -190,11 +313,115 @@ class TroubledServer:
         self, message: Json, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         _head(writer, 200, "text/event-stream")
-        wanted = message["params"]["notifications"]
+        wanted = dict(message["params"]["notifications"])
+        if "resourceSubscriptions" in wanted:
+            mine = [uri for uri in wanted["resourceSubscriptions"] if uri == self.uri]
+            wanted["resourceSubscriptions"] = mine
         meta = {PREFIX + "subscriptionId": message["id"]}
         params = {"notifications": wanted, "_meta": meta}
         _event(writer, {"method": "notifications/subscriptions/acknowledged", "params": params})
-        await self._gone(reader)
+        listener = self._listeners[writer] = Listener(message["id"])
+        listener.uris = set(wanted.get("resourceSubscriptions", ()))
+        listener.opened(writer)
+        try:
+            await self._gone(reader)
+        finally:
+            self._listeners.pop(writer, None)
+
+    async def _get(
+        self, fields: dict[str, str], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """What one session is told outside of requests."""
+        session = fields.get("mcp-session-id")
+        if self.modern:
+            _plain(writer, 405)
+        elif session not in self.sessions:
+            _plain(writer, 404)
+        elif self.mode == "busy":
+            _plain(writer, 503)
+        else:
+            while self.mode == "hang":  # noqa: ASYNC110 - it has no event of its own
+                await asyncio.sleep(0.05)
+            listener = self._listeners.setdefault(session or "", Listener())
+            _head(writer, 200, "text/event-stream")
+            listener.opened(writer)
+            try:
+                await self._gone(reader)
+            finally:
+                if listener.writer is writer:
+                    listener.writer = None
+
+    async def _ask(
+        self,
+        message: Json,
+        answer: Json,
+        session: str,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        """Put a question on the call's own stream, and go on with what the client says."""
+        said = answer["result"]["structuredContent"]
+        key = session, f"q{next(self._numbers)}"
+        asked = self._questions[key] = asyncio.get_running_loop().create_future()
+        _head(writer, 200, "text/event-stream")
+        _event(writer, {"id": key[1], **question(said["nonce"])})
+        try:
+            await self._within(reader, asked)
+        finally:
+            del self._questions[key]
+        self.runs[f"{said['nonce']} answered"] += 1
+        content = asked.result().get("result", {}).get("content", {})
+        said["answer"] = content.get("name")
+        response = {"jsonrpc": "2.0", "id": message["id"], **answer}
+        await self._finish(self.mode, response, reader, writer)
+
+    async def _finish(
+        self, mode: str, response: Json, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Answer on a stream that is open already, or do what this mode does instead."""
+        await self._never(mode, response, reader, writer)
+        if mode == "slow":
+            await asyncio.sleep(SLOW)
+        elif mode == "truncate":
+            _chunk(writer, b"data: " + json.dumps(response).encode()[:20] + b"\n\n")
+        elif mode == "garbage":
+            _chunk(writer, b"data: {\n\n\x00\xff\xfe: no\n\n")
+            _event(writer, {"id": "somebody else's", "result": {}})
+        elif mode == "flood":
+            writer.write(WAVE)
+        elif mode == "huge":
+            _event(writer, {**response, "padding": "x" * len(HUGE)})
+        elif mode == "error":
+            response = own_error(response["id"], response["result"]["structuredContent"]["nonce"])
+        if mode in {"calm", "slow", "flood", "error"}:
+            _event(writer, response)
+        writer.write(b"0\r\n\r\n")
+
+    async def _never(
+        self, mode: str, response: Json, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Do not come to an end, in modes that do not."""
+        if mode in {"reset", "die"}:
+            await self._reset(response, {}, reader, writer)
+        if mode == "leak":
+            _event(writer, response)
+        if mode == "half-close":
+            writer.write_eof()
+        if mode in {"hang", "leak", "half-close"}:
+            await self._gone(reader)
+
+    async def _within(self, reader: asyncio.StreamReader, waited: Any) -> None:
+        """Wait for it, for as long as whoever asked is there."""
+        waiting = asyncio.ensure_future(waited)
+        gone = asyncio.ensure_future(reader.read(1))
+        try:
+            await asyncio.wait({waiting, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if not waiting.done():
+                raise Hangup
+        finally:
+            gone.cancel()
+            waiting.cancel()
+            await asyncio.gather(gone, waiting, return_exceptions=True)
 
     # And when something is.
 
@@ -213,9 +440,7 @@ class TroubledServer:
         if mode == "slow":
             await asyncio.sleep(SLOW)
         elif mode == "error" and message["method"] == "tools/call":
-            nonce = message["params"].get("arguments", {}).get("nonce")
-            error = {"code": OWN_ERROR, "message": "no, on purpose", "data": {"nonce": nonce}}
-            response = {"jsonrpc": "2.0", "id": message["id"], "error": error}
+            response = own_error(message["id"], message["params"]["arguments"].get("nonce"))
         elif status == 200 and mode not in {"calm", "error"}:
             await getattr(self, "_" + mode.replace("-", "_"))(response, more, reader, writer)
             return
@@ -276,6 +501,21 @@ class TroubledServer:
     async def _huge(self, response: Json, more: Json, reader: Any, writer: Any) -> None:
         body = json.dumps(response).encode()
         _plain(writer, 200, b'{"padding": "' + HUGE + b'", ' + body[1:], more)
+
+
+LISTED = {
+    "tools/list": "tools",
+    "resources/list": "resources",
+    "resources/templates/list": "resourceTemplates",
+}
+ASKING = {"calm", "slow", "error", "leak", "flood"}
+"""Modes in which a question is put; in the others something goes wrong before that."""
+
+
+def own_error(number: object, nonce: object) -> Json:
+    """An error of the server's own."""
+    error = {"code": OWN_ERROR, "message": "no, on purpose", "data": {"nonce": nonce}}
+    return {"jsonrpc": "2.0", "id": number, "error": error}
 
 
 def _plain(

@@ -7,42 +7,20 @@ import base64
 import json
 import os
 import sqlite3
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.chaos.callers import Caller, GatewayGone, Load
+from tests.chaos.callers import Caller, Load
+from tests.chaos.company import Company
+from tests.chaos.process import children, up, whole
 from tests.chaos.schedule import chosen_seconds, chosen_seed
 from tests.chaos.storm import CLIENTS, Verdict, callers, eventually, fleet
 from tests.fronts.served import run
 from tests.gateway.reloading import alive
-from tests.support.running import LOCKGATE, free_port, plain_environment
+from tests.support.running import free_port
 
 pytestmark = pytest.mark.xdist_group("chaos")
-
-
-def up(config: Path, port: int) -> subprocess.Popen[bytes]:
-    """The gateway as a process; its log goes nowhere."""
-    command = [*LOCKGATE, "up", str(config), "--port", str(port)]
-    nowhere = subprocess.DEVNULL
-    return subprocess.Popen(command, stdout=nowhere, stderr=nowhere, env=plain_environment())
-
-
-def children(pid: int) -> list[int]:
-    """Its child processes now."""
-    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-async def whole(port: int, tools: set[str]) -> bool:
-    """Whether it serves, and every server behind it does."""
-    client = Caller(1000, "modern", port)
-    try:
-        return tools <= await client.list_tools()
-    except GatewayGone:
-        return False
-    finally:
-        client.close()
 
 
 def test_the_gateway_is_killed_in_a_storm_and_started_again(tmp_path: Path) -> None:
@@ -69,12 +47,15 @@ async def killed(folder: Path, seed: int) -> None:
         try:
             await eventually(lambda: whole(port, tools), 30, "the gateway is ready")
             clients += await callers(port, CLIENTS)
+            company = Company(port, servers, seed)
+            await company.arrive()
             sessions = [one.session for one in clients]
             kept = await clients[0].call("well-modern", "kept", nonce="kept")
             assert kept.kind == "result", kept
             load = Load(clients, list(servers.all), seed)
             load.start()
-            storm = asyncio.ensure_future(servers.play(seed, chosen_seconds(6)))
+            company.begin()
+            storm = asyncio.ensure_future(servers.play(seed, chosen_seconds(5)))
             await asyncio.sleep(2)
             left = children(process.pid)
             process.kill()
@@ -90,6 +71,8 @@ async def killed(folder: Path, seed: int) -> None:
             load.check()
             await eventually(lambda: whole(port, tools), 40, "every server is back")
             await load.stop()
+            # Those it was killed with are cut, and opened again at the next one.
+            await company.recovered(servers.well)
 
             async def works() -> bool:
                 asked = [(one, name) for one in clients[:8] for name in servers.all]
@@ -104,6 +87,8 @@ async def killed(folder: Path, seed: int) -> None:
             verdict = Verdict(load, servers, interrupted=True)
             print(verdict.summary())
             verdict.all()
+            company.check(interrupted=True)
+            await company.leave()
         finally:
             for one in clients:
                 one.close()

@@ -13,17 +13,29 @@ from typing import Any
 import pytest
 
 from lockgate.config.model import Config
+from lockgate.core.cached import Counts
 from lockgate.gateway.app import Gateway
 from tests.chaos.callers import Caller, Load
+from tests.chaos.company import Company
 from tests.chaos.http_server import TroubledServer
+from tests.chaos.keepers import KEYS, Ask, Keepers, as_client, as_principal
 from tests.chaos.schedule import chosen_seconds, chosen_seed
-from tests.chaos.storm import TIMEOUT, Child, Fleet, Verdict, callers, eventually, fleet
+from tests.chaos.storm import (
+    OF_TROUBLE,
+    TIMEOUT,
+    Child,
+    Fleet,
+    Verdict,
+    callers,
+    eventually,
+    fleet,
+)
 from tests.fronts.served import run
 from tests.gateway.reloading import census
 from tests.support.valkey import valkey
 
 pytestmark = pytest.mark.xdist_group("chaos")
-STORM = 6.0
+STORM = 4.5
 RECOVERY = 40.0
 """Seconds: a server that died again and again is tried after pauses of up to half of this."""
 LEFT = ("tasks", "descriptors", "children")
@@ -34,11 +46,16 @@ Beside = Callable[[], Awaitable[object]]
 class Weather:
     """A gateway, its servers and its clients."""
 
-    def __init__(self, servers: Fleet, gateway: Gateway, clients: list[Caller], seed: int) -> None:
+    def __init__(
+        self, servers: Fleet, gateway: Gateway, port: int, clients: list[Caller], seed: int
+    ) -> None:
         self.servers = servers
         self.gateway = gateway
+        self.port = port
         self.clients = clients
+        self.others: list[Caller] = []
         self.seed = seed
+        self.company = Company(port, servers, seed)
         self._direct: list[float] = []
 
     async def blow(self, beside: Beside | None = None, seconds: float = STORM) -> Verdict:
@@ -46,10 +63,12 @@ class Weather:
         self._direct.clear()
         load = Load(self.clients, list(self.servers.all), self.seed)
         load.start()
+        self.company.begin()
         probes = [asyncio.ensure_future(self._past(one)) for one in self.servers.http[:2]]
         other = asyncio.ensure_future(beside()) if beside else None
         await self.servers.play(self.seed, chosen_seconds(seconds))
         load.check()
+        self.company.raise_problems()
         if other is not None:
             await other
         for one in probes:
@@ -57,15 +76,30 @@ class Weather:
         await asyncio.gather(*probes, return_exceptions=True)
         await eventually(self._recovered, RECOVERY, "all servers ready, all breakers closed")
         await load.stop()
+        await self.company.recovered()
         await eventually(self._lists_are_whole, RECOVERY, "every client sees every tool")
         await eventually(self._everything_works, RECOVERY, "every tool of every server answers")
         verdict = Verdict(load, self.servers)
         past = sorted(self._direct)
         took = [round(past[int(len(past) * share)] * 1e3, 1) for share in (0.5, 0.9, 0.99)]
         print(f"seed {self.seed}: {verdict.summary()}; without the gateway {took}")
+        print(self.company.summary())
         verdict.all()
+        self.company.check()
         verdict.healthy_are_not_slower(self._direct)
         return verdict
+
+    def counts(self, server: str) -> Counts:
+        """What came of looking up answers of this server."""
+        [found] = [one.cache for one in self.gateway.servers() if one.name == server]
+        assert found is not None
+        return found
+
+    def found(self) -> int:
+        """How many answers came out of the store."""
+        cache = self.gateway.status().cache
+        assert cache is not None
+        return cache.hits["shared"]
 
     async def _past(self, server: TroubledServer) -> None:
         """Call a healthy server without the gateway, again and again."""
@@ -124,17 +158,22 @@ async def weather(folder: Path, play: Play, seed: int, **settings: Any) -> None:
     async with fleet(folder) as servers:
         gateway = Gateway(config_of(servers, **settings))
         clients: list[Caller] = []
+        others: list[Caller] = []
         try:
             await gateway.start()
             assert await gateway.settled(20)
             [(_, port)] = await gateway.serve_http("127.0.0.1", 0)
             clients += await callers(port)
-            await play(Weather(servers, gateway, clients, seed))
+            storm = Weather(servers, gateway, port, clients, seed)
+            others = storm.others
+            await storm.company.arrive()
+            await play(storm)
+            await storm.company.leave()
         finally:
-            for client in clients:
+            for client in [*clients, *others]:
                 client.close()
             await gateway.stop(1)
-    del gateway, clients
+    del gateway, clients, others, storm
 
     async def nothing_left() -> bool:
         now = census()
@@ -158,7 +197,7 @@ def test_storms_leave_nothing_that_grows() -> None:
     async def play(w: Weather) -> None:
         kept: list[dict[str, int]] = []
         for _ in range(3):
-            await w.blow(seconds=2.5)
+            await w.blow(seconds=1.5)
             await asyncio.sleep(0.2)
             kept.append(census())
         # The first fills pools and caches; from then on it is the same again and again.
@@ -170,19 +209,68 @@ def test_storms_leave_nothing_that_grows() -> None:
 
 
 def test_a_storm_while_the_store_is_killed_and_comes_back() -> None:
+    """Rates are counted and answers are kept there; memory before it holds but a few of those."""
     with valkey() as store:
 
         async def play(w: Weather) -> None:
+            kept = Keepers(await asking(w), list(w.servers.all), w.seed)
+
             async def beside() -> None:
-                for _ in range(2):
+                for number in range(2):
                     await asyncio.sleep(1)
                     store.kill()
-                    await asyncio.sleep(1)
+                    await asyncio.sleep(0.2)  # for what it has said already
+                    await misses_are_calls(w, kept, f"outage {number}")
+                    await asyncio.sleep(0.3)
                     await asyncio.to_thread(store.start)
 
-            await w.blow(beside)
+            kept.start()
+            await w.blow(beside, seconds=3.5)
+            await eventually(lambda: hits_again(w, kept), RECOVERY, "the store gives what it keeps")
+            await kept.stop()
+            kept.check(w.servers.well, OF_TROUBLE)
+            for server in w.servers.http[:2]:
+                # Nothing was asked of a server that is not counted as a miss, or twice for one.
+                asked = sum(n for key, n in server.runs.items() if key.startswith(KEPT))
+                assert asked == w.counts(server.name).misses
 
-        storm(play, 3, store=store.url, rate={"total": ["1000000/min"]})
+        cache = {"memory_bytes": 16 * 1024, "entry_bytes": 4096}
+        storm(play, 3, store=store.url, rate={"total": ["1000000/min"]}, cache=cache)
+
+
+KEPT = ("key ", "outage ")
+
+
+async def asking(w: Weather) -> list[tuple[str, Ask]]:
+    """Callers in contexts of their own, but for two who are nobody and share what is kept."""
+    old = [await Caller(2001 + n, "handshake", w.port).open() for n in range(4)]
+    new = [Caller(2101 + n, "modern", w.port) for n in range(2)]
+    w.others += [*old, *new]
+    each: list[tuple[str, Ask]] = [(f"session {one.number}", as_client(one)) for one in old]
+    each += [("nobody", as_client(one)) for one in new]
+    return each + [(who, as_principal(w.gateway, who)) for who in ("ann", "bob")]
+
+
+async def misses_are_calls(w: Weather, kept: Keepers, word: str) -> None:
+    """While the store is away: what is not in memory is asked of the server, and succeeds."""
+    names = [one.name for one in w.servers.http[:2]]
+    before = {name: w.counts(name).misses for name in names}
+    found = w.found()
+    for name in names:
+        for number in range(len(kept.asking)):
+            told = await kept.ask(number, name, f"{word} {number}")
+            assert told.kind == "result", told
+        assert w.counts(name).misses >= before[name] + len(kept.asking)
+    assert w.found() == found, "found where nothing is"
+
+
+async def hits_again(w: Weather, kept: Keepers) -> bool:
+    """Whether, now that it is back, answers come out of the store."""
+    found = w.found()
+    for number in range(len(kept.asking)):
+        for key in range(KEYS):
+            await kept.ask(number, w.servers.well[-1], f"key {key}")
+    return w.found() > found
 
 
 def test_a_storm_while_the_configuration_changes_each_second() -> None:

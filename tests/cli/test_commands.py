@@ -27,6 +27,17 @@ def test_version_is_instant() -> None:
     assert min(took) < 0.5  # 0.07 s on an idle machine; the bound is for a busy one
 
 
+def test_the_package_runs_as_the_program() -> None:
+    told = [
+        subprocess.run(
+            [*start, "--help"], capture_output=True, text=True, check=True, env=environment()
+        ).stdout
+        for start in (COMMAND, [sys.executable, "-m", "lockgate"])
+    ]
+    assert told[0] == told[1]
+    assert told[0].startswith("Usage: lockgate")
+
+
 def test_version_and_help_import_nothing_heavy() -> None:
     heavy = ("pydantic", "rich", "uvloop", "asyncio", "ruamel", "cryptography", "lockgate.gateway")
     code = (

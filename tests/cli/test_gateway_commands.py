@@ -210,12 +210,20 @@ def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
     assert child.returncode in (0, 130)
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.com"])
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
 def test_listening_beyond_this_machine_is_refused(host: str, tmp_path: Path) -> None:
     done = run("up", config_file(tmp_path, {"tiny": tiny()}), "--host", host, "--port", 0)
     assert done.returncode == 2
     assert "no authentication" in done.stderr
     assert "--insecure-bind" in done.stderr
+
+
+@pytest.mark.parametrize("host", ["no.such.invalid", "a" * 64, "a..b"])
+def test_a_name_that_does_not_resolve_is_said_not_to(host: str, tmp_path: Path) -> None:
+    done = run("up", config_file(tmp_path, {"tiny": tiny()}), "--host", host, "--port", 0)
+    assert done.returncode == 1
+    assert f"Cannot listen on {host}: the name does not resolve." in done.stderr
+    assert "--insecure-bind" not in done.stderr
 
 
 def test_a_host_in_the_file_is_refused_too(tmp_path: Path) -> None:

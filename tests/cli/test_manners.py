@@ -175,7 +175,10 @@ def test_what_to_do_about_a_command_that_is_missing_is_said(tmp_path: Path) -> N
 def test_a_port_that_is_refused_is_explained(tmp_path: Path) -> None:
     path = config_file(tmp_path, {"tiny": tiny()})
     arguments = ("up", path, "--insecure-bind", "--port", 0, "--host")
-    for host, why in (("no.such.invalid", "no such host name"), ("192.0.2.1", "no such address")):
+    for host, why in (
+        ("no.such.invalid", "the name does not resolve"),
+        ("192.0.2.1", "no such address"),
+    ):
         done = run(*arguments, host)
         assert done.returncode == 1
         assert why in done.stderr

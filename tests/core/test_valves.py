@@ -151,6 +151,24 @@ def test_what_breaks_where_no_caller_sees_it_is_told_with_its_cause(
     assert cause in (told[0].cause or "")
 
 
+def test_a_recovery_that_cannot_begin_is_blamed_and_no_valve_beside_it() -> None:
+    told: list[Decision] = []
+    valve = Valve("in")
+    chain = compose(
+        [Recovery("begin-raises"), valve], answers(DONE), lambda _, decision: told.append(decision)
+    )
+    refused = asked(chain(CALL))
+    assert isinstance(refused, Failure)
+    assert (refused.policy, refused.origin, refused.reason) == (
+        "recovery",
+        "policy",
+        "policy-crashed",
+    )
+    assert [(one.policy, one.verdict) for one in told] == [("recovery", "crashed")]
+    assert "begin" in (told[0].cause or "")
+    assert (valve.seen, valve.inside) == ([], 0)
+
+
 def test_a_valve_is_told_nothing_of_an_answer_that_was_none() -> None:
     outer = Valve("in")
     assert asked(compose([outer, Valve("refuse")], answers(DONE))(CALL)) is REFUSED

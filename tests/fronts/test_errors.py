@@ -181,6 +181,8 @@ FRONTS_OWN = {
     *("method-not-allowed", "content-type", "accept", "repeated-header", "malformed-message"),
     *("websocket-handshake", "websocket-unavailable", "response-refused", "session-missing"),
     *("session-unknown", "session-streams-full", "event-unknown", "draining"),
+    *("token-missing", "token-invalid", "token-expired", "credentials-malformed", "proof-invalid"),
+    "issuer-unavailable",
 }
 """Refused before there is a call, so that no reply of the engine is ever one of these."""
 

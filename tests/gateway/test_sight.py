@@ -60,7 +60,7 @@ ONE = Seeing(servers=("b",))
 def servers() -> list[ScriptedServer]:
     async def read(call: Call) -> Reply:
         uri = call.params["uri"]
-        if uri.endswith("absent") or call.target.server == "b":
+        if uri.endswith("absent") or (call.target and call.target.server == "b"):
             return Failure(-32002, f"No such thing: {uri}", "upstream", "upstream-error")
         return Result(Raw.of({"contents": [{"uri": uri, "text": "here"}]}))
 
@@ -241,10 +241,11 @@ def test_an_endpoint_may_introduce_itself() -> None:
 def test_what_is_denied_says_so_and_reaches_no_server() -> None:
     async def test() -> None:
         here = world()
-        for method, params in (
+        denied: list[tuple[str, dict[str, Any]]] = [
             ("tools/call", {"name": "a__refused"}),
             ("resources/read", {"uri": "file:///refused"}),
-        ):
+        ]
+        for method, params in denied:
             reply = await here.router(here.call(method, principal="some", **params))
             assert said(reply)["reason"] == "access-denied"
             assert not here.servers[0].asked(method)
@@ -256,9 +257,9 @@ def test_news_of_hidden_servers_reach_nobody() -> None:
     async def test() -> None:
         here = world()
         heard: dict[str, list[Notification]] = {"one": [], "all": []}
-        asked = {"notifications": {"toolsListChanged": True}}
+        asked: dict[str, Any] = {"notifications": {"toolsListChanged": True}}
         streams = [
-            asyncio.create_task(
+            asyncio.ensure_future(
                 here.router(here.call("subscriptions/listen", principal=who, heard=out, **asked))
             )
             for who, out in heard.items()
@@ -279,11 +280,11 @@ def test_hidden_and_denied_resources_cannot_be_listened_to() -> None:
         here = world()
         heard: list[Notification] = []
         uris = ["file:///open", "file:///secret", "file:///refused", "vault://x"]
-        asked = {"notifications": {"resourceSubscriptions": uris}}
+        asked: dict[str, Any] = {"notifications": {"resourceSubscriptions": uris}}
         call = here.call(
             "subscriptions/listen", HANDSHAKE, principal="some", heard=heard, affinity="s", **asked
         )
-        stream = asyncio.create_task(here.router(call))
+        stream = asyncio.ensure_future(here.router(call))
         await until(lambda: heard)
         honoured = heard[0].params["notifications"]["resourceSubscriptions"]
         # Whether b has what nobody lists, only b knows; a, who has it, is not asked.
@@ -358,7 +359,7 @@ def asking_server() -> ScriptedServer:
 def test_a_request_state_is_its_callers_alone(change: str) -> None:
     async def test() -> None:
         here = World([asking_server()], sight_of=lambda _: Seeing(servers=("a",), whole=True))
-        who = {"principal": "one", "endpoint": "/one"}
+        who: dict[str, Any] = {"principal": "one", "endpoint": "/one"}
         got = value(await here.router(here.call("tools/call", name="a__ask", **who)))
         state = got["requestState"]
         assert state != "own"

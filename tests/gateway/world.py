@@ -12,22 +12,26 @@ from msgspec.structs import replace
 from lockgate.core.credentials import Credentials
 from lockgate.core.message import Call, ClientFacts, Notification, Principal, Reply
 from lockgate.core.names import Naming
-from lockgate.core.policy import CallNext
+from lockgate.core.policy import CallNext, Decision
 from lockgate.core.raw import Raw
 from lockgate.core.sight import Everything, SightOf
-from lockgate.gateway.catalog import Catalog, CatalogSettings
+from lockgate.gateway.catalog import Catalog
 from lockgate.gateway.chains import Way
 from lockgate.gateway.facts import Facts
 from lockgate.gateway.handles import Handles
+from lockgate.gateway.kept import CatalogSettings
 from lockgate.gateway.router import Router
 from lockgate.gateway.sights import Judgement, Sights
 from lockgate.gateway.subscriptions import Subscriptions
 from lockgate.gateway.tasks import TaskIds
+from lockgate.gateway.unlisted import Unlisted
 from lockgate.testing import ManualClock, ScriptedServer
+from lockgate.upstreams.supervisor import UpstreamState
 from lockgate.wire.seal import KeyRing
 
 MODERN = ClientFacts(era="modern", protocol_version="2026-07-28")
 HANDSHAKE = ClientFacts(era="handshake", protocol_version="2025-11-25", capabilities_key="none")
+READY = UpstreamState(phase="ready")
 
 
 async def until(ready: Callable[[], object]) -> None:
@@ -60,12 +64,14 @@ class World:
         sights = Sights(everything, self.sight_of, self.credentials)
         self.handles = Handles(KeyRing.generate(), self.clock, restricted=sights.restricted)
         ids = TaskIds(tuple(send), self.handles)
+        self.decisions: list[Decision] = []
         self.announced: list[tuple[str, str]] = []
         self.catalog = Catalog(
             self.servers,
             CatalogSettings(naming=self.naming, **self.settings),
             self.clock,
             self._announce,
+            observe=lambda _call, decision: self.decisions.append(decision),
             sights=sights,
         )
         self.facts = Facts(send, self.clock, wait=0.05, retry=5, partition=sights.partition)
@@ -74,14 +80,21 @@ class World:
         )
         gates = [Judgement(sights.of)] if sights.restricted else []
         ways = {name: Way(gates, one, lambda *_: None) for name, one in send.items()}
+        unlisted = Unlisted(self.catalog, self._state, self.clock)
         self.router = Router(
-            ways, self.catalog, self.facts.ask, ids, self.subscriptions, self.handles
+            ways, self.catalog, self.facts.ask, ids, self.subscriptions, unlisted, self.handles
         )
         self.subscriptions.locate = self.router.server_of
 
     def _announce(self, method: str, server: str) -> None:
         self.announced.append((method, server))
         self.subscriptions.announce(method, server)
+
+    def _state(self, name: str) -> UpstreamState:
+        server = next(one for one in self.servers if one.name == name)
+        away = server.down is not None and server.down.reason == "server-unavailable"
+        due = self.clock.monotonic() + 3.0
+        return UpstreamState(phase="backoff", next_attempt=due) if away else READY
 
     async def ask(self, method: str, client: ClientFacts = MODERN, **params: Any) -> Reply:
         return await self.router(self.call(method, client, **params))

@@ -47,7 +47,7 @@ CONTROLS = {
     ),
     23: Control(
         "Names are spelled server__tool, clashes are refused, none is routed by taking it apart",
-        ("core/names.py", "gateway/face.py"),
+        ("core/names.py", "gateway/face.py", "gateway/unlisted.py"),
     ),
     24: Control(
         "Headers that repeat the body agree with it, or the request is refused; the body counts",

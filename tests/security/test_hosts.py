@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
+from lockgate.cli.up import check_bind
 from lockgate.config.model import Config
+from lockgate.errors import UnsafeBind
 from tests.cli.program import config_file
 from tests.cli.program import run as command
 from tests.fronts.served import run
@@ -173,7 +177,19 @@ def test_a_foreign_page_calls_no_tool() -> None:
 
 
 @holds(9)
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "0", "example.org", "[::]"])
+def test_a_name_that_others_know_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 0))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_: [found])
+    with pytest.raises(UnsafeBind, match="everyone who can reach"):
+        check_bind(
+            Config.model_validate({"lockgate": {"host": "example.org"}}),
+            cast("Any", None),
+            insecure=False,
+        )
+
+
+@holds(9)
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "0", "[::]"])
 def test_listening_for_strangers_is_refused(host: str, tmp_path: Path) -> None:
     done = command("up", config_file(tmp_path, {}), "--host", host, "--port", "0")
     assert done.returncode not in (0, None)

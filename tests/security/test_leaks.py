@@ -104,7 +104,7 @@ class Stage:
     def _nobody(self) -> bool:
         """Whether nobody is here; calls that outlive their client have their time pass."""
         self.clock.advance(400)
-        self.gateway._exchange.pulse.beat()
+        self.gateway._endpoints.served["/mcp"].exchange.pulse.beat()
         stats = self.gateway._server.stats
         return stats.connections == stats.handlers == 0
 
@@ -123,8 +123,10 @@ class Stage:
         await until(lambda: not self.servers["new"].tasks and not self.servers["old"].tasks)
         # What is kept of sessions in case their clients come back is kept for half an hour.
         self.clock.advance(2000)
-        self.gateway._exchange.pulse.beat()
-        await until(lambda: not self.gateway._exchange._dialogue._background)
+        self.gateway._endpoints.served["/mcp"].exchange.pulse.beat()
+        await until(
+            lambda: not self.gateway._endpoints.served["/mcp"].exchange._dialogue._background
+        )
         await until(self._nobody)
         await until(self._settled)
         for server in (self.servers["new"], self.servers["old"]):

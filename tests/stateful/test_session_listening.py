@@ -32,6 +32,9 @@ class Opened:
     end: asyncio.Event = field(default_factory=asyncio.Event)
     how: Reply = ENDED
 
+    def hears(self, what: str) -> bool:
+        return self.acked and (what == TOOLS or what in self.uris)
+
 
 class SessionListening(Machine):
     def __init__(self) -> None:
@@ -102,11 +105,33 @@ class SessionListening(Machine):
 
     @rule(what=st.sampled_from([TOOLS, "x:1", "x:2"]), to=st.sampled_from(["all", "oldest"]))
     def something_changes(self, what: str, to: str) -> None:
-        hearing = [one for one in self.calls if one.acked and (what == TOOLS or what in one.uris)]
+        hearing = [one for one in self.calls if one.hears(what)]
         self.expected[what] += bool(hearing)
         said = Notification(TOOLS) if what == TOOLS else updated(what)
         for call in hearing if to == "all" else hearing[:1]:
             self.inside(partial(call.emit, said))
+
+    @precondition(lambda self: any(one.acked for one in self.calls))
+    @rule(uri=st.sampled_from(["x:1", "x:2"]), what=st.sampled_from([TOOLS, "x:1", "x:2"]))
+    def something_changes_while_another_call_is_opened(self, uri: str, what: str) -> None:
+        """The new one is told of it as well, and says so once it is acknowledged."""
+        if self.down or uri in self.listening.uris:
+            return
+        was, self.slow = self.slow, True
+        task = self.begin(self.listening.subscribe(uri))
+        self.loop.settle()
+        opening = [one for one in self.calls if not one.acked]
+        self.something_changes(what, "all")
+        for call in opening:
+            self.inside(partial(self.acknowledge, call))
+            heard = what == TOOLS or what in call.uris
+            if heard and any(one is not call and one.hears(what) for one in self.calls):
+                said = Notification(TOOLS) if what == TOOLS else updated(what)
+                self.inside(partial(call.emit, said))
+        self.loop.settle()
+        if task.done() and not task.cancelled() and task.result() is None:
+            self.subscribed.add(uri)
+        self.slow = was
 
     @precondition(lambda self: self.calls)
     @rule(how=st.sampled_from([DOWN, ENDED]))

@@ -251,3 +251,30 @@ def test_the_size_of_a_file_is_counted_over_everything_that_ends_a_blob(tmp_path
         await store.close()
 
     asyncio.run(run())
+
+
+def test_a_closed_store_leaves_no_connection() -> None:
+    async def test() -> None:
+        with valkey() as server:
+            store = RedisStore(server.url)
+            await asyncio.gather(*(store.get(str(number)) for number in range(8)))
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+
+            async def connected() -> int:
+                writer.write(b"CLIENT LIST\r\n")
+                size = int((await reader.readline())[1:])
+                return (await reader.readexactly(size + 2)).count(b" addr=")
+
+            assert await connected() > 1
+            await store.close()
+            async with asyncio.timeout(5):
+                while await connected() > 1:
+                    pass  # the server is busy with nothing else
+            writer.close()
+            server.kill()
+            gone = RedisStore(server.url)
+            with pytest.raises(StoreGone):
+                await gone.get("x")
+            await gone.close()
+
+    asyncio.run(test())

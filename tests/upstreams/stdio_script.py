@@ -89,7 +89,25 @@ def huge_note(request_id: Any) -> None:
     say(id=request_id, result={"ok": True})
 
 
-HUGE = {"huge": huge, "huge-late-id": huge_late_id, "huge-note": huge_note}
+def flood(_request_id: Any) -> None:
+    while True:
+        sys.stdout.write("still busy\n" * 1000)
+
+
+def chat(request_id: Any) -> None:
+    for _ in range(3):
+        sys.stdout.write("a print that was left in\n" * 6000)
+        note("notifications/message", level="info", data="x")
+    say(id=request_id, result={"ok": True})
+
+
+HUGE = {
+    "huge": huge,
+    "huge-late-id": huge_late_id,
+    "huge-note": huge_note,
+    "flood": flood,
+    "chat": chat,
+}
 
 
 def tool(method: str, request_id: Any, params: dict[str, Any]) -> None:

@@ -261,3 +261,89 @@ def test_a_standing_stream_that_does_not_come_is_waited_for_only_a_moment(
             good(await one.send(old(caps={"elicitation": {}})))
 
     run(test())
+
+
+class Passing(OldServer):
+    """Its standing stream is refused, or not answered, for as long as `trouble` says so."""
+
+    trouble: str = ""
+    subscribing: int = 0
+
+    async def _get(self, session: str, asked: Asked, answer: Answer) -> None:
+        if self.trouble == "busy":
+            answer.send(503)
+        elif self.trouble == "mute":
+            await answer.gone()
+            raise ConnectionError
+        else:
+            await super()._get(session, asked, answer)
+
+    async def _inside(self, session: str, asked: Asked, answer: Answer) -> None:
+        if asked.method == "resources/subscribe":
+            self.subscribing += 1
+            if self.trouble == "no subscription":
+                answer.send(503)
+                return
+        await super()._inside(session, asked, answer)
+
+
+@pytest.mark.parametrize("trouble", ["busy", "mute"])
+def test_a_standing_stream_that_cannot_be_had_is_asked_for_again(
+    trouble: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_handshake, "HEADERS", 0.05)
+    monkeypatch.setattr(http_handshake, "ESTABLISH", 0.05)
+
+    async def test() -> None:
+        async with Passing(done) as server, upstream(server.url) as one:
+            server.trouble = trouble
+            heard = Heard()
+            task = listen(one, heard)
+            await heard.until(len)
+            server.trouble = ""
+            await eventually(lambda: "s1" in server.gets)
+            server.gets["s1"].note("notifications/tools/list_changed")
+            await heard.until(lambda all_: len(all_) == 2)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    run(test())
+
+
+def test_a_subscription_that_fails_in_a_new_session_is_made_again() -> None:
+    async def test() -> None:
+        async with Passing(done) as server, upstream(server.url) as one:
+            heard = Heard()
+            task = listen(one, heard)
+            await heard.until(len)
+            server.trouble = "no subscription"
+            server.forget()
+            server.gets["s1"].drop()
+            await eventually(lambda: server.subscribing >= 3)
+            server.trouble = ""
+            # What is not known to have stayed the same is reported as updated.
+            await heard.until(lambda all_: "notifications/resources/updated" in all_.methods())
+            session = list(server.gets)[-1]
+            server.gets[session].note("notifications/resources/updated", uri="file:///a", n=1)
+            await heard.until(lambda all_: "n" in all_[-1].params)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    run(test())
+
+
+def test_whoever_subscribes_while_another_does_shares_what_comes_of_it() -> None:
+    async def test() -> None:
+        async with Passing(done) as server, upstream(server.url) as one:
+            server.trouble = "no subscription"
+            both = Heard(), Heard()
+            tasks = [listen(one, heard) for heard in both]
+            for heard in both:
+                await heard.until(len)
+                assert not heard[0].params["notifications"].get("resourceSubscriptions")
+            assert server.subscribing == 1
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    run(test())

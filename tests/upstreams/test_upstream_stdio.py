@@ -337,6 +337,38 @@ def test_a_server_that_writes_what_is_no_message_is_shown_what() -> None:
     run(test())
 
 
+@pytest.mark.parametrize("era", ["modern", "handshake"])
+def test_prints_among_messages_are_dropped_and_told_once(
+    era: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test() -> None:
+        async with server("dual") as (one, children):
+            assert good(await one.send(use("chat", era=era)))["ok"]
+            assert good(await one.send(use(era=era)))["pid"] == children[-1].pid
+
+    with caplog.at_level("WARNING", "lockgate.servers"):
+        run(test())
+    told = [record.getMessage() for record in caplog.records if "dropped" in record.getMessage()]
+    (line,) = told
+    assert "(1 lines; the last: a print that was left in)" in line
+
+
+@pytest.mark.parametrize("era", ["modern", "handshake"])
+def test_a_server_that_writes_nothing_but_noise_any_more_is_ended(era: str) -> None:
+    async def test() -> None:
+        async with server("dual") as (one, _):
+            good(await one.send(use(era=era)))
+            pid = one.state.pid
+            failed = bad(await one.send(use("flood", era=era)))
+            assert failed.reason == "upstream-lost"
+            assert "none is an MCP message" in failed.message
+            assert one.state.reason in ("server-noisy", None)
+            await eventually(lambda: one.state.phase == "ready")
+            assert good(await one.send(use(era=era)))["pid"] != pid
+
+    run(test())
+
+
 def test_a_server_that_ends_without_a_word_has_a_remedy_too() -> None:
     async def test() -> None:
         async with server("mute") as (one, _):

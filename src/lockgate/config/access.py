@@ -279,11 +279,6 @@ class AccessSettings(Section):
         description="The rules, in any order. `allow` grants; `hide`, `deny` and `approve` only "
         "take away, from whatever is allowed.",
     )
-    implies: dict[Text, Texts] = Field(
-        default={},
-        max_length=MOST_WORDS,
-        description="Scopes that stand for others: `files:admin: [files:read, files:write]`.",
-    )
     approval: ApprovalSettings = Field(
         default=ApprovalSettings(), description="How people are asked."
     )

@@ -43,26 +43,35 @@ def review_access(
             "Add one: {allow: '*'} allows what the other rules do not take away.",
             tree.locate(PATH)[0],
         )
-    _loops(config, tree, findings)
+    _nobody(config, tree, findings)
 
 
-def _loops(config: Config, tree: Node, findings: Findings) -> None:
-    """A scope that stands for itself, however indirectly, is a mistake in the table."""
-    implies = config.lockgate.access.implies
-    for scope in implies:
-        reached, todo = set[str](), list(implies[scope])
-        while todo:
-            one = todo.pop()
-            if one not in reached:
-                reached.add(one)
-                todo += implies.get(one, [])
-        if scope in reached:
+def _nobody(config: Config, tree: Node, findings: Findings) -> None:
+    """Rules about callers that can never be told apart; the first is enough."""
+    settings = config.lockgate
+    if settings.auth.asks or any(one.auth and one.auth.asks for one in settings.endpoints.values()):
+        return
+    for number, rule in enumerate(settings.access.rules):
+        key = next((key for key in ("who", "scopes") if getattr(rule, key)), None)
+        if key is not None:
             findings.add(
-                "access-name",
-                f"The scope {scope!r} stands for itself.",
-                "Let broader scopes stand for narrower ones only.",
-                tree.locate(("lockgate", "access", "implies", scope))[0],
+                "access-nobody",
+                f"Access, {rule.name or f'rule {number + 1}'}: `{key}` is about callers that are "
+                "known, and nobody is authenticated.",
+                "Set `lockgate.auth`, so that callers are known.",
+                tree.locate((*PATH, number, key))[0],
             )
+            return
+    for name, server in config.enabled.items():
+        for pattern, tool in server.tools.items():
+            if tool.scopes:
+                findings.add(
+                    "access-nobody",
+                    f"Server {name!r}: tools {pattern!r} need scopes, and nobody is authenticated.",
+                    "Set `lockgate.auth`: without it nobody has any scope.",
+                    tree.locate(("servers", name, "tools", pattern, "scopes"))[0],
+                )
+                return
 
 
 class _Rule:
@@ -85,7 +94,7 @@ class _Rule:
         for number, endpoint in enumerate(self._rule.endpoints):
             if not any(fnmatchcase(one, endpoint) for one in endpoints):
                 guess = nearest(endpoint, endpoints)
-                self._note(
+                self.note(
                     "access-name",
                     f"there is no endpoint {endpoint}.",
                     f"Did you mean {guess}?" if guess else f"There are: {', '.join(endpoints)}.",
@@ -98,7 +107,7 @@ class _Rule:
         if any(fnmatchcase(name, pattern.server) for name in servers):
             return
         what = "no server's name matches" if special(pattern.server) else "there is no server"
-        self._note(
+        self.note(
             "access-name",
             f"{what} {pattern.server!r}.",
             self._meant(pattern) or f"There are: {', '.join(servers)}.",
@@ -121,14 +130,14 @@ class _Rule:
         """Names that nothing of the kind can have."""
         name = pattern.name
         if key in ("tools", "prompts") and _URI_MARK in name:
-            self._note(
+            self.note(
                 "access-impossible",
                 f"{pattern} is a URI, and {key} have none.",
                 "Put it below `resources`.",
                 *self._place(key, number),
             )
         elif key == "resources" and not special(name) and ":" not in name:
-            self._note(
+            self.note(
                 "access-impossible",
                 f"{pattern} is no URI, so no resource has it.",
                 "Write the whole URI, or a pattern: docs/file:///public/*.",
@@ -136,7 +145,7 @@ class _Rule:
             )
         elif name.startswith(spell(pattern.server, "", "prefix")) and key != "resources":
             rest = name[len(spell(pattern.server, "", "prefix")) :]
-            self._note(
+            self.note(
                 "access-impossible",
                 f"{pattern} names {pattern.server} twice.",
                 f"Write {pattern.server}/{rest}: the server's own name for it.",
@@ -153,7 +162,7 @@ class _Rule:
         if node is not None and node.items:
             yield number
 
-    def _note(self, kind: str, summary: str, remedy: str, *path: str | int) -> None:
+    def note(self, kind: str, summary: str, remedy: str, *path: str | int) -> None:
         where: Sequence[str | int] = (*PATH, self._number, *path)
         name = self._rule.name or f"rule {self._number + 1}"
         self._findings.add(kind, f"Access, {name}: {summary}", remedy, self._tree.locate(where)[0])

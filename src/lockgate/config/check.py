@@ -16,6 +16,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from lockgate.config.access_check import review_access
+from lockgate.config.endpoints_check import review_endpoints
 from lockgate.config.finding import Findings
 from lockgate.config.model import SERVER_NAME, Config, ServerConfig
 from lockgate.config.nodes import Node, Position
@@ -56,7 +57,8 @@ def review(config: Config, tree: Node, environ: Mapping[str, str], findings: Fin
     for name, server in config.enabled.items():
         node = servers.members[name]
         _Rules(name, server, node, findings).run(environ)
-    review_access(config, tree, findings, [config.lockgate.path])
+    review_endpoints(config, tree, findings)
+    review_access(config, tree, findings, [config.lockgate.path, *config.lockgate.endpoints])
     _bind(config, tree, findings)
     _readable(config, tree, findings)
 
@@ -337,6 +339,15 @@ def _unfound(command: str, path: Path) -> tuple[str, str]:
 
 
 def _bind(config: Config, tree: Node, findings: Findings) -> None:
+    admin = config.lockgate.admin
+    if admin is not None and admin.token is None and not loopback(admin.host):
+        findings.add(
+            "admin-open",
+            f"`lockgate.admin.host` {admin.host} is reachable from other machines, and whoever "
+            "asks there needs no token.",
+            "Leave it at 127.0.0.1, or set `token`, best as ${ADMIN_TOKEN}.",
+            tree.locate(("lockgate", "admin", "host"))[0],
+        )
     settings = config.lockgate
     if settings.public_url is None and not loopback(settings.host):
         for place, one in enumerate(settings.auth.issuers):
@@ -348,7 +359,7 @@ def _bind(config: Config, tree: Node, findings: Findings) -> None:
                     "Set `lockgate.public_url`, or the issuer's `audience`.",
                     tree.locate(("lockgate", "auth", "issuers", place))[0],
                 )
-    if not loopback(settings.host) and not settings.auth.asks:
+    if not loopback(settings.host) and not config.identifies:
         findings.add(
             "wide-bind",
             f"`lockgate.host` {config.lockgate.host} is reachable from other machines.",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, cast, get_args
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
@@ -179,11 +179,21 @@ def _known_keys(path: Sequence[str | int]) -> list[str]:
         return list(SERVER_KEYS)
     model: Any = ServerConfig if path[0] == "servers" else GatewaySettings
     for step in path[2 if path[0] == "servers" else 1 :]:
+        if isinstance(step, int):
+            continue
         inner = model.model_fields.get(step)
-        if inner is None or not isinstance(inner.default, BaseModel):
+        model = None if inner is None else _model_in(inner.annotation)
+        if model is None:
             return []
-        model = type(inner.default)
     return list(model.model_fields)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model that a setting holds, or holds a list of; None: it holds none."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    inside = (found for one in get_args(annotation) if (found := _model_in(one)) is not None)
+    return next(inside, None)
 
 
 def _complete(config: Config, tree: Node, expander: Expander, findings: Findings) -> Config:

@@ -305,6 +305,18 @@ class Config(Section):
         return self.lockgate.naming
 
     @property
+    def identifies(self) -> bool:
+        """Whether nobody can ask at any endpoint without being known."""
+        settings = self.lockgate
+        default = {} if settings.path in settings.endpoints else {settings.path: settings.auth}
+        others = {
+            path: one.auth or settings.auth
+            for path, one in settings.endpoints.items()
+            if not one.disabled
+        }
+        return all(auth.asks for auth in {**default, **others}.values())
+
+    @property
     def secrets(self) -> frozenset[str]:
         """Values that must not be written anywhere: a last line of defence for logs."""
         return self._secrets

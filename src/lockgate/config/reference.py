@@ -21,7 +21,9 @@ from lockgate.config.access import (
     ThingsSettings,
     WhoSettings,
 )
+from lockgate.config.admin import AdminSettings
 from lockgate.config.caching import CacheSettings, ServerCache, ToolCache
+from lockgate.config.endpoints import EndpointSettings
 from lockgate.config.finding import KINDS
 from lockgate.config.identity import (
     AuthSettings,
@@ -112,6 +114,8 @@ When what only reads is asked a second time. See [hedging](policies/hedge.md).""
 _ACCESS: Final = """\
 Who may use what. Once there is a rule, nothing is allowed but by one. See
 [access](security/access.md)."""
+_ENDPOINTS: Final = "Under each path. See [endpoints](concepts/endpoints.md)."
+_ADMIN: Final = "A listener for operators. See [metrics](operations/metrics.md)."
 _AUTH: Final = "Who may ask. See [who may ask](security/authentication.md)."
 _OUTBOUND: Final = """\
 How the gateway gets the tokens that a server wants to see. See
@@ -150,6 +154,8 @@ def page() -> str:
         *_section("Gateway: `lockgate.access`", AccessSettings, _ACCESS, ("lockgate", "access")),
         *_access(),
         *_section("Gateway: `lockgate.logins`", LoginSettings, None, ("lockgate", "logins")),
+        *_section("Gateway: `lockgate.endpoints.PATH`", EndpointSettings, _ENDPOINTS, ()),
+        *_section("Gateway: `lockgate.admin`", AdminSettings, _ADMIN, ()),
         *_section("Gateway: `lockgate.log`", LogSettings, None, ("lockgate", "log")),
         *_section("Gateway: `lockgate.session`", SessionSettings, None, ("lockgate", "session")),
         _foreign(),

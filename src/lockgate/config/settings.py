@@ -14,7 +14,9 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator
 
 from lockgate.config.access import AccessSettings
+from lockgate.config.admin import AdminSettings
 from lockgate.config.caching import CacheSettings
+from lockgate.config.endpoints import EndpointSettings
 from lockgate.config.identity import AuthSettings, safe_url
 from lockgate.config.limits import GatewayLimits, Section
 from lockgate.config.outbound import LoginSettings
@@ -144,6 +146,13 @@ class GatewaySettings(Section):
     page_size: int = count(
         1000, 1, 100_000, "Items of a list on one page; most clients read only the first page."
     )
+    stale_lists: Seconds = time(
+        300,
+        0,
+        86400,
+        "How much longer the tools, prompts and resources a server listed last are shown while "
+        "its list cannot be read anew. A server that is down takes its list along at once.",
+    )
     allow_hosts: list[str] = Field(
         default=[],
         max_length=1000,
@@ -214,6 +223,17 @@ class GatewaySettings(Section):
     )
     logins: LoginSettings = Field(
         default=LoginSettings(), description="Logins of people at servers that want them."
+    )
+    endpoints: dict[str, EndpointSettings] = Field(
+        default={},
+        description=(
+            "More paths, each with its own servers and shape; one for `path` itself says what is "
+            "served there."
+        ),
+    )
+    admin: AdminSettings | None = Field(
+        default=None,
+        description="A listener of its own for operators: health, readiness, metrics.",
     )
     log: LogSettings = Field(default=LogSettings(), description="What is logged, to stderr.")
     session: SessionSettings = Field(

@@ -134,9 +134,12 @@ def _guard_valves(
     async def run(call: Call) -> Reply:
         tickets: list[object] = []
         reply: Any = None
-        try:
-            if begin is not None:
+        if begin is not None:
+            try:
                 begin(call)
+            except Exception as error:
+                return _not_begun(recovery, call, error, observe)
+        try:
             for enter in enters:
                 ticket: Any = enter(call)
                 if ticket.__class__ is Wait:
@@ -148,8 +151,7 @@ def _guard_valves(
             else:
                 reply = await call_next(call)
         except Exception as error:
-            broken = valves[len(tickets)].name if len(tickets) < len(valves) else None
-            reply = _broken(broken, repr(error))
+            reply = _broken(_next(valves, tickets), repr(error))
         finally:
             _left(valves, call, tickets, reply, observe)
         if reply.__class__ is Result:
@@ -157,7 +159,7 @@ def _guard_valves(
         reply = _reply(reply, None)
         if len(tickets) < len(valves) and observe is not None:
             observe(call, _decision(valves[len(tickets)].name, False, reply, 0.0))
-        if again is None or recovery is None:
+        if again is None:
             return reply
         return await _recover(recovery, call, reply, again, observe)
 
@@ -165,6 +167,21 @@ def _guard_valves(
     enters = tuple(valve.enter for valve in valves)
     again = None if recovery is None else _guard_valves(valves, call_next, observe, None)
     return run
+
+
+def _next(valves: tuple[Valve, ...], tickets: list[object]) -> str | None:
+    """Whose turn it was; None: that of what is inside them."""
+    return valves[len(tickets)].name if len(tickets) < len(valves) else None
+
+
+def _not_begun(
+    recovery: Recovery | None, call: Call, error: Exception, observe: Observe | None
+) -> Failure:
+    """A recovery broke before anything inside it was asked."""
+    broken = _broken(None if recovery is None else recovery.name, repr(error))
+    if recovery is not None and observe is not None:
+        observe(call, _decision(recovery.name, False, broken, 0.0))
+    return broken
 
 
 def _left(
@@ -187,14 +204,14 @@ def _left(
 
 
 async def _recover(
-    recovery: Recovery,
+    recovery: Recovery | None,
     call: Call,
     failure: Reply,
     again: CallNext,
     observe: Observe | None,
 ) -> Reply:
     """What `recovery` makes of a failure; one that breaks leaves the failure as it was."""
-    if not isinstance(failure, Failure):
+    if recovery is None or not isinstance(failure, Failure):
         return failure
     started = perf_counter()
     try:

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from lockgate.core.codes_access import ACCESS, ACCESS_FINDINGS
+from lockgate.core.codes_endpoints import ENDPOINT_COMMANDS, ENDPOINT_FINDINGS, ENDPOINTS
 from lockgate.core.codes_outbound import OUTBOUND, OUTBOUND_COMMANDS
 from lockgate.core.taxonomy import (
     BY_CODE,
@@ -203,19 +205,9 @@ FAILURES: Final = (
     Entry(445, "issuer-unavailable", "gateway", -32603, 503, 503, LATER,
           "Who could say whether the token is good cannot be reached; nothing was decided.",
           "Try again; the gateway's log says what ails the issuer."),
-    Entry(450, "access-denied", "policy", -32000, 403, 200, NO,
-          "The rules of access do not let this caller make this call.",
-          "Ask whoever runs the gateway; `lockgate access explain` shows the rule that decided."),
-    Entry(451, "insufficient-scope", "policy", -32000, 403, 200, NO,
-          "The call needs scopes that the caller was not granted; data.scopes has all it needs.",
-          "Authorize again for these scopes beside those already granted."),
-    Entry(452, "approval-required", "policy", -32000, 403, 200, NO,
-          "A person has to say yes to this call, and the client cannot ask one.",
-          "Call from a client that can ask its user: one with form elicitation."),
-    Entry(453, "approval-refused", "policy", -32000, 403, 200, NO,
-          "A person was asked about this call, and did not say yes.",
-          "Do without it, or ask the person what should be different."),
+    *ACCESS,
     *OUTBOUND,
+    *ENDPOINTS,
     # 5xx: the gateway itself
     Entry(500, "error", "gateway", BY_CODE, BY_CODE, 200, NO,
           "An error that whoever made it did not classify.",
@@ -296,6 +288,9 @@ FAILURES: Final = (
     Entry(624, "invalid-tool", "upstream", -32602, 400, NEVER, NO,
           "The tool asks for its arguments in headers in a way the specification forbids.",
           "Report it to the authors of the server: its x-mcp-header annotations are invalid."),
+    Entry(625, "list-unread", "upstream", -32603, 200, 200, LATER,
+          "No list holds the name, and that of a server which may have it cannot be read.",
+          "Call again after data.retry_after; Lockgate's log says why the list cannot be read."),
     Entry(630, "invalid-task", "upstream", -32603, NEVER, 200, NO,
           "The server lost track of its own task.",
           "Report it to the authors of the server."),
@@ -343,6 +338,9 @@ STARTS: Final = (
     start(714, "start-garbage", "upstream",
           "The server's program writes to its output without ever saying an MCP message.",
           "Have it log to stderr; or correct the command, if this is no MCP server."),
+    start(715, "server-noisy", "upstream",
+          "The server wrote so much in a row that is no MCP message that it was ended.",
+          "Have it log to stderr: only MCP messages belong on its stdout."),
 )
 """Why a server is not ready, for the eyes of its owner: start-up table and log."""
 
@@ -420,16 +418,8 @@ FINDINGS: Final = (
     finding(840, "public-url", "error",
             "Tokens have to be meant for the gateway, and nothing says what clients call it.",
             "Set `lockgate.public_url`, or the issuer's `audience`."),
-    finding(850, "access-name", "error",
-            "A rule of access names a server or an endpoint that does not exist, or is named as "
-            "another.",
-            "Correct the name; the finding suggests the nearest."),
-    finding(851, "access-impossible", "error",
-            "A rule of access has a pattern that nothing can match.",
-            "Write SERVER/NAME with the server's own name for it, or SERVER/URI for resources."),
-    finding(852, "access-nothing", "warning",
-            "There are rules of access, and none of them allows anything.",
-            "Add an `allow`: once there is a rule, nothing is allowed but by one."),
+    *ACCESS_FINDINGS,
+    *ENDPOINT_FINDINGS,
 )
 """What `lockgate config check` finds."""
 
@@ -450,6 +440,9 @@ COMMANDS: Final = (
     command(905, "exit-130", "client",
             "interrupted; for `up`: a second signal ended it at once",
             "Run it again."),
+    command(906, "exit-5", "policy",
+            "the rules of access do not let the call through as it is",
+            "See which rule decided, and what the caller lacks."),
     command(920, "config-unusable", "configuration",
             "The configuration has errors, so nothing was started.",
             "`lockgate config check FILE` has them all, with places."),
@@ -484,6 +477,7 @@ COMMANDS: Final = (
             "The store that is configured cannot be used by this installation.",
             "Install what the error names, or correct lockgate.store."),
     *OUTBOUND_COMMANDS,
+    *ENDPOINT_COMMANDS,
     command(940, "api-keys", "configuration",
             "The list of API keys cannot be read, or is none.",
             "`lockgate keys new FILE NAME` makes one; `lockgate keys list FILE` reads it."),

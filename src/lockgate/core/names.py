@@ -43,6 +43,15 @@ def spell(server: str, name: str, naming: Naming) -> str:
     return f"{written[: LONGEST - _HASH - 1]}_{digest}"
 
 
+def may_be(name: str, server: str, naming: Naming) -> bool:
+    """Whether clients may see some name of `server` as `name`."""
+    if naming == "bare":
+        return True
+    prefix = _outside.sub("_", f"{server}{SEPARATOR}")
+    cut = LONGEST - _HASH - 1
+    return name.startswith(prefix) or (len(name) == LONGEST and name[:cut] == prefix[:cut])
+
+
 def confusable(name: str) -> str:
     """A key that is equal for names which differ in letter case only."""
     return name.casefold()

@@ -69,6 +69,11 @@ class Exchange:
         self.replay = self._handshake.replay
         self._draining = False
 
+    @property
+    def sessions(self) -> int:
+        """Sessions of the handshake era with state in memory."""
+        return len(self._handshake.sessions)
+
     def __call__(self, request: HttpRequest, responder: Responder) -> Awaitable[None]:
         """Answer one request: done when the result has been awaited."""
         if self._draining and not goes_on(request):

@@ -53,7 +53,7 @@ class HandshakeFront:
         self._pulse = pulse
         self._patience = settings.orphan_seconds
         self._swept = settings.clock.monotonic()
-        self.sessions = Sessions(settings, dialogue.end)
+        self.sessions = Sessions(settings, dialogue.end, dialogue.known_as)
         self.replay = Replay(settings)
         self._streams = SessionStreams(dialogue, pulse, self.replay, settings.get_streams)
         pulse.also(self._sweep)

@@ -43,11 +43,13 @@ class Identified:
 
     def __init__(self, inner: Handler, authenticator: Authenticator) -> None:
         self._inner = inner
-        self._authenticator = authenticator
+        self._authenticate = authenticator.authenticate
 
     def __call__(self, request: HttpRequest, responder: Responder) -> Awaitable[None]:
         """Answer one request: done when the result has been awaited."""
-        found = self._authenticator.authenticate(request)
+        found = self._authenticate(request)
+        if isinstance(found, Principal) and request.method == "POST":
+            return self._inner(replace(request, principal=found), responder)
         if isinstance(found, Principal | Challenge):
             return self._go_on(found, request, responder)
         return self._later(found, request, responder)

@@ -4,7 +4,8 @@ Must not know: the client's streams, subscriptions of other sessions.
 
 The stateless era's filter cannot be changed, so a new set of URIs means a new call. The new one is
 opened before the old one ends, and for a short while both are heard: an event both report is passed
-on once, an event only one of them reports is not lost.
+on once, an event only one of them reports is not lost. What the old one reports counts as soon as
+the new one is being opened, as that may keep events back until it is acknowledged.
 """
 
 from __future__ import annotations
@@ -110,6 +111,20 @@ class Listening:
             opened = await self._replace(self._uris)
             return opened if isinstance(opened, Failure) else None
 
+    async def renew(self) -> None:
+        """Listen anew as who the caller is by now; what is not for it any more is let go."""
+        async with self._lock:
+            if self._current is None:
+                return
+            honoured = await self._replace(self._uris)
+            if isinstance(honoured, Failure):
+                for attempt in (self._current, self._old):
+                    if attempt is not None and attempt.task is not None:
+                        attempt.task.cancel()
+                self._current = self._old = None
+            else:
+                self._uris = {uri: None for uri in self._uris if uri in honoured}
+
     def close(self) -> None:
         """Listen no more, and never again."""
         self._closed = True
@@ -123,6 +138,8 @@ class Listening:
         if self._closed:
             return _ended()
         self._opening = attempt = _Attempt()
+        if self._current is not None and self._old is None:
+            self._current.seen.clear()
         attempt.task = asyncio.create_task(self._run(attempt, list(uris)))
         try:
             async with asyncio.timeout(self._ack_seconds):
@@ -170,6 +187,7 @@ class Listening:
         if attempt is not self._current and attempt is not self._old:
             return
         other = self._old if attempt is self._current else self._current
+        other = other or self._opening
         if other is None:
             self._deliver(notification)
             return
@@ -186,13 +204,12 @@ class Listening:
         if self._old is not None:
             self._end(self._old)
         self._old = previous
-        previous.seen.clear()
         asyncio.get_running_loop().call_later(self._linger, self._end, previous)
 
     def _end(self, attempt: _Attempt) -> None:
         if self._old is attempt:
             self._old = None
-            if self._current is not None:
+            if self._current is not None and self._opening is None:
                 self._current.seen.clear()
         if attempt.task is not None:
             attempt.task.cancel()

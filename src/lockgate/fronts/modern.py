@@ -232,7 +232,6 @@ class ModernFront:
             lifted.params,
             self._annotations,
             request.principal,
-            self._endpoint,
         )
         modern_in.check_method(message.method)
         return lifted

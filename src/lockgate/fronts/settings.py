@@ -36,7 +36,7 @@ class Engine(Protocol):
         ...
 
 
-def no_annotations(_: str, _who: Principal, _at: str, /) -> Mapping[str, Path] | None:
+def no_annotations(_: str, _who: Principal, /) -> Mapping[str, Path] | None:
     """No tool repeats a parameter in a header."""
     return None
 
@@ -55,7 +55,7 @@ class ExchangeSettings:
     """How clients are answered. Times in seconds, sizes in bytes.
 
     keys              seal session ids; give every replica the same.
-    annotations       tool name, caller and endpoint → its parameter headers, from the catalog.
+    annotations       tool name and caller → its parameter headers, from the catalog.
     endpoint          the name calls carry in `facts`.
     step_up           a refusal for want of scopes → the headers that say how to get them.
     messages_path     where clients of revision 2024-11-05 post messages.
@@ -92,7 +92,7 @@ class ExchangeSettings:
     """
 
     keys: KeyRing = field(default_factory=KeyRing.generate)
-    annotations: Callable[[str, Principal, str], Mapping[str, Path] | None] = no_annotations
+    annotations: Callable[[str, Principal], Mapping[str, Path] | None] = no_annotations
     server_info: bytes = SERVER_INFO
     clock: Clock = SYSTEM
     endpoint: str = "/mcp"

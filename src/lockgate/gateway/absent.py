@@ -19,9 +19,9 @@ def problem(server: str, failure: Failure) -> Section:
     return Section(server=server, problem=failure)
 
 
-def slow(server: str, method: str, retry_after: float) -> Section:
-    """It has not answered yet; for so many seconds it counts as absent, unless it does."""
-    return _absent(
+def slow(server: str, method: str, retry_after: float) -> Failure:
+    """It has not answered yet; so many seconds from now it is looked whether it has."""
+    return _problem(
         server,
         "server-slow",
         f"{server} has not answered {method} yet.",
@@ -33,37 +33,36 @@ def slow(server: str, method: str, retry_after: float) -> Section:
 def too_long(server: str, method: str, limit: str, setting: str | None) -> Section:
     """A list over its bound is refused whole: half of one would look like all of it."""
     raised = f"Raise limits.{setting} of this server in the configuration if so many are meant."
-    return _absent(
+    refused = _problem(
         server,
         "list-too-long",
         f"{server} answered {method} with more than {limit}.",
         raised if setting else "Have the server list less.",
     )
+    return Section(server=server, problem=refused)
 
 
 def broken(server: str, method: str, what: str) -> Section:
     """What it answered is no list."""
-    return _absent(
+    refused = _problem(
         server,
         "invalid-list",
         f"{server} answered {method} with something that is no such list.",
         f"Report it to the authors of {server}: {what}.",
         what,
     )
+    return Section(server=server, problem=refused)
 
 
-def _absent(
+def _problem(
     server: str, reason: str, message: str, remedy: str, detail: str | None = None, **data: Any
-) -> Section:
-    return Section(
-        server=server,
-        problem=Failure(
-            code=INTERNAL_ERROR,
-            message=message,
-            origin="upstream",
-            reason=reason,
-            data={"server": server, **data},
-            remedy=remedy,
-            detail=detail,
-        ),
+) -> Failure:
+    return Failure(
+        code=INTERNAL_ERROR,
+        message=message,
+        origin="upstream",
+        reason=reason,
+        data={"server": server, **data},
+        remedy=remedy,
+        detail=detail,
     )

@@ -17,13 +17,22 @@ from lockgate.config.access import (
 )
 from lockgate.config.model import Config
 from lockgate.config.secrets import secret_name
+from lockgate.core.clock import Clock
 from lockgate.core.match import ByTool
 from lockgate.core.message import Kind
+from lockgate.core.once import Once
+from lockgate.core.sight import Everything, SightOf
 from lockgate.core.targets import Words
+from lockgate.gateway.catalog import Catalog
+from lockgate.gateway.hints import ToolHints
+from lockgate.gateway.sights import OPERATOR
 from lockgate.identity.access import Book, ScopesOf
 from lockgate.identity.arguments import Among, Condition
 from lockgate.identity.rules import KINDS, HintsOf, Rule, What, Who, no_hints
-from lockgate.policies.approval import ApprovalSettings
+from lockgate.identity.sights import AccessSights
+from lockgate.observe.decisions import record_decision
+from lockgate.policies.approval import Approval, ApprovalSettings
+from lockgate.wire.seal import KeyRing
 
 _KINDS: Final[Mapping[str, frozenset[Kind]]] = {
     "all": KINDS,
@@ -40,6 +49,47 @@ def restricts(config: Config) -> bool:
     return config.lockgate.access.any or any(one.scopes for one in tools)
 
 
+class Access:
+    """What the rules of one configuration give an engine, and need of it once it is there."""
+
+    def __init__(
+        self,
+        config: Config,
+        within: SightOf | None,
+        *,
+        keys: KeyRing,
+        once: Once,
+        clock: Clock,
+        mask: Callable[[str], str],
+    ) -> None:
+        """`within` gives the sights of endpoints; None: there is one that shows everything."""
+        self.approval: Approval | None = None
+        self.sight_of = within
+        self._hints = ToolHints()
+        if not restricts(config):
+            return
+        book = book_of(config, self._hints)
+        within = within or _everything(config)
+        self.sight_of = AccessSights(within, book, record_decision, exempt=OPERATOR)
+        if book.approves:
+            self.approval = Approval(approval_settings(config, mask), keys, once, clock)
+
+    def look_into(self, catalog: Catalog) -> None:
+        """Read in this catalog what servers say of their tools."""
+        self._hints.sections, self._hints.edition = catalog.sections, lambda: catalog.edition
+
+
+def _everything(config: Config) -> SightOf:
+    settings = config.lockgate
+    sight = Everything(
+        servers=tuple(config.enabled),
+        endpoint=settings.path,
+        naming=config.naming,
+        page_size=settings.page_size,
+    )
+    return lambda _: sight
+
+
 def book_of(config: Config, hints_of: HintsOf = no_hints, places: Sequence[str] = ()) -> Book:
     """All rules; `places` are where they are written, for people."""
     settings = config.lockgate.access
@@ -47,9 +97,7 @@ def book_of(config: Config, hints_of: HintsOf = no_hints, places: Sequence[str] 
         _rule(number, one, places[number] if number < len(places) else "")
         for number, one in enumerate(settings.rules)
     ]
-    return Book(
-        rules, scopes_of=_scopes_of(config), implies=_implied(settings.implies), hints_of=hints_of
-    )
+    return Book(rules, scopes_of=_scopes_of(config), hints_of=hints_of)
 
 
 def approval_settings(config: Config, mask: Callable[[str], str]) -> ApprovalSettings:
@@ -72,7 +120,7 @@ def _rule(number: int, settings: RuleSettings, place: str) -> Rule:
         who=tuple(map(_who, settings.who)),
         unless=tuple(map(_who, settings.unless)),
         endpoints=_words(settings.endpoints),
-        arguments=tuple(_condition(name, one) for name, one in settings.args.items()),
+        arguments=tuple(condition(name, one) for name, one in settings.args.items()),
         hints=tuple(settings.annotations.items()),
         scopes=frozenset(settings.scopes),
         place=place,
@@ -108,7 +156,8 @@ def _words(patterns: Sequence[str]) -> Words | None:
     return Words(patterns) if patterns else None
 
 
-def _condition(name: str, settings: ArgumentSettings) -> Condition:
+def condition(name: str, settings: ArgumentSettings) -> Condition:
+    """One condition on the argument of this name."""
     return Condition(
         path=tuple(name.split(".")),
         text=f"{name}: {_told(settings)}",
@@ -155,17 +204,3 @@ def _scopes_of(config: Config) -> ScopesOf:
         return _NO_SCOPES if known is None else known[tool]
 
     return scopes_of
-
-
-def _implied(table: Mapping[str, Sequence[str]]) -> dict[str, frozenset[str]]:
-    """Each scope with all it stands for, also by way of others."""
-    found: dict[str, frozenset[str]] = {}
-    for scope in table:
-        reached, todo = set[str](), [scope]
-        while todo:
-            one = todo.pop()
-            if one not in reached:
-                reached.add(one)
-                todo += table.get(one, ())
-        found[scope] = frozenset(reached)
-    return found

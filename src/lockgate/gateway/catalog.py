@@ -10,14 +10,16 @@ a notification, a server coming or going, or its age makes it stale:
     | list_changed                      | asked again before the next answer               |
     | `ttlMs` above zero, now over      | asked again before the next answer               |
     | no `ttlMs`, older than `refresh`  | answered as it is, asked again in the background |
-    | it failed                         | left out; asked again after `retry`              |
+    | it failed                         | what was read last; asked again after `retry`    |
+
+How long what was read last is believed is in `lockgate.gateway.kept`.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from copy import copy
 from itertools import product
 from typing import Final
@@ -25,53 +27,27 @@ from typing import Final
 import msgspec
 
 from lockgate.core.clock import Clock
-from lockgate.core.message import ANONYMOUS, Call, Era, Target
-from lockgate.core.names import Naming
-from lockgate.core.raw import Raw
+from lockgate.core.message import ANONYMOUS, Call, Era, Failure, Target
+from lockgate.core.policy import Observe
 from lockgate.core.sight import Everything, Sight
 from lockgate.gateway.absent import broken, slow
 from lockgate.gateway.face import Face, merge, shown
 from lockgate.gateway.facts import OWN_CLIENT
-from lockgate.gateway.listing import LISTS, ListMethod, Section, safe_to_repeat
-from lockgate.gateway.reading import Source, read_list
+from lockgate.gateway.kept import GONE, CatalogSettings, Kept, read, unread
+from lockgate.gateway.listing import LISTS, ListMethod, Section
+from lockgate.gateway.reading import Source, read_pages
+from lockgate.gateway.shelf import MOST_VIEWS, Key, Shelf
 from lockgate.gateway.sights import Sights
+from lockgate.gateway.unread import ListNews, ListTrouble, Unread
 from lockgate.gateway.views import AtHand, Outlook, View
 
-MOST_VIEWS: Final = 1024
 _MOST: Final = (10_000, 200)
-_EMPTY: Final = 60.0
-"""Seconds a list that no server is asked for is kept."""
+_EMPTY: Final = 60.0  # seconds a list that no server is asked for is kept
 ATTEMPTS: Final = 3
 """How often a list of several pages is read when it changes meanwhile; then it is taken so."""
 
 
-class CatalogSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Bounds and ages. Times in seconds.
-
-    most  of servers by name: entries and pages taken of one list.
-    """
-
-    naming: Naming = "prefix"
-    page_size: int = 1000
-    most: Mapping[str, tuple[int, int]] = {}
-    most_bytes: int = 64 * 1024 * 1024
-    wait: float = 5.0
-    refresh: float = 30.0
-    retry: float = 5.0
-    longest_ttl: float = 3600.0
-
-
-class _Kept(msgspec.Struct):
-    section: Section
-    expires: float
-    hard: bool
-    stale: bool = False
-
-
-_Key = tuple[str, str, View]
-
-
-class Catalog:
+class Catalog(Shelf):
     """Sections of all servers, and faces for all who see them."""
 
     def __init__(
@@ -81,6 +57,7 @@ class Catalog:
         clock: Clock,
         on_change: Callable[[str, str], None] = lambda _method, _server: None,
         by_capabilities: Callable[[], bool] = lambda: False,
+        observe: Observe = lambda _call, _decision: None,
         sights: Sights | None = None,
     ) -> None:
         """Nothing is fetched yet.
@@ -91,8 +68,10 @@ class Catalog:
             clock: what ages are measured by.
             on_change: told (notification method, server) when a list has changed.
             by_capabilities: whether some server stateless clients reach may list by capabilities.
+            observe: told of every list that could not be read.
             sights: what callers see; None: all of it.
         """
+        super().__init__()
         self._sources = {source.name: source for source in sources}
         self.sights = sights or Sights(
             Everything(
@@ -107,11 +86,11 @@ class Catalog:
         self._clock = clock
         self._on_change = on_change
         self._by_capabilities = by_capabilities
-        self._kept: OrderedDict[_Key, _Kept] = OrderedDict()
-        self._fetching: dict[_Key, asyncio.Task[Section]] = {}
+        self._news = ListNews(observe)
+        self._fetching: dict[Key, asyncio.Task[Section]] = {}
         self._faces: OrderedDict[tuple[str, Outlook], tuple[float, Face]] = OrderedDict()
-        self._overtaken: set[_Key] = set()
-        self._own_lists: OrderedDict[str, None] = OrderedDict()
+        self._overtaken: dict[Key, float] = {}
+        self._own_lists: OrderedDict[str, float] = OrderedDict()
         self._grace_until = 0.0
         self._closed = False
         self._at_hand: dict[tuple[str, int, int], AtHand] = {}
@@ -126,9 +105,10 @@ class Catalog:
         for key, one in before._kept.items():
             if key[1] in kept and key not in self._kept:
                 self._kept[key] = copy(one)
-        self._keep_within_bounds()
-        for session in before._own_lists:
-            self._own_lists.setdefault(session)
+        self._let_go_of_oldest()
+        self._news.inherit(before._news, kept)
+        for session, since in before._own_lists.items():
+            self._own_lists.setdefault(session, since)
         self.edition += 1
 
     def _most_of(self, server: str) -> tuple[int, int] | None:
@@ -138,7 +118,8 @@ class Catalog:
         """The digest of each list as the gateway's own clients saw it last, by (method, era)."""
         found: dict[tuple[str, Era], str | None] = {}
         for method, (era, client) in product(LISTS, OWN_CLIENT.items()):
-            face = self._peek_own(method, Call(method=method, client=client))
+            call, sight = Call(method=method, client=client), self.sights.everything
+            face = self._peek(method, sight, self.outlook(call, sight))
             found[method, era] = None if face is None else face.digest
         return found
 
@@ -150,10 +131,6 @@ class Catalog:
             if any((method, name, outlook.view(name)) in self._kept for name in self._sources):
                 self._assemble(LISTS[method], sight, outlook)
         return self.seen()
-
-    def _peek_own(self, method: str, call: Call) -> Face | None:
-        sight = self.sights.everything
-        return self._peek(method, sight, self.outlook(call, sight))
 
     def wait_for_start(self, seconds: float) -> None:
         """Until this many seconds from now, lists wait for servers that are still starting."""
@@ -172,8 +149,7 @@ class Catalog:
 
     def view(self, server: str, call: Call) -> View:
         """The view a call's client has of one server, whether or not it sees it."""
-        outlook = self.outlook(call, self.sights.everything)
-        return outlook.view(server)
+        return self.outlook(call, self.sights.everything).view(server)
 
     def peek(self, method: str, call: Call) -> Face | None:
         """The face as it was last made, however old, or what is known makes one; None: nothing."""
@@ -192,31 +168,11 @@ class Catalog:
         self._remember(method, outlook, face, 0.0)
         return face
 
-    def _keys(self, method: str, sight: Sight, outlook: Outlook) -> list[_Key]:
+    def _keys(self, method: str, sight: Sight, outlook: Outlook) -> list[Key]:
         """The sections a face is made of."""
         return [
             (method, name, outlook.view(name)) for name in sight.servers if name in self._sources
         ]
-
-    def count(self, server: str, method: str) -> int | None:
-        """How many items a server lists, as last seen by anybody; None when it was never seen."""
-        for key, kept in reversed(self._kept.items()):
-            if key[:2] == (method, server) and kept.section.problem is None:
-                return len(kept.section.items)
-        return None
-
-    def repeatable(self, server: str, tool: str) -> bool:
-        """Whether the server lists this tool, to everyone who was shown it, as safe to repeat."""
-        kept = [it.section for key, it in self._kept.items() if key[:2] == ("tools/list", server)]
-        found = [safe_to_repeat(one.raw) for part in kept for one in part.items if one.key == tool]
-        return bool(found) and all(found)
-
-    def definition(self, server: str, method: str, key: str) -> Raw | None:
-        """What a server lists under a name of its own, as last seen by anybody."""
-        for kept_key, kept in reversed(self._kept.items()):
-            if kept_key[:2] == (method, server) and kept.section.problem is None:
-                return next((item.raw for item in kept.section.items if item.key == key), None)
-        return None
 
     def neutral(self, method: str, call: Call) -> Face | None:
         """The list as a client without capabilities sees it, if the caller's own is not at hand.
@@ -279,9 +235,11 @@ class Catalog:
         outlook = self.outlook(call, sight)
         face = self._peek(method, sight, outlook)
         target = None if face is None else face.routes.get(name)
-        if target is None or self._needs_fetch(
-            (method, target.server, outlook.view(target.server))
-        ):
+        if target is None:
+            return None
+        key = method, target.server, outlook.view(target.server)
+        self._refresh_in_background(key, call)
+        if self._needs_fetch(key) or self._over(key):
             return None
         keys = self._keys(method, sight, outlook)
         asked = [self._fetch(key, call) for key in keys if self._needs_fetch(key)]
@@ -289,11 +247,11 @@ class Catalog:
 
     async def learn(self, server: str, call: Call, *, anew: bool = False) -> None:
         """Fetch every list of one server as `call`'s client sees it; `anew`: known ones as well."""
+        now = self._clock.monotonic()
         for key, kept in self._kept.items():
             if anew and key[1] == server:
-                kept.expires, kept.hard = 0.0, False
-                for made in self._made_of(key):
-                    self._faces[made] = (0.0, self._faces[made][1])
+                kept.expires, kept.hard, kept.due = 0.0, False, min(kept.due, now)
+                self._age(self._made_of(key))
         view = self.view(server, call)
         keys = [(method, server, view) for method in LISTS]
         tasks = [self._fetch(key, call) for key in keys if anew or self._needs_fetch(key)]
@@ -317,9 +275,11 @@ class Catalog:
             _, late = await asyncio.wait(asked, timeout=max(self._settings.wait, grace))
             # By these tasks, not by what is being fetched: what was answered while another was
             # waited for may be asked for anew by now, and is no less an answer.
-            self._stop_waiting_for(asked[task] for task in late)
+            self._stop_waiting_for((asked[task] for task in late), call)
         for key in keys:
             self._refresh_in_background(key, call)
+            if self._over(key):
+                self._could_not_read(key, self._kept[key].late, call)
         return self._assemble(entry, sight, outlook)
 
     def _assemble(self, entry: ListMethod, sight: Sight, outlook: Outlook) -> Face:
@@ -327,7 +287,7 @@ class Catalog:
         kept = [self._kept[key] for key in keys if key in self._kept]
         face = self._merged(entry, sight, outlook, [one.section for one in kept])
         settled = len(kept) == len(keys) and not any(one.stale for one in kept)
-        soonest = min((one.expires for one in kept), default=self._clock.monotonic() + _EMPTY)
+        soonest = min(map(self._holds, kept), default=self._clock.monotonic() + _EMPTY)
         self._remember(entry.method, outlook, face, soonest if settled else 0.0)
         return face
 
@@ -345,16 +305,66 @@ class Catalog:
         )
         return msgspec.structs.replace(face, parts=tuple(sections))
 
-    def _stop_waiting_for(self, keys: Iterable[_Key]) -> None:
-        """What is still being fetched counts as absent, so that it delays nobody else."""
-        expires = self._clock.monotonic() + self._settings.retry
-        for key in keys:
-            self._kept[key] = _Kept(slow(key[1], key[0], self._settings.retry), expires, hard=False)
-        self._keep_within_bounds()
+    def _holds(self, kept: Kept) -> float:
+        shown = kept.section.problem is None
+        return min(kept.expires, kept.over(self._settings.stale)) if shown else kept.expires
 
-    def _keep_within_bounds(self) -> None:
-        while len(self._kept) > MOST_VIEWS * len(LISTS):
-            self._kept.popitem(last=False)
+    def _over(self, key: Key) -> bool:
+        """Whether a list is shown that is no longer to be believed."""
+        kept = self._kept.get(key)
+        if kept is None or kept.section.problem is not None:
+            return False
+        return self._clock.monotonic() >= kept.over(self._settings.stale)
+
+    def _stop_waiting_for(self, keys: Iterable[Key], call: Call) -> None:
+        """What is still being fetched counts as not to be read, so that it delays nobody else."""
+        for key in keys:
+            self._could_not_read(key, None, call)
+
+    def _could_not_read(self, key: Key, why: Failure | None, call: Call) -> None:
+        """`why` is None when it is still being read."""
+        method, server, _ = key
+        why = why or slow(server, method, self._settings.retry)
+        before = self._kept.get(key) or self._everyones(key)
+        self._keep(key, unread(server, why, before, self._clock.monotonic(), self._settings), call)
+
+    def _everyones(self, key: Key) -> Kept | None:
+        """What a client session was shown before the server had a list for it alone."""
+        method, server, view = key
+        kept = self._kept.get((method, server, view._replace(session=None)))
+        since = self._own_lists.get(view.session or "", GONE)
+        return None if kept is None else msgspec.structs.replace(kept, due=min(kept.due, since))
+
+    def _keep(self, key: Key, kept: Kept, call: Call) -> None:
+        method, server, _ = key
+        before = self._kept.pop(key, None)
+        self._kept[key] = kept
+        self._let_go_of_oldest()
+        now = self._clock.monotonic()
+        self._news.note(call, key, self._kept, kept.over(self._settings.stale) - now, now)
+        changed = before is None or before.section.items != kept.section.items
+        if before is None or changed or before.problem is not kept.problem:
+            # Whatever was made without it is no longer what callers see.
+            for made in self._made_of(key):
+                del self._faces[made]
+            self.edition += 1
+            if changed and before is not None and not before.stale:
+                self._on_change(LISTS[method].changed, server)
+
+    def troubles(self, server: str) -> tuple[ListTrouble, ...]:
+        """The lists of a server that somebody could not be shown as they are now."""
+        now = self._clock.monotonic()
+        return self._news.troubles(server, self._kept, self._settings.stale, now)
+
+    def unread(self, method: str, call: Call) -> list[Unread]:
+        """The servers of which the caller's list is not as it is now, or is not there at all."""
+        sight, now = self.sights.of(call), self._clock.monotonic()
+        keys = self._keys(method, sight, self.outlook(call, sight))
+        return [
+            Unread(key[1], one.problem, max(0.0, one.expires - now), one.last)
+            for key, one in ((key, self._kept.get(key)) for key in keys)
+            if one is not None and one.problem is not None
+        ]
 
     def _remember(self, method: str, outlook: Outlook, face: Face, expires: float) -> None:
         self.edition += 1
@@ -363,7 +373,7 @@ class Catalog:
         while len(self._faces) > MOST_VIEWS:
             self._faces.popitem(last=False)
 
-    def _needs_fetch(self, key: _Key) -> bool:
+    def _needs_fetch(self, key: Key) -> bool:
         if self._closed:
             return False
         kept = self._kept.get(key)
@@ -371,58 +381,51 @@ class Catalog:
             return True
         return kept.hard and self._clock.monotonic() >= kept.expires
 
-    def _refresh_in_background(self, key: _Key, call: Call) -> None:
+    def _refresh_in_background(self, key: Key, call: Call) -> None:
         kept = self._kept.get(key)
         if kept is None or kept.hard or self._closed or self._clock.monotonic() < kept.expires:
             return
-        kept.expires = self._clock.monotonic() + self._settings.retry
+        now = self._clock.monotonic()
+        if kept.late is None and key not in self._fetching:
+            kept.until = now + self._settings.wait
+        kept.expires = now + self._settings.retry
         self._fetch(key, call)
 
-    def _fetch(self, key: _Key, call: Call) -> asyncio.Task[Section]:
+    def _fetch(self, key: Key, call: Call) -> asyncio.Task[Section]:
         task = self._fetching.get(key)
         if task is None:
             task = asyncio.get_running_loop().create_task(self._fetch_section(key, call))
             self._fetching[key] = task
-            task.add_done_callback(lambda done: self._fetched(key, done))
+            task.add_done_callback(lambda done: self._fetched(key, done, call))
         return task
 
-    def _fetched(self, key: _Key, task: asyncio.Task[Section]) -> None:
+    def _fetched(self, key: Key, task: asyncio.Task[Section], call: Call) -> None:
         self._fetching.pop(key, None)
+        overtaken = self._overtaken.pop(key, None)
         if task.cancelled():
             return
         method, server, _ = key
         error = task.exception()
         section = task.result() if error is None else broken(server, method, type(error).__name__)
-        before = self._kept.pop(key, None)
-        self._kept[key] = self._aged(section)
-        self._kept[key].stale = key in self._overtaken
-        self._overtaken.discard(key)
-        self._keep_within_bounds()
-        if before is None or before.section.items != section.items:
-            # Whatever was made without it is no longer what callers see.
-            for made in self._made_of(key):
-                del self._faces[made]
-            self.edition += 1
-            if before is not None and not before.stale:
-                self._on_change(LISTS[method].changed, server)
-
-    def _aged(self, section: Section) -> _Kept:
         now = self._clock.monotonic()
-        if section.problem is not None:
-            return _Kept(section, now + self._settings.retry, hard=False)
-        if section.ttl_ms:
-            ttl = min(section.ttl_ms / 1000, self._settings.longest_ttl)
-            return _Kept(section, now + ttl, hard=True)
-        return _Kept(section, now + self._settings.refresh, hard=False)
+        if section.problem is None:
+            self._keep(key, read(section, now, self._settings), call)
+        else:
+            self._could_not_read(key, section.problem, call)
+        if overtaken is not None:
+            self._kept[key].outdated(overtaken)
 
-    def _made_of(self, key: _Key) -> list[tuple[str, Outlook]]:
+    def _made_of(self, key: Key) -> list[tuple[str, Outlook]]:
         """The faces that a section is a part of."""
         method, server, view = key
         return [made for made in self._faces if made[0] == method and made[1].view(server) == view]
 
-    async def _fetch_section(self, key: _Key, caller: Call) -> Section:
+    def _age(self, faces: Iterable[tuple[str, Outlook]]) -> None:
+        for made in faces:
+            self._faces[made] = (0.0, self._faces[made][1])
+
+    async def _fetch_section(self, key: Key, caller: Call) -> Section:
         for _ in range(ATTEMPTS - 1):
-            self._overtaken.discard(key)
             section, pages = await self._read_pages(key, caller)
             if pages == 1 or key not in self._overtaken:
                 return section
@@ -430,27 +433,34 @@ class Catalog:
         section, _ = await self._read_pages(key, caller)
         return section
 
-    async def _read_pages(self, key: _Key, caller: Call) -> tuple[Section, int]:
-        """One server's list, and of how many pages it was."""
+    def _read_pages(self, key: Key, caller: Call) -> Awaitable[tuple[Section, int]]:
         method, server, view = key
-        ask = Call(
-            method=method,
-            client=caller.client,
-            # What everybody is told alike is asked for on nobody's behalf.
-            principal=caller.principal if view.partition else ANONYMOUS,
-            affinity=view.session,
+        self._overtaken.pop(key, None)
+        return read_pages(
+            server,
+            self._sources[server].send,
+            LISTS[method],
+            Call(
+                method=method,
+                client=caller.client,
+                # What everybody is told alike is asked for on nobody's behalf.
+                principal=caller.principal if view.partition else ANONYMOUS,
+                affinity=view.session,
+            ),
+            most=self._settings.most.get(server, _MOST),
+            most_bytes=self._settings.most_bytes,
         )
-        most = self._settings.most.get(server, _MOST)
-        return await read_list(self._sources[server], ask, most, self._settings.most_bytes)
 
-    def changed(self, server: str, subject: str, session: str | None = None) -> None:
+    def changed(
+        self, server: str, subject: str, session: str | None = None, *, gone: bool = False
+    ) -> None:
         """A server's lists of `subject` (tools, prompts, resources; state: all) have changed.
 
         `session`: only for the client of this session, as servers of the handshake era may; that
-        client is told by the stream the news came on.
+        client is told by the stream the news came on. `gone`: the server is down.
         """
         if session is not None and session not in self._own_lists:
-            self._own_lists[session] = None
+            self._own_lists[session] = self._clock.monotonic()
             while len(self._own_lists) > MOST_VIEWS:
                 self._own_lists.popitem(last=False)
         self.edition += 1
@@ -458,22 +468,23 @@ class Catalog:
             entry.method for entry in LISTS.values() if subject in ("state", entry.capability)
         }
 
-        def concerned(key: _Key) -> bool:
+        def concerned(key: Key) -> bool:
             ours = session is None or key[2].session in (None, session)
             return key[1] == server and key[0] in touched and ours
 
-        for key, kept in self._kept.items():
-            kept.stale = kept.stale or concerned(key)
-        self._overtaken |= {key for key in self._fetching if concerned(key)}
-        for made in [made for made in self._faces if made[0] in touched]:
-            self._faces[made] = (0.0, self._faces[made][1])
+        due = GONE if gone else self._clock.monotonic()
+        for key in filter(concerned, self._kept):
+            self._kept[key].outdated(due)
+        for key in filter(concerned, self._fetching):
+            self._overtaken[key] = min(due, self._overtaken.get(key, due))
+        self._age([made for made in self._faces if made[0] in touched])
         if session is None:
             for notification in sorted({LISTS[method].changed for method in touched}):
                 self._on_change(notification, server)
 
     def forget_session(self, session: str) -> None:
         """Drop what was kept for one client session."""
-        if self._own_lists.pop(session, self) is self:
+        if self._own_lists.pop(session, None) is None:
             return
         for key in [key for key in self._kept if key[2].session == session]:
             del self._kept[key]

@@ -18,15 +18,16 @@ from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.codes import CODES
 from lockgate.core.credentials import Credentials
 from lockgate.core.message import LISTEN, Call, Era, Failure, Reply
-from lockgate.core.policy import AnyPolicy, CallNext, Gate, Policy
+from lockgate.core.policy import AnyPolicy, CallNext, Gate, Policy, Recovery
 from lockgate.core.rules import NO_RULES, Rules
 from lockgate.core.sight import Everything, SightOf
 from lockgate.core.store import Store, StoreGone
 from lockgate.gateway.caching import Caches
-from lockgate.gateway.catalog import Catalog, CatalogSettings
+from lockgate.gateway.catalog import Catalog
 from lockgate.gateway.chains import OTHER, Way
 from lockgate.gateway.facts import OWN_CLIENT, Facts
 from lockgate.gateway.handles import Handles
+from lockgate.gateway.kept import CatalogSettings
 from lockgate.gateway.news import News
 from lockgate.gateway.param_headers import ParamHeaders
 from lockgate.gateway.rates import Rates
@@ -37,7 +38,9 @@ from lockgate.gateway.sights import Judgement, Sights
 from lockgate.gateway.status import ServerStatus
 from lockgate.gateway.subscriptions import Subscriptions
 from lockgate.gateway.tasks import TaskIds
+from lockgate.gateway.unlisted import AWAY, Unlisted
 from lockgate.observe.decisions import record_decision, record_failure
+from lockgate.observe.meter import Meter
 from lockgate.policies.concurrency import ConcurrencyLimit
 from lockgate.policies.methods import REQUESTS, KnownMethods
 from lockgate.upstreams.replicas import Replicas
@@ -98,8 +101,11 @@ class Engine:
         *,
         keys: KeyRing | None = None,
         sight_of: SightOf | None = None,
+        judged: bool = True,
+        approval: Recovery | None = None,
         credentials: Mapping[str, Credentials] | None = None,
         logins: Mapping[str, AnyPolicy] | None = None,
+        meter: Meter | None = None,
     ) -> None:
         """Compose everything between fronts and servers; nothing is started yet.
 
@@ -107,12 +113,16 @@ class Engine:
         replicas share, if there is one; `caches` are the servers' caches. What policies of `before`
         have counted counts on where its settings are the same, and, if it is about a server in
         trouble, the server is one of `kept`. `keys` bind what clients carry to who got it;
-        `sight_of` says what callers see (None: everything, everyone), `credentials` whom servers
-        can tell apart.
+        `sight_of` says what callers see (None: everything, everyone) and, where they are `judged`,
+        may do; `approval` asks people about that; `credentials` says whom servers can tell apart.
+        `meter` counts calls; None: nobody does.
         """
         self._store = store
+        self._meter = meter
+        self._judged = judged and sight_of is not None
         self._caches = caches
         self._logins = logins or {}
+        self._approval = approval
         self._mask = mask
         self._servers = {server.name: server for server in servers}
         self._settings = settings
@@ -153,6 +163,7 @@ class Engine:
             clock,
             self._list_changed,
             lambda: self._some_lack_modern,
+            record_decision,
             self.sights,
         )
         if caches is not None and before is None:
@@ -165,8 +176,9 @@ class Engine:
             retry=settings.catalog.retry,
             partition=self.sights.partition,
         )
+        unlisted = Unlisted(self.catalog, lambda name: self._servers[name].state, clock)
         router = Router(
-            ways, self.catalog, self.facts.ask, task_ids, self.subscriptions, self.handles
+            ways, self.catalog, self.facts.ask, task_ids, self.subscriptions, unlisted, self.handles
         )
         self.subscriptions.locate = router.server_of
         self._limit = ConcurrencyLimit(
@@ -184,6 +196,8 @@ class Engine:
 
     def _edge_chains(self, router: Router) -> dict[str, CallNext]:
         policies: list[Policy | Gate] = [KnownMethods(), self._limit, *self.rates.edge()]
+        if self._meter is not None:
+            policies.insert(0, self._meter)
         return {
             method: compose(
                 [policy for policy in policies if policy.concerns(method)],
@@ -209,13 +223,18 @@ class Engine:
         policies: list[AnyPolicy] = [*([cache] if cache else []), *self.rates.of(server.name)]
         if server.name in self._logins:
             policies.insert(0, self._logins[server.name])
-        if self.sights.restricted:
+        if self._judged:
             policies.insert(0, Judgement(self.sights.of))
+        if self._approval is not None:
+            policies.insert(0, self._approval)
         resistance = self.resistance.get(server.name)
+        # One call of a client counts once for its rates, however often it is sent.
+        policies += [] if resistance is None else resistance.policies
+        if self._meter is not None:
+            # Innermost, so that it is the server that is measured, and each attempt counts.
+            policies.append(self._meter.of(server.name))
         if resistance is None:
             return Way(policies, server.send, record_decision)
-        # One call of a client counts once for its rates, however often it is sent.
-        policies += resistance.policies
         return Way(policies, server.send, record_decision, resistance.deadline.due)
 
     def _repeatable(self, server: str, tool: str) -> bool:
@@ -236,6 +255,8 @@ class Engine:
     def _failed(self, call: Call, failure: Failure) -> Failure:
         """What the caller sees of a failure: no secret of the configuration."""
         record_failure(call, failure)
+        if self._meter is not None:
+            self._meter.failure(call, failure)
         return shown(failure, self._mask)
 
     async def end_session(self, affinity: str) -> None:
@@ -345,7 +366,7 @@ class Engine:
         phase = server.state.phase
         self._look_at_eras()
         self.facts.forget(changed.server)
-        self.catalog.changed(changed.server, "state")
+        self.catalog.changed(changed.server, "state", gone=phase in AWAY)
         quiet = not self._settled[changed.server].is_set()
         self._news.changed(changed.server, server.state, quiet=quiet)
         if phase == "ready":
@@ -428,6 +449,7 @@ class Engine:
             tools=self.catalog.count(name, "tools/list"),
             prompts=self.catalog.count(name, "prompts/list"),
             resources=self.catalog.count(name, "resources/list"),
+            lists=self.catalog.troubles(name),
             seconds=self._took.get(name),
             retry_in=None if due is None else max(0.0, round(due - self._clock.monotonic(), 1)),
             breaker="closed" if resistance is None else resistance.phase,

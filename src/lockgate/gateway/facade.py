@@ -43,6 +43,6 @@ class Facade:
         engines = [world.engine for world in (self._world, *self._earlier)]
         await asyncio.gather(*(engine.end_session(affinity) for engine in engines))
 
-    def annotations(self, tool: str, principal: Principal, endpoint: str) -> Annotations | None:
+    def annotations(self, endpoint: str, tool: str, principal: Principal) -> Annotations | None:
         """Which arguments of a tool this caller sees are repeated in headers; None: not known."""
-        return self._world.engine.headers.of(tool, principal, endpoint)
+        return self._world.engine.headers.of(endpoint, tool, principal)

@@ -26,6 +26,7 @@ FIXED: Final = (
     "store",
     "logins.store",
     "logins.keys_file",
+    "admin",
     "cache.disk",
     "cache.disk_bytes",
     "cache.entry_bytes",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from lockgate.core.message import ANONYMOUS, Call, Principal
+from lockgate.core.message import Call, Principal
 from lockgate.gateway.catalog import Catalog
 from lockgate.gateway.facts import OWN_CLIENT
 from lockgate.wire.headers import NO_ANNOTATIONS, Annotations, InvalidAnnotation, param_headers
@@ -21,18 +21,21 @@ class ParamHeaders:
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._restricted = catalog.sights.restricted
+        if catalog.sights.restricted or not catalog.sights.shared:
+            self.of = self._of_one
         self._known: dict[str, Annotations] = {}
         self._edition = -1
         self._lists: dict[str, dict[str, Annotations]] = {}
 
-    def of(self, tool: str, principal: Principal, endpoint: str) -> Annotations | None:
-        """Those of one tool; None when it is not known, or not shown to this caller."""
-        if self._restricted or principal is not ANONYMOUS:
-            call = _OWN.replace(principal=principal, facts={"endpoint": endpoint})
-            return self._look_up(tool, call)[1]
+    def of(self, endpoint: str, tool: str, principal: Principal) -> Annotations | None:
+        """Those of one tool; None when it is not known, or not shown to this caller there."""
         found = self._known.get(tool) if self._edition == self._catalog.edition else None
         return self._again(tool) if found is None else found
+
+    def _of_one(self, endpoint: str, tool: str, principal: Principal) -> Annotations | None:
+        """As `of`, where not everybody sees the same."""
+        call = _OWN.replace(principal=principal, facts={"endpoint": endpoint})
+        return self._look_up(tool, call)[1]
 
     def _again(self, tool: str) -> Annotations | None:
         known, found = self._look_up(tool, _OWN)

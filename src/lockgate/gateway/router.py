@@ -25,8 +25,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from lockgate.core.chain import compose
-from lockgate.core.message import ANONYMOUS, Call, Failure, Kind, Reply, Result, Target
-from lockgate.core.names import nearest, spell
+from lockgate.core.message import ANONYMOUS, Call, Failure, Reply, Result, Target
 from lockgate.core.raw import EMPTY, Raw
 from lockgate.core.sight import Sight
 from lockgate.gateway.catalog import Catalog
@@ -54,7 +53,6 @@ class Listener(Protocol):
 
 
 _NAMED: Final = {"tools/call": "tools/list", "prompts/get": "prompts/list"}
-_AWAY: Final = frozenset({"server-unavailable", "crash-looping"}) | NOBODY
 """Methods that say a name, and the list that has it."""
 
 
@@ -68,6 +66,7 @@ class Router:
         discover: Callable[[Call, str], Awaitable[Reply]],
         task_ids: TaskIds,
         listener: Listener,
+        unlisted: Callable[[Call, Face, str], Target | Failure],
         handles: Handles | None = None,
     ) -> None:
         """Route among `servers`.
@@ -78,6 +77,7 @@ class Router:
             discover: asks one server, by name, who it is, on behalf of a call.
             task_ids: how the servers' tasks are told apart.
             listener: serves listen streams.
+            unlisted: judges names that no list holds.
             handles: binds what clients carry for servers to who got it; None: nothing does.
         """
         self._sights = catalog.sights
@@ -89,6 +89,7 @@ class Router:
         self._catalog = catalog
         self._discover = discover
         self._task_ids = task_ids
+        self._unlisted = unlisted
         self._table: dict[str, Callable[[Call], Awaitable[Reply]]] = {
             "server/discover": self._introduce,
             "resources/read": self._read,
@@ -173,7 +174,7 @@ class Router:
         if target is not None:
             return target
         face = await self._catalog.face(method, call)
-        return face.routes.get(name) or self._unlisted(face, name, self._sights.of(call))
+        return face.routes.get(name) or self._unlisted(call, face, name)
 
     def _inward(self, call: Call) -> Call | Failure:
         """The call with what it carries for a server in that server's words."""
@@ -188,30 +189,6 @@ class Router:
         if isinstance(reply, Result) and (reply.kind == "task" or "task" in call.params):
             return self._task_ids.outward(call, server, reply)
         return reply
-
-    def _unlisted(self, face: Face, name: str, sight: Sight) -> Target | Failure:
-        """A name no list holds: with one server that server decides, else nobody can."""
-        refused = face.refused.get(name)
-        if refused is not None:
-            return refused
-        names = self._visible(sight)
-        if len(names) == 1 and sight.whole:
-            return Target(names[0], face.entry.kind, name)
-        kind: Kind = face.entry.kind
-        away = _away(face, name, sight)
-        if away is not None:
-            return away
-        guess = nearest(name, face.routes)
-        down = [part.server for part in face.parts if part.problem is not None]
-        absent = f" Not available now: {', '.join(down)}." if down else ""
-        return Failure(
-            code=INVALID_PARAMS,
-            message=f"Unknown {kind}: {name[:128]}",
-            origin="client",
-            reason="unknown-tool" if kind == "tool" else "unknown-prompt",
-            data={"unavailable": down} if down else None,
-            remedy=(f"Did you mean {guess}?" if guess else f"See {face.entry.method}.") + absent,
-        )
 
     async def _read(self, call: Call) -> Reply:
         uri = call.params.get("uri")
@@ -284,7 +261,7 @@ class Router:
             found = await self._on(call, name, sight)
             target = None if isinstance(found, Failure) or not found else found[0]
         if target is None:
-            unlisted = self._unlisted(face, name, sight)
+            unlisted = self._unlisted(call, face, name)
             if isinstance(unlisted, Failure):
                 return unlisted
             target = unlisted
@@ -342,17 +319,6 @@ def invalid(message: str) -> Failure:
         reason="invalid-params",
         remedy="See the specification of this method.",
     )
-
-
-def _away(face: Face, name: str, sight: Sight) -> Target | None:
-    """A name that begins with that of a server which is down: the server says how long it is."""
-    kind = face.entry.kind
-    for part in face.parts:
-        prefix = spell(part.server, "", "prefix")
-        if part.problem is not None and part.problem.reason in _AWAY and name.startswith(prefix):
-            own = name[len(prefix) :]
-            return Target(part.server, kind, own) if sight.shows(part.server, kind, own) else None
-    return None
 
 
 def _no_resource(uri: str) -> Failure:

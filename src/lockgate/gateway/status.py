@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from lockgate.core.cached import Counts
+from lockgate.gateway.unread import ListTrouble
 from lockgate.upstreams.replicas import ReplicaState
 
 
@@ -26,6 +27,7 @@ class ServerStatus(msgspec.Struct, frozen=True, kw_only=True):
     breaker    closed, open or half-open; see `lockgate.policies.breaker`.
     cache      what came of looking up answers; None when it has no cache.
     tools, prompts, resources  how many it lists; None when not known.
+    lists      which of its lists cannot be read, though it is not known to be down.
     error, remedy              why it is not ready, in one line each.
     replicas                   how each of its replicas stands, if it has several.
     code                       the stable code of that error (`lockgate.core.codes`).
@@ -39,6 +41,7 @@ class ServerStatus(msgspec.Struct, frozen=True, kw_only=True):
     tools: int | None = None
     prompts: int | None = None
     resources: int | None = None
+    lists: tuple[ListTrouble, ...] = ()
     seconds: float | None = None
     retry_in: float | None = None
     breaker: str = "closed"

@@ -3,7 +3,7 @@
 Must not know: fronts, MCP, servers. Sources: RFC 6750, RFC 9449 section 7, RFC 9728 section 5,
 revision 2026-07-28, basic/authorization.
 
-A credential that was accepted is known by a keyed digest of its header for a while, so that the
+A credential that was accepted is known by a digest of its header for a while, so that the
 next request with it costs one look into a table. Everything that is looked at before that look is
 looked at with every request.
 """
@@ -11,9 +11,8 @@ looked at with every request.
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Awaitable, Mapping, Sequence
-from hashlib import blake2b
+from hashlib import sha256
 from typing import Final, Protocol
 from urllib.parse import parse_qsl
 
@@ -24,15 +23,15 @@ from lockgate.identity.introspection import Introspection
 from lockgate.identity.jose import BadToken, Signed, looks_signed, read
 from lockgate.identity.keys import PREFIX, Keyring
 from lockgate.identity.proofs import Proofs
+from lockgate.identity.recent import Recent
 from lockgate.identity.settings import EndpointSettings
 from lockgate.identity.tokens import Issuer, judged, judged_later, key_id, unfit
 from lockgate.identity.verdicts import Accepted, Refused
 from lockgate.wire.challenge import Challenge
 
-MOST_KNOWN: Final = 10_000
+MOST_REFUSED: Final = 10_000
 _AUTHORIZATION: Final = b"authorization"
 _DPOP: Final = b"dpop"
-_SALT: Final = secrets.token_bytes(16)
 _TOKEN: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=")
 UNKNOWN_ISSUER: Final = Refused("The token is of no issuer that is accepted here.")
 
@@ -66,7 +65,7 @@ class Authentication:
         introspections: Sequence[Introspection] = (),
         keys: Keyring | None = None,
         proofs: Proofs | None = None,
-        most_known: int = MOST_KNOWN,
+        recent: Recent | None = None,
     ) -> None:
         self.settings = settings
         self.answers = Answers(settings, oauth=bool(issuers or introspections))
@@ -76,8 +75,8 @@ class Authentication:
         self._introspections = tuple(introspections)
         self._keys = keys
         self._proofs = proofs or Proofs()
-        self._most = most_known
-        self._known: dict[bytes, Accepted] = {}
+        self._recent = recent or Recent()
+        self._known = self._recent.table
         self._refused: dict[bytes, tuple[float, Refused]] = {}
         self._asking: dict[bytes, asyncio.Task[Accepted | Refused]] = {}
 
@@ -93,7 +92,7 @@ class Authentication:
             return self.answers.missing
         if request.repeated and not request.repeated.isdisjoint((_AUTHORIZATION, _DPOP)):
             return self.answers.repeated
-        digest = blake2b(value, digest_size=16, key=_SALT).digest()
+        digest = sha256(value).digest()
         known = self._known.get(digest)
         if known is not None and known.until > self._wall():
             if known.bound is None:
@@ -182,7 +181,8 @@ class Authentication:
         last = last or UNKNOWN_ISSUER
         if last.cause != "away":
             keep = min(one.told.keep_refused for one in asked)
-            _bounded(self._refused, self._most)
+            while len(self._refused) >= MOST_REFUSED:
+                del self._refused[next(iter(self._refused))]
             self._refused[digest] = (self._clock.monotonic() + keep, last)
         return last
 
@@ -200,10 +200,7 @@ class Authentication:
             return self.answers.refused(
                 Refused("Only tokens that are bound to a key are accepted.")
             )
-        known = self._known
-        known.pop(digest, None)
-        _bounded(known, self._most)
-        known[digest] = found
+        self._recent.add(digest, found, len(value))
         return found.principal if found.bound is None else self._proved(found, request, value)
 
     def _missing_scopes(self, who: Principal) -> Challenge | None:
@@ -238,14 +235,6 @@ class Authentication:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _bounded(
-    table: dict[bytes, object] | dict[bytes, Accepted] | dict[bytes, tuple[float, Refused]],
-    most: int,
-) -> None:
-    while len(table) >= most:
-        del table[next(iter(table))]
 
 
 def _parted(value: bytes) -> tuple[str, str | None]:

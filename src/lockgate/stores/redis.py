@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any, Final, Protocol, TypeVar, cast
 
 from lockgate.core.clock import SYSTEM, Clock
@@ -158,7 +159,9 @@ class RedisStore:
 
     async def close(self) -> None:
         """See `Store.close`."""
-        await self._client.aclose()
+        # The server may be gone already, and then there is nothing to say goodbye to.
+        with suppress(self._failed, OSError, TimeoutError):
+            await self._client.aclose()
 
 
 def _connect(
@@ -198,7 +201,8 @@ def _connect(
             "The URL of the Redis or Valkey server cannot be read.",
             "Write redis://host:6379/0, or rediss:// for TLS.",
         ) from error
-    return cast("_Client", driver.Redis(connection_pool=pool)), ResponseError, RedisError
+    # `from_pool` hands the pool over: a client that is merely given one never closes it.
+    return cast("_Client", driver.Redis.from_pool(pool)), ResponseError, RedisError
 
 
 def _told(rate: Rate) -> tuple[object, object, object]:

@@ -244,7 +244,10 @@ class Handshake:
             await session.add(listener)
             if session.opening.offers("resources", "subscribe"):
                 for uri in sorted(wanted.uris()):
-                    await session.subscribe(listener, uri)
+                    refused = await session.subscribe(listener, uri)
+                    if refused is not None and known is not None and _passes(refused):
+                        # What its client was promised is not given up for a moment's trouble.
+                        return known, False
             honoured = _honoured(session.opening, wanted, listener)
             if known is None:
                 call.emit(acknowledged(honoured))
@@ -280,6 +283,11 @@ class _Gate:
         held, self._held = self._held or [], None
         for notification in held:
             self._emit(notification)
+
+
+def _passes(failure: Failure) -> bool:
+    """Whether it is no answer of the server's own, so that it may be another one later."""
+    return failure.reason != "upstream-error"
 
 
 def _honoured(opening: Opening, wanted: Filter, listener: Listener) -> Filter:

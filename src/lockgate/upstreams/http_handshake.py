@@ -49,6 +49,10 @@ RESUMES: Final = 5
 LONGEST_RETRY: Final = 60.0
 ESTABLISH: Final = 5.0
 """Seconds a listener waits for the standalone stream before going on without."""
+HEADERS: Final = 60.0
+"""Seconds after which a standing stream that has not begun is asked for anew: it may never do."""
+PASSING: Final = frozenset({408, 425, 429})
+"""Statuses below 500 that say nothing of what a server has."""
 STAND_BY: Final = 0.5
 """Seconds the first call of a session waits for it."""
 
@@ -57,7 +61,7 @@ ASIDE: Final = 30.0
 NOT_FOUND: Final = frozenset({-32601, -32602, -32002})
 """Errors about what a request names, not about its session."""
 
-Receive = Callable[[bytes, Flight | None], None]
+Receive = Callable[[bytes, Flight | None], object]
 
 
 class Expired(Exception):
@@ -369,24 +373,37 @@ class HttpChannel:
             retry = None
             began = asyncio.get_running_loop().time()
             try:
-                reply = await self._remote.get([*self._headers, *extra])
+                async with asyncio.timeout(HEADERS):
+                    reply = await self._remote.get([*self._headers, *extra])
+            except TimeoutError:
+                # At once: some servers send no headers before the first event, and wait for it.
+                continue
             except HttpFailure as error:
                 failed += 1
                 self._unreached(error, began)
             else:
-                if not _is_stream(reply):
-                    reply.close()
-                    if reply.status == 404 and self._in_session:
-                        self._forgotten = True
-                        self._expire()
-                    return
                 self._established.set()
-                stream = Stream(reply, self._remote.max_event, last_id)
-                failed = 0 if await self._read_standing(stream) else failed + 1
-                last_id, retry = stream.last_id, stream.retry
+                if _is_stream(reply):
+                    stream = Stream(reply, self._remote.max_event, last_id)
+                    failed = 0 if await self._read_standing(stream) else failed + 1
+                    last_id, retry = stream.last_id, stream.retry
+                elif self._never(reply):
+                    return
+                else:
+                    failed += 1
             # A stream that ends without a word is opened again less and less often.
             wait = self._backoff.wait(failed + 1) if retry is None else retry
             await asyncio.sleep(wait)
+
+    def _never(self, reply: HttpReply) -> bool:
+        """Whether a refused standing stream will not be had later either."""
+        reply.close()
+        if reply.status >= 500 or reply.status in PASSING:
+            return False
+        if reply.status == 404 and self._in_session:
+            self._forgotten = True
+            self._expire()
+        return True
 
     def _unreached(self, error: HttpFailure, began: float) -> None:
         if self._gone is not None and isinstance(error, ConnectFailed) and error.cause != "busy":

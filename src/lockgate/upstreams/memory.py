@@ -49,11 +49,6 @@ class OverMemory(str):
         return made
 
 
-def ending_reason(why: str) -> str:
-    """What `lockgate.core.codes` calls that a process has ended."""
-    return "memory-ceiling" if isinstance(why, OverMemory) else "server-ended"
-
-
 class Held(NamedTuple):
     """One process: whose it is, and its resident bytes."""
 

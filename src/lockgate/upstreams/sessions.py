@@ -10,9 +10,9 @@ when the transport has such streams. What a server asks during a call ends that 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from itertools import count
-from typing import Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from lockgate.core.lifecycle import Step, Table
 from lockgate.core.message import Call, ClientFacts, Failure, Reply, Result
@@ -22,6 +22,7 @@ from lockgate.upstreams.identity import gateway_call
 from lockgate.upstreams.parking import Parked, Parking
 from lockgate.upstreams.questions import Questions
 from lockgate.upstreams.refusals import busy, from_error, invalid, session_lost, unknown_state
+from lockgate.upstreams.subscribed import Subscribed
 from lockgate.wire.handshake_out import (
     LEVELS,
     PROGRESS,
@@ -145,7 +146,7 @@ class Session:
         self.phase: Phase = "open"
         self.flights: dict[int, Flight] = {}
         self.listeners: list[Listener] = []
-        self.subscribed: dict[str, int] = {}
+        self._subscribed = Subscribed(self._subscribe, self._unsubscribe)
         self._parking = parking
         self._changed = changed
         self._ids = count(1)
@@ -305,20 +306,24 @@ class Session:
 
     # What arrives.
 
-    def receive(self, data: bytes, flight: Flight | None = None) -> None:
-        """Take in one message; `flight` is the request on whose own stream it came."""
+    def receive(self, data: bytes, flight: Flight | None = None) -> bool:
+        """Take in one message; `flight` is the request on whose own stream it came.
+
+        False: it was none.
+        """
         try:
             message = decode(data)
         except Malformed as error:
             if flight is not None:
                 flight.fail(invalid(self.server, error.message))
-            return
+            return False
         if isinstance(message, Response):
             self._response(message, flight)
         elif isinstance(message, Notice):
             self._notice(message, flight)
         else:
             self._request(message, flight)
+        return True
 
     def _response(self, response: Response, flight: Flight | None) -> None:
         found = self.flights.get(response.id) if isinstance(response.id, int) else None
@@ -413,31 +418,19 @@ class Session:
         if listener in self.listeners:
             self.listeners.remove(listener)
         for uri in tuple(listener.uris):
-            self.unsubscribe(listener, uri)
+            self._subscribed.remove(listener, uri)
         if not self.listeners:
             self.channel.unlisten()
 
-    async def subscribe(self, listener: Listener, uri: str) -> bool:
-        """Have the server report changes of `uri`; False when it would not."""
-        # Counted before asking, so that who leaves meanwhile does not end it for all.
-        self.subscribed[uri] = self.subscribed.get(uri, 0) + 1
-        listener.uris.add(uri)
-        if self.subscribed[uri] > 1:
-            return True
-        reply = await self.call(gateway_call("resources/subscribe", {"uri": uri}, era="handshake"))
-        if isinstance(reply, Result):
-            return True
-        listener.uris.discard(uri)
-        self.subscribed.pop(uri, None)
-        return False
+    async def subscribe(self, listener: Listener, uri: str) -> Failure | None:
+        """Have the server report changes of `uri`; why not, if it does not."""
+        return await self._subscribed.add(listener, uri)
 
-    def unsubscribe(self, listener: Listener, uri: str) -> None:
-        """Undo `subscribe`; the last to go tells the server."""
-        listener.uris.discard(uri)
-        left = self.subscribed.get(uri, 0) - 1
-        if left > 0:
-            self.subscribed[uri] = left
-        elif self.subscribed.pop(uri, None) is not None and self.alive:
+    def _subscribe(self, uri: str) -> Coroutine[Any, Any, Reply]:
+        return self.call(gateway_call("resources/subscribe", {"uri": uri}, era="handshake"))
+
+    def _unsubscribe(self, uri: str) -> None:
+        if self.alive:
             params = encode({"uri": uri})
             self.channel.post(encode_request(next(self._ids), "resources/unsubscribe", params))
 

@@ -16,10 +16,11 @@ from typing import Final, Protocol
 from lockgate.core.message import LISTEN, Call, Failure, Reply, Result
 from lockgate.core.raw import EMPTY, encode
 from lockgate.upstreams.chores import Chores
+from lockgate.upstreams.endings import NO_STRAY, ending_reason
 from lockgate.upstreams.flights import Flight
 from lockgate.upstreams.http_modern import wanted
 from lockgate.upstreams.launch import SpawnFailed
-from lockgate.upstreams.memory import ending_reason
+from lockgate.upstreams.noise import Noise
 from lockgate.upstreams.overlong import dropped
 from lockgate.upstreams.refusals import from_error, invalid, lost, too_large
 from lockgate.upstreams.remote import Down, Refused, Stale
@@ -57,7 +58,6 @@ MOST_STRAY: Final = 500
 """Lines that are no message before the first that is one. Banners and start-up logs are shorter."""
 MOST_STRAY_BYTES: Final = 256 * 1024
 """The same in bytes."""
-NO_STRAY: Final = "Only MCP messages belong on its stdout: have it log to stderr."
 
 
 class Child(Protocol):
@@ -109,7 +109,7 @@ class StdioProcess:
     def __init__(self, server: str, spawn: Spawn, chores: Chores, *, grace: float = 5.0) -> None:
         self.server = server
         self.alive = False
-        self.on_line: Callable[[bytes], None] = self._early
+        self.on_line: Callable[[bytes], bool] = self._early
         self.on_exit: Callable[[str], None] = lambda _: None
         self.on_dropped: Callable[[int | None, Failure], None] = self._early_dropped
         self._chores = chores
@@ -119,6 +119,7 @@ class StdioProcess:
         self._stray = ""
         self._strays = self._stray_bytes = 0
         self._given_up: Down | None = None
+        self._noise = Noise()
 
     @property
     def pid(self) -> int | None:
@@ -176,10 +177,15 @@ class StdioProcess:
     def _line(self, data: bytes) -> None:
         if data and not data.isspace():
             try:
-                self.on_line(data)
+                heard = self.on_line(data)
             except Exception:
                 # The rest of what arrives must be read, whatever one message did to its reader.
                 _log.exception("%s: a message could not be handled", self.server)
+                return
+            if not heard:
+                self._no_message(data, len(data))
+            elif self._noise:
+                self._noise.message()
 
     def _too_long(self, head: bytes, limit: int) -> None:
         if head and not head.lstrip().startswith(b"{"):
@@ -198,13 +204,12 @@ class StdioProcess:
             # Looked at, so that one nobody awaits any more is not reported.
             answer.exception()
 
-    def _early(self, data: bytes) -> None:
+    def _early(self, data: bytes) -> bool:
         try:
             message = decode(data)
         except Malformed:
             # Banners and stray prints are common before a server speaks the protocol.
-            self._no_message(data, len(data))
-            return
+            return False
         self._strays = self._stray_bytes = 0
         if isinstance(message, Response) and isinstance(message.id, int):
             answer = self._asked.pop(message.id, None)
@@ -212,10 +217,12 @@ class StdioProcess:
                 answer.set_result(message)
         elif isinstance(message, Request) and message.method == "ping":
             self.write(encode_result(message.id, b"{}"))
+        return True
 
     def _no_message(self, data: bytes, size: int) -> None:
         """Remember the first, and give up a process that never comes to an end with it."""
         if self.on_line != self._early:
+            self._among_messages(data, size)
             return
         self._stray = self._stray or data[:STRAY_BYTES].decode(errors="replace").strip()
         self._strays += 1
@@ -226,6 +233,19 @@ class StdioProcess:
             self._given_up = Down(why, NO_STRAY, reason="start-garbage")
             self._fail_asked(self._given_up)
             self.stop()
+
+    def _among_messages(self, data: bytes, size: int) -> None:
+        """It is dropped and told now and then; a server that writes nothing else is ended."""
+        why = self._noise.heard(size) if self.alive else None
+        count = self._noise.news(asyncio.get_running_loop().time())
+        if count:
+            line = data[:STRAY_BYTES].decode(errors="replace").strip()
+            text = "%s: dropped what is no MCP message on its stdout (%d lines; the last: %s)"
+            _log.warning(text, self.server, count, line)
+        if why is not None:
+            self.stop()
+            self._fail_asked(Down(why, NO_STRAY, reason="server-noisy"))
+            self.on_exit(why)
 
     def _fail_asked(self, error: Down) -> None:
         for answer in self._asked.values():
@@ -346,11 +366,11 @@ class ModernStdio:
         if found is not None and not found[1].done():
             found[1].set_result(failure)
 
-    def _line(self, data: bytes) -> None:
+    def _line(self, data: bytes) -> bool:
         try:
             message = decode(data)
         except Malformed:
-            return
+            return False
         if isinstance(message, Response):
             self._response(message)
         elif isinstance(message, Notice):
@@ -359,6 +379,7 @@ class ModernStdio:
             # This era has no requests from servers; an answer keeps a confused one from waiting.
             text = "Requests from servers do not exist in this revision."
             self._process.write(encode_error(message.id, METHOD_NOT_FOUND, text))
+        return True
 
     def _response(self, response: Response) -> None:
         found = self._calls.get(response.id) if isinstance(response.id, int) else None

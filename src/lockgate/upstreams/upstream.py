@@ -21,12 +21,12 @@ from lockgate.upstreams.changes import Announcer, Changed, Watcher
 from lockgate.upstreams.chores import Chores
 from lockgate.upstreams.connectors import connector_for
 from lockgate.upstreams.deadlines import Deadlines
+from lockgate.upstreams.endings import ending_reason, ending_remedy
 from lockgate.upstreams.eras import HANDSHAKE
 from lockgate.upstreams.filters import LISTS
 from lockgate.upstreams.guard import NEEDS_LOGIN, NOBODY, Guard
 from lockgate.upstreams.identity import GATEWAY, gateway_call
 from lockgate.upstreams.listening import Listening
-from lockgate.upstreams.memory import NEEDS_MORE, OverMemory, ending_reason
 from lockgate.upstreams.opening import Learned, Refused, Surroundings
 from lockgate.upstreams.parking import Parking
 from lockgate.upstreams.refusals import crash_looping, timed_out, unavailable
@@ -433,9 +433,8 @@ class Upstream:
         # nothing about those that others would get.
         alone = self._spec.isolation == "session"
         counts = self._died and not alone
-        reason = ending_reason(why)
-        remedy = NEEDS_MORE if isinstance(why, OverMemory) else None
-        self._supervisor.report("lost", why, self._advice(remedy), reason, died=counts)
+        advice = self._advice(ending_remedy(why))
+        self._supervisor.report("lost", why, advice, ending_reason(why), died=counts)
 
     def _advice(self, remedy: str | None) -> str | None:
         """What to do, and what the server itself has said about it; for the owner's eyes."""

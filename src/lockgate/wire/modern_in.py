@@ -232,18 +232,17 @@ def check_headers(
     repeated: frozenset[bytes],
     method: str,
     params: Raw,
-    annotations: Callable[[str, Principal, str], Mapping[str, routing.Path] | None],
+    annotations: Callable[[str, Principal], Mapping[str, routing.Path] | None],
     principal: Principal,
-    endpoint: str,
 ) -> None:
     """Method, name and parameter headers against the body; raises `Refusal` (-32020).
 
-    `annotations` says which arguments of a tool are in headers, as this caller is shown it there.
+    `annotations` says which arguments of a tool are in headers, as this caller is shown it.
     """
     wanted = routing.NO_ANNOTATIONS
     if method == "tools/call":
         name = params.get("name")
-        known = annotations(name, principal, endpoint) if isinstance(name, str) else None
+        known = annotations(name, principal) if isinstance(name, str) else None
         wanted = known or wanted
     problem = routing.check(headers, repeated, method, params, wanted)
     if problem is not None:
