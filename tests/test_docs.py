@@ -95,6 +95,7 @@ def test_every_command_that_is_named_exists() -> None:
         "config",
         "completion",
         "explain",
+        "access",
         "keys",
         "whoami",
     }

@@ -13,10 +13,14 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from lockgate.config.access import AccessSettings
+from lockgate.config.admin import AdminSettings
 from lockgate.config.caching import CacheSettings
+from lockgate.config.endpoints import EndpointSettings
 from lockgate.config.facade import FacadeSettings
 from lockgate.config.identity import AuthSettings, safe_url
 from lockgate.config.limits import GatewayLimits, Section
+from lockgate.config.outbound import LoginSettings
 from lockgate.config.quantities import Seconds, count, time
 from lockgate.config.rates import RateSettings
 from lockgate.config.tls import TlsSettings
@@ -134,16 +138,16 @@ class GatewaySettings(Section):
         default=AuthSettings(),
         description="Who may ask, at every endpoint that does not say otherwise.",
     )
+    tls: TlsSettings = Field(
+        default=TlsSettings(),
+        description="TLS toward clients; off where a proxy in front does it.",
+    )
     facade: FacadeSettings | None = Field(
         default=None,
         description=(
             "The gateway as the authorization server of its clients, in front of an identity "
             "provider where clients cannot register. Its tokens are accepted at every endpoint."
         ),
-    )
-    tls: TlsSettings = Field(
-        default=TlsSettings(),
-        description="TLS toward clients; off where a proxy in front does it.",
     )
     naming: Literal["auto", "bare", "prefix"] = Field(
         default="auto",
@@ -226,6 +230,23 @@ class GatewaySettings(Section):
     )
     cache: CacheSettings = Field(
         default=CacheSettings(), description="Answers that are given again while they are fresh."
+    )
+    access: AccessSettings = Field(
+        default=AccessSettings(), description="Who may use what; without rules everybody may."
+    )
+    logins: LoginSettings = Field(
+        default=LoginSettings(), description="Logins of people at servers that want them."
+    )
+    endpoints: dict[str, EndpointSettings] = Field(
+        default={},
+        description=(
+            "More paths, each with its own servers and shape; one for `path` itself says what is "
+            "served there."
+        ),
+    )
+    admin: AdminSettings | None = Field(
+        default=None,
+        description="A listener of its own for operators: health, readiness, metrics.",
     )
     log: LogSettings = Field(default=LogSettings(), description="What is logged, to stderr.")
     session: SessionSettings = Field(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from lockgate.core.taxonomy import LATER, NEVER, NO, Entry, command
+from lockgate.core.taxonomy import LATER, NEVER, NO, Entry
 
 # fmt: off
 FACADE: Final = (
@@ -50,10 +50,5 @@ FACADE: Final = (
     Entry(487, "facade-busy", "policy", NEVER, 429, 429, LATER,
           "One address asks the authorization server too often.",
           "Wait a minute; whoever runs the gateway can raise lockgate.facade.rates."),
-)
-FACADE_COMMANDS: Final = (
-    command(942, "facade-unusable", "environment",
-            "The authorization server that is configured cannot be served by this installation.",
-            "Install lockgate[facade]."),
 )
 # fmt: on

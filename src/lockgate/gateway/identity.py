@@ -23,6 +23,7 @@ from lockgate.errors import LockgateError
 from lockgate.fronts.documents import document
 from lockgate.fronts.http import Handler
 from lockgate.fronts.identified import Identified
+from lockgate.gateway.endpoint_sights import endpoints_of, sse_path_of
 from lockgate.gateway.issuing import OwnIssuer
 
 if TYPE_CHECKING:
@@ -135,9 +136,8 @@ class Doors:
         from lockgate.identity.proofs import Proofs  # noqa: PLC0415 - see above
 
         listed = every.get(_place(auth), ())
-        settings = endpoint_settings(
-            auth, public, path, certificates=certificates, oauth=own is not None
-        )
+        oauth = own is not None
+        settings = endpoint_settings(auth, public, path, certificates=certificates, oauth=oauth)
         issuers = [issuer_settings(one) for one in auth.issuers]
         told = (settings, tuple(issuers), listed, own)
         before = self._made.get(path)
@@ -217,8 +217,11 @@ def endpoint_auths(wanted: Config) -> dict[str, config.AuthSettings]:
     The path of the oldest transport is one of its own, because it is what its clients know the
     gateway by.
     """
-    settings = wanted.lockgate
-    return {settings.path: settings.auth, settings.sse_path: settings.auth}
+    found: dict[str, config.AuthSettings] = {}
+    for path, one in endpoints_of(wanted).items():
+        auth = one.auth or wanted.lockgate.auth
+        found[path] = found[sse_path_of(wanted, path)] = auth
+    return found
 
 
 def _has_keys(auth: config.AuthSettings) -> bool:
