@@ -209,6 +209,57 @@ def test_a_person_connects_an_app_that_a_document_describes(
     assert ("/app/client.json", {}) in stage.described.seen
 
 
+CONTRAST = """(() => {
+  const light = (c) => { const [r, g, b] = c.map((v) => { v /= 255;
+    return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; });
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+  const parts = (text) => text.match(/[\\d.]+/g).map(Number);
+  const behind = (node) => { for (; node; node = node.parentElement) {
+    const c = parts(getComputedStyle(node).backgroundColor);
+    if (c.length < 4 || c[3] > 0) return c.slice(0, 3); } return [255, 255, 255]; };
+  const worst = [...document.querySelectorAll("body *")]
+    .filter((node) => [...node.childNodes].some((one) => one.nodeType === 3 && one.data.trim()))
+    .map((node) => { const a = light(parts(getComputedStyle(node).color).slice(0, 3));
+      const b = light(behind(node));
+      return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05); });
+  return Math.min(...worst); })()"""
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_consent_page_can_be_read_and_answered_by_everybody(
+    stage: Stage, chromium: Chromium, dark: bool
+) -> None:
+    with chromium.page(dark=dark) as tab:
+        tab.open(stage.wish(stage.register(), "v" * 43))
+        tab.wait_for("button[value=allow]")
+        # WCAG 2.2, 1.4.3: at least 4.5 to 1, of every text on the page.
+        assert tab.evaluate(CONTRAST) >= 4.5
+        assert tab.evaluate("document.documentElement.lang") == "en"
+        assert tab.evaluate("document.querySelectorAll('h1').length") == 1
+        assert tab.evaluate("document.title") == "Allow Notebook?"
+        # By keyboard alone.
+        for wanted in ("allow", "deny"):
+            for kind in ("keyDown", "keyUp"):
+                tab.command(
+                    "Input.dispatchKeyEvent",
+                    type=kind,
+                    key="Tab",
+                    code="Tab",
+                    windowsVirtualKeyCode=9,
+                )
+            assert tab.evaluate("document.activeElement.value") == wanted
+        for kind in ("keyDown", "keyUp"):
+            tab.command(
+                "Input.dispatchKeyEvent",
+                type=kind,
+                key="Enter",
+                code="Enter",
+                windowsVirtualKeyCode=13,
+                text="\r",
+            )
+        tab.wait_for_url(stage.redirect)
+
+
 def test_who_does_not_allow_it_leaves_without_having_been_at_the_provider(
     stage: Stage, chromium: Chromium
 ) -> None:
