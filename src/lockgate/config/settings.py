@@ -21,6 +21,7 @@ from lockgate.config.identity import AuthSettings, safe_url
 from lockgate.config.limits import GatewayLimits, Section
 from lockgate.config.quantities import Seconds, count, time
 from lockgate.config.rates import RateSettings
+from lockgate.config.tls import TlsSettings
 from lockgate.core.store import spelled
 
 KEY_BYTES = 32
@@ -134,6 +135,10 @@ class GatewaySettings(Section):
     auth: AuthSettings = Field(
         default=AuthSettings(),
         description="Who may ask, at every endpoint that does not say otherwise.",
+    )
+    tls: TlsSettings = Field(
+        default=TlsSettings(),
+        description="TLS toward clients; off where a proxy in front does it.",
     )
     naming: Literal["auto", "bare", "prefix"] = Field(
         default="auto",

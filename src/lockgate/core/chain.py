@@ -79,6 +79,7 @@ def _guard_gates(
     """Gates side by side, and whatever `call_next` does made a Reply."""
 
     async def run(call: Call) -> Reply:
+        reply: Reply
         entered = 0
         try:
             for gate in gates:
@@ -157,7 +158,7 @@ def _guard_valves(
         if reply.__class__ is Result:
             return reply
         reply = _reply(reply, None)
-        _tell_refusal(_next(valves, tickets), call, reply, observe)
+        _tell(valves, tickets, call, reply, observe)
         if again is None:
             return reply
         return await _recover(recovery, call, reply, again, observe)
@@ -168,14 +169,22 @@ def _guard_valves(
     return run
 
 
-def _tell_refusal(name: str | None, call: Call, reply: Reply, observe: Observe | None) -> None:
-    if name is not None and observe is not None:
-        observe(call, _decision(name, False, reply, 0.0))
-
-
 def _next(valves: tuple[Valve, ...], tickets: list[object]) -> str | None:
     """Whose turn it was; None: that of what is inside them."""
     return valves[len(tickets)].name if len(tickets) < len(valves) else None
+
+
+def _tell(
+    valves: tuple[Valve, ...],
+    tickets: list[object],
+    call: Call,
+    reply: Reply,
+    observe: Observe | None,
+) -> None:
+    """A call was not let in by one of the valves, or broke it."""
+    name = _next(valves, tickets)
+    if name is not None and observe is not None:
+        observe(call, _decision(name, False, reply, 0.0))
 
 
 def _not_begun(

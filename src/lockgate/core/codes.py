@@ -479,6 +479,9 @@ COMMANDS: Final = (
     command(940, "api-keys", "configuration",
             "The list of API keys cannot be read, or is none.",
             "`lockgate keys new FILE NAME` makes one; `lockgate keys list FILE` reads it."),
+    command(941, "tls-files", "configuration",
+            "The certificate, its key or the clients' authorities cannot be used.",
+            "Give files in PEM that belong together and that Lockgate may read."),
 )
 """How a command can end, and why it did."""
 # fmt: on

@@ -40,6 +40,7 @@ from lockgate.gateway.facts import OWN_CLIENT
 from lockgate.gateway.health import always, from_this_machine, health, never, ready
 from lockgate.gateway.identity import ApiKeys, Doors, endpoint_auths, read_api_keys
 from lockgate.gateway.metrics import Sources
+from lockgate.gateway.serving_tls import load, serving_context
 from lockgate.gateway.sights import OPERATOR
 from lockgate.gateway.status import GatewayStatus, ReloadStatus, ServerStatus
 from lockgate.gateway.worlds import Reloaded, Worlds
@@ -91,7 +92,8 @@ class Gateway:
         self._routes = Routes({}, route_settings(config))
         self._listed = read_api_keys(endpoint_auths(config).values())
         self._identify(config, self._listed)
-        self._server = HttpServer(self._routes, http_limits(config))
+        self._tls = serving_context(config.lockgate.tls)
+        self._server = HttpServer(self._routes, http_limits(config), ssl=self._tls)
         # Operators have a listener of their own, so that clients need not be told what they are.
         self._admin = Admin(operators, self._sources(meter)) if operators and meter else None
         self._stdio: StdioFront | None = None
@@ -218,7 +220,7 @@ class Gateway:
         bound = await self._server.start(host, port)
         shown, number = bound[0]
         shown = f"[{shown}]" if ":" in shown else shown
-        base = f"http://{shown}:{number}"
+        base = f"{'http' if self._tls is None else 'https'}://{shown}:{number}"
         self._bound = base
         self.url = next(iter(self.urls))
         # What clients call us, where nothing else is configured.
@@ -338,6 +340,10 @@ class Gateway:
         try:
             # Read before anything changes: from there on nothing can be refused any more.
             listed = read_api_keys(endpoint_auths(config).values())
+            tls = self._config.lockgate.tls
+            if self._tls is not None and serving_context(tls) is not None:
+                # The same files, perhaps with another certificate in them.
+                load(self._tls, tls)
             done = await self._worlds.reload(config, partial(self._swapped, listed))
         except LockgateError:
             self.refuse_reload()

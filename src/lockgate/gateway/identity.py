@@ -98,7 +98,11 @@ class Doors:
         """
         self._base = base or self._base
         public = wanted.lockgate.public_url or self._base
-        made = {path: self._made_of(path, one, public, listed) for path, one in auths.items()}
+        shown = wanted.lockgate.tls.clients != "off"
+        made = {
+            path: self._made_of(path, one, public, listed, certificates=shown)
+            for path, one in auths.items()
+        }
         self._default = next(iter(auths), "")
         self._made = {path: one for path, one in made.items() if one is not None}
         for path in {*self._doors, *auths}:
@@ -112,7 +116,13 @@ class Doors:
                 del kept[gone]
 
     def _made_of(
-        self, path: str, auth: config.AuthSettings, public: str, every: ApiKeys
+        self,
+        path: str,
+        auth: config.AuthSettings,
+        public: str,
+        every: ApiKeys,
+        *,
+        certificates: bool,
     ) -> tuple[object, Authentication] | None:
         if not auth.asks:
             return None
@@ -122,7 +132,7 @@ class Doors:
         from lockgate.identity.proofs import Proofs  # noqa: PLC0415 - see above
 
         listed = every.get(_place(auth), ())
-        settings = endpoint_settings(auth, public, path)
+        settings = endpoint_settings(auth, public, path, certificates=certificates)
         issuers = [issuer_settings(one) for one in auth.issuers]
         told = (settings, tuple(issuers), listed)
         before = self._made.get(path)
@@ -249,7 +259,9 @@ def _read(auth: config.AuthSettings) -> tuple[ApiKey, ...]:
         ) from error
 
 
-def endpoint_settings(auth: config.AuthSettings, public: str, path: str) -> EndpointSettings:
+def endpoint_settings(
+    auth: config.AuthSettings, public: str, path: str, *, certificates: bool = False
+) -> EndpointSettings:
     """What authentication at one endpoint is told."""
     from lockgate.identity.resource import metadata_url  # noqa: PLC0415 - see above
     from lockgate.identity.settings import EndpointSettings  # noqa: PLC0415 - see above
@@ -264,6 +276,7 @@ def endpoint_settings(auth: config.AuthSettings, public: str, path: str) -> Endp
         implied={scope: frozenset(others) for scope, others in auth.scopes_implied.items()},
         dpop=auth.dpop,
         window=auth.dpop_window,
+        certificates=certificates,
     )
 
 
