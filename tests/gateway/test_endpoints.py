@@ -241,3 +241,27 @@ def test_names_are_spelled_as_the_endpoint_says(
 ) -> None:
     _, of = seen({"endpoints": {"/x": {"naming": naming, "servers": servers}}})
     assert of(_call("/x")).naming == expected
+
+
+def test_headers_of_a_hidden_tool_give_nothing_away() -> None:
+    async def play() -> None:
+        async with changing(endpoints={"/less": {"tools": ["!new/region*"]}}) as w:
+            region = {"type": "string", "x-mcp-header": "Region"}
+            schema = {"type": "object", "properties": {"region": region}}
+            w.new.extra_tools = [{"name": "region_of", "inputSchema": schema}]
+            w.new.announce("notifications/tools/list_changed")
+            sees, less = await w.client("M"), await w.client("M", path="/less")
+            while "new__region_of" not in await tools(sees):
+                await asyncio.sleep(0.01)
+            assert "new__region_of" not in await tools(less)
+            # What headers have to say is read from the gateway's own view of the lists.
+            assert await w.gateway.request("tools/list", {})
+            told = (await sees.call("new__region_of", region="x")).error
+            assert told["code"] == -32020
+            hidden = (await less.call("new__region_of", region="x")).error
+            absent = (await less.call("new__regiom_of", region="x")).error
+            assert hidden["code"] == absent["code"] == -32602
+            assert hidden["message"] == absent["message"].replace("regiom", "region")
+            assert hidden["data"] == absent["data"]
+
+    run(play())

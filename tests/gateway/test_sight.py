@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from lockgate.core.message import Call, Failure, Kind, Notification, Reply, Result
+from lockgate.core.message import Call, Failure, Kind, Notification, Principal, Reply, Result
 from lockgate.core.names import Naming
 from lockgate.core.raw import Raw
 from lockgate.core.sight import Sight
@@ -318,7 +318,7 @@ def test_equal_sights_share_lists_and_others_do_not() -> None:
             return SOME if call.principal.id.startswith("some") else ONE
 
         here = World(servers(), sight_of=of)
-        for number in range(50):
+        for number in range(500):
             for kind in ("some", "one"):
                 await here.router(here.call("tools/list", principal=f"{kind}{number}"))
                 name = "b__open"
@@ -436,3 +436,50 @@ def test_a_task_is_its_callers_alone(number: int) -> None:
 def test_the_operator_is_told_by_identity_and_shares_what_is_nobodys() -> None:
     assert OPERATOR.id == "anonymous"
     assert msgspec.structs.replace(OPERATOR) is not OPERATOR
+
+
+class ByTeam:
+    """Credentials of a team, which is the first letter of its members' names."""
+
+    shared = False
+
+    def partition(self, principal: Principal, /) -> str:
+        return principal.id[0]
+
+    def headers(
+        self, principal: Principal, method: str = "POST", /
+    ) -> tuple[tuple[bytes, bytes], ...]:
+        raise NotImplementedError
+
+    async def refused(
+        self, principal: Principal, www_authenticate: str | None, nonce: str | None = None, /
+    ) -> bool:
+        raise NotImplementedError
+
+
+def test_who_is_shown_to_a_server_as_another_is_introduced_and_listed_apart() -> None:
+    async def test() -> None:
+        async def about(call: Call) -> Reply:
+            says = f"For {call.principal.id[0]}."
+            return Result(Raw.of({"capabilities": {}, "instructions": says}))
+
+        async def listed(call: Call) -> Reply:
+            return Result(Raw.of({"tools": [tool(f"of_{call.principal.id[0]}")]}))
+
+        own = ScriptedServer("own", answers={"server/discover": about, "tools/list": listed})
+        here = World([own, ScriptedServer("all", tools=[tool("t")])], credentials={"own": ByTeam()})
+        for who in ("red1", "blue1", "red2"):
+            team = who[0]
+            said_of = value(await here.router(here.call("server/discover", principal=who)))
+            assert f"For {team}." in said_of["instructions"]
+            names = value(await here.router(here.call("tools/list", principal=who)))["tools"]
+            assert {one["name"] for one in names} == {f"own__of_{team}", "all__t"}
+            mine = here.call("tools/call", name=f"own__of_{team}", principal=who)
+            assert isinstance(await here.router(mine), Result)
+            other = "b" if team == "r" else "r"
+            theirs = here.call("tools/call", name=f"own__of_{other}", principal=who)
+            assert said(await here.router(theirs))["reason"] == "unknown-tool"
+        assert len(own.asked("tools/list")) == len(own.asked("server/discover")) == 2
+        assert len(here.servers[1].asked("tools/list")) == 1
+
+    run(test)

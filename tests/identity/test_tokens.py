@@ -153,6 +153,8 @@ BAD = {
     "no UTF-8": claims_are(b'{"a":"\xff"}'),
     "bound to a certificate": but(cnf={"x5t#S256": "abc"}),
     "bound twice": but(cnf={"jkt": "abc", "x5t#S256": "abc"}),
+    "bound to a number": but(cnf={"jkt": 7}),
+    "bound in a new way": but(cnf={"jkt": "abc", "new": "x"}),
     "bound to nothing": but(cnf={}),
     "bound, no object": but(cnf="abc"),
     "no token at all": lambda _: "eyJhbGciOiJSUzI1NiJ9",

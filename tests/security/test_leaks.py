@@ -27,6 +27,7 @@ from tests.bridge.clients import Client, Stream
 from tests.bridge.handshake_server import OldServer
 from tests.bridge.modern_server import NewServer
 from tests.fronts.served import run
+from tests.support.builds import interpreted
 from tests.support.waiting import until
 
 HOLDER = Path(__file__).with_name("holder.py")
@@ -177,6 +178,7 @@ async def stage() -> AsyncIterator[Stage]:
             await gateway.stop(0.2)
 
 
+@interpreted
 @pytest.mark.skipif(sys.platform != "linux", reason="counts with /proc")
 def test_a_thousand_clients_that_break_off_leave_nothing_behind(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

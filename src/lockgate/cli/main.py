@@ -16,7 +16,7 @@ from typing import Final
 
 import click
 
-from lockgate import __version__
+from lockgate import __version__, build
 from lockgate.cli import exits
 from lockgate.cli.early import EARLY
 from lockgate.core.codes import CODES
@@ -80,7 +80,13 @@ class _Commands(click.Group):
     epilog=exits.epilog(),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(__version__, "--version", "-V", prog_name="lockgate")
+@click.version_option(
+    __version__,
+    "--version",
+    "-V",
+    prog_name="lockgate",
+    message=f"%(prog)s, version %(version)s, {build.kind()}",
+)
 def program() -> None:
     """Takes any MCP server to production: one fast endpoint in front of many.
 

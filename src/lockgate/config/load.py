@@ -262,6 +262,15 @@ def _anchored(config: Config, folder: Path, tree: Node, findings: Findings) -> C
     auth = anchored_auth(config.lockgate.auth, folder, ("lockgate", "auth"), tree, findings)
     settings = config.lockgate.model_copy(update={"auth": auth})
     config = config.model_copy(update={"lockgate": settings})
+    tls = config.lockgate.tls
+    named = {name: folder / path.expanduser() for name, path in tls.files.items()}
+    for name, path in named.items():
+        if not path.is_file():
+            where = ("lockgate", "tls", name)
+            said = f"`{_shown(where)}`: there is no file {path}."
+            findings.add("path-missing", said, "Correct the path.", tree.locate(where)[0])
+    settings = config.lockgate.model_copy(update={"tls": tls.model_copy(update=named)})
+    config = config.model_copy(update={"lockgate": settings})
     disk = config.lockgate.cache.disk
     if disk is not None:
         disk = folder / disk.expanduser()

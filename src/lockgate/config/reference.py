@@ -46,6 +46,7 @@ from lockgate.config.resist import (
 )
 from lockgate.config.schema import schema
 from lockgate.config.settings import GatewaySettings, LogSettings, SessionSettings
+from lockgate.config.tls import TlsSettings
 
 PAGE: Final = Path("docs/configuration.md")
 
@@ -145,6 +146,7 @@ def page() -> str:
         *_section("Servers: `auth.provider`", ProviderSettings, None, ()),
         *_section("Rates: `rate`", RateSettings, _RATES, ("rate",)),
         *_section("Gateway: `lockgate`", GatewaySettings, None, ("lockgate",)),
+        *_section("Gateway: `lockgate.tls`", TlsSettings, None, ("lockgate", "tls")),
         *_section("Gateway: `lockgate.auth`", AuthSettings, _AUTH, ("lockgate", "auth")),
         *_section("Gateway: `lockgate.auth.issuers`", IssuerSettings, None, ()),
         *_section("Gateway: `auth.issuers.claims`", ClaimSettings, None, ()),

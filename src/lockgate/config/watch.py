@@ -89,6 +89,8 @@ def sources(file: Path, tree: Node | None) -> list[Path]:
         found += _named(file, server, "envFile")
     settings = tree.find(["lockgate"]) if tree is not None else None
     if settings is not None:
+        for key in ("certificate", "key", "client_ca"):
+            found += _named(file, settings, "tls", key)
         endpoints = settings.find(["endpoints"])
         holders = [settings, *(endpoints.members.values() if endpoints is not None else ())]
         for holder in holders:

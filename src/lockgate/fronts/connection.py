@@ -14,12 +14,17 @@ sends is sent. Over TLS there is no half-closed state: end of file ends the conn
 from __future__ import annotations
 
 import asyncio
+import ssl
+from base64 import urlsafe_b64encode
+from hashlib import sha256
 from math import inf
 from typing import Final, cast
 
+from msgspec.structs import replace
+
 from lockgate.fronts.answer import Answer, refusal
 from lockgate.fronts.http import HttpRequest, Passage, Tunnel
-from lockgate.fronts.reading import BETWEEN, BODY, PIECE, Reader
+from lockgate.fronts.reading import BETWEEN, BODY, PIECE, Deliver, Reader
 from lockgate.fronts.screen import Refused
 from lockgate.fronts.state import ServerState
 from lockgate.fronts.tunnelled import Tunnelled
@@ -91,7 +96,9 @@ class Connection(asyncio.Protocol):
         name = cast("object", transport.get_extra_info("peername"))
         peer = str(cast("tuple[object, ...]", name)[0]) if isinstance(name, tuple) else ""
         scheme = "https" if state.tls else "http"
-        self._reader = Reader(state.limits, self._deliver, peer, scheme)
+        thumbprint = _thumbprint(transport) if state.tls else ""
+        deliver = _showing(thumbprint, self._deliver) if thumbprint else self._deliver
+        self._reader = Reader(state.limits, deliver, peer, scheme)
         if len(state.connections) >= state.limits.connections:
             state.refused_connections += 1
             self._closing = True
@@ -350,3 +357,22 @@ class Connection(asyncio.Protocol):
         if not self._closing:
             self._closing = True
             self._transport.close()
+
+
+def _thumbprint(transport: asyncio.BaseTransport) -> str:
+    """That of the certificate the client has shown (RFC 8705 section 3.1); empty for none."""
+    session = cast("ssl.SSLObject | None", transport.get_extra_info("ssl_object"))
+    shown = session.getpeercert(binary_form=True) if session is not None else None
+    if not shown:
+        return ""
+    return urlsafe_b64encode(sha256(shown).digest()).rstrip(b"=").decode()
+
+
+def _showing(thumbprint: str, deliver: Deliver) -> Deliver:
+    """Delivers requests of a client that has shown a certificate."""
+
+    def delivered(request: HttpRequest, *, keep_alive: bool, http10: bool) -> None:
+        named = replace(request, certificate=thumbprint)
+        deliver(named, keep_alive=keep_alive, http10=http10)
+
+    return delivered

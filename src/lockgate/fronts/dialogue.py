@@ -173,11 +173,14 @@ class Dialogue:
             if not requests:
                 # The server only wants to be called again; not as fast as we can.
                 await asyncio.sleep(_PAUSE * 2**number)
+            answers: dict[str, bytes] | asyncio.CancelledError
             try:
                 answers = await self._put(session, requests, running.event)
-            except asyncio.CancelledError:
+            except asyncio.CancelledError as cancelled:
+                answers = cancelled
+            if isinstance(answers, asyncio.CancelledError):
                 await self._abandon(call, asked)
-                raise
+                raise answers
             params = handshake_in.retry_params(first, asked, answers)
             reply = await self._engine.handle(call.replace(params=params))
         if isinstance(reply, Failure) or reply.kind != "input_required":

@@ -101,8 +101,8 @@ class Exchange:
         body = request.body
         try:
             message = decode(body)
-        except Malformed as error:
-            return self._batch(request, responder, error)
+        except Malformed as malformed_body:
+            return self._batch(request, responder, malformed_body)
         if too_deep(body, self._depth):
             error = nests_too_deep(self._depth, getattr(message, "id", None))
             responder.send(400, JSON, malformed(error))

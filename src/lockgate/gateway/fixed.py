@@ -23,6 +23,7 @@ FIXED: Final = (
     "keepalive",
     "unsolicited",
     "session",
+    "tls",
     "store",
     "logins.store",
     "logins.keys_file",

@@ -50,6 +50,8 @@ class Asked(Protocol):
     @property
     def headers(self) -> Mapping[bytes, bytes]: ...  # noqa: D102 - as HTTP has it
     @property
+    def certificate(self) -> str: ...  # noqa: D102 - its thumbprint
+    @property
     def repeated(self) -> frozenset[bytes]: ...  # noqa: D102 - as HTTP has it
 
 
@@ -196,12 +198,12 @@ class Authentication:
         missing = self._missing_scopes(found.principal)
         if missing is not None:
             return missing
-        if self.settings.dpop == "require" and found.bound is None:
+        if self.settings.dpop == "require" and (found.bound is None or found.bound.key is None):
             return self.answers.refused(
                 Refused("Only tokens that are bound to a key are accepted.")
             )
         self._recent.add(digest, found, len(value))
-        return found.principal if found.bound is None else self._proved(found, request, value)
+        return self._proved(found, request, value)
 
     def _missing_scopes(self, who: Principal) -> Challenge | None:
         wanted = self.settings.scopes
@@ -210,24 +212,35 @@ class Authentication:
         return self.answers.insufficient(wanted)
 
     def _proved(self, found: Accepted, request: Asked, value: bytes) -> Verdict:
-        """A token that is bound to a key, which has to be shown with every request."""
+        """A token that is bound, so that more than it has to be shown with every request."""
+        bound = found.bound
+        if bound is None:
+            return found.principal
+        if bound.certificate is not None and bound.certificate != request.certificate:
+            why = "The token is bound to a client certificate that was not shown."
+            return self.answers.refused(Refused(why))
+        if bound.key is None:
+            return found.principal
+        wrong = self._wrong_proof(bound.key, request, value)
+        return found.principal if wrong is None else self.answers.refused(wrong)
+
+    def _wrong_proof(self, key: str, request: Asked, value: bytes) -> Refused | None:
         scheme, token = _parted(value)
         if scheme != "dpop" or token is None or self.settings.dpop == "off":
-            return self.answers.refused(Refused("The token is bound to a key; use DPoP.", "proof"))
+            return Refused("The token is bound to a key; use DPoP.", "proof")
         proof = request.headers.get(_DPOP, b"").decode("latin-1")
         if not proof:
-            return self.answers.refused(Refused("The proof of possession is missing.", "proof"))
+            return Refused("The proof of possession is missing.", "proof")
         settings = self.settings
-        wrong = self._proofs.check(
+        return self._proofs.check(
             proof,
             token,
-            found.bound or "",
+            key,
             request.method,
             settings.base + request.path,
             self._wall(),
             settings.window,
         )
-        return found.principal if wrong is None else self.answers.refused(wrong)
 
     async def close(self) -> None:
         """Ask nobody any more."""

@@ -33,6 +33,8 @@ def document(settings: EndpointSettings, issuers: Sequence[str], name: str = "Lo
     scopes = [one for one in settings.supported or settings.scopes if one != "offline_access"]
     if scopes:
         said["scopes_supported"] = scopes
+    if settings.certificates:
+        said["tls_client_certificate_bound_access_tokens"] = True
     if settings.dpop != "off":
         said["dpop_signing_alg_values_supported"] = list(ALGORITHMS)
         said["dpop_bound_access_tokens_required"] = settings.dpop == "require"

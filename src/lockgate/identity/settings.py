@@ -90,6 +90,7 @@ class EndpointSettings:
     implied    what a scope includes beside itself.
     dpop       whether tokens are bound to their clients' keys (RFC 9449).
     window     how old a proof of possession may be.
+    certificates  clients may show certificates, to which tokens may be bound (RFC 8705).
     """
 
     resource: str
@@ -100,3 +101,4 @@ class EndpointSettings:
     implied: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
     dpop: Binding = "allow"
     window: float = 60.0
+    certificates: bool = False

@@ -15,12 +15,14 @@ from lockgate.identity.jose import Key, Signed, verified
 from lockgate.identity.jwks import Keys, KeysAway
 from lockgate.identity.principals import principal
 from lockgate.identity.settings import EndpointSettings, IssuerSettings
-from lockgate.identity.verdicts import Accepted, Refused
+from lockgate.identity.verdicts import Accepted, Bound, Refused
 
 _ID_TOKEN: Final = ("nonce", "at_hash", "c_hash", "s_hash")
 """Claims that only ID tokens have (OpenID Connect Core 1.0 sections 2 and 3.3.2.11)."""
 _BEARERS: Final = frozenset({"bearer", "dpop", "access"})
 _FARTHEST: Final = 2**53
+_KEY: Final = "jkt"
+_CERTIFICATE: Final = "x5t#S256"
 SIGNATURE: Final = Refused("The token is not signed by its issuer.")
 AWAY: Final = Refused("The issuer of the token cannot be reached.", "away")
 
@@ -162,19 +164,22 @@ def in_time(claims: Mapping[str, Any], leeway: float, now: float) -> float | Ref
     return times["exp"] + leeway
 
 
-def binding(claims: Mapping[str, Any]) -> str | Refused | None:
-    """The thumbprint of the key a token is bound to (RFC 7800, RFC 9449 section 6)."""
+def binding(claims: Mapping[str, Any]) -> Bound | Refused | None:
+    """What a token is bound to (RFC 7800, RFC 8705 section 3.1, RFC 9449 section 6)."""
     confirmation: object = claims.get("cnf")
     if confirmation is None:
         return None
+    unknown = Refused("The token is bound in a way that is not supported.")
     if not isinstance(confirmation, Mapping):
-        return Refused("The token is bound in a way that is not supported.")
+        return unknown
     members = cast("Mapping[str, object]", confirmation)
-    thumbprint = members.get("jkt")
-    # Bound in a second way that is not checked here, it would be accepted from a thief.
-    if len(members) != 1 or not isinstance(thumbprint, str):
-        return Refused("The token is bound in a way that is not supported.")
-    return thumbprint
+    # Bound in a way that is not checked here, it would be accepted from a thief.
+    if not members or not members.keys() <= {_KEY, _CERTIFICATE}:
+        return unknown
+    if not all(isinstance(one, str) and one for one in members.values()):
+        return unknown
+    texts = cast("Mapping[str, str]", members)
+    return Bound(texts.get(_KEY), texts.get(_CERTIFICATE))
 
 
 async def judged_later(

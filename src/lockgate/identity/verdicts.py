@@ -14,16 +14,27 @@ from lockgate.core.message import Principal
 Cause = Literal["malformed", "invalid", "expired", "proof", "scope", "away"]
 
 
+class Bound(msgspec.Struct, frozen=True):
+    """What has to be shown beside a token; each is a thumbprint, and None asks for nothing.
+
+    key          the key of a proof of possession (RFC 9449).
+    certificate  the client's certificate on the connection (RFC 8705).
+    """
+
+    key: str | None = None
+    certificate: str | None = None
+
+
 class Accepted(msgspec.Struct, frozen=True):
     """Whose credential it is.
 
     until  on the wall clock: when it has to be looked at again.
-    bound  the thumbprint of the key whose holder alone may use it (RFC 9449); None: whoever has it.
+    bound  what its holder has to show beside it; None: whoever has it may use it.
     """
 
     principal: Principal
     until: float
-    bound: str | None = None
+    bound: Bound | None = None
 
 
 class Refused(msgspec.Struct, frozen=True):

@@ -169,11 +169,13 @@ class Upstream:
             due = self._used + self._spec.call_timeout
         watch = self._deadlines.enter(due)
         try:
-            return await link.send(call)
-        except Down as error:
-            return self._down(error)
-        except Stale as error:
-            return await self._look_again(call, error.failure)
+            try:
+                return await link.send(call)
+            except Stale as stale:
+                failure = stale.failure
+            return await self._look_again(call, failure)
+        except Down as down:
+            return self._down(down)
         except asyncio.CancelledError:
             if watch.late():
                 return timed_out(self.name)
@@ -191,10 +193,10 @@ class Upstream:
             return await self._hub.listen(call)
         try:
             return await link.send(call)
-        except Down as error:
-            return self._down(error)
-        except Stale as error:
-            return error.failure
+        except Down as down:
+            return self._down(down)
+        except Stale as stale:
+            return stale.failure
 
     async def _find_link(self, call: Call) -> Link | Failure:
         """The link for a call when there is no ready one: connect, wait, or say why not."""
@@ -272,10 +274,10 @@ class Upstream:
             return link
         try:
             return await link.send(call)
-        except Down as error:
-            return self._down(error)
-        except Stale as error:
-            return error.failure
+        except Down as down:
+            return self._down(down)
+        except Stale as stale:
+            return stale.failure
 
     async def _send_listen(self, call: Call) -> Reply:
         """One listen request of the gateway's own, for as long as it lasts."""
@@ -284,10 +286,10 @@ class Upstream:
             return self._unavailable()
         try:
             return await modern.send(call)
-        except Down as error:
-            return self._down(error)
-        except Stale as error:
-            return error.failure
+        except Down as down:
+            return self._down(down)
+        except Stale as stale:
+            return stale.failure
 
     # Coming and going.
 
@@ -351,15 +353,15 @@ class Upstream:
         except TimeoutError:
             late = f"it was not ready within {self._spec.start_timeout:g} s"
             self._failed(late, SLOW, reason="start-slow")
-        except (Refused, Stale) as error:
-            failure = error.failure
+        except (Refused, Stale) as refused:
+            failure = refused.failure
             if failure.reason in NOBODY:
                 self._supervisor.report("barred", NEEDS_LOGIN, failure.remedy, failure.reason)
                 return
             self._refusal = failure
             self._failed(failure.message, failure.remedy, reason=failure.reason)
-        except Down as error:
-            self._failed(str(error), error.remedy, reason=error.reason)
+        except Down as down:
+            self._failed(str(down), down.remedy, reason=down.reason)
         except Exception as error:
             what = f"connecting failed unexpectedly ({type(error).__name__})"
             self._failed(what, reason="connect-crashed")

@@ -27,6 +27,7 @@ from lockgate.wire.envelope import (
     without_meta,
 )
 from lockgate.wire.jsonrpc import INVALID_PARAMS, METHOD_NOT_FOUND
+from lockgate.wire.modern_shapes import Lifted
 from lockgate.wire.revisions import (
     HEADER_MISMATCH,
     META_CLIENT_CAPABILITIES,
@@ -80,14 +81,6 @@ _MOST_CLIENTS: Final = 1024
 _LARGEST_KEPT: Final = 8192
 _decode = msgspec.json.Decoder().decode
 _K = TypeVar("_K")
-
-
-class Lifted(msgspec.Struct, frozen=True, gc=False):
-    """A request in canonical form: params without the envelope, and what the envelope said."""
-
-    client: ClientFacts
-    params: Raw
-    token: bytes | None
 
 
 class Refusal(Exception):
