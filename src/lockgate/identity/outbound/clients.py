@@ -108,7 +108,8 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
         if method == "client_secret_basic" and self.secret is not None:
             pair = f"{quote_plus(self.id)}:{quote_plus(self.secret.reveal())}"
             return [("authorization", f"Basic {b64encode(pair.encode()).decode()}")]
-        form["client_id"] = self.id
+        if self.id:
+            form["client_id"] = self.id
         if method == "client_secret_post" and self.secret is not None:
             form["client_secret"] = self.secret.reveal()
         elif method == "private_key_jwt" and self.signer is not None:
