@@ -36,6 +36,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "up": ("lockgate.cli.up", "Serve every server of CONFIG at one MCP endpoint."),
     "tools": ("lockgate.cli.tools", "List the tools that CONFIG offers."),
     "call": ("lockgate.cli.call", "Call a tool and show its result."),
+    "login": ("lockgate.cli.login", "Log in to a server that wants a person's account."),
+    "logout": ("lockgate.cli.logout", "Forget such a login."),
     "config": ("lockgate.cli.config", "Check, show or import configurations."),
     "keys": ("lockgate.cli.keys", "Make, list and revoke API keys."),
     "whoami": ("lockgate.cli.whoami", "Say what an endpoint asks of callers, and who you are."),

@@ -292,7 +292,8 @@ class _Rules:
                 "Correct it, for example https://example.com/mcp.",
                 *path,
             )
-        if scheme in ("http", "ws") and self.server.headers and not loopback(host):
+        shown = self.server.headers or self.server.auth or self.server.claim_headers
+        if scheme in ("http", "ws") and shown and not loopback(host):
             self.note(
                 "cleartext",
                 f"its headers travel unencrypted to {host}.",

@@ -34,6 +34,7 @@ from lockgate.config.identity import (
 from lockgate.config.keys import ALIASES, CLIENT_SERVER_KEYS, CLIENT_TOP_KEYS
 from lockgate.config.limits import GatewayLimits, ServerLimits
 from lockgate.config.model import ServerConfig
+from lockgate.config.outbound import LoginSettings, ProviderSettings, ServerAuth
 from lockgate.config.rates import RateSettings
 from lockgate.config.resist import (
     BreakerSettings,
@@ -117,6 +118,9 @@ Who may use what. Once there is a rule, nothing is allowed but by one. See
 _ENDPOINTS: Final = "Under each path. See [endpoints](concepts/endpoints.md)."
 _ADMIN: Final = "A listener for operators. See [metrics](operations/metrics.md)."
 _AUTH: Final = "Who may ask. See [who may ask](security/authentication.md)."
+_OUTBOUND: Final = """\
+How the gateway gets the tokens that a server wants to see. See
+[credentials toward servers](security/upstream-credentials.md)."""
 _RATES: Final = """\
 Of the gateway (`lockgate.rate`), of a server, or of tools under their pattern. Each list holds
 rates that all apply: `["10/s burst 20", "1000/day"]`. `1000/day` is a window: never more in any 24
@@ -138,6 +142,8 @@ def page() -> str:
         *_section("Servers: `tools`", ToolSettings, _TOOLS, ("tools",)),
         *_section("Servers: `tools.PATTERN.cache`", ToolCache, None, ("tools", "cache")),
         *_section("Servers: `cache`", ServerCache, None, ("cache",)),
+        *_section("Servers: `auth`", ServerAuth, _OUTBOUND, ("auth",)),
+        *_section("Servers: `auth.provider`", ProviderSettings, None, ()),
         *_section("Rates: `rate`", RateSettings, _RATES, ("rate",)),
         *_section("Gateway: `lockgate`", GatewaySettings, None, ("lockgate",)),
         *_section("Gateway: `lockgate.tls`", TlsSettings, None, ("lockgate", "tls")),
@@ -149,6 +155,7 @@ def page() -> str:
         *_section("Gateway: `lockgate.cache`", CacheSettings, None, ("lockgate", "cache")),
         *_section("Gateway: `lockgate.access`", AccessSettings, _ACCESS, ("lockgate", "access")),
         *_access(),
+        *_section("Gateway: `lockgate.logins`", LoginSettings, None, ("lockgate", "logins")),
         *_section("Gateway: `lockgate.endpoints.PATH`", EndpointSettings, _ENDPOINTS, ()),
         *_section("Gateway: `lockgate.admin`", AdminSettings, _ADMIN, ()),
         *_section("Gateway: `lockgate.log`", LogSettings, None, ("lockgate", "log")),

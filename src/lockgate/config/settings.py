@@ -19,6 +19,7 @@ from lockgate.config.caching import CacheSettings
 from lockgate.config.endpoints import EndpointSettings
 from lockgate.config.identity import AuthSettings, safe_url
 from lockgate.config.limits import GatewayLimits, Section
+from lockgate.config.outbound import LoginSettings
 from lockgate.config.quantities import Seconds, count, time
 from lockgate.config.rates import RateSettings
 from lockgate.config.tls import TlsSettings
@@ -224,6 +225,9 @@ class GatewaySettings(Section):
     )
     access: AccessSettings = Field(
         default=AccessSettings(), description="Who may use what; without rules everybody may."
+    )
+    logins: LoginSettings = Field(
+        default=LoginSettings(), description="Logins of people at servers that want them."
     )
     endpoints: dict[str, EndpointSettings] = Field(
         default={},

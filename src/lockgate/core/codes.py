@@ -2,8 +2,7 @@
 
 Must not know: how any of them comes about, or how they are shown. What the columns are is in
 `lockgate.core.taxonomy`. Tests hold the table against the source (every reason has an entry, every
-entry a user) and against what fronts answer; `docs/errors.md` and `lockgate explain` are made from
-it.
+entry a user) and what fronts answer; `docs/errors.md` and `lockgate explain` are made from it.
 
 To add an error: one entry, in its family, with the next free number. A number that has been in a
 release is never given to anything else, not even when its error is gone.
@@ -17,6 +16,7 @@ from typing import Final
 
 from lockgate.core.codes_access import ACCESS, ACCESS_FINDINGS
 from lockgate.core.codes_endpoints import ENDPOINT_COMMANDS, ENDPOINT_FINDINGS, ENDPOINTS
+from lockgate.core.codes_outbound import OUTBOUND, OUTBOUND_COMMANDS
 from lockgate.core.taxonomy import (
     BY_CODE,
     IDEMPOTENT,
@@ -206,6 +206,7 @@ FAILURES: Final = (
           "Who could say whether the token is good cannot be reached; nothing was decided.",
           "Try again; the gateway's log says what ails the issuer."),
     *ACCESS,
+    *OUTBOUND,
     *ENDPOINTS,
     # 5xx: the gateway itself
     Entry(500, "error", "gateway", BY_CODE, BY_CODE, 200, NO,
@@ -247,7 +248,7 @@ FAILURES: Final = (
           "From 500 on the server's own log has the cause; below, check `url` and `headers`."),
     Entry(608, "upstream-unauthorized", "configuration", -32603, 200, 200, NO,
           "The server refused the gateway's credentials.",
-          "Set the server's `headers` (for example Authorization) in the configuration."),
+          "Set the server's `auth` (`{type: oauth}` if people log in there) or its `headers`."),
     Entry(609, "upstream-redirect", "configuration", -32603, 200, 200, NO,
           "The server answered with a redirect, and those are not followed.",
           "Put the final URL into the configuration."),
@@ -475,6 +476,7 @@ COMMANDS: Final = (
     command(930, "store-unusable", "environment",
             "The store that is configured cannot be used by this installation.",
             "Install what the error names, or correct lockgate.store."),
+    *OUTBOUND_COMMANDS,
     *ENDPOINT_COMMANDS,
     command(940, "api-keys", "configuration",
             "The list of API keys cannot be read, or is none.",

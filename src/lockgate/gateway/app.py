@@ -33,13 +33,16 @@ from lockgate.gateway.build import (
     route_settings,
     shared_store,
 )
+from lockgate.gateway.carrying import carrying
 from lockgate.gateway.endpoint_sights import servers_at
 from lockgate.gateway.endpoints import Endpoints
 from lockgate.gateway.engine import Engine
 from lockgate.gateway.facts import OWN_CLIENT
 from lockgate.gateway.health import always, from_this_machine, health, never, ready
 from lockgate.gateway.identity import ApiKeys, Doors, endpoint_auths, read_api_keys
+from lockgate.gateway.logins import Logins
 from lockgate.gateway.metrics import Sources
+from lockgate.gateway.outbound import Outbound, browsers_base, carried_names
 from lockgate.gateway.serving_tls import load, serving_context
 from lockgate.gateway.sights import OPERATOR
 from lockgate.gateway.status import GatewayStatus, ReloadStatus, ServerStatus
@@ -77,10 +80,15 @@ class Gateway:
         # Cached answers that outlive the process, in a file of their own.
         self._disk = disk_store(config, clock)
         # The servers and the engine around them; a reload puts others in their place.
+        self._outbound = Outbound(self._keys, clock)
+        # People log in to servers by browser, in two steps that belong together.
+        self._logins = Logins(self._outbound, lambda: self._config, clock)
         # Where nobody can ask for counts, nothing is counted.
         operators = config.lockgate.admin
         meter = None if operators is None else Meter()
-        self._worlds = Worlds(config, self._keys, clock, self._store, self._disk, meter)
+        self._worlds = Worlds(
+            config, self._keys, clock, self._store, self._disk, meter, self._outbound
+        )
         self._black, self._secrets = Blackener(config.secrets), config.secrets
         # Fronts outlive every reload, so what they see of the engine does too.
         facade = self._worlds.facade
@@ -121,8 +129,12 @@ class Gateway:
 
     def _handlers(self, config: Config) -> Mapping[str, Handler]:
         told = self._tells(config)
+        carried = carried_names(config)
         return {
-            **self._endpoints.handlers(lambda path, inner: self._doors.door(path).guard(inner)),
+            **self._logins.handlers(),
+            **self._endpoints.handlers(
+                lambda path, inner: self._doors.door(path).guard(carrying(inner, carried))
+            ),
             "/health": health(CRASHED, told),
             "/ready": ready(self.status, told),
         }
@@ -131,6 +143,7 @@ class Gateway:
         """Let in who may ask by this configuration, and with these keys, from now on."""
         self._listed = listed
         auths = endpoint_auths(config)
+        self._outbound.base = browsers_base(config, base) or self._outbound.base
         self._doors.turn_to(config, auths, listed, base)
         documents = self._doors.documents(auths, config.lockgate.public_url)
         self._routes.serve(self._handlers(config), documents)
@@ -163,7 +176,7 @@ class Gateway:
         self._had_their_chance = self._had_their_chance or self._engine.had_their_chance
         if not self._had_their_chance:
             return "starting"
-        usable = {"ready", "idle", "connecting"}
+        usable = {"ready", "idle", "connecting", "needs-login"}
         servers = self._upstreams
         if servers and not any(one.state.phase in usable for one in servers):
             return "down"
@@ -193,7 +206,7 @@ class Gateway:
         # Both may quote what a server wrote, and a server may write what it was given.
         return [
             replace(
-                one,
+                self._outbound.told(one, self._config),
                 cache=counts.get(one.name),
                 error=self._black(one.error) if one.error else None,
                 remedy=self._black(one.remedy) if one.remedy else None,
@@ -326,6 +339,7 @@ class Gateway:
             if store is not None:
                 await store.close()
         await self._doors.close()
+        await self._outbound.close()
         self._phase = "stopped"
 
     async def reload(self, config: Config) -> Reloaded:

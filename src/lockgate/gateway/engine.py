@@ -104,6 +104,7 @@ class Engine:
         judged: bool = True,
         approval: Recovery | None = None,
         credentials: Mapping[str, Credentials] | None = None,
+        logins: Mapping[str, AnyPolicy] | None = None,
         meter: Meter | None = None,
     ) -> None:
         """Compose everything between fronts and servers; nothing is started yet.
@@ -120,6 +121,7 @@ class Engine:
         self._meter = meter
         self._judged = judged and sight_of is not None
         self._caches = caches
+        self._logins = logins or {}
         self._approval = approval
         self._mask = mask
         self._servers = {server.name: server for server in servers}
@@ -219,6 +221,8 @@ class Engine:
         """Everything between the router and one server."""
         cache = self._caches.of(server.name) if self._caches else None
         policies: list[AnyPolicy] = [*([cache] if cache else []), *self.rates.of(server.name)]
+        if server.name in self._logins:
+            policies.insert(0, self._logins[server.name])
         if self._judged:
             policies.insert(0, Judgement(self.sights.of))
         if self._approval is not None:

@@ -25,6 +25,8 @@ FIXED: Final = (
     "session",
     "tls",
     "store",
+    "logins.store",
+    "logins.keys_file",
     "admin",
     "cache.disk",
     "cache.disk_bytes",

@@ -13,6 +13,9 @@ from lockgate.core.raw import Raw
 from lockgate.wire.revisions import HANDSHAKE_VERSIONS, META_SERVER_INFO, MODERN_VERSIONS
 
 OWN_INFO: Final = {"name": "lockgate", "title": "Lockgate", "version": __version__}
+WAITING: Final = Raw.of({"capabilities": {"tools": {}}, "ttlMs": 0, "cacheScope": "private"})
+"""What is said for a server that says nothing before its caller has logged in there: whoever could
+not even begin with the gateway would never be asked to."""
 _LISTED: Final = ("tools", "prompts", "resources")
 
 

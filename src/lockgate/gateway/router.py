@@ -32,10 +32,11 @@ from lockgate.gateway.catalog import Catalog
 from lockgate.gateway.chains import Way
 from lockgate.gateway.face import Face
 from lockgate.gateway.handles import Handles
-from lockgate.gateway.introduction import introduce
+from lockgate.gateway.introduction import WAITING, introduce
 from lockgate.gateway.listing import LISTS
 from lockgate.gateway.resources import candidates, only_by_hidden
 from lockgate.gateway.tasks import TaskIds
+from lockgate.upstreams.guard import NOBODY
 from lockgate.wire.envelope import retry_after, unreadable
 from lockgate.wire.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND
 
@@ -121,9 +122,9 @@ class Router:
         names = self._visible(sight)
         replies = await asyncio.gather(*(self._discover(call, name) for name in names))
         known = [
-            (name, reply.raw)
+            (name, reply.raw if isinstance(reply, Result) else WAITING)
             for name, reply in zip(names, replies, strict=True)
-            if isinstance(reply, Result)
+            if isinstance(reply, Result) or reply.reason in NOBODY
         ]
         if not known and replies:
             failures = [reply for reply in replies if isinstance(reply, Failure)]

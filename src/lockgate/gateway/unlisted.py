@@ -11,6 +11,7 @@ listed, and compared.
     | the only server, all of which   | by that server                                             |
     | is shown                        |                                                            |
     | a server that is down           | by that server if it listed it last; else that it is down  |
+    | a server that wants a login     | by that server, which asks for it; else that it does       |
     | a server whose list is not read | whose list it is, how it stands, when it is asked again    |
     | none of these                   | that there is no such name, and which is most like it      |
 """
@@ -28,6 +29,7 @@ from lockgate.core.sight import Sight
 from lockgate.gateway.catalog import Catalog
 from lockgate.gateway.face import Face
 from lockgate.gateway.unread import Unread
+from lockgate.upstreams.guard import NOBODY
 from lockgate.upstreams.refusals import crash_looping, unavailable
 from lockgate.upstreams.supervisor import UpstreamState
 from lockgate.wire.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS
@@ -61,6 +63,9 @@ class Unlisted:
         unread = self._catalog.unread(face.entry.method, call)
         naming = sight.naming
         suspects = [one for one in unread if may_be(name, one.server, naming)]
+        barred = next((one for one in suspects if one.problem.reason in NOBODY), None)
+        if barred is not None:
+            return self._barred(face, barred, name, sight, alone=len(suspects) == 1)
         if len(suspects) == 1 and naming == "prefix":
             away = self._away(face, suspects[0], name, sight)
             if away is not None:
@@ -68,6 +73,15 @@ class Unlisted:
         if suspects:
             return self._not_read(face, suspects, name)
         return _unknown(face, name, [one.server for one in unread])
+
+    def _barred(
+        self, face: Face, suspect: Unread, name: str, sight: Sight, *, alone: bool
+    ) -> Target | Failure:
+        """Of a server whose caller has to log in first: on the way there they are asked to."""
+        key = name.removeprefix(spell(suspect.server, "", sight.naming))
+        if alone and sight.naming == "prefix" and sight.shows(suspect.server, face.entry.kind, key):
+            return Target(suspect.server, face.entry.kind, key)
+        return suspect.problem
 
     def _away(
         self, face: Face, suspect: Unread, name: str, sight: Sight

@@ -24,6 +24,7 @@ import msgspec
 
 from lockgate.config.model import Config, ServerConfig
 from lockgate.core.clock import Clock
+from lockgate.core.credentials import Credentials
 from lockgate.core.once import Once
 from lockgate.core.store import Store
 from lockgate.errors import LockgateError
@@ -40,6 +41,7 @@ from lockgate.gateway.engine import Engine
 from lockgate.gateway.facade import Facade
 from lockgate.gateway.fixed import hold
 from lockgate.gateway.listing import LISTS
+from lockgate.gateway.outbound import Outbound, told_of, wants_any
 from lockgate.gateway.relays import Relays
 from lockgate.gateway.world import Standing, World
 from lockgate.observe.decisions import record_decision
@@ -87,9 +89,11 @@ class Worlds:
         store: Store | None = None,
         disk: Store | None = None,
         meter: Meter | None = None,
+        outbound: Outbound | None = None,
     ) -> None:
         """Compose the first world; nothing is opened or started yet.
 
+        outbound  makes what servers are shown.
         store  what replicas share; as `disk`, the cache's file, it outlives every world.
         meter  counts the calls of all of them, if anybody does.
         """
@@ -97,6 +101,7 @@ class Worlds:
         self._store = store
         self._disk = disk
         self._keys = keys
+        self._outbound = outbound or Outbound(keys, clock)
         self._clock = clock
         # What people were asked in one world may be answered in the next.
         self._once = Once(clock)
@@ -110,6 +115,7 @@ class Worlds:
         self.current = self._compose(config, None)
         self._relays.turn_to(self.current.engine.listen)
         self.facade = Facade(self.current)
+        self._outbound.on_login = self._logged_in
 
     # Building.
 
@@ -119,13 +125,14 @@ class Worlds:
         limits = frozenset(origins.items())
         pool = self._pools.get(limits) or HttpPool(origins=origins)
         old = {} if before is None else before.standing
+        shown = self._outbound.turn_to(config)
         standing: dict[str, Standing] = {}
         same: list[str] = []
         for name, server in config.enabled.items():
             kept = old.get(name)
             told = _told(name, server)
             if kept is None or kept.told != told:
-                one = self._server(name, server, pool, kept)
+                one = self._server(name, server, pool, kept, shown.get(name))
                 kept = Standing(one, told, server.stop_grace, pool)
             else:
                 same.append(name)
@@ -153,6 +160,8 @@ class Worlds:
             cached,
             None if before is None else before.engine,
             same,
+            credentials=shown,
+            logins=self._outbound.policies(config),
             keys=self._keys,
             sight_of=access.sight_of,
             # Without rules, whatever can be seen may be used.
@@ -165,11 +174,16 @@ class Worlds:
         return World(config, engine, standing, cached)
 
     def _server(
-        self, name: str, server: ServerConfig, pool: HttpPool, before: Standing | None
+        self,
+        name: str,
+        server: ServerConfig,
+        pool: HttpPool,
+        before: Standing | None,
+        shown: Credentials | None,
     ) -> Upstream | Replicas:
         specs = replica_specs(name, server)
         if not server.urls:
-            return self._upstream(specs[0], pool, one_of_many=False)
+            return self._upstream(specs[0], pool, shown, one_of_many=False)
         old = None if before is None else before.upstream
         old = old if isinstance(old, Replicas) else None
         # A replica that would be told what it was told stays as it is.
@@ -178,7 +192,8 @@ class Worlds:
         for spec in specs:
             told = _told_of(spec, server)
             replicas.append(
-                kept.get(told) or Replica(self._upstream(spec, pool, one_of_many=True), told, pool)
+                kept.get(told)
+                or Replica(self._upstream(spec, pool, shown, one_of_many=True), told, pool)
             )
         return Replicas(
             name,
@@ -189,7 +204,9 @@ class Worlds:
             clock=self._clock,
         )
 
-    def _upstream(self, spec: UpstreamSpec, pool: HttpPool, *, one_of_many: bool) -> Upstream:
+    def _upstream(
+        self, spec: UpstreamSpec, pool: HttpPool, shown: Credentials | None, *, one_of_many: bool
+    ) -> Upstream:
         return Upstream(
             spec,
             pool=pool,
@@ -197,7 +214,16 @@ class Worlds:
             observe=record_decision,
             clock=self._clock,
             one_of_many=one_of_many,
+            credentials=shown,
         )
+
+    def _logged_in(self, server: str) -> None:
+        """Somebody has another account at a server, or none any more, and so other lists."""
+        for changed in sorted({entry.changed for entry in LISTS.values()}):
+            self.current.engine.subscriptions.announce(changed, server)
+        standing = self.current.standing.get(server)
+        if standing is not None:
+            self._chore(standing.upstream.start())
 
     # Changing.
 
@@ -370,6 +396,8 @@ def _told_of(spec: UpstreamSpec, server: ServerConfig) -> bytes:
         bounds = server.limits
         waiting = (bounds.waiting, bounds.wait)
         parts += [bounds.connections, bounds.streams, waiting, server.connect_timeout]
+    if wants_any(server):
+        parts.append(told_of(server))
     return blake2b(msgspec.json.encode(parts, order="deterministic"), digest_size=16).digest()
 
 
