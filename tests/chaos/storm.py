@@ -31,7 +31,6 @@ NOT_SENT = {
     "crash-looping",
     "list-unread",
     "draining",
-    "list-unread",
 }
 """Reasons that promise that the server has not seen the call."""
 OF_TROUBLE = (NOT_SENT - {"draining"}) | {

@@ -317,7 +317,9 @@ class Personal:
     def headers(self, principal: Principal, /) -> tuple[tuple[bytes, bytes], ...]:
         raise NotImplementedError
 
-    async def refused(self, principal: Principal, www_authenticate: str | None, /) -> bool:
+    async def refused(
+        self, principal: Principal, www_authenticate: str | None, nonce: str | None = None, /
+    ) -> bool:
         raise NotImplementedError
 
 

@@ -449,7 +449,9 @@ class ByTeam:
     def headers(self, principal: Principal, /) -> tuple[tuple[bytes, bytes], ...]:
         raise NotImplementedError
 
-    async def refused(self, principal: Principal, www_authenticate: str | None, /) -> bool:
+    async def refused(
+        self, principal: Principal, www_authenticate: str | None, nonce: str | None = None, /
+    ) -> bool:
         raise NotImplementedError
 
 
