@@ -314,7 +314,9 @@ class Personal:
     def partition(self, principal: Principal, /) -> str:
         return principal.id
 
-    def headers(self, principal: Principal, /) -> tuple[tuple[bytes, bytes], ...]:
+    def headers(
+        self, principal: Principal, method: str = "POST", /
+    ) -> tuple[tuple[bytes, bytes], ...]:
         raise NotImplementedError
 
     async def refused(

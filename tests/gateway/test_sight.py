@@ -446,7 +446,9 @@ class ByTeam:
     def partition(self, principal: Principal, /) -> str:
         return principal.id[0]
 
-    def headers(self, principal: Principal, /) -> tuple[tuple[bytes, bytes], ...]:
+    def headers(
+        self, principal: Principal, method: str = "POST", /
+    ) -> tuple[tuple[bytes, bytes], ...]:
         raise NotImplementedError
 
     async def refused(

@@ -30,8 +30,8 @@ class Admin:
         self._settings = settings
         token = settings.token
         self._token = None if token is None else b"bearer " + token.get_secret_value().encode()
-        # A page that makes a browser ask (DNS rebinding) has no token, so with one any name will do:
-        # scrapers know processes by their addresses.
+        # A page that makes a browser ask (DNS rebinding) has no token, so with one any name will
+        # do: scrapers know processes by their addresses.
         hosts = [settings.host, *settings.allow_hosts] if token is None else [ANY]
         routes = RouteSettings(endpoint=f"{settings.path}/metrics", hosts=hosts)
         self._server = HttpServer(Routes(self._handlers(sources), routes), _LIMITS)
