@@ -314,6 +314,9 @@ class Config(Section):
             for path, one in settings.endpoints.items()
             if not one.disabled
         }
+        # The tokens of the gateway's own authorization server are demanded everywhere.
+        if settings.facade is not None:
+            return True
         return all(auth.asks for auth in {**default, **others}.values())
 
     @property

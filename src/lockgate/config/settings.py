@@ -11,12 +11,13 @@ import binascii
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from lockgate.config.access import AccessSettings
 from lockgate.config.admin import AdminSettings
 from lockgate.config.caching import CacheSettings
 from lockgate.config.endpoints import EndpointSettings
+from lockgate.config.facade import FacadeSettings
 from lockgate.config.identity import AuthSettings, safe_url
 from lockgate.config.limits import GatewayLimits, Section
 from lockgate.config.outbound import LoginSettings
@@ -141,6 +142,13 @@ class GatewaySettings(Section):
         default=TlsSettings(),
         description="TLS toward clients; off where a proxy in front does it.",
     )
+    facade: FacadeSettings | None = Field(
+        default=None,
+        description=(
+            "The gateway as the authorization server of its clients, in front of an identity "
+            "provider where clients cannot register. Its tokens are accepted at every endpoint."
+        ),
+    )
     naming: Literal["auto", "bare", "prefix"] = Field(
         default="auto",
         description=(
@@ -244,6 +252,19 @@ class GatewaySettings(Section):
     session: SessionSettings = Field(
         default=SessionSettings(), description="Sessions of handshake-era clients."
     )
+
+    @property
+    def asks(self) -> bool:
+        """Whether callers have to say who they are."""
+        return self.auth.asks or self.facade is not None
+
+    @model_validator(mode="after")
+    def _check_scopes(self) -> GatewaySettings:
+        if self.auth.scopes and not self.asks:
+            raise ValueError(
+                "`auth.scopes` need issuers, a facade or API keys: nobody else is granted any"
+            )
+        return self
 
     @field_validator("public_url")
     @classmethod

@@ -16,6 +16,8 @@ from typing import Final
 
 from lockgate.core.codes_access import ACCESS, ACCESS_FINDINGS
 from lockgate.core.codes_endpoints import ENDPOINT_COMMANDS, ENDPOINT_FINDINGS, ENDPOINTS
+from lockgate.core.codes_facade import FACADE
+from lockgate.core.codes_identity import IDENTITY, IDENTITY_COMMANDS
 from lockgate.core.codes_outbound import OUTBOUND, OUTBOUND_COMMANDS
 from lockgate.core.taxonomy import (
     BY_CODE,
@@ -187,26 +189,10 @@ FAILURES: Final = (
     Entry(406, "server-busy", "policy", -32000, 503, 200, LATER,
           "The call's turn at the server did not come; the call was not sent.",
           "Try again shortly, or raise the server's limits."),
-    Entry(440, "token-missing", "client", -32600, 401, 401, NO,
-          "The endpoint is for callers who say who they are, and this one did not.",
-          "Send Authorization: Bearer with an access token or an API key."),
-    Entry(441, "token-invalid", "client", -32600, 401, 401, NO,
-          "The access token or API key is not accepted here; the message says why.",
-          "Get a new token for this very endpoint, from an issuer its metadata names."),
-    Entry(442, "token-expired", "client", -32600, 401, 401, NO,
-          "The access token or API key was good, and has expired.",
-          "Get a new token, and send the request again with it."),
-    Entry(443, "credentials-malformed", "client", -32600, 400, 400, NO,
-          "The credentials cannot be read, were sent twice, or stand in the URL.",
-          "Send one Authorization header with one credential, and none in the URL."),
-    Entry(444, "proof-invalid", "client", -32600, 401, 401, NO,
-          "The token is bound to a key (DPoP), and the proof of having it is missing or wrong.",
-          "Make a new proof for each request, with the key the token is bound to."),
-    Entry(445, "issuer-unavailable", "gateway", -32603, 503, 503, LATER,
-          "Who could say whether the token is good cannot be reached; nothing was decided.",
-          "Try again; the gateway's log says what ails the issuer."),
+    *IDENTITY,
     *ACCESS,
     *OUTBOUND,
+    *FACADE,
     *ENDPOINTS,
     # 5xx: the gateway itself
     Entry(500, "error", "gateway", BY_CODE, BY_CODE, 200, NO,
@@ -478,12 +464,7 @@ COMMANDS: Final = (
             "Install what the error names, or correct lockgate.store."),
     *OUTBOUND_COMMANDS,
     *ENDPOINT_COMMANDS,
-    command(940, "api-keys", "configuration",
-            "The list of API keys cannot be read, or is none.",
-            "`lockgate keys new FILE NAME` makes one; `lockgate keys list FILE` reads it."),
-    command(941, "tls-files", "configuration",
-            "The certificate, its key or the clients' authorities cannot be used.",
-            "Give files in PEM that belong together and that Lockgate may read."),
+    *IDENTITY_COMMANDS,
 )
 """How a command can end, and why it did."""
 # fmt: on

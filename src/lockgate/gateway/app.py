@@ -40,6 +40,7 @@ from lockgate.gateway.engine import Engine
 from lockgate.gateway.facts import OWN_CLIENT
 from lockgate.gateway.health import always, from_this_machine, health, never, ready
 from lockgate.gateway.identity import ApiKeys, Doors, endpoint_auths, read_api_keys
+from lockgate.gateway.issuing import OwnIssuer
 from lockgate.gateway.logins import Logins
 from lockgate.gateway.metrics import Sources
 from lockgate.gateway.outbound import Outbound, browsers_base, carried_names
@@ -93,7 +94,8 @@ class Gateway:
         # Fronts outlive every reload, so what they see of the engine does too.
         facade = self._worlds.facade
         # Who may ask is found out before anything else is looked at.
-        self._doors = Doors(clock)
+        self._own = OwnIssuer(clock, self._store)
+        self._doors = Doors(clock, self._own)
         self._endpoints = Endpoints(lambda settings: Exchange(facade, settings))
         self._endpoints.serve(self._fronts(config), 0)
         # Host and Origin are judged before any path is, health included.
@@ -146,7 +148,8 @@ class Gateway:
         self._outbound.base = browsers_base(config, base) or self._outbound.base
         self._doors.turn_to(config, auths, listed, base)
         documents = self._doors.documents(auths, config.lockgate.public_url)
-        self._routes.serve(self._handlers(config), documents)
+        handlers = {**self._own.for_people(), **self._handlers(config)}
+        self._routes.serve(handlers, {**self._own.for_programs(), **documents})
 
     @staticmethod
     def _tells(config: Config) -> Callable[[HttpRequest], bool]:
@@ -354,6 +357,7 @@ class Gateway:
         try:
             # Read before anything changes: from there on nothing can be refused any more.
             listed = read_api_keys(endpoint_auths(config).values())
+            self._own.check(config)
             tls = self._config.lockgate.tls
             if self._tls is not None and serving_context(tls) is not None:
                 # The same files, perhaps with another certificate in them.
