@@ -10,15 +10,18 @@ RUNTIME    := $(VENV)/.installed-runtime
 WORKERS    ?= 2
 TEST_LIMIT ?= 1200
 ARGS       ?=
+NATIVE     := $(CURDIR)/build/native
+NATIVE_TESTS := tests/test_native.py tests/core tests/wire tests/policies tests/bridge \
+	tests/upstreams tests/fronts tests/gateway
 
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup check format test demo bench clean
+.PHONY: help setup check format test native native-test demo bench clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(DEV) ## create .venv and install everything needed to work on Lockgate
 
@@ -32,11 +35,20 @@ format: $(DEV) ## put every file into the agreed format and fix what can be fixe
 test: $(DEV) ## run every test (ARGS="tests/wire -k sse" for some)
 	@$(RUN) scripts/bounded.py $(TEST_LIMIT) $(RUN) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
+native: $(DEV) ## compile the path of a call into build/native, if there is a C compiler
+	@$(RUN) scripts/native.py
+
+native-test: native ## run the tests of the path of a call against what is compiled
+	@if [ -e $(NATIVE)/lockgate-native.stamp ]; then \
+		PYTHONPATH=$(NATIVE) LOCKGATE_BUILD=compiled $(MAKE) --no-print-directory test ARGS="$(NATIVE_TESTS)"; \
+	fi
+
 demo: $(RUNTIME) ## start Lockgate in front of real servers and call a tool on each
 	@$(RUN) -m demo $(ARGS)
 
-bench: $(DEV) ## measure direct, nginx and Lockgate in one run
-	@$(RUN) -m bench $(ARGS)
+bench: $(DEV) ## measure direct, nginx and Lockgate in one run; compiled, where it can be
+	-@$(RUN) scripts/native.py
+	@PYTHONPATH=$(NATIVE) $(RUN) -m bench $(ARGS)
 
 clean: ## remove everything that was installed, built or cached here
 	rm -rf $(VENV) .demo .cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -22,6 +22,11 @@ def spin():
         seen[number & 255] = total
         total += len(seen) ^ number
     return time.process_time() - started
+try:
+    from lockgate.build import kind
+    lockgate = kind()
+except ImportError:
+    lockgate = "not installed"
 arguments = sysconfig.get_config_var("CONFIG_ARGS") or ""
 try:
     shared = "libpython" in open("/proc/self/maps").read()
@@ -38,6 +43,7 @@ print(json.dumps({
     "lto": "--with-lto" in arguments,
     "shared": shared,
     "loop": loop,
+    "lockgate": lockgate,
     "milliseconds": min(spin() for _ in range(7)) * 1000,
 }))
 """
@@ -49,6 +55,7 @@ class Interpreter:
 
     optimised, lto  what its own configuration says; absence proves nothing, see above.
     shared          it runs from a shared libpython.
+    lockgate        how what it imports as Lockgate was built.
     milliseconds    processor time of a plain loop, the best of some; compare between interpreters.
     """
 
@@ -58,13 +65,14 @@ class Interpreter:
     lto: bool
     shared: bool
     loop: str
+    lockgate: str
     milliseconds: float
 
     def __str__(self) -> str:
         said = [word for word, yes in (("PGO", self.optimised), ("LTO", self.lto)) if yes]
         stated = " and ".join(said) or "neither PGO nor LTO"
         return (
-            f"{self.version}, {self.loop}; CONFIG_ARGS state {stated}; "
+            f"{self.version}, {self.loop}; Lockgate {self.lockgate}; CONFIG_ARGS state {stated}; "
             f"{'shared libpython' if self.shared else 'libpython linked in'}; "
             f"plain loop {self.milliseconds:.1f} ms"
         )

@@ -69,6 +69,7 @@ def test_examples_of_configurations_can_be_used(body: str, tmp_path: Path) -> No
     path.write_text(json.dumps(value))
     path.chmod(0o600)
     environ = {"HOME": "/home/me", "PATH": "", "TICKETS_TOKEN": "t", "SEARCH_TOKEN": "s"}
+    environ |= {"LOGIN_SECRET": "l", "SESSION_KEY": "A" * 43 + "="}
     errors = [one for one in examine(path, environ).findings if one.severity == "error"]
     assert errors == []
 
@@ -94,6 +95,7 @@ def test_every_command_that_is_named_exists() -> None:
         "config",
         "completion",
         "explain",
+        "access",
         "keys",
         "whoami",
     }

@@ -154,6 +154,8 @@ class Client:
     revision: str = ""
     level: str | None = None
     session: str | None = None
+    path: str = "/mcp"
+    token: str | None = None
     opening: Json = field(default_factory=dict)
     answers: dict[str, Any] = field(default_factory=lambda: dict(ANSWERS))
     ids: Callable[[], int] = field(default_factory=lambda: count(1).__next__)
@@ -347,8 +349,10 @@ class Client:
             headers = {**headers, **session}
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         fields = {"Host": f"127.0.0.1:{self.port}", "Content-Length": str(len(body)), **headers}
+        if self.token is not None:
+            fields["Authorization"] = f"Bearer {self.token}"
         lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-        writer.write(f"{verb} /mcp HTTP/1.1\r\n{lines}\r\n".encode() + body)
+        writer.write(f"{verb} {self.path} HTTP/1.1\r\n{lines}\r\n".encode() + body)
         stream = Stream(reader, writer)
         self.streams.append(stream)
         return await stream.head() if head else stream

@@ -29,6 +29,7 @@ NOT_SENT = {
     "server-busy",
     "upstream-busy",
     "crash-looping",
+    "list-unread",
     "draining",
 }
 """Reasons that promise that the server has not seen the call."""
@@ -39,8 +40,6 @@ OF_TROUBLE = (NOT_SENT - {"draining"}) | {
     "upstream-http-error",
     "upstream-invalid",
     "upstream-too-large",
-    "upstream-stale-connection",
-    "unknown-tool",
 }
 """Everything the gateway may say of a server in trouble."""
 ENDING = {"draining", "gateway-stopped"}
@@ -81,7 +80,7 @@ class Child:
 
 
 class Fleet:
-    """The eight servers: three that stay well, five that do not."""
+    """The eight servers: three that stay well, five that do not; and `more`, which may join."""
 
     def __init__(self, folder: Path) -> None:
         self.http = [
@@ -93,6 +92,7 @@ class Fleet:
             TroubledServer("wild-old2", "handshake"),
         ]
         self.children = [Child("well-child", folder), Child("wild-child", folder)]
+        self.more = Child("more", folder)
         self.all = {one.name: one for one in (*self.http, *self.children)}
         self.well = sorted(name for name in self.all if name.startswith("well"))
 

@@ -24,8 +24,11 @@ STORM = 1.0
 GRACE = 2.0
 BLOCKS = 1.0
 """Blocks a call that may be there afterwards; a block has some 100 bytes, seldom more."""
+SLACK = 1500
+"""Blocks by which one state of things differs from another: connections that are open, lists that
+were just read, windows of breakers. All of them are bounded, none goes by calls."""
 ALLOWANCE = 1024
-"""KiB."""
+"""The same in KiB, and for pages that are not given back."""
 
 
 class Process:
@@ -60,7 +63,7 @@ class Process:
     async def blow(self) -> None:
         """One storm, and back."""
         load = Load(self.clients, list(self.servers.all), self.seed)
-        load.leaves = 0.0
+        load.leaves, load.pause = 0.0, 0.04
         load.start()
         self.company.begin()
         # The longer a server was dead, the longer it is left alone: that would be most of the time.
@@ -138,11 +141,10 @@ def test_memory_does_not_grow_from_storm_to_storm(tmp_path: Path) -> None:
     So the bound goes by the calls that were made in between, however many the machine managed, and
     not by a share of the whole: the code alone is most of that. The first storm fills pools, caches
     and the buffers of open streams; of those after it one has to keep to the bound, as what leaks
-    does so in each. What the gateway keeps on purpose, within
-    bounds of its own, is left out: answers and streams that a client may come back to, so nobody
-    goes away here and they are kept for a second only. What is kept of a call by mistake takes two
-    blocks at least, a key and a value; pages are given back less exactly than blocks, hence the
-    allowance.
+    does so in each. What the gateway keeps on purpose, within bounds of its own, is left out:
+    answers and streams that a client may come back to, so nobody goes away here and they are kept
+    for a second only. What is kept of a call by mistake takes two blocks at least, a key and a
+    value.
     """
 
     async def play() -> None:
@@ -161,7 +163,7 @@ def test_memory_does_not_grow_from_storm_to_storm(tmp_path: Path) -> None:
                 it.close()
         # What leaks does so in every storm; what merely differs is less, too, after one of them.
         steps = list(pairwise(kept))
-        blocks = [(b.blocks - a.blocks) / (n - m) for (m, a), (n, b) in steps]
+        blocks = [(b.blocks - a.blocks - SLACK) / (n - m) for (m, a), (n, b) in steps]
         assert min(blocks) < BLOCKS, kept
         pages = [(b.kibibytes - a.kibibytes - ALLOWANCE) / (n - m) for (m, a), (n, b) in steps]
         assert min(pages) < BLOCKS / 4, kept

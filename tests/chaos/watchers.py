@@ -214,10 +214,10 @@ class Watchers:
         self._restless = True
 
     def rest(self) -> None:
-        """They stay where they are, or open one more stream if that one lacks something."""
+        """All stay where they are, or open one more stream if that one lacks something."""
         self._restless = False
         for one in self.clients:
-            if one.restless and one.lacks and one.age > AGAIN:
+            if one.lacks and one.age > AGAIN:
                 one.leave()
 
     async def _tell(self) -> None:

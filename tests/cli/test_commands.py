@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lockgate import __version__
+from lockgate.build import kind
 from lockgate.cli.exits import EXITS
 from tests.cli.program import COMMAND, Terminal, config_file, environment, run, tiny
 
@@ -23,7 +24,7 @@ def test_version_is_instant() -> None:
             [*COMMAND, "--version"], capture_output=True, text=True, check=True, env=environment()
         )
         took.append(time.perf_counter() - began)
-        assert done.stdout == f"lockgate, version {__version__}\n"
+        assert done.stdout == f"lockgate, version {__version__}, {kind()}\n"
     assert min(took) < 0.5  # 0.07 s on an idle machine; the bound is for a busy one
 
 

@@ -20,6 +20,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from tests.conformance import authorized
 from tests.support import running
 from tests.support.speaking import HANDSHAKE, Plain, RefusedError
 
@@ -123,13 +124,15 @@ def schema_and_back(client: Plain) -> None:
 
 
 @contextlib.contextmanager
-def in_front_of(url: str) -> Iterator[str]:
+def in_front_of(url: str, name: str) -> Iterator[str]:
     """A gateway in front of the suite's server; gives its own address."""
     if os.environ.get("LOCKGATE_DIRECT"):
         yield url
         return
     with tempfile.TemporaryDirectory() as folder:
         config = running.config_of({"suite": {"url": url}}, Path(folder))
+        if name.startswith("auth/"):
+            config = authorized.configured(name, url, Path(folder))
         with running.gateway(config) as own:
             yield own
 
@@ -147,11 +150,14 @@ def main() -> None:
     signal.alarm(25)
     name = os.environ["MCP_CONFORMANCE_SCENARIO"]
     revision = os.environ.get("MCP_CONFORMANCE_PROTOCOL_VERSION", HANDSHAKE)
-    with in_front_of(sys.argv[-1]) as url:
+    with in_front_of(sys.argv[-1], name) as url:
         client = Plain(url, revision)
         if name == "request-metadata":
             client.capabilities = {"roots": {}, "sampling": {}, "elicitation": {}}
-        SCENARIOS[name](client.open())
+        if name.startswith("auth/"):
+            authorized.run(client)
+        else:
+            SCENARIOS[name](client.open())
 
 
 if __name__ == "__main__":

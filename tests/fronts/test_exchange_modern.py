@@ -233,7 +233,7 @@ def test_parameter_headers_agree_with_the_body(
 ) -> None:
     async def run() -> None:
         wanted = {"echo": {"mcp-param-region": ("where", "region")}}
-        async with playing(annotations=wanted.get) as play:
+        async with playing(annotations=lambda tool, _: wanted.get(tool)) as play:
             inner = {} if value is ... else {"region": value}
             params = {"name": "echo", "arguments": {"where": inner}}
             answer = await play.ask(
@@ -247,7 +247,7 @@ def test_parameter_headers_agree_with_the_body(
 def test_a_repeated_parameter_header_is_refused_only_where_it_means_something() -> None:
     async def run() -> None:
         wanted = {"echo": {"mcp-param-region": ("region",)}}
-        async with playing(annotations=wanted.get) as play:
+        async with playing(annotations=lambda tool, _: wanted.get(tool)) as play:
             twice: dict[str, Any] = {"repeated": frozenset({b"mcp-param-region"})}
             answer = await play.ask(modern("tools/call", CALL, **twice))
             assert answer.code == -32020

@@ -65,9 +65,9 @@ class Changing:
         self.servers = {name: one for name, one in changed.items() if one is not None}
         return await self.gateway.reload(self.config())
 
-    async def client(self, era: str) -> Client:
+    async def client(self, era: str, **facts: Any) -> Client:
         """A client of this era, opened."""
-        client = Client(self.port, era)
+        client = Client(self.port, era, **facts)
         self.stack.callback(client.close)
         return await client.open()
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lockgate.core.message import Call, Failure, Reply, Result
+from lockgate.core.message import Call, Failure, Principal, Reply, Result
 from lockgate.core.raw import Raw
 from lockgate.gateway.catalog import ATTEMPTS
 from lockgate.testing import ScriptedServer
@@ -54,7 +54,7 @@ def test_an_answer_counts_although_it_is_being_asked_for_anew() -> None:
         slow.gate = asyncio.Event()
         world = World([quick, slow])
         asking = asyncio.create_task(world.ask("tools/list"))
-        key = ("tools/list", "a", world.catalog.view(world.call("tools/list")))
+        key = ("tools/list", "a", world.catalog.view("a", world.call("tools/list")))
         await until(lambda: key in world.catalog._kept)
         quick.gate = asyncio.Event()
         world.catalog.changed("a", "state")
@@ -171,7 +171,7 @@ def test_garbage_instead_of_a_list_takes_that_server_out_and_no_other(
         good = ScriptedServer("good", tools=[tool("x")])
         world = World([bad, good], settings={"most": dict.fromkeys(("bad", "good"), (20, 5))})
         assert names(await world.ask("tools/list")) == ["good__x"]
-        face = world.catalog.peek("tools/list", world.catalog.view(world.call("tools/list")))
+        face = world.catalog.peek("tools/list", world.call("tools/list"))
         assert face is not None
         problem = face.parts[0].problem
         assert problem is not None
@@ -306,22 +306,41 @@ def test_without_ttl_an_old_list_is_answered_at_once_and_refreshed_behind() -> N
     run(test)
 
 
-def test_principals_and_capabilities_have_lists_of_their_own() -> None:
+class Personal:
+    """Credentials of their own for every principal."""
+
+    shared = False
+
+    def partition(self, principal: Principal, /) -> str:
+        return principal.id
+
+    def headers(self, principal: Principal, /) -> tuple[tuple[bytes, bytes], ...]:
+        raise NotImplementedError
+
+    async def refused(self, principal: Principal, www_authenticate: str | None, /) -> bool:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("personal", [False, True])
+def test_principals_share_a_list_unless_the_server_can_tell_them_apart(personal: bool) -> None:
     async def test() -> None:
         server = ScriptedServer("a", tools=[tool("x")])
-        world = World([server])
+        world = World([server], credentials={"a": Personal()} if personal else {})
         rich = HANDSHAKE.__class__(
             era="handshake", protocol_version="2025-11-25", capabilities_key="rich"
         )
         for call in (
             world.call("tools/list", MODERN),
-            world.call("tools/list", MODERN, principal="someone"),
+            *(world.call("tools/list", MODERN, principal=f"p{n}") for n in range(20)),
             world.call("tools/list", HANDSHAKE),
             world.call("tools/list", rich),
         ):
             await world.router(call)
             await world.router(call)
-        assert len(server.asked("tools/list")) == 4
+        assert len(server.asked("tools/list")) == 3 + 20 * personal
+        asked_for = {one.principal.id for one in server.asked("tools/list")}
+        assert len(asked_for) == 1 + 20 * personal
+        assert len(world.catalog._faces) == 3 + 20 * personal
 
     run(test)
 

@@ -106,7 +106,9 @@ def test_notifications_that_go_to_servers_count() -> None:
             assert (await client.call("old__echo", a=1)).said
             for _ in range(20):
                 await client.tell(changed)
-            await until(lambda: not w.gateway._exchange._dialogue._background)
+            await until(
+                lambda: not w.gateway._endpoints.served["/mcp"].exchange._dialogue._background
+            )
             await until(lambda: len(w.old.seen(changed)) >= 1)
             begun = await client.call("old__echo", a=1)
             assert begun.error["data"]["reason"] == "rate-limited"

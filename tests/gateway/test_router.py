@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from lockgate.core.message import Call, ClientFacts, Failure, Reply, Result, Target
+from lockgate.core.names import Naming
 from lockgate.core.raw import Raw
 from lockgate.gateway.resources import matches
 from lockgate.testing import ScriptedServer
@@ -26,7 +27,7 @@ def failure(reply: Reply) -> Failure:
     return reply
 
 
-def two() -> World:
+def two(naming: Naming = "prefix") -> World:
     return World(
         [
             ScriptedServer(
@@ -43,7 +44,8 @@ def two() -> World:
                 resources=[{"uri": "file:///b"}, {"uri": "file:///both"}],
                 templates=[{"uriTemplate": "log://{+path}", "name": "log"}],
             ),
-        ]
+        ],
+        naming,
     )
 
 
@@ -115,8 +117,7 @@ def test_what_leads_nowhere_is_refused_with_a_way_on(
 
 def test_a_name_that_collides_is_refused_at_the_call_too() -> None:
     async def test() -> None:
-        world = two()
-        world.catalog._settings = world.catalog._settings.__class__(naming="bare")
+        world = two("bare")
         refused = failure(await world.ask("tools/call", name="t"))
         assert refused.reason == "name-collision"
         assert not world.servers[0].asked("tools/call")

@@ -21,6 +21,7 @@ from tests.cli.program import run as command
 from tests.fronts.served import run
 from tests.security.controls import holds
 from tests.security.world import Peer, World, before
+from tests.support.builds import interpreted
 
 CANARY = "canary: /srv/lockgate/policy.py, 10.9.8.7"
 
@@ -215,6 +216,7 @@ def test_a_broken_policy_of_unknown_methods_refuses_them(monkeypatch: pytest.Mon
 
 
 @holds(44, 46)
+@interpreted
 @pytest.mark.parametrize("era", ["L", "M"])
 def test_a_broken_router_shows_no_trace(era: str, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = Router.__call__

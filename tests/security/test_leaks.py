@@ -27,6 +27,7 @@ from tests.bridge.clients import Client, Stream
 from tests.bridge.handshake_server import OldServer
 from tests.bridge.modern_server import NewServer
 from tests.fronts.served import run
+from tests.support.builds import interpreted
 from tests.support.waiting import until
 
 HOLDER = Path(__file__).with_name("holder.py")
@@ -104,7 +105,7 @@ class Stage:
     def _nobody(self) -> bool:
         """Whether nobody is here; calls that outlive their client have their time pass."""
         self.clock.advance(400)
-        self.gateway._exchange.pulse.beat()
+        self.gateway._endpoints.served["/mcp"].exchange.pulse.beat()
         stats = self.gateway._server.stats
         return stats.connections == stats.handlers == 0
 
@@ -123,8 +124,10 @@ class Stage:
         await until(lambda: not self.servers["new"].tasks and not self.servers["old"].tasks)
         # What is kept of sessions in case their clients come back is kept for half an hour.
         self.clock.advance(2000)
-        self.gateway._exchange.pulse.beat()
-        await until(lambda: not self.gateway._exchange._dialogue._background)
+        self.gateway._endpoints.served["/mcp"].exchange.pulse.beat()
+        await until(
+            lambda: not self.gateway._endpoints.served["/mcp"].exchange._dialogue._background
+        )
         await until(self._nobody)
         await until(self._settled)
         for server in (self.servers["new"], self.servers["old"]):
@@ -175,6 +178,7 @@ async def stage() -> AsyncIterator[Stage]:
             await gateway.stop(0.2)
 
 
+@interpreted
 @pytest.mark.skipif(sys.platform != "linux", reason="counts with /proc")
 def test_a_thousand_clients_that_break_off_leave_nothing_behind(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

@@ -284,7 +284,7 @@ def test_sessions_are_bounded_and_none_is_lost_by_that() -> None:
 
     async def play() -> None:
         async with before(Peer()) as w:
-            sessions = w.gateway._exchange._handshake.sessions
+            sessions = w.gateway._endpoints.served["/mcp"].exchange._handshake.sessions
             object.__setattr__(sessions._settings, "sessions", 10)
             clients = [await Client(w.port, "L").open() for _ in range(30)]
             assert len(sessions) == 10

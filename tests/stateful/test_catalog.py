@@ -245,7 +245,7 @@ class Lists(Machine):
     def call_by_what_is_known(
         self, call: Call, asker: Asker, least: dict[str, dict[str | None, int]]
     ) -> None:
-        face = self.catalog.peek(TOOLS, self.catalog.view(call))
+        face = self.catalog.peek(TOOLS, call)
         for name in face.routes if face else ():
             if self.catalog.route(TOOLS, call, name) is not None:
                 server, _, rest = name.partition("__")

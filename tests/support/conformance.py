@@ -67,10 +67,18 @@ def run_server(url: str, revision: str, folder: Path) -> Outcome:
 
 
 def run_client(
-    command: Sequence[str], scenario: str, revision: str, folder: Path, **environment: str
+    command: Sequence[str],
+    scenario: str,
+    revision: str,
+    folder: Path,
+    *more: str,
+    **environment: str,
 ) -> Outcome:
-    """Run one client scenario with this command as the client; the suite appends its URL."""
-    chosen = ["--scenario", scenario, "--spec-version", revision, "--timeout", "40000"]
+    """Run one client scenario with this command as the client; the suite appends its URL.
+
+    ``more`` arguments are the suite's own: scenarios of extensions run with ``--force`` only.
+    """
+    chosen = ["--scenario", scenario, "--spec-version", revision, "--timeout", "40000", *more]
     return run(["client", "--command", " ".join(command), *chosen], folder, scenario, **environment)
 
 

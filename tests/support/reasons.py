@@ -18,6 +18,7 @@ SOURCE = ROOT / "src" / "lockgate"
 
 ORDER = ("code", "message", "origin", "reason", "policy", "data", "remedy", "detail")
 FIELDS = ("code", "origin", "reason")
+TROUBLE = ("lockgate.identity.outbound.trouble", "Trouble")
 TABLES = {"CODES", "ENTRIES"}
 REPORTS = {"add", "note", "report"}
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -223,6 +224,14 @@ class Reader:
             made |= {one.arg: one.value for one in node.keywords if one.arg is not None}
             made.setdefault("reason", frozenset({"error"}))
             return made, None
+        if target == TROUBLE:
+            # It becomes a Failure wherever it is caught; the code is then always the same.
+            told: dict[str, ast.expr | Found] = dict(
+                zip(("reason", "message", "remedy"), node.args, strict=False)
+            )
+            told |= {one.arg: one.value for one in node.keywords if one.arg in FIELDS}
+            told.setdefault("origin", frozenset({"upstream"}))
+            return {**told, "code": frozenset({-32603})}, None
         maker = self.makers.get(target)
         if maker is None:
             return None, None

@@ -7,6 +7,7 @@ import pytest
 from lockgate.upstreams.pool import HttpPool
 from lockgate.upstreams.supervisor import Backoff
 from lockgate.upstreams.upstream import Upstream
+from tests.support.builds import interpreted
 from tests.upstreams.calls import bad, call, eventually, good, nothing_left, run, spec, upstream
 from tests.upstreams.old_server import OldServer
 from tests.upstreams.scripted import Answer, Asked, ScriptedServer
@@ -234,6 +235,7 @@ def test_a_configured_era_is_not_probed_for() -> None:
     run(test())
 
 
+@interpreted
 def test_a_server_that_changes_its_era_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lockgate.upstreams.upstream.REPROBE_AFTER", 0.0)
 

@@ -15,7 +15,13 @@ import click
 
 from lockgate.cli import exits, running, session
 from lockgate.cli.arguments import BadArgument, parse
-from lockgate.cli.options import config_argument, load_config, log_options, start_log
+from lockgate.cli.options import (
+    config_argument,
+    endpoint_option,
+    load_config,
+    log_options,
+    start_log,
+)
 from lockgate.cli.render import show_result
 from lockgate.cli.terminal import Waiting, console, say, say_error, waiting
 from lockgate.cli.tools import signature
@@ -40,6 +46,7 @@ Values take the type the tool declares. Also:
 @click.argument("words", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--args", "given", help="Arguments as one JSON object; - reads it from stdin.")
 @click.option("--json", "as_json", is_flag=True, help="The result as the server gave it.")
+@endpoint_option
 @log_options
 def command(
     config: Path,
@@ -47,6 +54,7 @@ def command(
     words: tuple[str, ...],
     given: str | None,
     as_json: bool,
+    endpoint: str | None,
     log_level: str | None,
     log_format: str | None,
 ) -> int:
@@ -54,8 +62,8 @@ def command(
     loaded, _ = load_config(config)
     start_log(loaded, log_level, log_format, fallback="error")
     start = _given(given)
-    narrowed = session.only_for(loaded, tool)
-    result = running.run(_call(narrowed, tool, words, start))
+    narrowed = session.only_for(loaded, tool, endpoint)
+    result = running.run(_call(narrowed, tool, words, start, endpoint))
     return _show(tool, result, as_json)
 
 
@@ -72,11 +80,15 @@ def _given(text: str | None) -> dict[str, Any]:
 
 
 async def _call(
-    config: Config, tool: str, words: tuple[str, ...], start: dict[str, Any]
+    config: Config,
+    tool: str,
+    words: tuple[str, ...],
+    start: dict[str, Any],
+    endpoint: str | None,
 ) -> dict[str, Any]:
     async with session.running(config) as gateway:
         session.require_any(gateway.servers())
-        tools = await session.all_tools(gateway)
+        tools = await session.all_tools(gateway, endpoint)
         found = next((one for one in tools if one.get("name") == tool), None)
         if found is None:
             _unknown_tool(tool, [str(one.get("name")) for one in tools], gateway.servers())
@@ -93,6 +105,7 @@ async def _call(
                 "tools/call",
                 {"name": tool, "arguments": arguments},
                 on_notification=_progress(tool, shown),
+                endpoint=endpoint,
             )
 
 

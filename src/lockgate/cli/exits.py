@@ -14,6 +14,7 @@ FAILED: Final = 1
 USAGE: Final = 2
 UNAVAILABLE: Final = 3
 TOOL_ERROR: Final = 4
+REFUSED: Final = 5
 INTERRUPTED: Final = 130
 
 EXITS: Final[dict[int, str]] = {
@@ -22,6 +23,7 @@ EXITS: Final[dict[int, str]] = {
     USAGE: ENTRIES["exit-2"].meaning,
     UNAVAILABLE: ENTRIES["exit-3"].meaning,
     TOOL_ERROR: ENTRIES["exit-4"].meaning,
+    REFUSED: ENTRIES["exit-5"].meaning,
     INTERRUPTED: ENTRIES["exit-130"].meaning,
 }
 

@@ -16,7 +16,7 @@ from typing import Final
 
 import click
 
-from lockgate import __version__
+from lockgate import __version__, build
 from lockgate.cli import exits
 from lockgate.cli.early import EARLY
 from lockgate.core.codes import CODES
@@ -36,9 +36,12 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "up": ("lockgate.cli.up", "Serve every server of CONFIG at one MCP endpoint."),
     "tools": ("lockgate.cli.tools", "List the tools that CONFIG offers."),
     "call": ("lockgate.cli.call", "Call a tool and show its result."),
+    "login": ("lockgate.cli.login", "Log in to a server that wants a person's account."),
+    "logout": ("lockgate.cli.logout", "Forget such a login."),
     "config": ("lockgate.cli.config", "Check, show or import configurations."),
     "keys": ("lockgate.cli.keys", "Make, list and revoke API keys."),
     "whoami": ("lockgate.cli.whoami", "Say what an endpoint asks of callers, and who you are."),
+    "access": ("lockgate.cli.access", "Say who may use what, and which rule says so."),
     "explain": ("lockgate.cli.explain", "Say what an error code means and what to do."),
     "completion": ("lockgate.cli.completion", "Print the completion script of a shell."),
 }
@@ -77,7 +80,13 @@ class _Commands(click.Group):
     epilog=exits.epilog(),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(__version__, "--version", "-V", prog_name="lockgate")
+@click.version_option(
+    __version__,
+    "--version",
+    "-V",
+    prog_name="lockgate",
+    message=f"%(prog)s, version %(version)s, {build.kind()}",
+)
 def program() -> None:
     """Takes any MCP server to production: one fast endpoint in front of many.
 

@@ -49,6 +49,13 @@ def _at_once(_ctx: click.Context, _option: click.Parameter, value: str | None) -
     return value
 
 
+endpoint_option = click.option(
+    "--endpoint",
+    metavar="PATH",
+    help="The endpoint whose view counts; the first one, if left out.",
+)
+
+
 def examined(path: Path) -> tuple[Loaded, Config]:
     """What became of a file, and the configuration in it.
 

@@ -12,10 +12,11 @@ from typing import Any, Final
 
 from lockgate.cli.running import StopSignals
 from lockgate.cli.terminal import Waiting, say_error, waiting
-from lockgate.config.model import Config
+from lockgate.config.model import Config, ServerConfig
 from lockgate.core.names import spell
 from lockgate.errors import CallFailed, ServerUnavailable
 from lockgate.gateway.app import Gateway
+from lockgate.gateway.endpoint_sights import endpoints_of, naming_of, servers_at
 from lockgate.gateway.status import ServerStatus
 
 _MOST_PAGES: Final = 1000
@@ -55,12 +56,39 @@ async def settle(gateway: Gateway, seconds: float, shown: Waiting) -> None:
         settled.cancel()
 
 
-def only_for(config: Config, tool: str) -> Config:
-    """The configuration with only the servers that can have a tool of this name.
+def only_at(config: Config, endpoint: str | None) -> Config:
+    """The configuration with only the servers that can be seen at an endpoint.
+
+    Names stay spelled as they are with all servers.
+    """
+    served = endpoints_of(config)
+    path = endpoint if endpoint is not None else next(iter(served), "")
+    if path not in served:
+        return config  # the gateway says so, with the paths there are
+    kept = {name: config.servers[name] for name in servers_at(config, path)}
+    return config if len(kept) == len(config.enabled) else _narrowed(config, kept)
+
+
+def _narrowed(config: Config, servers: dict[str, ServerConfig]) -> Config:
+    """Only these servers, with names spelled as if all were there."""
+    spelled = {
+        path: one.model_copy(update={"naming": naming_of(one, config, servers_at(config, path))})
+        for path, one in config.lockgate.endpoints.items()
+    }
+    changed = config.with_settings(naming=config.naming, endpoints=spelled)
+    return changed.model_copy(update={"servers": servers})
+
+
+def only_for(config: Config, tool: str, endpoint: str | None) -> Config:
+    """The configuration with only the servers that can have a tool of this name there.
 
     Names stay spelled as they are with all servers. When the name tells nothing, all are kept.
     """
-    if config.naming != "prefix":
+    config = only_at(config, endpoint)
+    path = endpoint if endpoint is not None else config.lockgate.path
+    shape = config.lockgate.endpoints.get(path)
+    naming = config.naming if shape is None else naming_of(shape, config, list(config.enabled))
+    if naming != "prefix":
         return config
     fitting = {
         name: server
@@ -69,17 +97,17 @@ def only_for(config: Config, tool: str) -> Config:
     }
     if not fitting:
         return config
-    return config.with_settings(naming="prefix").model_copy(update={"servers": fitting})
+    return _narrowed(config, fitting)
 
 
-async def all_tools(gateway: Gateway) -> list[dict[str, Any]]:
+async def all_tools(gateway: Gateway, endpoint: str | None = None) -> list[dict[str, Any]]:
     """Every tool, all pages."""
     tools: list[dict[str, Any]] = []
     cursor: str | None = None
     for _ in range(_MOST_PAGES):
         params = {"cursor": cursor} if cursor else {}
         try:
-            page = await gateway.request("tools/list", params)
+            page = await gateway.request("tools/list", params, endpoint=endpoint)
         except CallFailed:
             # Lazy servers have had their first chance only now.
             require_any(gateway.servers())

@@ -20,10 +20,16 @@ _STYLES: Final = {
     "ready": "green",
     "idle": "cyan",
     "connecting": "yellow",
+    "needs-login": "magenta",
     "backoff": "red",
     "crash-looping": "bold red",
 }
-_WORDS: Final = {"idle": "lazy", "connecting": "starting", "backoff": "failed"}
+_WORDS: Final = {
+    "idle": "lazy",
+    "connecting": "starting",
+    "backoff": "failed",
+    "needs-login": "needs login",
+}
 
 
 def show_servers(servers: Sequence[ServerStatus]) -> None:
@@ -100,6 +106,8 @@ def _show_error(server: ServerStatus) -> None:
 
 
 def _when(server: ServerStatus) -> str:
+    if server.phase == "needs-login":
+        return "it waits for one"
     if server.retry_in is None:
         return "it is being tried again"
     return f"next attempt in {max(server.retry_in, 1):.0f} s"

@@ -14,7 +14,13 @@ from rich.text import Text
 
 from lockgate.cli import exits, running, session
 from lockgate.cli.arguments import kinds
-from lockgate.cli.options import config_argument, load_config, log_options, start_log
+from lockgate.cli.options import (
+    config_argument,
+    endpoint_option,
+    load_config,
+    log_options,
+    start_log,
+)
 from lockgate.cli.terminal import console, say_error, visible
 from lockgate.config.model import Config
 from lockgate.gateway.status import ServerStatus
@@ -23,15 +29,22 @@ from lockgate.gateway.status import ServerStatus
 @click.command("tools", epilog=exits.epilog())
 @config_argument
 @click.option("--json", "as_json", is_flag=True, help="The tools as the servers define them.")
+@endpoint_option
 @log_options
-def command(config: Path, as_json: bool, log_level: str | None, log_format: str | None) -> int:
+def command(
+    config: Path,
+    as_json: bool,
+    endpoint: str | None,
+    log_level: str | None,
+    log_format: str | None,
+) -> int:
     """List the tools that CONFIG offers, with their arguments.
 
     An argument with * is required. Servers that are not ready are named on stderr.
     """
     loaded, _ = load_config(config)
     start_log(loaded, log_level, log_format, fallback="error")
-    tools, servers = running.run(_list(loaded))
+    tools, servers = running.run(_list(session.only_at(loaded, endpoint), endpoint))
     if as_json:
         click.echo(json.dumps(tools, indent=2, ensure_ascii=False))
     else:
@@ -39,10 +52,12 @@ def command(config: Path, as_json: bool, log_level: str | None, log_format: str 
     return _report_absent(servers)
 
 
-async def _list(config: Config) -> tuple[list[dict[str, Any]], list[ServerStatus]]:
+async def _list(
+    config: Config, endpoint: str | None
+) -> tuple[list[dict[str, Any]], list[ServerStatus]]:
     async with session.running(config) as gateway:
         session.require_any(gateway.servers())
-        return await session.all_tools(gateway), gateway.servers()
+        return await session.all_tools(gateway, endpoint), gateway.servers()
 
 
 def _report_absent(servers: list[ServerStatus]) -> int:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import click
 from pydantic import ValidationError
@@ -22,14 +23,16 @@ from lockgate.cli.pipes import Pipes, claim
 from lockgate.cli.reloading import Overrides, Reloading
 from lockgate.cli.running import StopSignals
 from lockgate.cli.voices import Logged, Spoken, Voice
+from lockgate.config.admin import AdminSettings
 from lockgate.config.check import loopback
-from lockgate.config.model import Config
+from lockgate.config.model import Config, GatewaySettings
 from lockgate.config.watch import Watch, sources
 from lockgate.errors import LockgateError, UnsafeBind
 from lockgate.gateway.app import Gateway
 from lockgate.upstreams import orphans
 from lockgate.upstreams.groups import GROUPS
 
+Bound = TypeVar("Bound")
 MakeReloading = Callable[[Gateway], Reloading]
 _PATIENCE: Final = 10.0
 """Seconds the table waits for slow servers; they get their line when they are there."""
@@ -40,6 +43,7 @@ _PATIENCE: Final = 10.0
 @click.option("--host", help="The address to listen on; wins over `lockgate.host`.")
 @click.option("--port", type=click.IntRange(0, 65535), help="The port; wins over `lockgate.port`.")
 @click.option("--stdio", is_flag=True, help="Serve one client on stdin and stdout instead of HTTP.")
+@click.option("--endpoint", metavar="PATH", help="With --stdio: what the client gets to see.")
 @click.option(
     "--insecure-bind",
     is_flag=True,
@@ -51,6 +55,7 @@ def command(
     host: str | None,
     port: int | None,
     stdio: bool,
+    endpoint: str | None,
     insecure_bind: bool,
     log_level: str | None,
     log_format: str | None,
@@ -91,7 +96,9 @@ def command(
         overrides = Overrides(changes, log_level, chosen)
         return Reloading(gateway, settings, config, overrides, watch, voice, files)
 
-    serve = _serve_stdio if stdio else _serve_http
+    if endpoint is not None and not stdio:
+        raise click.UsageError("--endpoint is for --stdio; over HTTP all of them are served.")
+    serve = partial(_serve_stdio, endpoint) if stdio else _serve_http
     outlives = not stdio and settings.lockgate.reload != "off" and not running.in_terminal()
     return running.run(serve(settings, voice, reloading), outlives_terminal=outlives)
 
@@ -105,7 +112,7 @@ def check_bind(config: Config, voice: Voice, *, insecure: bool) -> None:
         LockgateError: the host is a name, and nobody knows it.
     """
     host = config.lockgate.host
-    if loopback(host) or config.lockgate.auth.asks:
+    if loopback(host) or config.identifies:
         return
     try:
         socket.getaddrinfo(host.strip("[]"), None)
@@ -134,15 +141,16 @@ async def _serve_http(config: Config, voice: Voice, reloads: MakeReloading) -> i
     stopping.listen(None if running.in_terminal() else reloading.ask)
     settings = config.lockgate
     try:
-        await gateway.serve_http(settings.host, settings.port)
-    except OSError as error:
-        what, remedy = _refusal(error)
-        where = f"{settings.host}, port {settings.port}"
-        message = f"Cannot listen on {where}: {what}."
-        raise LockgateError(message, remedy, reason="cannot-listen") from error
+        await _listen(gateway.serve_http(settings.host, settings.port), settings)
+        operators = await _listen(gateway.serve_admin(), settings.admin)
+    except LockgateError:
+        await gateway.stop(0)
+        raise
     try:
         await gateway.start()
-        voice.listening(gateway.url or "")
+        voice.listening(gateway.urls)
+        if operators is not None:
+            voice.operators(operators)
         late = await _introduce(gateway, stopping, voice)
         running.settle_down()
         going_on = [
@@ -156,6 +164,18 @@ async def _serve_http(config: Config, voice: Voice, reloads: MakeReloading) -> i
     finally:
         await _end(gateway, config, voice)
     return exits.OK
+
+
+async def _listen(
+    opening: Awaitable[Bound], asked: GatewaySettings | AdminSettings | None
+) -> Bound:
+    try:
+        return await opening
+    except OSError as error:
+        what, remedy = _refusal(error)
+        where = f"{asked.host}, port {asked.port}" if asked is not None else "an address"
+        message = f"Cannot listen on {where}: {what}."
+        raise LockgateError(message, remedy, reason="cannot-listen") from error
 
 
 def _refusal(error: OSError) -> tuple[str, str]:
@@ -222,7 +242,9 @@ async def _end(gateway: Gateway, config: Config, voice: Voice) -> None:
     voice.stopped()
 
 
-async def _serve_stdio(config: Config, voice: Voice, reloads: MakeReloading) -> int:
+async def _serve_stdio(
+    endpoint: str | None, config: Config, voice: Voice, reloads: MakeReloading
+) -> int:
     descriptors = claim()
     gateway = Gateway(config)
     stopping = StopSignals(gateway.abort)
@@ -231,8 +253,8 @@ async def _serve_stdio(config: Config, voice: Voice, reloads: MakeReloading) -> 
     asked = asyncio.create_task(stopping.asked.wait())
     try:
         await gateway.start()
-        voice.listening("stdio")
-        serving = asyncio.create_task(gateway.serve_stdio(pipes.reader, pipes.writer))
+        voice.listening({"stdio": ()})
+        serving = asyncio.create_task(gateway.serve_stdio(pipes.reader, pipes.writer, endpoint))
         introducing = asyncio.create_task(_introduce_all(gateway, stopping, voice))
         reloading = asyncio.create_task(reloads(gateway).run())
         burying = asyncio.create_task(orphans.bury(GROUPS.pids))

@@ -8,7 +8,7 @@ as a log, so there it is log lines too.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Final, Protocol
 
@@ -21,6 +21,10 @@ from lockgate.gateway.status import ServerStatus
 from lockgate.gateway.worlds import Reloaded
 
 _log: Final = logging.getLogger("lockgate.up")
+
+
+Endpoints = Mapping[str, Sequence[str]]
+"""The servers that can be seen at each address."""
 
 
 def became(done: Reloaded) -> str:
@@ -54,8 +58,12 @@ class Voice(Protocol):
         """The configuration works, but something in it looks wrong."""
         ...
 
-    def listening(self, where: str) -> None:
-        """Clients can connect."""
+    def listening(self, where: Endpoints) -> None:
+        """Clients can connect: at these addresses, with these servers behind each."""
+        ...
+
+    def operators(self, where: str) -> None:
+        """Operators can ask, below this address."""
         ...
 
     def waiting(self, text: str) -> AbstractContextManager[Waiting]:
@@ -98,9 +106,19 @@ class Spoken:
         """See `Voice.findings`."""
         show_findings(findings, to_stderr=True)
 
-    def listening(self, where: str) -> None:
+    def listening(self, where: Endpoints) -> None:
         """See `Voice.listening`."""
-        say(f"Lockgate listens at {where}", "bold")
+        if len(where) == 1:
+            say(f"Lockgate listens at {next(iter(where))}", "bold")
+            return
+        say("Lockgate listens at", "bold")
+        widest = max(map(len, where))
+        for url, servers in where.items():
+            say(f"  {url:<{widest}}  {', '.join(servers) or 'no server'}")
+
+    def operators(self, where: str) -> None:
+        """See `Voice.operators`."""
+        say(f"For operators: {where}/metrics, {where}/ready")
 
     def waiting(self, text: str) -> AbstractContextManager[Waiting]:
         """See `Voice.waiting`."""
@@ -148,9 +166,15 @@ class Logged:
         """See `Voice.findings`."""
         log_findings(findings)
 
-    def listening(self, where: str) -> None:
+    def listening(self, where: Endpoints) -> None:
         """See `Voice.listening`."""
-        _log.info("listening", extra={"url": where})
+        for url, servers in where.items():
+            behind = {"servers": ", ".join(servers)} if len(where) > 1 else {}
+            _log.info("listening", extra={"url": url, **behind})
+
+    def operators(self, where: str) -> None:
+        """See `Voice.operators`."""
+        _log.info("listening for operators", extra={"url": where})
 
     def waiting(self, text: str) -> AbstractContextManager[Waiting]:
         """See `Voice.waiting`; silent."""

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from lockgate.config.access_check import review_access
+from lockgate.config.endpoints_check import review_endpoints
 from lockgate.config.finding import Findings
 from lockgate.config.model import SERVER_NAME, Config, ServerConfig
 from lockgate.config.nodes import Node, Position
@@ -55,6 +57,8 @@ def review(config: Config, tree: Node, environ: Mapping[str, str], findings: Fin
     for name, server in config.enabled.items():
         node = servers.members[name]
         _Rules(name, server, node, findings).run(environ)
+    review_endpoints(config, tree, findings)
+    review_access(config, tree, findings, [config.lockgate.path, *config.lockgate.endpoints])
     _bind(config, tree, findings)
     _readable(config, tree, findings)
 
@@ -288,7 +292,8 @@ class _Rules:
                 "Correct it, for example https://example.com/mcp.",
                 *path,
             )
-        if scheme in ("http", "ws") and self.server.headers and not loopback(host):
+        shown = self.server.headers or self.server.auth or self.server.claim_headers
+        if scheme in ("http", "ws") and shown and not loopback(host):
             self.note(
                 "cleartext",
                 f"its headers travel unencrypted to {host}.",
@@ -334,6 +339,15 @@ def _unfound(command: str, path: Path) -> tuple[str, str]:
 
 
 def _bind(config: Config, tree: Node, findings: Findings) -> None:
+    admin = config.lockgate.admin
+    if admin is not None and admin.token is None and not loopback(admin.host):
+        findings.add(
+            "admin-open",
+            f"`lockgate.admin.host` {admin.host} is reachable from other machines, and whoever "
+            "asks there needs no token.",
+            "Leave it at 127.0.0.1, or set `token`, best as ${ADMIN_TOKEN}.",
+            tree.locate(("lockgate", "admin", "host"))[0],
+        )
     settings = config.lockgate
     if settings.public_url is None and not loopback(settings.host):
         for place, one in enumerate(settings.auth.issuers):
@@ -345,7 +359,7 @@ def _bind(config: Config, tree: Node, findings: Findings) -> None:
                     "Set `lockgate.public_url`, or the issuer's `audience`.",
                     tree.locate(("lockgate", "auth", "issuers", place))[0],
                 )
-    if not loopback(settings.host) and not settings.auth.asks:
+    if not loopback(settings.host) and not config.identifies:
         findings.add(
             "wide-bind",
             f"`lockgate.host` {config.lockgate.host} is reachable from other machines.",

@@ -249,8 +249,6 @@ class AuthSettings(Section):
 
     @model_validator(mode="after")
     def _check_whole(self) -> AuthSettings:
-        if self.scopes and not self.asks:
-            raise ValueError("`scopes` need `issuers` or API keys: nobody else is granted any")
         if self.dpop == "require" and (self.keys_file or self.keys_env):
             raise ValueError("`dpop: require` lets no API key in; leave `keys_file` out")
         return self

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, cast, get_args
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
@@ -21,6 +21,7 @@ from lockgate.config.identity import AuthSettings
 from lockgate.config.keys import SERVER_KEYS
 from lockgate.config.model import Config, ServerConfig
 from lockgate.config.nodes import Node
+from lockgate.config.outbound_files import anchored_files, anchored_logins
 from lockgate.config.secrets import secrets_of
 from lockgate.config.settings import GatewaySettings, SessionSettings
 from lockgate.core.store import SQLITE
@@ -178,11 +179,21 @@ def _known_keys(path: Sequence[str | int]) -> list[str]:
         return list(SERVER_KEYS)
     model: Any = ServerConfig if path[0] == "servers" else GatewaySettings
     for step in path[2 if path[0] == "servers" else 1 :]:
+        if isinstance(step, int):
+            continue
         inner = model.model_fields.get(step)
-        if inner is None or not isinstance(inner.default, BaseModel):
+        model = None if inner is None else _model_in(inner.annotation)
+        if model is None:
             return []
-        model = type(inner.default)
     return list(model.model_fields)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model that a setting holds, or holds a list of; None: it holds none."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    inside = (found for one in get_args(annotation) if (found := _model_in(one)) is not None)
+    return next(inside, None)
 
 
 def _complete(config: Config, tree: Node, expander: Expander, findings: Findings) -> Config:
@@ -199,12 +210,17 @@ def _complete(config: Config, tree: Node, expander: Expander, findings: Findings
         settings = config.lockgate.model_copy(update={"session": session})
         config = config.model_copy(update={"lockgate": settings})
     config = _anchored(config, folder, tree, findings)
+    logins = anchored_logins(config.lockgate.logins, folder)
+    config = config.model_copy(
+        update={"lockgate": config.lockgate.model_copy(update={"logins": logins})}
+    )
     complete = config.model_copy(update={"servers": servers})
     named = list(expander.used.items())
     texts: list[str] = []
     for server in servers.values():
         named += [*server.plain_env().items(), *server.plain_headers().items()]
         texts += [*server.args, *server.addresses]
+        named += [("key", one.get_secret_value()) for one in _hidden(server.auth)]
     if config.lockgate.store is not None:
         texts.append(config.lockgate.store.get_secret_value())
     named += [("key", one.get_secret_value()) for one in _hidden(config.lockgate)]
@@ -299,6 +315,8 @@ def _complete_server(
     changes: dict[str, Any] = {}
     if server.cwd is not None:
         changes["cwd"] = folder / server.cwd.expanduser()
+    if server.auth is not None:
+        changes["auth"] = anchored_files(server.auth, folder)
     if server.envFile is not None:
         path = folder / server.envFile.expanduser()
         at, _ = tree.locate(("servers", name, "envFile"))

@@ -10,10 +10,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, PrivateAttr, SecretStr
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 
 from lockgate.config.caching import ServerCache
 from lockgate.config.limits import GatewayLimits, Section, ServerLimits
+from lockgate.config.outbound import ServerAuth, auth_of, forwarded, mapped
 from lockgate.config.quantities import Seconds, seconds_of, time
 from lockgate.config.rates import RateSettings
 from lockgate.config.resist import (
@@ -103,6 +111,23 @@ class ServerConfig(Section):
             "revision 2024-11-05; otherwise `command` or `url` decides, and a server that does "
             "not know Streamable HTTP is tried with the older one."
         ),
+    )
+    auth: Annotated[ServerAuth | None, BeforeValidator(auth_of)] = Field(
+        default=None,
+        description="How the gateway gets the tokens that this server wants to see.",
+    )
+    forward_headers: dict[str, str] = Field(
+        default={},
+        max_length=50,
+        description=(
+            "Headers of a client's request that are let through, with the names the server gets "
+            "them by: `{x-tenant: x-tenant}`. Authorization is never among them."
+        ),
+    )
+    claim_headers: dict[str, str] = Field(
+        default={},
+        max_length=50,
+        description="Claims of the caller and the headers they are put into: `{email: x-user}`.",
     )
     disabled: bool = Field(
         default=False, description="Leave this server out, without deleting its entry."
@@ -211,6 +236,28 @@ class ServerConfig(Section):
         ),
     )
 
+    @field_validator("forward_headers")
+    @classmethod
+    def _check_forwarded(cls, value: dict[str, str]) -> dict[str, str]:
+        return forwarded(value)
+
+    @field_validator("claim_headers")
+    @classmethod
+    def _check_mapped(cls, value: dict[str, str]) -> dict[str, str]:
+        return mapped(value)
+
+    @model_validator(mode="after")
+    def _check_shown(self) -> ServerConfig:
+        passed = bool(self.forward_headers or self.claim_headers)
+        if self.transport == "stdio" and (self.auth or passed):
+            raise ValueError("a stdio server gets its credentials in `env`: it sees no headers")
+        each = passed or (self.auth is not None and not self.auth.alike)
+        if self.transport == "websocket" and each:
+            raise ValueError("a WebSocket serves all callers, so it cannot have one's credential")
+        if self.auth is not None and any(one.lower() == "authorization" for one in self.headers):
+            raise ValueError("`auth` and a header Authorization exclude each other")
+        return self
+
     @property
     def transport(self) -> Literal["stdio", "http", "sse", "websocket"]:
         """Which transport the server speaks; `http` may turn out to be the older `sse`."""
@@ -256,6 +303,21 @@ class Config(Section):
         if self.lockgate.naming == "auto":
             return "bare" if len(self.enabled) == 1 else "prefix"
         return self.lockgate.naming
+
+    @property
+    def identifies(self) -> bool:
+        """Whether nobody can ask at any endpoint without being known."""
+        settings = self.lockgate
+        default = {} if settings.path in settings.endpoints else {settings.path: settings.auth}
+        others = {
+            path: one.auth or settings.auth
+            for path, one in settings.endpoints.items()
+            if not one.disabled
+        }
+        # The tokens of the gateway's own authorization server are demanded everywhere.
+        if settings.facade is not None:
+            return True
+        return all(auth.asks for auth in {**default, **others}.values())
 
     @property
     def secrets(self) -> frozenset[str]:

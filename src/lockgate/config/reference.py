@@ -13,7 +13,17 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from lockgate.config.access import (
+    AccessSettings,
+    ApprovalSettings,
+    ArgumentSettings,
+    RuleSettings,
+    ThingsSettings,
+    WhoSettings,
+)
+from lockgate.config.admin import AdminSettings
 from lockgate.config.caching import CacheSettings, ServerCache, ToolCache
+from lockgate.config.endpoints import EndpointSettings
 from lockgate.config.finding import KINDS
 from lockgate.config.identity import (
     AuthSettings,
@@ -24,6 +34,7 @@ from lockgate.config.identity import (
 from lockgate.config.keys import ALIASES, CLIENT_SERVER_KEYS, CLIENT_TOP_KEYS
 from lockgate.config.limits import GatewayLimits, ServerLimits
 from lockgate.config.model import ServerConfig
+from lockgate.config.outbound import LoginSettings, ProviderSettings, ServerAuth
 from lockgate.config.rates import RateSettings
 from lockgate.config.resist import (
     BreakerSettings,
@@ -101,7 +112,15 @@ _EJECTION: Final = """\
 When a replica (`urls`) that is up is left out. See [replicas](policies/replicas.md)."""
 _HEDGE: Final = """\
 When what only reads is asked a second time. See [hedging](policies/hedge.md)."""
+_ACCESS: Final = """\
+Who may use what. Once there is a rule, nothing is allowed but by one. See
+[access](security/access.md)."""
+_ENDPOINTS: Final = "Under each path. See [endpoints](concepts/endpoints.md)."
+_ADMIN: Final = "A listener for operators. See [metrics](operations/metrics.md)."
 _AUTH: Final = "Who may ask. See [who may ask](security/authentication.md)."
+_OUTBOUND: Final = """\
+How the gateway gets the tokens that a server wants to see. See
+[credentials toward servers](security/upstream-credentials.md)."""
 _RATES: Final = """\
 Of the gateway (`lockgate.rate`), of a server, or of tools under their pattern. Each list holds
 rates that all apply: `["10/s burst 20", "1000/day"]`. `1000/day` is a window: never more in any 24
@@ -123,6 +142,8 @@ def page() -> str:
         *_section("Servers: `tools`", ToolSettings, _TOOLS, ("tools",)),
         *_section("Servers: `tools.PATTERN.cache`", ToolCache, None, ("tools", "cache")),
         *_section("Servers: `cache`", ServerCache, None, ("cache",)),
+        *_section("Servers: `auth`", ServerAuth, _OUTBOUND, ("auth",)),
+        *_section("Servers: `auth.provider`", ProviderSettings, None, ()),
         *_section("Rates: `rate`", RateSettings, _RATES, ("rate",)),
         *_section("Gateway: `lockgate`", GatewaySettings, None, ("lockgate",)),
         *_section("Gateway: `lockgate.tls`", TlsSettings, None, ("lockgate", "tls")),
@@ -132,6 +153,11 @@ def page() -> str:
         *_section("Gateway: `auth.issuers.introspection`", IntrospectionSettings, None, ()),
         *_section("Gateway: `lockgate.limits`", GatewayLimits, None, ("lockgate", "limits")),
         *_section("Gateway: `lockgate.cache`", CacheSettings, None, ("lockgate", "cache")),
+        *_section("Gateway: `lockgate.access`", AccessSettings, _ACCESS, ("lockgate", "access")),
+        *_access(),
+        *_section("Gateway: `lockgate.logins`", LoginSettings, None, ("lockgate", "logins")),
+        *_section("Gateway: `lockgate.endpoints.PATH`", EndpointSettings, _ENDPOINTS, ()),
+        *_section("Gateway: `lockgate.admin`", AdminSettings, _ADMIN, ()),
         *_section("Gateway: `lockgate.log`", LogSettings, None, ("lockgate", "log")),
         *_section("Gateway: `lockgate.session`", SessionSettings, None, ("lockgate", "session")),
         _foreign(),
@@ -140,13 +166,27 @@ def page() -> str:
     return "\n".join(blocks)
 
 
+def _access() -> Iterator[str]:
+    """Rules are in a list, so no path leads to their parts."""
+    within = "Gateway: `lockgate.access"
+    for title, model in (
+        (f"{within}.rules[]`", RuleSettings),
+        (f"{within}.rules[]`: after the verb", ThingsSettings),
+        (f"{within}.rules[]`: `who` and `unless`", WhoSettings),
+        (f"{within}.rules[]`: `args.NAME`", ArgumentSettings),
+        (f"{within}.approval`", ApprovalSettings),
+    ):
+        yield from _section(title, model, None, ())
+
+
 def _section(
     title: str, model: type[BaseModel], introduction: str | None, path: tuple[str, ...]
 ) -> Iterator[str]:
     document = (model.__doc__ or "").strip().splitlines()[0]
     yield f"## {title}\n\n{introduction or document}\n"
     yield "| key | type | default | |\n|---|---|---|---|"
-    definition = schema()["$defs"][model.__name__]["properties"]
+    known = schema()["$defs"].get(model.__name__) or model.model_json_schema()
+    definition = known["properties"]
     for name, field in model.model_fields.items():
         kind = "`stdio`, `http`" if name == "type" else _kind(definition[name])
         yield f"| `{name}` | {kind} | {_default(field)} | {field.description} |"
@@ -173,11 +213,14 @@ def _kind(written: dict[str, Any]) -> str:
         return ", ".join(f"`{one}`" for one in written["enum"])
     if "anyOf" in written:
         number = next((one for one in written["anyOf"] if "minimum" in one), None)
-        if number is None and "pattern" not in str(written):
-            return " or ".join(_kind(one) for one in written["anyOf"] if one.get("type") != "null")
+        if number is None and not any("pattern" in one for one in written["anyOf"]):
+            kinds = [_kind(one) for one in written["anyOf"] if one.get("type") != "null"]
+            return " or ".join(dict.fromkeys(kinds))
         return f"{_unit(written)}{_bounds(number or {})}"
     if written.get("type") in ("integer", "number"):
         return f"number{_bounds(written)}"
+    if isinstance(written.get("type"), list):
+        return " or ".join(_kind({"type": one}) for one in written["type"])
     return {"array": "list", "boolean": "true or false"}.get(
         str(written.get("type")), str(written.get("type", "any"))
     )

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
+from lockgate.config.access import Texts
 from lockgate.config.caching import ToolCache
 from lockgate.config.limits import Section
 from lockgate.config.quantities import Seconds, count, seconds_of, time
@@ -161,6 +162,10 @@ class ToolSettings(Section):
     )
     timeout: Annotated[float | None, BeforeValidator(seconds_of)] = time(
         None, 0.1, 86400, "The longest a call of one may take. None: the server's `timeout`."
+    )
+    scopes: Texts = Field(
+        default=[],
+        description="Scopes that callers need for them, beside what `lockgate.access` asks for.",
     )
     retry: Literal["annotated", "always", "never"] | None = Field(
         default=None,

@@ -11,11 +11,16 @@ import binascii
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
+from lockgate.config.access import AccessSettings
+from lockgate.config.admin import AdminSettings
 from lockgate.config.caching import CacheSettings
+from lockgate.config.endpoints import EndpointSettings
+from lockgate.config.facade import FacadeSettings
 from lockgate.config.identity import AuthSettings, safe_url
 from lockgate.config.limits import GatewayLimits, Section
+from lockgate.config.outbound import LoginSettings
 from lockgate.config.quantities import Seconds, count, time
 from lockgate.config.rates import RateSettings
 from lockgate.config.tls import TlsSettings
@@ -137,6 +142,13 @@ class GatewaySettings(Section):
         default=TlsSettings(),
         description="TLS toward clients; off where a proxy in front does it.",
     )
+    facade: FacadeSettings | None = Field(
+        default=None,
+        description=(
+            "The gateway as the authorization server of its clients, in front of an identity "
+            "provider where clients cannot register. Its tokens are accepted at every endpoint."
+        ),
+    )
     naming: Literal["auto", "bare", "prefix"] = Field(
         default="auto",
         description=(
@@ -219,10 +231,40 @@ class GatewaySettings(Section):
     cache: CacheSettings = Field(
         default=CacheSettings(), description="Answers that are given again while they are fresh."
     )
+    access: AccessSettings = Field(
+        default=AccessSettings(), description="Who may use what; without rules everybody may."
+    )
+    logins: LoginSettings = Field(
+        default=LoginSettings(), description="Logins of people at servers that want them."
+    )
+    endpoints: dict[str, EndpointSettings] = Field(
+        default={},
+        description=(
+            "More paths, each with its own servers and shape; one for `path` itself says what is "
+            "served there."
+        ),
+    )
+    admin: AdminSettings | None = Field(
+        default=None,
+        description="A listener of its own for operators: health, readiness, metrics.",
+    )
     log: LogSettings = Field(default=LogSettings(), description="What is logged, to stderr.")
     session: SessionSettings = Field(
         default=SessionSettings(), description="Sessions of handshake-era clients."
     )
+
+    @property
+    def asks(self) -> bool:
+        """Whether callers have to say who they are."""
+        return self.auth.asks or self.facade is not None
+
+    @model_validator(mode="after")
+    def _check_scopes(self) -> GatewaySettings:
+        if self.auth.scopes and not self.asks:
+            raise ValueError(
+                "`auth.scopes` need issuers, a facade or API keys: nobody else is granted any"
+            )
+        return self
 
     @field_validator("public_url")
     @classmethod

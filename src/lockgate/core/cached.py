@@ -27,10 +27,11 @@ TRACE: Final = frozenset({"traceparent", "tracestate", "baggage"})
 _encode: Final = msgspec.json.Encoder(order="sorted").encode
 
 
-def base_of(call: Call, told: str = "") -> bytes | None:
+def base_of(call: Call, told: str = "", shown: str = "") -> bytes | None:
     """A digest of what decides the result, whoever asks; None when no result may be kept.
 
-    `told` stands for what the server itself was told: under the same name it may be another one.
+    `told` stands for what the server itself was told: under the same name it may be another one;
+    `shown` for whose credentials it is shown.
 
     Everything read is decoded, so that what was compared is what is forwarded: a key that appears
     twice means to the server what it meant here.
@@ -52,6 +53,7 @@ def base_of(call: Call, told: str = "") -> bytes | None:
                 [
                     target.server,
                     told,
+                    shown,
                     call.method,
                     client.era,
                     client.protocol_version,

@@ -79,6 +79,7 @@ def _guard_gates(
     """Gates side by side, and whatever `call_next` does made a Reply."""
 
     async def run(call: Call) -> Reply:
+        reply: Reply
         entered = 0
         try:
             for gate in gates:
@@ -157,8 +158,7 @@ def _guard_valves(
         if reply.__class__ is Result:
             return reply
         reply = _reply(reply, None)
-        if len(tickets) < len(valves) and observe is not None:
-            observe(call, _decision(valves[len(tickets)].name, False, reply, 0.0))
+        _tell(valves, tickets, call, reply, observe)
         if again is None:
             return reply
         return await _recover(recovery, call, reply, again, observe)
@@ -172,6 +172,19 @@ def _guard_valves(
 def _next(valves: tuple[Valve, ...], tickets: list[object]) -> str | None:
     """Whose turn it was; None: that of what is inside them."""
     return valves[len(tickets)].name if len(tickets) < len(valves) else None
+
+
+def _tell(
+    valves: tuple[Valve, ...],
+    tickets: list[object],
+    call: Call,
+    reply: Reply,
+    observe: Observe | None,
+) -> None:
+    """A call was not let in by one of the valves, or broke it."""
+    name = _next(valves, tickets)
+    if name is not None and observe is not None:
+        observe(call, _decision(name, False, reply, 0.0))
 
 
 def _not_begun(

@@ -2,8 +2,7 @@
 
 Must not know: how any of them comes about, or how they are shown. What the columns are is in
 `lockgate.core.taxonomy`. Tests hold the table against the source (every reason has an entry, every
-entry a user) and against what fronts answer; `docs/errors.md` and `lockgate explain` are made from
-it.
+entry a user) and what fronts answer; `docs/errors.md` and `lockgate explain` are made from it.
 
 To add an error: one entry, in its family, with the next free number. A number that has been in a
 release is never given to anything else, not even when its error is gone.
@@ -15,6 +14,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from lockgate.core.codes_access import ACCESS, ACCESS_FINDINGS
+from lockgate.core.codes_endpoints import ENDPOINT_COMMANDS, ENDPOINT_FINDINGS, ENDPOINTS
+from lockgate.core.codes_facade import FACADE
+from lockgate.core.codes_identity import IDENTITY, IDENTITY_COMMANDS
+from lockgate.core.codes_outbound import OUTBOUND, OUTBOUND_COMMANDS
 from lockgate.core.taxonomy import (
     BY_CODE,
     IDEMPOTENT,
@@ -185,36 +189,11 @@ FAILURES: Final = (
     Entry(406, "server-busy", "policy", -32000, 503, 200, LATER,
           "The call's turn at the server did not come; the call was not sent.",
           "Try again shortly, or raise the server's limits."),
-    Entry(440, "token-missing", "client", -32600, 401, 401, NO,
-          "The endpoint is for callers who say who they are, and this one did not.",
-          "Send Authorization: Bearer with an access token or an API key."),
-    Entry(441, "token-invalid", "client", -32600, 401, 401, NO,
-          "The access token or API key is not accepted here; the message says why.",
-          "Get a new token for this very endpoint, from an issuer its metadata names."),
-    Entry(442, "token-expired", "client", -32600, 401, 401, NO,
-          "The access token or API key was good, and has expired.",
-          "Get a new token, and send the request again with it."),
-    Entry(443, "credentials-malformed", "client", -32600, 400, 400, NO,
-          "The credentials cannot be read, were sent twice, or stand in the URL.",
-          "Send one Authorization header with one credential, and none in the URL."),
-    Entry(444, "proof-invalid", "client", -32600, 401, 401, NO,
-          "The token is bound to a key (DPoP), and the proof of having it is missing or wrong.",
-          "Make a new proof for each request, with the key the token is bound to."),
-    Entry(445, "issuer-unavailable", "gateway", -32603, 503, 503, LATER,
-          "Who could say whether the token is good cannot be reached; nothing was decided.",
-          "Try again; the gateway's log says what ails the issuer."),
-    Entry(450, "access-denied", "policy", -32000, 403, 200, NO,
-          "The rules of access do not let this caller make this call.",
-          "Ask whoever runs the gateway; `lockgate access explain` shows the rule that decided."),
-    Entry(451, "insufficient-scope", "policy", -32000, 403, (200, 403), NO,
-          "The caller may make this call, with scopes it lacks; data.scopes has them all.",
-          "Authorize again for these scopes beside those already granted."),
-    Entry(452, "approval-required", "policy", -32000, 403, 200, NO,
-          "A person has to say yes to this call, and the client cannot ask one.",
-          "Call from a client that can ask its user: one with form elicitation."),
-    Entry(453, "approval-refused", "policy", -32000, 403, 200, NO,
-          "A person was asked about this call, and did not say yes.",
-          "Do without it, or ask the person what should be different."),
+    *IDENTITY,
+    *ACCESS,
+    *OUTBOUND,
+    *FACADE,
+    *ENDPOINTS,
     # 5xx: the gateway itself
     Entry(500, "error", "gateway", BY_CODE, BY_CODE, 200, NO,
           "An error that whoever made it did not classify.",
@@ -255,7 +234,7 @@ FAILURES: Final = (
           "From 500 on the server's own log has the cause; below, check `url` and `headers`."),
     Entry(608, "upstream-unauthorized", "configuration", -32603, 200, 200, NO,
           "The server refused the gateway's credentials.",
-          "Set the server's `headers` (for example Authorization) in the configuration."),
+          "Set the server's `auth` (`{type: oauth}` if people log in there) or its `headers`."),
     Entry(609, "upstream-redirect", "configuration", -32603, 200, 200, NO,
           "The server answered with a redirect, and those are not followed.",
           "Put the final URL into the configuration."),
@@ -425,6 +404,8 @@ FINDINGS: Final = (
     finding(840, "public-url", "error",
             "Tokens have to be meant for the gateway, and nothing says what clients call it.",
             "Set `lockgate.public_url`, or the issuer's `audience`."),
+    *ACCESS_FINDINGS,
+    *ENDPOINT_FINDINGS,
 )
 """What `lockgate config check` finds."""
 
@@ -445,6 +426,9 @@ COMMANDS: Final = (
     command(905, "exit-130", "client",
             "interrupted; for `up`: a second signal ended it at once",
             "Run it again."),
+    command(906, "exit-5", "policy",
+            "the rules of access do not let the call through as it is",
+            "See which rule decided, and what the caller lacks."),
     command(920, "config-unusable", "configuration",
             "The configuration has errors, so nothing was started.",
             "`lockgate config check FILE` has them all, with places."),
@@ -478,12 +462,9 @@ COMMANDS: Final = (
     command(930, "store-unusable", "environment",
             "The store that is configured cannot be used by this installation.",
             "Install what the error names, or correct lockgate.store."),
-    command(940, "api-keys", "configuration",
-            "The list of API keys cannot be read, or is none.",
-            "`lockgate keys new FILE NAME` makes one; `lockgate keys list FILE` reads it."),
-    command(941, "tls-files", "configuration",
-            "The certificate, its key or the clients' authorities cannot be used.",
-            "Give files in PEM that belong together and that Lockgate may read."),
+    *OUTBOUND_COMMANDS,
+    *ENDPOINT_COMMANDS,
+    *IDENTITY_COMMANDS,
 )
 """How a command can end, and why it did."""
 # fmt: on

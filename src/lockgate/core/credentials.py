@@ -33,18 +33,21 @@ class Credentials(Protocol):
         """
         ...
 
-    def headers(self, principal: Principal, /) -> Headers | Failure | Awaitable[Headers | Failure]:
-        """What to send along with a request made for this principal.
+    def headers(
+        self, principal: Principal, method: str = "POST", /
+    ) -> Headers | Failure | Awaitable[Headers | Failure]:
+        """What to send along with a request of this HTTP method made for this principal.
 
         Nothing to await when it is at hand. A Failure says what the caller has to do first.
         """
         ...
 
     async def refused(
-        self, principal: Principal, www_authenticate: str | None, /
+        self, principal: Principal, www_authenticate: str | None, nonce: str | None = None, /
     ) -> bool | Failure:
         """The server refused what was sent (401, 403), with this challenge.
 
+        `nonce` is what it wants to see in proofs from now on (the header `DPoP-Nonce`).
         True: there is something new, so try once more. False: there is nothing to be done. A
         Failure says what the caller has to do.
         """
@@ -62,12 +65,14 @@ class _Shared:
         del principal
         return ""
 
-    def headers(self, principal: Principal, /) -> Headers:
-        del principal
+    def headers(self, principal: Principal, method: str = "POST", /) -> Headers:
+        del principal, method
         return ()
 
-    async def refused(self, principal: Principal, www_authenticate: str | None, /) -> bool:
-        del principal, www_authenticate
+    async def refused(
+        self, principal: Principal, www_authenticate: str | None, nonce: str | None = None, /
+    ) -> bool:
+        del principal, www_authenticate, nonce
         return False
 
 

@@ -55,7 +55,7 @@ Origin = Literal["client", "policy", "gateway", "upstream"]
 NO_FACTS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
-class Principal(msgspec.Struct, frozen=True, kw_only=True):
+class Principal(msgspec.Struct, frozen=True, kw_only=True, weakref=True):
     """Who is calling, as whoever authenticated it says.
 
     id       stable and unique over all issuers; never a credential. What is private is kept by it.

@@ -140,8 +140,9 @@ AnyPolicy = Policy | Gate | Valve | Recovery
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """What one policy did to one call. Passing a call on unchanged is no decision, but for access:
-    that a rule allowed it is one (`allowed`).
+    """What one policy did to one call. Passing a call on unchanged is no decision.
+
+    But for rules of access: which of them let a call through is worth knowing (`allowed`).
 
     cause  what a policy that crashed raised; for the log alone.
     rule   which rule of the policy decided, by its name in the configuration.

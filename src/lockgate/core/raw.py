@@ -12,12 +12,17 @@ inspected is what is forwarded, and what nobody understands passes unchanged.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 
-Members = dict[str, bytes | msgspec.Raw]
-"""Keys with raw JSON values. Values just split are views of the object's bytes, not yet copies."""
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+Members = dict[str, "Buffer"]
+"""Keys with raw JSON values: bytes, or, just split, a `msgspec.Raw`: a view, not yet a copy.
+
+A `msgspec.Raw` is no `bytes`, though its stubs say so; "something like bytes" is true of both."""
 
 _MISSING: Final = object()
 _split = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -76,7 +81,7 @@ class Raw(Mapping[str, Any]):
         """The decoded member, or `default` when it is absent."""
         value = self._seen.get(key, _MISSING)
         if value is _MISSING:
-            data = (self._members or self._split()).get(key)
+            data: Buffer | None = (self._members or self._split()).get(key)
             if data is None:
                 return default
             value = self._seen[key] = _decode(data)
@@ -86,7 +91,7 @@ class Raw(Mapping[str, Any]):
         """The member as JSON bytes, or None; what `encode` would write for it."""
         if key in self._seen:
             return _encode(self._seen[key])
-        data = (self._members or self._split()).get(key)
+        data: Buffer | None = (self._members or self._split()).get(key)
         return data if data is None else bytes(data)
 
     def object(self, key: str) -> Raw:
@@ -102,14 +107,14 @@ class Raw(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self._split())
 
-    def __contains__(self, key: object) -> bool:
+    def __contains__(self, key: Any) -> bool:
         return key in (self._members or self._split())
 
     def replace(self, **members: Any) -> Raw:
         """A new object with these members set to plain values (or `Raw`, or `msgspec.Raw`)."""
         return self.with_members({key: encode(value) for key, value in members.items()})
 
-    def with_members(self, members: Mapping[str, bytes | msgspec.Raw]) -> Raw:
+    def with_members(self, members: Mapping[str, Buffer]) -> Raw:
         """A new object with these members set to ready JSON bytes."""
         return Raw(members={**self._written(), **members})
 
@@ -149,9 +154,9 @@ class Raw(Mapping[str, Any]):
         parts += (_keys.get(key) or _key(key), value)
         return b"{" + b"".join(parts)[1:] + b"}"
 
-    def _parts(self, members: Members) -> list[bytes | msgspec.Raw]:
+    def _parts(self, members: Members) -> list[Buffer]:
         seen = self._seen
-        parts: list[bytes | msgspec.Raw] = []
+        parts: list[Buffer] = []
         for key, value in members.items():
             parts += (
                 _keys.get(key) or _key(key),

@@ -16,7 +16,7 @@ import msgspec
 
 from lockgate.core.message import Failure
 from lockgate.fronts.stopping import cut_off
-from lockgate.fronts.streams import Running
+from lockgate.fronts.streams import Running, Stream
 from lockgate.wire import modern_in
 from lockgate.wire.envelope import failure_error, unreadable
 from lockgate.wire.jsonrpc import INVALID_REQUEST, Malformed, Message, Notice, Request, Response
@@ -30,6 +30,20 @@ Other = Callable[[Notice | Response], None]
 
 Answer = Callable[[Request, Running], Awaitable[bytes]]
 """Answers one request. Raises CancelledError when it was called off."""
+
+
+class Part(Running):
+    """One request of a batch; what belongs to it goes out on the stream of them all."""
+
+    __slots__ = ("_stream",)
+
+    def __init__(self, stream: Stream) -> None:
+        super().__init__()
+        self._stream = stream
+
+    def event(self, message: bytes, /) -> None:
+        """See `Running.event`."""
+        self._stream.event(message)
 
 
 def looks_like_batch(data: bytes) -> bool:

@@ -108,7 +108,7 @@ class Conversation:
         """The same caller has authenticated anew, and may have been granted something else."""
         self.principal = principal
         if self._session is not None:
-            self._session.principal = principal
+            self._dialogue.known_as(self._session, principal)
 
     async def take(self, data: bytes) -> None:
         """Take what the client sent; answers come on the line when they are there."""

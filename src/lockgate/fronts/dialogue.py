@@ -61,6 +61,7 @@ class Dialogue:
     def __init__(self, engine: Engine, settings: ExchangeSettings) -> None:
         self._engine = engine
         self._settings = settings
+        self._facts = {"endpoint": settings.endpoint}
         self._background: set[asyncio.Task[None]] = set()
 
     async def open(self, session: Session, request: Request, facts: Mapping[str, Any]) -> bytes:
@@ -172,11 +173,14 @@ class Dialogue:
             if not requests:
                 # The server only wants to be called again; not as fast as we can.
                 await asyncio.sleep(_PAUSE * 2**number)
+            answers: dict[str, bytes] | asyncio.CancelledError
             try:
                 answers = await self._put(session, requests, running.event)
-            except asyncio.CancelledError:
+            except asyncio.CancelledError as cancelled:
+                answers = cancelled
+            if isinstance(answers, asyncio.CancelledError):
                 await self._abandon(call, asked)
-                raise
+                raise answers
             params = handshake_in.retry_params(first, asked, answers)
             reply = await self._engine.handle(call.replace(params=params))
         if isinstance(reply, Failure) or reply.kind != "input_required":
@@ -241,6 +245,7 @@ class Dialogue:
             emit=emit,
             affinity=session.affinity,
             ask=self._asker(session) if self._settings.unsolicited else None,
+            facts=self._facts,
         )
         return await self._engine.handle(call)
 
@@ -262,6 +267,12 @@ class Dialogue:
             return Failure(answer.code, answer.message, "client", "input-refused", data=data)
 
         return ask
+
+    def known_as(self, session: Session, principal: Principal) -> None:
+        """The caller of a session has authenticated anew; what it hears is what it may hear now."""
+        before, session.principal = session.principal, principal
+        if session.listening is not None and _granted(before) != _granted(principal):
+            self._later(session.listening.renew())
 
     def take(self, session: Session, message: Notice | Response) -> None:
         """Take what the client wants no answer to; one that cannot be read is ignored."""
@@ -292,6 +303,7 @@ class Dialogue:
             params=params,
             principal=session.principal,
             affinity=session.affinity,
+            facts=self._facts,
         )
         self._later(self._pass_on(session, call))
 
@@ -313,6 +325,16 @@ class Dialogue:
     async def settle(self) -> None:
         """Wait for what goes on by itself."""
         await asyncio.gather(*self._background, return_exceptions=True)
+
+
+_OF_THE_TOKEN: Final = frozenset({"exp", "iat", "nbf", "jti", "auth_time", "nonce"})
+"""Claims that differ from token to token and grant nothing (RFC 7519; OpenID Connect Core)."""
+
+
+def _granted(principal: Principal) -> object:
+    """All that rules may go by."""
+    claims = {name: it for name, it in principal.claims.items() if name not in _OF_THE_TOKEN}
+    return principal.client, principal.scopes, principal.groups, claims
 
 
 async def _then(work: Awaitable[object], done: asyncio.Event) -> None:

@@ -69,6 +69,11 @@ class Exchange:
         self.replay = self._handshake.replay
         self._draining = False
 
+    @property
+    def sessions(self) -> int:
+        """Sessions of the handshake era with state in memory."""
+        return len(self._handshake.sessions)
+
     def __call__(self, request: HttpRequest, responder: Responder) -> Awaitable[None]:
         """Answer one request: done when the result has been awaited."""
         if self._draining and not goes_on(request):
@@ -96,8 +101,8 @@ class Exchange:
         body = request.body
         try:
             message = decode(body)
-        except Malformed as error:
-            return self._batch(request, responder, error)
+        except Malformed as malformed_body:
+            return self._batch(request, responder, malformed_body)
         if too_deep(body, self._depth):
             error = nests_too_deep(self._depth, getattr(message, "id", None))
             responder.send(400, JSON, malformed(error))

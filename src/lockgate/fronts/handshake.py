@@ -24,7 +24,7 @@ from lockgate.fronts.session_streams import SessionStreams, refuse
 from lockgate.fronts.sessions import Session, Sessions
 from lockgate.fronts.settings import ExchangeSettings
 from lockgate.fronts.stopping import cut_off
-from lockgate.fronts.streams import JSON, Pulse, Running, Stream
+from lockgate.fronts.streams import JSON, Pulse, Stream
 from lockgate.wire import handshake_in
 from lockgate.wire.envelope import failure_error, unreadable
 from lockgate.wire.headers import SESSION, VERSION
@@ -53,7 +53,7 @@ class HandshakeFront:
         self._pulse = pulse
         self._patience = settings.orphan_seconds
         self._swept = settings.clock.monotonic()
-        self.sessions = Sessions(settings, dialogue.end)
+        self.sessions = Sessions(settings, dialogue.end, dialogue.known_as)
         self.replay = Replay(settings)
         self._streams = SessionStreams(dialogue, pulse, self.replay, settings.get_streams)
         pulse.also(self._sweep)
@@ -123,7 +123,7 @@ class HandshakeFront:
                     session, message, running, facts, request.principal
                 ),
                 lambda message: self._dialogue.take(session, message),
-                lambda: _Part(stream),
+                lambda: batch.Part(stream),
                 say,
             )
         except asyncio.CancelledError:
@@ -273,17 +273,3 @@ def _finish_batch(stream: Stream, answers: list[bytes]) -> None:
     for body in answers:
         stream.event(body)
     stream.close()
-
-
-class _Part(Running):
-    """One request of a batch; what belongs to it goes out on the stream of them all."""
-
-    __slots__ = ("_stream",)
-
-    def __init__(self, stream: Stream) -> None:
-        super().__init__()
-        self._stream = stream
-
-    def event(self, message: bytes, /) -> None:
-        """See `Running.event`."""
-        self._stream.event(message)

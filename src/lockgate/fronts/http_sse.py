@@ -69,7 +69,7 @@ class HttpSseFront:
             name.encode(),
             now=settings.clock.wall(),
             ttl=settings.session_ttl,
-            bind=request.principal.id,
+            bind=self._bind(request),
         )
         client = _Client(self, responder, self._pulse, name, request)
         self._clients[name] = client
@@ -98,6 +98,10 @@ class HttpSseFront:
         responder.send(202, ())
         await conversation.accept(message)
 
+    def _bind(self, request: HttpRequest) -> str:
+        """Whose an address is, and where."""
+        return f"{self._settings.endpoint}\0{request.principal.id}"
+
     def _client(self, request: HttpRequest) -> _Client | None:
         try:
             tokens = parse_qs(request.query, max_num_fields=8).get("session", ())
@@ -108,7 +112,7 @@ class HttpSseFront:
         settings = self._settings
         now = settings.clock.wall()
         try:
-            name = settings.keys.open(PURPOSE, tokens[0], now=now, bind=request.principal.id)
+            name = settings.keys.open(PURPOSE, tokens[0], now=now, bind=self._bind(request))
         except BadSeal:
             return None
         return self._clients.get(name.decode())

@@ -111,6 +111,20 @@ class Listening:
             opened = await self._replace(self._uris)
             return opened if isinstance(opened, Failure) else None
 
+    async def renew(self) -> None:
+        """Listen anew as who the caller is by now; what is not for it any more is let go."""
+        async with self._lock:
+            if self._current is None:
+                return
+            honoured = await self._replace(self._uris)
+            if isinstance(honoured, Failure):
+                for attempt in (self._current, self._old):
+                    if attempt is not None and attempt.task is not None:
+                        attempt.task.cancel()
+                self._current = self._old = None
+            else:
+                self._uris = {uri: None for uri in self._uris if uri in honoured}
+
     def close(self) -> None:
         """Listen no more, and never again."""
         self._closed = True

@@ -226,7 +226,12 @@ class ModernFront:
             said.get(routing.VERSION), routing.VERSION in request.repeated, lifted.client
         )
         modern_in.check_headers(
-            said, request.repeated, message.method, lifted.params, self._annotations
+            said,
+            request.repeated,
+            message.method,
+            lifted.params,
+            self._annotations,
+            request.principal,
         )
         modern_in.check_method(message.method)
         return lifted

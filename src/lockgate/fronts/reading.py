@@ -48,6 +48,8 @@ class Reader:
     wants_continue  the client waits for `100 Continue` before it sends the body.
     """
 
+    # What `release` lets go of; for the compiler, see docs/why/compiled-hot-path.md.
+    __deletable__: Final = ("_deliver", "_parser")
     __slots__ = (
         "_body",
         "_count",

@@ -45,7 +45,7 @@ _LONGEST_ASKED: Final = 1024
 class RouteSettings:
     """Who may ask.
 
-    endpoint  the path named to who asks for another.
+    endpoint  the path named to who asks for another; None: none is.
     hosts     host names served beside the loopback ones, with a port (that port alone) or without
               (any port); `*` for every host.
     origins   origins allowed beside those whose host is served, as `https://name[:port]`; `*` for
@@ -54,7 +54,7 @@ class RouteSettings:
     loopback  whether the loopback names are served.
     """
 
-    endpoint: str = "/mcp"
+    endpoint: str | None = "/mcp"
     hosts: Sequence[str] = ()
     origins: Sequence[str] = ()
     cors: Sequence[str] = ()
@@ -68,10 +68,8 @@ class Routes:
         self, handlers: Mapping[str, Handler], settings: RouteSettings | None = None
     ) -> None:
         """Serve `handlers` by exact path."""
-        settings = settings or RouteSettings()
         self.serve(handlers)
-        self._endpoint = settings.endpoint
-        self.judge_by(settings)
+        self.judge_by(settings or RouteSettings())
 
     def serve(
         self, handlers: Mapping[str, Handler], public: Mapping[str, Handler] | None = None
@@ -85,7 +83,8 @@ class Routes:
         self._public = dict(public or {})
 
     def judge_by(self, settings: RouteSettings) -> None:
-        """Let in who may ask by these settings from now on; the endpoint stays where it is."""
+        """Let in who may ask by these settings from now on."""
+        self._endpoint = settings.endpoint
         names = (*settings.hosts, *(LOOPBACK if settings.loopback else ()))
         served = frozenset(name.lower() for name in names)
         self._cors = frozenset(origin.lower().encode() for origin in settings.cors)
@@ -111,9 +110,8 @@ class Routes:
                 responder = _Shared(responder, origin)
         handler = self._handlers.get(request.path) or self._public.get(request.path)
         if handler is None:
-            _refuse(
-                responder, 404, "not-found", "Nothing is served here.", f"Use {self._endpoint}."
-            )
+            where = self._endpoint or "the path of an endpoint"
+            _refuse(responder, 404, "not-found", "Nothing is served here.", f"Use {where}.")
             return nothing_more()
         return handler(request, responder)
 

@@ -135,10 +135,19 @@ class Session:
 class Sessions:
     """Mints, opens and ends session ids, and keeps the soft state of those in use."""
 
-    def __init__(self, settings: ExchangeSettings, dropped: Callable[[Session], None]) -> None:
-        """`dropped` is told of every session whose state is let go."""
+    def __init__(
+        self,
+        settings: ExchangeSettings,
+        dropped: Callable[[Session], None],
+        known_as: Callable[[Session, Principal], None],
+    ) -> None:
+        """`dropped` is told of every session whose state is let go, `known_as` who its caller is.
+
+        It is the same caller each time, who may have been granted something else.
+        """
         self._settings = settings
         self._dropped = dropped
+        self._known_as = known_as
         self._keys = settings.keys
         self._clock = settings.clock
         self._live: OrderedDict[str, Session] = OrderedDict()
@@ -152,7 +161,7 @@ class Sessions:
         """A new session; a Failure when what the client said does not fit an id."""
         nonce = secrets.token_urlsafe(16)
         for info in (opening.info, _short(opening.info)):
-            token = self._seal(nonce, opening, info, principal.id)
+            token = self._seal(nonce, opening, info, self._bind(principal))
             if len(token) <= self._settings.session_id_bytes:
                 break
         else:
@@ -164,6 +173,10 @@ class Sessions:
         )
         self._keep(session)
         return session
+
+    def _bind(self, principal: Principal) -> str:
+        """Whose an id is, and where."""
+        return f"{self._settings.endpoint}\0{principal.id}"
 
     def _seal(self, nonce: str, opening: Opening, info: Raw, bind: str) -> str:
         now = self._clock.wall()
@@ -192,7 +205,8 @@ class Sessions:
             return None
         else:
             self._live.move_to_end(token)
-            session.principal = principal
+            if session.principal is not principal:
+                self._known_as(session, principal)
         session.touched = self._clock.monotonic()
         return session
 
@@ -200,7 +214,9 @@ class Sessions:
         if len(token) > self._settings.session_id_bytes:
             return None
         try:
-            sealed = self._keys.open(PURPOSE, token, now=self._clock.wall(), bind=principal.id)
+            sealed = self._keys.open(
+                PURPOSE, token, now=self._clock.wall(), bind=self._bind(principal)
+            )
             read = _read_token(zlib.decompressobj().decompress(sealed, _LARGEST_PAYLOAD))
         except (BadSeal, zlib.error, msgspec.MsgspecError):
             # Sealed by us, it is what we wrote, unless another release of ours wrote it.

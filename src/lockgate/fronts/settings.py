@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from lockgate import __version__
 from lockgate.core.clock import SYSTEM, Clock
-from lockgate.core.message import Call, Failure, Reply
+from lockgate.core.message import Call, Failure, Principal, Reply
 from lockgate.core.raw import encode
 from lockgate.wire.headers import Path
 from lockgate.wire.jsonrpc import DEPTH_LIMIT
@@ -36,7 +36,7 @@ class Engine(Protocol):
         ...
 
 
-def no_annotations(_: str, /) -> Mapping[str, Path] | None:
+def no_annotations(_: str, _who: Principal, /) -> Mapping[str, Path] | None:
     """No tool repeats a parameter in a header."""
     return None
 
@@ -55,7 +55,7 @@ class ExchangeSettings:
     """How clients are answered. Times in seconds, sizes in bytes.
 
     keys              seal session ids; give every replica the same.
-    annotations       tool name → its parameter headers, from the catalog.
+    annotations       tool name and caller → its parameter headers, from the catalog.
     endpoint          the name calls carry in `facts`.
     step_up           a refusal for want of scopes → the headers that say how to get them.
     messages_path     where clients of revision 2024-11-05 post messages.
@@ -92,7 +92,7 @@ class ExchangeSettings:
     """
 
     keys: KeyRing = field(default_factory=KeyRing.generate)
-    annotations: Callable[[str], Mapping[str, Path] | None] = no_annotations
+    annotations: Callable[[str, Principal], Mapping[str, Path] | None] = no_annotations
     server_info: bytes = SERVER_INFO
     clock: Clock = SYSTEM
     endpoint: str = "/mcp"

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from lockgate.fronts.conversation import MOST_RUNNING, Conversation, OverLimit
 from lockgate.fronts.dialogue import Dialogue
@@ -21,7 +20,6 @@ from lockgate.fronts.streams import BEAT
 _CHUNK: Final = 64 * 1024
 _LOOK: Final = 64 * 1024  # bytes written after which it is looked whether the client reads
 _log: Final = logging.getLogger("lockgate.fronts")
-_FACTS: Final[Mapping[str, Any]] = {"transport": "stdio"}
 _AFFINITY: Final = "stdio"
 
 
@@ -130,7 +128,7 @@ class StdioFront:
             self._core,
             self._settings,
             affinity=_AFFINITY,
-            facts=_FACTS,
+            facts={"endpoint": self._settings.endpoint, "transport": "stdio"},
             running=running,
         )
         self._line_bytes = self._settings.message_bytes if line_bytes is None else line_bytes

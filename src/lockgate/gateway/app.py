@@ -14,31 +14,43 @@ from msgspec.structs import replace
 
 from lockgate.config.model import Config
 from lockgate.core.clock import SYSTEM, Clock
-from lockgate.core.message import Call, Failure, Notification, drop
+from lockgate.core.message import Call, Failure, Notification, Principal, drop
 from lockgate.core.raw import Raw
 from lockgate.errors import CallFailed, LockgateError
 from lockgate.fronts.exchange import Exchange
-from lockgate.fronts.http import Handler
+from lockgate.fronts.http import Handler, HttpRequest
 from lockgate.fronts.routes import Routes
 from lockgate.fronts.server import HttpServer
+from lockgate.fronts.settings import ExchangeSettings, StepUp
 from lockgate.fronts.stdio import Reader, StdioFront, Writer
+from lockgate.gateway.access import restricts
+from lockgate.gateway.admin import Admin
 from lockgate.gateway.build import (
     disk_store,
-    exchange_settings,
+    fronts,
     http_limits,
     key_ring,
     route_settings,
     shared_store,
 )
+from lockgate.gateway.carrying import carrying
+from lockgate.gateway.endpoint_sights import servers_at
+from lockgate.gateway.endpoints import Endpoints
 from lockgate.gateway.engine import Engine
 from lockgate.gateway.facts import OWN_CLIENT
-from lockgate.gateway.health import always, from_this_machine, health, ready
+from lockgate.gateway.health import always, from_this_machine, health, never, ready
 from lockgate.gateway.identity import ApiKeys, Doors, endpoint_auths, read_api_keys
+from lockgate.gateway.issuing import OwnIssuer
+from lockgate.gateway.logins import Logins
+from lockgate.gateway.metrics import Sources
+from lockgate.gateway.outbound import Outbound, browsers_base, carried_names
 from lockgate.gateway.serving_tls import load, serving_context
+from lockgate.gateway.sights import OPERATOR
 from lockgate.gateway.status import GatewayStatus, ReloadStatus, ServerStatus
 from lockgate.gateway.worlds import Reloaded, Worlds
 from lockgate.observe.decisions import CRASHED
 from lockgate.observe.log import Blackener
+from lockgate.observe.meter import Meter
 from lockgate.upstreams.processes import abort_all
 from lockgate.upstreams.replicas import Replicas
 from lockgate.upstreams.upstream import Upstream
@@ -69,24 +81,35 @@ class Gateway:
         # Cached answers that outlive the process, in a file of their own.
         self._disk = disk_store(config, clock)
         # The servers and the engine around them; a reload puts others in their place.
-        self._worlds = Worlds(config, self._keys, clock, self._store, self._disk)
+        self._outbound = Outbound(self._keys, clock)
+        # People log in to servers by browser, in two steps that belong together.
+        self._logins = Logins(self._outbound, lambda: self._config, clock)
+        # Where nobody can ask for counts, nothing is counted.
+        operators = config.lockgate.admin
+        meter = None if operators is None else Meter()
+        self._worlds = Worlds(
+            config, self._keys, clock, self._store, self._disk, meter, self._outbound
+        )
         self._black, self._secrets = Blackener(config.secrets), config.secrets
         # Fronts outlive every reload, so what they see of the engine does too.
         facade = self._worlds.facade
         # Who may ask is found out before anything else is looked at.
-        self._doors = Doors(clock)
-        step_up = self._doors.door(config.lockgate.path).step_up
-        self._settings = exchange_settings(config, self._keys, facade, clock, step_up)
-        self._exchange = Exchange(facade, self._settings)
+        self._own = OwnIssuer(clock, self._store)
+        self._doors = Doors(clock, self._own)
+        self._endpoints = Endpoints(lambda settings: Exchange(facade, settings))
+        self._endpoints.serve(self._fronts(config), 0)
         # Host and Origin are judged before any path is, health included.
         self._routes = Routes({}, route_settings(config))
         self._listed = read_api_keys(endpoint_auths(config).values())
         self._identify(config, self._listed)
         self._tls = serving_context(config.lockgate.tls)
         self._server = HttpServer(self._routes, http_limits(config), ssl=self._tls)
+        # Operators have a listener of their own, so that clients need not be told what they are.
+        self._admin = Admin(operators, self._sources(meter)) if operators and meter else None
         self._stdio: StdioFront | None = None
         self._reload: ReloadStatus | None = None
         self.url: str | None = None
+        self._bound = ""
 
     @property
     def _config(self) -> Config:
@@ -100,29 +123,52 @@ class Gateway:
     def _upstreams(self) -> list[Upstream | Replicas]:
         return [one.upstream for one in self._worlds.current.standing.values()]
 
+    def _fronts(self, config: Config) -> list[tuple[str, ExchangeSettings]]:
+        def step_up(path: str) -> StepUp:
+            return self._doors.door(path).step_up
+
+        return fronts(config, self._keys, self._worlds.facade, self._clock, step_up)
+
     def _handlers(self, config: Config) -> Mapping[str, Handler]:
-        older = self._exchange.http_sse
-        settings = config.lockgate
-        door = self._doors.door(settings.path)
-        # The oldest HTTP transport has two paths of its own, which clients know by the first.
-        sse = self._doors.door(settings.sse_path)
-        tells = always if door.authentication is None else from_this_machine
+        told = self._tells(config)
+        carried = carried_names(config)
         return {
-            # The endpoint wins over them.
-            settings.sse_path: sse.guard(older.stream),
-            self._settings.messages_path: sse.guard(older.messages),
-            settings.path: door.guard(self._exchange),
-            "/health": health(CRASHED),
-            "/ready": ready(self.status, tells),
+            **self._logins.handlers(),
+            **self._endpoints.handlers(
+                lambda path, inner: self._doors.door(path).guard(carrying(inner, carried))
+            ),
+            "/health": health(CRASHED, told),
+            "/ready": ready(self.status, told),
         }
 
     def _identify(self, config: Config, listed: ApiKeys, base: str | None = None) -> None:
         """Let in who may ask by this configuration, and with these keys, from now on."""
         self._listed = listed
         auths = endpoint_auths(config)
+        self._outbound.base = browsers_base(config, base) or self._outbound.base
         self._doors.turn_to(config, auths, listed, base)
         documents = self._doors.documents(auths, config.lockgate.public_url)
-        self._routes.serve(self._handlers(config), documents)
+        handlers = {**self._own.for_people(), **self._handlers(config)}
+        self._routes.serve(handlers, {**self._own.for_programs(), **documents})
+
+    @staticmethod
+    def _tells(config: Config) -> Callable[[HttpRequest], bool]:
+        """Who is told by the public listener which servers there are."""
+        settings = config.lockgate
+        if settings.admin or settings.endpoints or restricts(config):
+            return never
+        return from_this_machine if config.identifies else always
+
+    def _sources(self, meter: Meter) -> Sources:
+        return Sources(
+            meter=meter,
+            status=self.status,
+            crashed=CRASHED,
+            http=lambda: self._server.stats,
+            exchanges=lambda: {path: one.exchange for path, one in self._endpoints.served.items()},
+            running=lambda: self._engine.running,
+            listening=lambda: len(self._engine.subscriptions),
+        )
 
     @property
     def phase(self) -> str:
@@ -133,7 +179,7 @@ class Gateway:
         self._had_their_chance = self._had_their_chance or self._engine.had_their_chance
         if not self._had_their_chance:
             return "starting"
-        usable = {"ready", "idle", "connecting"}
+        usable = {"ready", "idle", "connecting", "needs-login"}
         servers = self._upstreams
         if servers and not any(one.state.phase in usable for one in servers):
             return "down"
@@ -163,7 +209,7 @@ class Gateway:
         # Both may quote what a server wrote, and a server may write what it was given.
         return [
             replace(
-                one,
+                self._outbound.told(one, self._config),
                 cache=counts.get(one.name),
                 error=self._black(one.error) if one.error else None,
                 remedy=self._black(one.remedy) if one.remedy else None,
@@ -191,14 +237,53 @@ class Gateway:
         shown, number = bound[0]
         shown = f"[{shown}]" if ":" in shown else shown
         base = f"{'http' if self._tls is None else 'https'}://{shown}:{number}"
-        self.url = base + self._config.lockgate.path
+        self._bound = base
+        self.url = next(iter(self.urls))
         # What clients call us, where nothing else is configured.
         self._identify(self._config, self._listed, base)
         return bound
 
-    async def serve_stdio(self, reader: Reader, writer: Writer) -> None:
-        """Serve one client on a pair of streams until it closes its end."""
-        self._stdio = StdioFront(self._worlds.facade, self._settings)
+    async def serve_admin(self) -> str | None:
+        """Listen for operators, if that is configured; where.
+
+        Raises:
+            OSError: the address cannot be bound.
+        """
+        return None if self._admin is None else await self._admin.start()
+
+    @property
+    def urls(self) -> dict[str, tuple[str, ...]]:
+        """Where each endpoint is reached, with the servers that can be seen there."""
+        return {
+            f"{self._bound}{path}": servers_at(self._config, path)
+            for path in self._endpoints.served
+        }
+
+    def _settings(self, endpoint: str | None) -> ExchangeSettings:
+        """What the front of an endpoint is told; of the first, if none is named.
+
+        Raises:
+            LockgateError: there is no such endpoint.
+        """
+        served = self._endpoints.served
+        found = served.get(endpoint) if endpoint is not None else next(iter(served.values()))
+        if found is None:
+            raise LockgateError(
+                f"There is no endpoint {endpoint}.",
+                f"There are: {', '.join(served)}.",
+                reason="endpoint-unknown",
+            )
+        return found.settings
+
+    async def serve_stdio(
+        self, reader: Reader, writer: Writer, endpoint: str | None = None
+    ) -> None:
+        """Serve one client on a pair of streams until it closes its end.
+
+        Raises:
+            LockgateError: there is no such endpoint.
+        """
+        self._stdio = StdioFront(self._worlds.facade, self._settings(endpoint))
         await self._stdio.serve(reader, writer)
 
     async def request(
@@ -207,15 +292,22 @@ class Gateway:
         params: Mapping[str, Any],
         *,
         on_notification: Callable[[Notification], None] | None = None,
+        endpoint: str | None = None,
+        principal: Principal = OPERATOR,
     ) -> dict[str, Any]:
-        """One call on the gateway's own behalf; the result as plain values.
+        """One call of whoever runs the gateway, or as `principal` would make it, at an endpoint.
+
+        Returns the result as plain values.
 
         Raises:
             CallFailed: the call came to a Failure.
+            LockgateError: there is no such endpoint.
         """
         call = Call(
             method=method,
             client=OWN_CLIENT["modern"],
+            principal=principal,
+            facts={"endpoint": self._settings(endpoint).endpoint},
             params=Raw.of(params),
             wants_progress=on_notification is not None,
             emit=on_notification or drop,
@@ -236,18 +328,21 @@ class Gateway:
             return
         self._phase = "draining"
         self._worlds.close_streams()
-        await self._exchange.drain()
+        await self._endpoints.drain()
         if self._stdio is not None:
             await self._stdio.drain(grace)
         if self.url is not None:
             await self._server.settle(grace, self._worlds.parked)
-        await self._exchange.finish()
+        await self._endpoints.finish()
         await self._server.drain(0)
         await self._worlds.stop(grace)
+        if self._admin is not None:
+            await self._admin.stop()
         for store in (self._store, self._disk):
             if store is not None:
                 await store.close()
         await self._doors.close()
+        await self._outbound.close()
         self._phase = "stopped"
 
     async def reload(self, config: Config) -> Reloaded:
@@ -262,6 +357,7 @@ class Gateway:
         try:
             # Read before anything changes: from there on nothing can be refused any more.
             listed = read_api_keys(endpoint_auths(config).values())
+            self._own.check(config)
             tls = self._config.lockgate.tls
             if self._tls is not None and serving_context(tls) is not None:
                 # The same files, perhaps with another certificate in them.
@@ -277,6 +373,7 @@ class Gateway:
         # Servers that are on their way out may still say what was secret until now.
         self._black = Blackener(config.secrets | self._secrets)
         self._secrets = config.secrets
+        self._endpoints.serve(self._fronts(config), config.lockgate.reload_grace)
         self._routes.judge_by(route_settings(config))
         self._identify(config, listed)
 

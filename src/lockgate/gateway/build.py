@@ -6,8 +6,9 @@ line, and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from hashlib import blake2b
 from urllib.parse import urlsplit
 
@@ -24,6 +25,7 @@ from lockgate.fronts.http import HttpLimits
 from lockgate.fronts.routes import RouteSettings
 from lockgate.fronts.settings import ExchangeSettings, StepUp, no_challenge
 from lockgate.gateway.caching import Caches, Caching, ServerCaching
+from lockgate.gateway.endpoint_sights import endpoints_of, sse_path_of
 from lockgate.gateway.engine import EngineSettings
 from lockgate.gateway.facade import Facade
 from lockgate.gateway.kept import CatalogSettings
@@ -340,7 +342,8 @@ def route_settings(config: Config) -> RouteSettings:
     settings = config.lockgate
     public = [urlsplit(settings.public_url).netloc] if settings.public_url else []
     return RouteSettings(
-        endpoint=settings.path,
+        # Of several, none is to be learned by asking for another.
+        endpoint=None if settings.endpoints else settings.path,
         hosts=[settings.host, *public, *settings.allow_hosts],
         origins=settings.allow_origins,
         cors=settings.cors,
@@ -369,21 +372,44 @@ def messages_path(sse_path: str) -> str:
     return f"{sse_path.rpartition('/')[0]}/messages"
 
 
-def exchange_settings(
+def fronts(
     config: Config,
     keys: KeyRing,
     engine: Facade,
     clock: Clock,
-    step_up: StepUp = no_challenge,
+    step_up: Callable[[str], StepUp] = lambda _: no_challenge,
+) -> list[tuple[str, ExchangeSettings]]:
+    """What the fronts of all endpoints are told, and the paths of their event streams.
+
+    `step_up` gives the challenges of an endpoint.
+    """
+    told = exchange_settings(config, keys, engine, clock)
+    default = config.lockgate.path
+    return [
+        (
+            sse_path_of(config, path),
+            replace(
+                told,
+                endpoint=path,
+                step_up=step_up(path),
+                messages_path=told.messages_path if path == default else f"{path}/messages",
+                annotations=partial(engine.annotations, path),
+            ),
+        )
+        for path in endpoints_of(config)
+    ]
+
+
+def exchange_settings(
+    config: Config, keys: KeyRing, engine: Facade, clock: Clock
 ) -> ExchangeSettings:
-    """What the client-facing half is told."""
+    """What the client-facing half is told at `lockgate.path`."""
     settings = config.lockgate
     return ExchangeSettings(
         keys=keys,
-        annotations=engine.annotations,
+        annotations=partial(engine.annotations, settings.path),
         clock=clock,
         endpoint=settings.path,
-        step_up=step_up,
         messages_path=messages_path(settings.sse_path),
         sse_streams=settings.limits.listen_streams,
         websockets=settings.limits.listen_streams,

@@ -15,6 +15,7 @@ import msgspec
 from lockgate.core.cached import Counts, ToolRule
 from lockgate.core.clock import Clock
 from lockgate.core.match import ByTool
+from lockgate.core.message import Principal
 from lockgate.core.raw import Raw
 from lockgate.core.store import Store
 from lockgate.gateway.status import CacheStatus
@@ -23,6 +24,7 @@ from lockgate.stores.memory import MemoryStore
 from lockgate.stores.tiered import Tiered
 
 Definition = Callable[[str, str, str], Raw | None]
+Partition = Callable[[str, Principal], str]
 
 
 class ServerCaching(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +79,7 @@ class Caches:
 
     def _new(self, name: str, settings: tuple[ServerCaching, float, float], clock: Clock) -> _One:
         one, longest, stale = settings
+        listed = self.listed
         tools = _Tools(name, one, self.listed)
         cache = Cache(
             name,
@@ -87,6 +90,7 @@ class Caches:
             tool=tools.rule if tools else None,
             longest=longest,
             stale=stale,
+            partition=lambda principal: listed.partition(name, principal),
         )
         return _One(settings, cache, tools)
 
@@ -98,6 +102,15 @@ class Caches:
     @definition.setter
     def definition(self, known: Definition) -> None:
         self.listed.definition = known
+
+    @property
+    def partition(self) -> Partition:
+        """Whose credentials a server is shown, as the current engine knows it."""
+        return self.listed.partition
+
+    @partition.setter
+    def partition(self, known: Partition) -> None:
+        self.listed.partition = known
 
     def of(self, server: str) -> Cache | None:
         """The policy of one server."""
@@ -136,11 +149,12 @@ class Caches:
 
 
 class _Listed:
-    """What servers list: of the engine of the moment, for caches that see several."""
+    """What servers list and are shown: of the engine of the moment, for caches that see several."""
 
     def __init__(self) -> None:
         # Set once the catalog is there: it is made after the chains.
         self.definition: Definition = lambda _server, _method, _tool: None
+        self.partition: Partition = lambda _server, _principal: ""
 
 
 class _Tools:

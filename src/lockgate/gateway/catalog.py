@@ -22,48 +22,33 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from copy import copy
 from itertools import product
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 
 from lockgate.core.clock import Clock
-from lockgate.core.message import Call, Era, Failure, Reply, Target
-from lockgate.core.names import Naming
+from lockgate.core.message import ANONYMOUS, Call, Era, Failure, Target
 from lockgate.core.policy import Observe
-from lockgate.core.raw import Raw
+from lockgate.core.sight import Everything, Sight
 from lockgate.gateway.absent import broken, slow
-from lockgate.gateway.face import Face, merge
+from lockgate.gateway.face import Face, merge, shown
 from lockgate.gateway.facts import OWN_CLIENT
 from lockgate.gateway.kept import GONE, CatalogSettings, Kept, read, unread
-from lockgate.gateway.listing import LISTS, ListMethod, Section, safe_to_repeat
-from lockgate.gateway.reading import read_pages
+from lockgate.gateway.listing import LISTS, ListMethod, Section
+from lockgate.gateway.reading import Source, read_pages
+from lockgate.gateway.shelf import MOST_VIEWS, Key, Shelf
+from lockgate.gateway.sights import Sights
 from lockgate.gateway.unread import ListNews, ListTrouble, Unread
-from lockgate.gateway.views import AtHand, View
+from lockgate.gateway.views import AtHand, Outlook, View
 
-MOST_VIEWS: Final = 1024
 _MOST: Final = (10_000, 200)
+_EMPTY: Final = 60.0  # seconds a list that no server is asked for is kept
 ATTEMPTS: Final = 3
 """How often a list of several pages is read when it changes meanwhile; then it is taken so."""
 
 
-class Source(Protocol):
-    """A server, as far as the catalog needs one."""
-
-    @property
-    def name(self) -> str:
-        """Its name in the configuration."""
-        ...
-
-    async def send(self, call: Call, /) -> Reply:
-        """Ask it."""
-        ...
-
-
-_Key = tuple[str, str, View]
-
-
-class Catalog:
-    """Sections and faces of all servers behind one endpoint."""
+class Catalog(Shelf):
+    """Sections of all servers, and faces for all who see them."""
 
     def __init__(
         self,
@@ -73,6 +58,7 @@ class Catalog:
         on_change: Callable[[str, str], None] = lambda _method, _server: None,
         by_capabilities: Callable[[], bool] = lambda: False,
         observe: Observe = lambda _call, _decision: None,
+        sights: Sights | None = None,
     ) -> None:
         """Nothing is fetched yet.
 
@@ -83,21 +69,31 @@ class Catalog:
             on_change: told (notification method, server) when a list has changed.
             by_capabilities: whether some server stateless clients reach may list by capabilities.
             observe: told of every list that could not be read.
+            sights: what callers see; None: all of it.
         """
+        super().__init__()
         self._sources = {source.name: source for source in sources}
+        self.sights = sights or Sights(
+            Everything(
+                servers=tuple(self._sources),
+                naming=settings.naming,
+                page_size=settings.page_size,
+            )
+        )
+        if not self.sights.restricted and self.sights.shared:
+            self.neutral = self._neutral_of_all
         self._settings = settings
         self._clock = clock
         self._on_change = on_change
         self._by_capabilities = by_capabilities
         self._news = ListNews(observe)
-        self._kept: OrderedDict[_Key, Kept] = OrderedDict()
-        self._fetching: dict[_Key, asyncio.Task[Section]] = {}
-        self._faces: OrderedDict[tuple[str, View], tuple[float, Face]] = OrderedDict()
-        self._overtaken: dict[_Key, float] = {}
+        self._fetching: dict[Key, asyncio.Task[Section]] = {}
+        self._faces: OrderedDict[tuple[str, Outlook], tuple[float, Face]] = OrderedDict()
+        self._overtaken: dict[Key, float] = {}
         self._own_lists: OrderedDict[str, float] = OrderedDict()
         self._grace_until = 0.0
         self._closed = False
-        self._at_hand: dict[tuple[str, int], AtHand] = {}
+        self._at_hand: dict[tuple[str, int, int], AtHand] = {}
         self.edition = 0
 
     def inherit(self, before: Catalog, servers: Collection[str]) -> None:
@@ -109,16 +105,11 @@ class Catalog:
         for key, one in before._kept.items():
             if key[1] in kept and key not in self._kept:
                 self._kept[key] = copy(one)
-        self._keep_within_bounds()
+        self._let_go_of_oldest()
         self._news.inherit(before._news, kept)
         for session, since in before._own_lists.items():
             self._own_lists.setdefault(session, since)
         self.edition += 1
-
-    @property
-    def naming(self) -> Naming:
-        """How names are spelled."""
-        return self._settings.naming
 
     def _most_of(self, server: str) -> tuple[int, int] | None:
         return self._settings.most.get(server)
@@ -127,63 +118,61 @@ class Catalog:
         """The digest of each list as the gateway's own clients saw it last, by (method, era)."""
         found: dict[tuple[str, Era], str | None] = {}
         for method, (era, client) in product(LISTS, OWN_CLIENT.items()):
-            face = self.peek(method, self.view(Call(method=method, client=client)))
+            call, sight = Call(method=method, client=client), self.sights.everything
+            face = self._peek(method, sight, self.outlook(call, sight))
             found[method, era] = None if face is None else face.digest
         return found
 
     def prepared(self) -> dict[tuple[str, Era], str | None]:
         """As `seen`, once what is known has been made into lists that calls are routed by."""
         for method, client in product(LISTS, OWN_CLIENT.values()):
-            view = self.view(Call(method=method, client=client))
-            if any((method, name, view) in self._kept for name in self._sources):
-                self._assemble(LISTS[method], view)
+            sight = self.sights.everything
+            outlook = self.outlook(Call(method=method, client=client), sight)
+            if any((method, name, outlook.view(name)) in self._kept for name in self._sources):
+                self._assemble(LISTS[method], sight, outlook)
         return self.seen()
 
     def wait_for_start(self, seconds: float) -> None:
         """Until this many seconds from now, lists wait for servers that are still starting."""
         self._grace_until = self._clock.monotonic() + seconds
 
-    def view(self, call: Call) -> View:
-        """The view a call's client has."""
+    def outlook(self, call: Call, sight: Sight | None = None) -> Outlook:
+        """The outlook a call's client has, with its own sight or another."""
+        sight = sight or self.sights.of(call)
+        partitions = self.sights.partitions(sight, call.principal)
         if call.client.era == "modern":
             # Stateless servers list alike for all of a principal's clients; others may not.
             key = call.client.capabilities_key if self._by_capabilities() else ""
-            return View(call.principal.id, "modern", key)
+            return Outlook(sight.key, "modern", key, None, partitions)
         own = call.affinity if call.affinity in self._own_lists else None
-        return View(call.principal.id, "handshake", call.client.capabilities_key, own)
+        return Outlook(sight.key, "handshake", call.client.capabilities_key, own, partitions)
 
-    def peek(self, method: str, view: View) -> Face | None:
+    def view(self, server: str, call: Call) -> View:
+        """The view a call's client has of one server, whether or not it sees it."""
+        return self.outlook(call, self.sights.everything).view(server)
+
+    def peek(self, method: str, call: Call) -> Face | None:
         """The face as it was last made, however old, or what is known makes one; None: nothing."""
-        made = self._faces.get((method, view))
+        sight = self.sights.of(call)
+        return self._peek(method, sight, self.outlook(call, sight))
+
+    def _peek(self, method: str, sight: Sight, outlook: Outlook) -> Face | None:
+        made = self._faces.get((method, outlook))
         if made is not None:
             return made[1]
-        keys = [(method, name, view) for name in self._sources]
+        keys = self._keys(method, sight, outlook)
         sections = [self._kept[key].section for key in keys if key in self._kept]
         if not sections:
             return None
-        face = self._merged(LISTS[method], view, sections)
-        self._remember(method, view, face, 0.0)
+        face = self._merged(LISTS[method], sight, outlook, sections)
+        self._remember(method, outlook, face, 0.0)
         return face
 
-    def count(self, server: str, method: str) -> int | None:
-        """How many items a server lists, as last seen by anybody; None when it was never seen."""
-        for key, kept in reversed(self._kept.items()):
-            if key[:2] == (method, server) and kept.section.problem is None:
-                return len(kept.section.items)
-        return None
-
-    def repeatable(self, server: str, tool: str) -> bool:
-        """Whether the server lists this tool, to everyone who was shown it, as safe to repeat."""
-        kept = [it.section for key, it in self._kept.items() if key[:2] == ("tools/list", server)]
-        found = [safe_to_repeat(one.raw) for part in kept for one in part.items if one.key == tool]
-        return bool(found) and all(found)
-
-    def definition(self, server: str, method: str, key: str) -> Raw | None:
-        """What a server lists under a name of its own, as last seen by anybody."""
-        for kept_key, kept in reversed(self._kept.items()):
-            if kept_key[:2] == (method, server) and kept.section.problem is None:
-                return next((item.raw for item in kept.section.items if item.key == key), None)
-        return None
+    def _keys(self, method: str, sight: Sight, outlook: Outlook) -> list[Key]:
+        """The sections a face is made of."""
+        return [
+            (method, name, outlook.view(name)) for name in sight.servers if name in self._sources
+        ]
 
     def neutral(self, method: str, call: Call) -> Face | None:
         """The list as a client without capabilities sees it, if the caller's own is not at hand.
@@ -192,48 +181,67 @@ class Catalog:
         its tools once more for yet another set of capabilities.
         """
         now = self._clock.monotonic()
+        sight = self.sights.of(call)
+        whose = None if self.sights.shared else call.principal.id
         # Fronts keep one ClientFacts for all calls of a stateless client.
-        key = method, id(call.client)
+        key = method, id(call.client), id(sight)
         kept = self._at_hand.get(key)
         if (
             kept is not None
             and kept.client is call.client
             and kept.edition == self.edition
             and now < kept.expires
-            and kept.principal == call.principal.id
+            and kept.sight is sight
+            and kept.principal == whose
         ):
             return kept.face
-        made = self._neutral(method, call, now)
-        if made is None:
+        return self._find_neutral(key, call, sight, whose, now)
+
+    def _neutral_of_all(self, method: str, call: Call) -> Face | None:
+        """As `neutral`, where everybody sees the same."""
+        now = self._clock.monotonic()
+        key = method, id(call.client), 0
+        kept = self._at_hand.get(key)
+        if (
+            kept is not None
+            and kept.client is call.client
+            and kept.edition == self.edition
+            and now < kept.expires
+        ):
+            return kept.face
+        return self._find_neutral(key, call, self.sights.everything, None, now)
+
+    def _find_neutral(
+        self, key: tuple[str, int, int], call: Call, sight: Sight, whose: str | None, now: float
+    ) -> Face | None:
+        method, outlook = key[0], self.outlook(call, sight)
+        made = self._faces.get((method, outlook))
+        if (made is None or now >= made[0]) and outlook.session is None:
+            made = self._faces.get((method, outlook._replace(capabilities="")))
+        if made is None or now >= made[0]:
             return None
         if call.client.era == "modern":
             if len(self._at_hand) >= MOST_VIEWS:
                 self._at_hand.clear()
-            self._at_hand[key] = AtHand(call.client, call.principal.id, self.edition, *made)
+            self._at_hand[key] = AtHand(call.client, sight, whose, self.edition, *made)
         return made[1]
-
-    def _neutral(self, method: str, call: Call, now: float) -> tuple[float, Face] | None:
-        view = self.view(call)
-        made = self._faces.get((method, view))
-        if (made is None or now >= made[0]) and view.session is None:
-            made = self._faces.get((method, view._replace(capabilities="")))
-        return made if made is not None and now < made[0] else None
 
     def route(self, method: str, call: Call, name: str) -> Target | None:
         """Where a call of this name goes, when only what other servers list has to be asked for.
 
         That is begun, and not waited for: a server in trouble must not hold up the calls of others.
         """
-        view = self.view(call)
-        face = self.peek(method, view)
+        sight = self.sights.of(call)
+        outlook = self.outlook(call, sight)
+        face = self._peek(method, sight, outlook)
         target = None if face is None else face.routes.get(name)
         if target is None:
             return None
-        key = method, target.server, view
+        key = method, target.server, outlook.view(target.server)
         self._refresh_in_background(key, call)
         if self._needs_fetch(key) or self._over(key):
             return None
-        keys = [(method, server, view) for server in self._sources]
+        keys = self._keys(method, sight, outlook)
         asked = [self._fetch(key, call) for key in keys if self._needs_fetch(key)]
         return target if asked else None
 
@@ -243,8 +251,8 @@ class Catalog:
         for key, kept in self._kept.items():
             if anew and key[1] == server:
                 kept.expires, kept.hard, kept.due = 0.0, False, min(kept.due, now)
-                self._age_face(key[0], key[2])
-        view = self.view(call)
+                self._age(self._made_of(key))
+        view = self.view(server, call)
         keys = [(method, server, view) for method in LISTS]
         tasks = [self._fetch(key, call) for key in keys if anew or self._needs_fetch(key)]
         if tasks:
@@ -252,44 +260,48 @@ class Catalog:
 
     async def face(self, method: str, call: Call) -> Face:
         """The list `method` as `call`'s client sees it."""
-        view = self.view(call)
-        made = self._faces.get((method, view))
+        sight = self.sights.of(call)
+        outlook = self.outlook(call, sight)
+        made = self._faces.get((method, outlook))
         if made is not None and self._clock.monotonic() < made[0]:
             return made[1]
-        return await self._make(LISTS[method], view, call)
+        return await self._make(LISTS[method], sight, outlook, call)
 
-    async def _make(self, entry: ListMethod, view: View, call: Call) -> Face:
-        keys = {name: (entry.method, name, view) for name in self._sources}
-        needed = [key for key in keys.values() if self._needs_fetch(key)]
-        asked = {self._fetch(key, call): key for key in needed}
+    async def _make(self, entry: ListMethod, sight: Sight, outlook: Outlook, call: Call) -> Face:
+        keys = self._keys(entry.method, sight, outlook)
+        asked = {self._fetch(key, call): key for key in keys if self._needs_fetch(key)}
         if asked:
             grace = self._grace_until - self._clock.monotonic()
             _, late = await asyncio.wait(asked, timeout=max(self._settings.wait, grace))
             # By these tasks, not by what is being fetched: what was answered while another was
             # waited for may be asked for anew by now, and is no less an answer.
             self._stop_waiting_for((asked[task] for task in late), call)
-        for key in keys.values():
+        for key in keys:
             self._refresh_in_background(key, call)
             if self._over(key):
                 self._could_not_read(key, self._kept[key].late, call)
-        return self._assemble(entry, view)
+        return self._assemble(entry, sight, outlook)
 
-    def _assemble(self, entry: ListMethod, view: View) -> Face:
-        keys = [(entry.method, name, view) for name in self._sources]
+    def _assemble(self, entry: ListMethod, sight: Sight, outlook: Outlook) -> Face:
+        keys = self._keys(entry.method, sight, outlook)
         kept = [self._kept[key] for key in keys if key in self._kept]
-        face = self._merged(entry, view, [one.section for one in kept])
-        settled = len(kept) == len(self._sources) and not any(one.stale for one in kept)
-        expires = min((self._holds(one) for one in kept), default=0.0) if settled else 0.0
-        self._remember(entry.method, view, face, expires)
+        face = self._merged(entry, sight, outlook, [one.section for one in kept])
+        settled = len(kept) == len(keys) and not any(one.stale for one in kept)
+        soonest = min(map(self._holds, kept), default=self._clock.monotonic() + _EMPTY)
+        self._remember(entry.method, outlook, face, soonest if settled else 0.0)
         return face
 
-    def _merged(self, entry: ListMethod, view: View, sections: Sequence[Section]) -> Face:
+    def _merged(
+        self, entry: ListMethod, sight: Sight, outlook: Outlook, sections: Sequence[Section]
+    ) -> Face:
         face = merge(
             entry,
-            [section for section in sections if section.problem is None],
-            self._settings.naming,
-            modern=view.era == "modern",
-            page_size=self._settings.page_size,
+            [shown(one, entry, sight) for one in sections if one.problem is None],
+            sight.naming,
+            modern=outlook.era == "modern",
+            page_size=sight.page_size,
+            endpoint=sight.endpoint,
+            personal=sight.personal,
         )
         return msgspec.structs.replace(face, parts=tuple(sections))
 
@@ -297,43 +309,44 @@ class Catalog:
         shown = kept.section.problem is None
         return min(kept.expires, kept.over(self._settings.stale)) if shown else kept.expires
 
-    def _over(self, key: _Key) -> bool:
+    def _over(self, key: Key) -> bool:
         """Whether a list is shown that is no longer to be believed."""
         kept = self._kept.get(key)
         if kept is None or kept.section.problem is not None:
             return False
         return self._clock.monotonic() >= kept.over(self._settings.stale)
 
-    def _stop_waiting_for(self, keys: Iterable[_Key], call: Call) -> None:
+    def _stop_waiting_for(self, keys: Iterable[Key], call: Call) -> None:
         """What is still being fetched counts as not to be read, so that it delays nobody else."""
         for key in keys:
             self._could_not_read(key, None, call)
 
-    def _could_not_read(self, key: _Key, why: Failure | None, call: Call) -> None:
+    def _could_not_read(self, key: Key, why: Failure | None, call: Call) -> None:
         """`why` is None when it is still being read."""
         method, server, _ = key
         why = why or slow(server, method, self._settings.retry)
         before = self._kept.get(key) or self._everyones(key)
         self._keep(key, unread(server, why, before, self._clock.monotonic(), self._settings), call)
 
-    def _everyones(self, key: _Key) -> Kept | None:
+    def _everyones(self, key: Key) -> Kept | None:
         """What a client session was shown before the server had a list for it alone."""
         method, server, view = key
         kept = self._kept.get((method, server, view._replace(session=None)))
         since = self._own_lists.get(view.session or "", GONE)
         return None if kept is None else msgspec.structs.replace(kept, due=min(kept.due, since))
 
-    def _keep(self, key: _Key, kept: Kept, call: Call) -> None:
-        method, server, view = key
+    def _keep(self, key: Key, kept: Kept, call: Call) -> None:
+        method, server, _ = key
         before = self._kept.pop(key, None)
         self._kept[key] = kept
-        self._keep_within_bounds()
+        self._let_go_of_oldest()
         now = self._clock.monotonic()
         self._news.note(call, key, self._kept, kept.over(self._settings.stale) - now, now)
         changed = before is None or before.section.items != kept.section.items
         if before is None or changed or before.problem is not kept.problem:
             # Whatever was made without it is no longer what callers see.
-            self._faces.pop((method, view), None)
+            for made in self._made_of(key):
+                del self._faces[made]
             self.edition += 1
             if changed and before is not None and not before.stale:
                 self._on_change(LISTS[method].changed, server)
@@ -345,26 +358,22 @@ class Catalog:
 
     def unread(self, method: str, call: Call) -> list[Unread]:
         """The servers of which the caller's list is not as it is now, or is not there at all."""
-        view, now = self.view(call), self._clock.monotonic()
-        kept = {name: self._kept.get((method, name, view)) for name in self._sources}
+        sight, now = self.sights.of(call), self._clock.monotonic()
+        keys = self._keys(method, sight, self.outlook(call, sight))
         return [
-            Unread(name, one.problem, max(0.0, one.expires - now), one.last)
-            for name, one in kept.items()
+            Unread(key[1], one.problem, max(0.0, one.expires - now), one.last)
+            for key, one in ((key, self._kept.get(key)) for key in keys)
             if one is not None and one.problem is not None
         ]
 
-    def _keep_within_bounds(self) -> None:
-        while len(self._kept) > MOST_VIEWS * len(LISTS):
-            self._kept.popitem(last=False)
-
-    def _remember(self, method: str, view: View, face: Face, expires: float) -> None:
+    def _remember(self, method: str, outlook: Outlook, face: Face, expires: float) -> None:
         self.edition += 1
-        self._faces.pop((method, view), None)
-        self._faces[method, view] = (expires, face)
+        self._faces.pop((method, outlook), None)
+        self._faces[method, outlook] = (expires, face)
         while len(self._faces) > MOST_VIEWS:
             self._faces.popitem(last=False)
 
-    def _needs_fetch(self, key: _Key) -> bool:
+    def _needs_fetch(self, key: Key) -> bool:
         if self._closed:
             return False
         kept = self._kept.get(key)
@@ -372,7 +381,7 @@ class Catalog:
             return True
         return kept.hard and self._clock.monotonic() >= kept.expires
 
-    def _refresh_in_background(self, key: _Key, call: Call) -> None:
+    def _refresh_in_background(self, key: Key, call: Call) -> None:
         kept = self._kept.get(key)
         if kept is None or kept.hard or self._closed or self._clock.monotonic() < kept.expires:
             return
@@ -382,7 +391,7 @@ class Catalog:
         kept.expires = now + self._settings.retry
         self._fetch(key, call)
 
-    def _fetch(self, key: _Key, call: Call) -> asyncio.Task[Section]:
+    def _fetch(self, key: Key, call: Call) -> asyncio.Task[Section]:
         task = self._fetching.get(key)
         if task is None:
             task = asyncio.get_running_loop().create_task(self._fetch_section(key, call))
@@ -390,7 +399,7 @@ class Catalog:
             task.add_done_callback(lambda done: self._fetched(key, done, call))
         return task
 
-    def _fetched(self, key: _Key, task: asyncio.Task[Section], call: Call) -> None:
+    def _fetched(self, key: Key, task: asyncio.Task[Section], call: Call) -> None:
         self._fetching.pop(key, None)
         overtaken = self._overtaken.pop(key, None)
         if task.cancelled():
@@ -406,12 +415,16 @@ class Catalog:
         if overtaken is not None:
             self._kept[key].outdated(overtaken)
 
-    def _age_face(self, method: str, view: View) -> None:
-        made = self._faces.get((method, view))
-        if made is not None:
-            self._faces[method, view] = (0.0, made[1])
+    def _made_of(self, key: Key) -> list[tuple[str, Outlook]]:
+        """The faces that a section is a part of."""
+        method, server, view = key
+        return [made for made in self._faces if made[0] == method and made[1].view(server) == view]
 
-    async def _fetch_section(self, key: _Key, caller: Call) -> Section:
+    def _age(self, faces: Iterable[tuple[str, Outlook]]) -> None:
+        for made in faces:
+            self._faces[made] = (0.0, self._faces[made][1])
+
+    async def _fetch_section(self, key: Key, caller: Call) -> Section:
         for _ in range(ATTEMPTS - 1):
             section, pages = await self._read_pages(key, caller)
             if pages == 1 or key not in self._overtaken:
@@ -420,7 +433,7 @@ class Catalog:
         section, _ = await self._read_pages(key, caller)
         return section
 
-    def _read_pages(self, key: _Key, caller: Call) -> Awaitable[tuple[Section, int]]:
+    def _read_pages(self, key: Key, caller: Call) -> Awaitable[tuple[Section, int]]:
         method, server, view = key
         self._overtaken.pop(key, None)
         return read_pages(
@@ -430,7 +443,8 @@ class Catalog:
             Call(
                 method=method,
                 client=caller.client,
-                principal=caller.principal,
+                # What everybody is told alike is asked for on nobody's behalf.
+                principal=caller.principal if view.partition else ANONYMOUS,
                 affinity=view.session,
             ),
             most=self._settings.most.get(server, _MOST),
@@ -454,7 +468,7 @@ class Catalog:
             entry.method for entry in LISTS.values() if subject in ("state", entry.capability)
         }
 
-        def concerned(key: _Key) -> bool:
+        def concerned(key: Key) -> bool:
             ours = session is None or key[2].session in (None, session)
             return key[1] == server and key[0] in touched and ours
 
@@ -463,9 +477,7 @@ class Catalog:
             self._kept[key].outdated(due)
         for key in filter(concerned, self._fetching):
             self._overtaken[key] = min(due, self._overtaken.get(key, due))
-        for method, view in list(self._faces):
-            if method in touched:
-                self._age_face(method, view)
+        self._age([made for made in self._faces if made[0] in touched])
         if session is None:
             for notification in sorted({LISTS[method].changed for method in touched}):
                 self._on_change(notification, server)

@@ -16,31 +16,37 @@ import msgspec
 from lockgate.core.chain import compose
 from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.codes import CODES
+from lockgate.core.credentials import Credentials
 from lockgate.core.message import LISTEN, Call, Era, Failure, Reply
-from lockgate.core.policy import AnyPolicy, CallNext, Gate, Policy
+from lockgate.core.policy import AnyPolicy, CallNext, Gate, Policy, Recovery
 from lockgate.core.rules import NO_RULES, Rules
+from lockgate.core.sight import Everything, SightOf
 from lockgate.core.store import Store, StoreGone
 from lockgate.gateway.caching import Caches
 from lockgate.gateway.catalog import Catalog
 from lockgate.gateway.chains import OTHER, Way
 from lockgate.gateway.facts import OWN_CLIENT, Facts
+from lockgate.gateway.handles import Handles
 from lockgate.gateway.kept import CatalogSettings
 from lockgate.gateway.news import News
+from lockgate.gateway.param_headers import ParamHeaders
 from lockgate.gateway.rates import Rates
 from lockgate.gateway.resistance import Resistance, ResistSettings
 from lockgate.gateway.router import Router
 from lockgate.gateway.shown import Mask, shown
+from lockgate.gateway.sights import Judgement, Sights
 from lockgate.gateway.status import ServerStatus
 from lockgate.gateway.subscriptions import Subscriptions
 from lockgate.gateway.tasks import TaskIds
 from lockgate.gateway.unlisted import AWAY, Unlisted
 from lockgate.observe.decisions import record_decision, record_failure
+from lockgate.observe.meter import Meter
 from lockgate.policies.concurrency import ConcurrencyLimit
 from lockgate.policies.methods import REQUESTS, KnownMethods
 from lockgate.upstreams.replicas import Replicas
 from lockgate.upstreams.supervisor import UpstreamState
 from lockgate.upstreams.upstream import Changed
-from lockgate.wire.headers import NO_ANNOTATIONS, Annotations, InvalidAnnotation, param_headers
+from lockgate.wire.seal import KeyRing
 
 _log: Final = logging.getLogger("lockgate.gateway")
 SWEEP: Final = 60.0
@@ -92,16 +98,31 @@ class Engine:
         caches: Caches | None = None,
         before: Engine | None = None,
         kept: Collection[str] = (),
+        *,
+        keys: KeyRing | None = None,
+        sight_of: SightOf | None = None,
+        judged: bool = True,
+        approval: Recovery | None = None,
+        credentials: Mapping[str, Credentials] | None = None,
+        logins: Mapping[str, AnyPolicy] | None = None,
+        meter: Meter | None = None,
     ) -> None:
         """Compose everything between fronts and servers; nothing is started yet.
 
         `mask` takes configured secrets out of what clients are told of failures; `store` is what
         replicas share, if there is one; `caches` are the servers' caches. What policies of `before`
         have counted counts on where its settings are the same, and, if it is about a server in
-        trouble, the server is one of `kept`.
+        trouble, the server is one of `kept`. `keys` bind what clients carry to who got it;
+        `sight_of` says what callers see (None: everything, everyone) and, where they are `judged`,
+        may do; `approval` asks people about that; `credentials` says whom servers can tell apart.
+        `meter` counts calls; None: nobody does.
         """
         self._store = store
+        self._meter = meter
+        self._judged = judged and sight_of is not None
         self._caches = caches
+        self._logins = logins or {}
+        self._approval = approval
         self._mask = mask
         self._servers = {server.name: server for server in servers}
         self._settings = settings
@@ -120,8 +141,19 @@ class Engine:
         }
         counted = before.rates if before is not None else None
         self.rates = Rates(settings.rules, settings.server_rules, clock, store, counted)
+        self.sights = Sights(
+            Everything(
+                servers=tuple(self._servers),
+                naming=settings.catalog.naming,
+                page_size=settings.catalog.page_size,
+            ),
+            sight_of,
+            credentials,
+        )
         ways = {server.name: self._way(server) for server in servers}
-        task_ids = TaskIds(tuple(ways))
+        keys = keys or KeyRing.generate()
+        self.handles = Handles(keys, clock, restricted=self.sights.restricted)
+        task_ids = TaskIds(tuple(ways), self.handles)
         self._some_lack_modern = False
         # The catalog asks the servers themselves: its own calls are not a client's, so no client's
         # limit applies to them, and what it stores is judged when a client asks for it.
@@ -132,24 +164,29 @@ class Engine:
             self._list_changed,
             lambda: self._some_lack_modern,
             record_decision,
+            self.sights,
         )
         if caches is not None and before is None:
-            caches.definition = self.catalog.definition
-        self.subscriptions = Subscriptions(ways, task_ids, self.catalog.changed)
-        self.facts = Facts(ways, clock, wait=settings.catalog.wait, retry=settings.catalog.retry)
-        unlisted = Unlisted(
-            tuple(ways), self.catalog, lambda name: self._servers[name].state, clock
+            caches.definition, caches.partition = self.catalog.definition, self.sights.partition
+        self.subscriptions = Subscriptions(ways, task_ids, self.catalog.changed, sights=self.sights)
+        self.facts = Facts(
+            ways,
+            clock,
+            wait=settings.catalog.wait,
+            retry=settings.catalog.retry,
+            partition=self.sights.partition,
         )
-        router = Router(ways, self.catalog, self.facts.ask, task_ids, self.subscriptions, unlisted)
+        unlisted = Unlisted(self.catalog, lambda name: self._servers[name].state, clock)
+        router = Router(
+            ways, self.catalog, self.facts.ask, task_ids, self.subscriptions, unlisted, self.handles
+        )
         self.subscriptions.locate = router.server_of
         self._limit = ConcurrencyLimit(
             settings.concurrent_calls, settings.concurrent_per_caller, settings.listen_streams
         )
         self._edge = self._edge_chains(router)
         self.listen: CallNext = self._edge[LISTEN]
-        self._annotations: dict[str, Annotations] = {}
-        self._edition = -1
-        self._digest: str | None = None
+        self.headers = ParamHeaders(self.catalog)
         self._watching: list[Callable[[], None]] = []
         self._chores: set[asyncio.Task[Any]] = set()
         self._news = News()
@@ -159,6 +196,8 @@ class Engine:
 
     def _edge_chains(self, router: Router) -> dict[str, CallNext]:
         policies: list[Policy | Gate] = [KnownMethods(), self._limit, *self.rates.edge()]
+        if self._meter is not None:
+            policies.insert(0, self._meter)
         return {
             method: compose(
                 [policy for policy in policies if policy.concerns(method)],
@@ -182,11 +221,20 @@ class Engine:
         """Everything between the router and one server."""
         cache = self._caches.of(server.name) if self._caches else None
         policies: list[AnyPolicy] = [*([cache] if cache else []), *self.rates.of(server.name)]
+        if server.name in self._logins:
+            policies.insert(0, self._logins[server.name])
+        if self._judged:
+            policies.insert(0, Judgement(self.sights.of))
+        if self._approval is not None:
+            policies.insert(0, self._approval)
         resistance = self.resistance.get(server.name)
+        # One call of a client counts once for its rates, however often it is sent.
+        policies += [] if resistance is None else resistance.policies
+        if self._meter is not None:
+            # Innermost, so that it is the server that is measured, and each attempt counts.
+            policies.append(self._meter.of(server.name))
         if resistance is None:
             return Way(policies, server.send, record_decision)
-        # One call of a client counts once for its rates, however often it is sent.
-        policies += resistance.policies
         return Way(policies, server.send, record_decision, resistance.deadline.due)
 
     def _repeatable(self, server: str, tool: str) -> bool:
@@ -207,32 +255,14 @@ class Engine:
     def _failed(self, call: Call, failure: Failure) -> Failure:
         """What the caller sees of a failure: no secret of the configuration."""
         record_failure(call, failure)
+        if self._meter is not None:
+            self._meter.failure(call, failure)
         return shown(failure, self._mask)
 
     async def end_session(self, affinity: str) -> None:
         """A client's session is over: servers that keep one for it are told."""
         self.catalog.forget_session(affinity)
         await asyncio.gather(*(server.end_session(affinity) for server in self._servers.values()))
-
-    def annotations(self, tool: str) -> Annotations | None:
-        """Which arguments of a listed tool are repeated in headers; None when it is not known."""
-        found = self._annotations.get(tool) if self._edition == self.catalog.edition else None
-        return self._look_up(tool) if found is None else found
-
-    def _look_up(self, tool: str) -> Annotations | None:
-        call = Call(method="tools/list", client=OWN_CLIENT["modern"])
-        face = self.catalog.peek("tools/list", self.catalog.view(call))
-        self._edition = self.catalog.edition
-        digest = None if face is None else face.digest
-        if digest != self._digest:
-            self._digest, self._annotations = digest, {}
-        item = None if face is None else face.items.get(tool)
-        if item is None:
-            return None
-        found = self._annotations.get(tool)
-        if found is None:
-            found = self._annotations[tool] = _annotations_of(item.get("inputSchema"))
-        return found
 
     async def start(self, before: Engine | None = None, kept: Collection[str] = ()) -> None:
         """Begin connecting; returns at once. See `settled`.
@@ -267,6 +297,7 @@ class Engine:
         self.facts.inherit(before.facts, kept)
         if self._caches is not None:
             self._caches.definition = self.catalog.definition
+            self._caches.partition = self.sights.partition
             for name in before._servers.keys() - set(kept):
                 # Nobody will have heard what it says of changes until it is back.
                 self._caches.forget(name)
@@ -427,12 +458,3 @@ class Engine:
             remedy=None if state.phase == "ready" else state.remedy,
             replicas=server.states() if isinstance(server, Replicas) else (),
         )
-
-
-def _annotations_of(schema: object) -> Annotations:
-    if not isinstance(schema, dict):
-        return NO_ANNOTATIONS
-    try:
-        return param_headers(schema)  # pyright: ignore[reportUnknownArgumentType] - any JSON object
-    except InvalidAnnotation:
-        return NO_ANNOTATIONS

@@ -11,11 +11,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 
-import msgspec
-
-from lockgate.core.message import Call, Reply
+from lockgate.core.message import Call, Principal, Reply
 from lockgate.gateway.world import World
 from lockgate.wire.headers import Annotations
 
@@ -35,11 +32,9 @@ class Facade:
 
     def _where_it_waits(self, call: Call) -> Awaitable[Reply]:
         if "requestState" in call.params:
-            state = None
-            with suppress(msgspec.MsgspecError):  # whoever has to read it says what is wrong
-                state = call.params.get("requestState")
+            state = self._world.engine.handles.state(call)
             for world in self._earlier:
-                if isinstance(state, str) and world.keeps(state):
+                if state is not None and world.keeps(state):
                     return world.engine.handle(call)
         return self._world.engine.handle(call)
 
@@ -48,6 +43,6 @@ class Facade:
         engines = [world.engine for world in (self._world, *self._earlier)]
         await asyncio.gather(*(engine.end_session(affinity) for engine in engines))
 
-    def annotations(self, tool: str) -> Annotations | None:
-        """Which arguments of a listed tool are repeated in headers; None when it is not known."""
-        return self._world.engine.annotations(tool)
+    def annotations(self, endpoint: str, tool: str, principal: Principal) -> Annotations | None:
+        """Which arguments of a tool this caller sees are repeated in headers; None: not known."""
+        return self._world.engine.headers.of(endpoint, tool, principal)

@@ -12,10 +12,12 @@ from hashlib import sha256
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from lockgate.core.message import Failure, Result, Target
 from lockgate.core.names import Naming, alias_uri, confusable, spell
 from lockgate.core.raw import Raw, encode
+from lockgate.core.sight import Sight
 from lockgate.gateway.listing import ENVELOPE, Item, ListMethod, Section
 from lockgate.wire.jsonrpc import INVALID_PARAMS
 
@@ -34,6 +36,8 @@ class Face(msgspec.Struct, frozen=True, kw_only=True):
     refused  public name or URI → why it leads nowhere, for names that cannot be told apart.
     items    public name → the definition, for those who need to look inside.
     parts    the sections it was made from.
+    digest   of what it lists.
+    mark     of that and where it is shown, by which cursors are known.
     """
 
     entry: ListMethod
@@ -43,12 +47,13 @@ class Face(msgspec.Struct, frozen=True, kw_only=True):
     items: dict[str, Raw]
     parts: tuple[Section, ...]
     digest: str
+    mark: str
 
     def page(self, cursor: object) -> Result | Failure:
         """The page a client's cursor asks for; None asks for the first."""
         if cursor is None:
             return self.pages[0]
-        number = _open_cursor(cursor, self.digest)
+        number = _open_cursor(cursor, self.mark)
         if number is None or not 0 < number < len(self.pages):
             return Failure(
                 code=INVALID_PARAMS,
@@ -61,13 +66,21 @@ class Face(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def merge(
-    entry: ListMethod, sections: Iterable[Section], naming: Naming, *, modern: bool, page_size: int
+    entry: ListMethod,
+    sections: Iterable[Section],
+    naming: Naming,
+    *,
+    modern: bool,
+    page_size: int,
+    endpoint: str = "",
+    personal: bool = False,
 ) -> Face:
     """Merge sections, in the order given, into one face.
 
     Names that cannot be told apart (equal but for letter case, from different servers) are listed
     for none of them and refused with the origins named; a resource URI that several servers offer
-    is listed under an alias for each. `modern`: write the caching hints of revision 2026-07-28.
+    is listed under an alias for each. `modern`: write the caching hints of revision 2026-07-28;
+    `personal`: which never call it public. Cursors of one `endpoint` are worth nothing at others.
     """
     parts = tuple(sections)
     entries = [
@@ -82,16 +95,30 @@ def merge(
     listed, refused = _settle(entry, entries)
     items = {one.public: _renamed(entry, one) for one in listed}
     digest = sha256(b"\0".join(item.encode() for item in items.values())).hexdigest()[:16]
-    envelope = _envelope(parts, modern=modern)
+    envelope = _envelope(parts, modern=modern, personal=personal)
+    mark = sha256(f"{endpoint}\0{digest}".encode()).hexdigest()[:16]
     return Face(
         entry=entry,
-        pages=_pages(entry, list(items.values()), envelope, page_size, digest),
+        pages=_pages(entry, list(items.values()), envelope, page_size, mark),
         routes={one.public: one.target for one in listed},
         refused=refused,
         items=items,
         parts=parts,
         digest=digest,
+        mark=mark,
     )
+
+
+def shown(section: Section, entry: ListMethod, sight: Sight) -> Section:
+    """The section with only what this sight shows of it."""
+    if sight.whole:
+        return section
+    shows, server, kind = sight.shows, section.server, entry.kind
+    items = tuple(item for item in section.items if shows(server, kind, item.key))
+    if len(items) == len(section.items):
+        return section
+    # What nobody here knows may name what is left out.
+    return replace(section, items=items, extras={})
 
 
 def _settle(
@@ -151,7 +178,7 @@ def _renamed(entry: ListMethod, one: _Entry) -> Raw:
     return one.item.raw.replace(**{entry.key: one.public})
 
 
-def _envelope(parts: Sequence[Section], *, modern: bool) -> dict[str, bytes]:
+def _envelope(parts: Sequence[Section], *, modern: bool, personal: bool) -> dict[str, bytes]:
     envelope: dict[str, bytes] = {}
     for part in parts:
         for key, value in part.extras.items():
@@ -161,7 +188,7 @@ def _envelope(parts: Sequence[Section], *, modern: bool) -> dict[str, bytes]:
     if modern:
         # A part without hints may change at any time and may be one caller's alone.
         ttl = min((part.ttl_ms or 0 for part in parts), default=0)
-        public = bool(parts) and all(part.scope == "public" for part in parts)
+        public = not personal and bool(parts) and all(part.scope == "public" for part in parts)
         envelope["resultType"] = b'"complete"'
         envelope["ttlMs"] = b"%d" % ttl
         envelope["cacheScope"] = b'"public"' if public else b'"private"'

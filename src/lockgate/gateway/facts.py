@@ -6,12 +6,22 @@ Must not know: how what they say is merged.
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Final
 
 from lockgate import __version__
 from lockgate.core.clock import Clock
-from lockgate.core.message import Call, ClientFacts, Era, Failure, Reply, Result
+from lockgate.core.message import (
+    ANONYMOUS,
+    Call,
+    ClientFacts,
+    Era,
+    Failure,
+    Principal,
+    Reply,
+    Result,
+)
 from lockgate.core.raw import Raw
 from lockgate.wire.jsonrpc import INTERNAL_ERROR
 from lockgate.wire.revisions import LATEST_HANDSHAKE, LATEST_MODERN
@@ -29,8 +39,12 @@ OWN_CLIENT: Final[Mapping[Era, ClientFacts]] = {
 """Who the gateway is when it asks on its own behalf."""
 
 
+MOST_KEPT: Final = 4096
+_Key = tuple[str, Era, str]
+
+
 class Facts:
-    """Each server's discover result, per era."""
+    """Each server's discover result, per era and whose credentials it was shown."""
 
     def __init__(
         self,
@@ -39,15 +53,25 @@ class Facts:
         *,
         wait: float,
         retry: float,
+        partition: Callable[[str, Principal], str] = lambda _server, _principal: "",
     ) -> None:
-        """`wait`: how long to wait for a slow server; `retry`: how long a failure is kept."""
+        """Nothing is asked yet.
+
+        Args:
+            servers: the way to each, by name.
+            clock: what ages are measured by.
+            wait: how long to wait for a slow server.
+            retry: how long a failure is kept.
+            partition: whose credentials a server is shown for a principal.
+        """
+        self._partition = partition
         self._servers = servers
         self._clock = clock
         self._wait = wait
         self._retry = retry
         self._grace_until = 0.0
-        self._kept: dict[tuple[str, Era], tuple[float, Reply]] = {}
-        self._asking: dict[tuple[str, Era], asyncio.Task[Reply]] = {}
+        self._kept: OrderedDict[_Key, tuple[float, Reply]] = OrderedDict()
+        self._asking: dict[_Key, asyncio.Task[Reply]] = {}
 
     def wait_for_start(self, seconds: float) -> None:
         """Until this many seconds from now, wait for servers that are still starting."""
@@ -55,12 +79,12 @@ class Facts:
 
     def peek(self, server: str, era: Era) -> Reply | None:
         """What is known without asking."""
-        kept = self._kept.get((server, era))
+        kept = self._kept.get((server, era, ""))
         return kept[1] if kept else None
 
     async def ask(self, call: Call, server: str) -> Reply:
         """What `server` says of itself in the caller's era."""
-        key = (server, call.client.era)
+        key = (server, call.client.era, self._partition(server, call.principal))
         kept = self._kept.get(key)
         now = self._clock.monotonic()
         if kept is not None and (isinstance(kept[1], Result) or now < kept[0]):
@@ -73,16 +97,23 @@ class Facts:
         if task.done() and not task.cancelled():
             return task.result()
         slow = _slow(server, self._retry)
-        self._kept[key] = (self._clock.monotonic() + self._retry, slow)
+        self._keep(key, slow)
         return slow
 
-    async def _ask(self, key: tuple[str, Era], call: Call) -> Reply:
-        server, era = key
+    def _keep(self, key: _Key, reply: Reply) -> None:
+        self._kept[key] = (self._clock.monotonic() + self._retry, reply)
+        while len(self._kept) > MOST_KEPT:
+            self._kept.popitem(last=False)
+
+    async def _ask(self, key: _Key, call: Call) -> Reply:
+        server, era, partition = key
+        # What everybody is told alike is asked for on nobody's behalf.
+        principal = call.principal if partition else ANONYMOUS
         try:
             reply = await self._servers[server](
-                Call(method="server/discover", client=OWN_CLIENT[era], principal=call.principal)
+                Call(method="server/discover", client=OWN_CLIENT[era], principal=principal)
             )
-            self._kept[key] = (self._clock.monotonic() + self._retry, reply)
+            self._keep(key, reply)
             return reply
         finally:
             self._asking.pop(key, None)

@@ -5,7 +5,8 @@ reach the port is not thereby entitled to a server's URL or stack trace.
 
 `/health` answers 200 as long as the process answers at all, and counts policies that crashed.
 `/ready` answers 200 when every server has had its first chance and at least one can serve, and 503
-while starting, while draining, and when no server can serve.
+while starting, while draining, and when no server can serve. Where strangers can ask it says no
+more than that.
 """
 
 from __future__ import annotations
@@ -24,25 +25,29 @@ from lockgate.upstreams.replicas import ReplicaState
 
 _HEADERS: Final = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"))
 _ALIVE: Final = b'{"status":"ok"}'
+Tells = Callable[[HttpRequest], bool]
 
 
-def health(crashed: Mapping[str, int]) -> Handler:
-    """The handler of `/health`; `crashed` says how often each policy has crashed so far."""
+def health(crashed: Mapping[str, int], tells: Tells | None = None) -> Handler:
+    """The handler of `/health`.
+
+    Args:
+        crashed: how often each policy has crashed so far.
+        tells: whether whoever asks is told of it.
+    """
 
     async def answer(request: HttpRequest, responder: Responder) -> None:
-        if not _reads(request, responder):
+        if not reads(request, responder):
             return
         body = _ALIVE
-        if crashed:
+        if crashed and (tells is None or tells(request)):
             body = msgspec.json.encode({"status": "ok", "policies_crashed": crashed})
         responder.send(200, _HEADERS, body)
 
     return answer
 
 
-def ready(
-    status: Callable[[], GatewayStatus], tells: Callable[[HttpRequest], bool] | None = None
-) -> Handler:
+def ready(status: Callable[[], GatewayStatus], tells: Tells | None = None) -> Handler:
     """The handler of `/ready`.
 
     Args:
@@ -51,7 +56,7 @@ def ready(
     """
 
     async def answer(request: HttpRequest, responder: Responder) -> None:
-        if not _reads(request, responder):
+        if not reads(request, responder):
             return
         now = status()
         code = 200 if now.phase == "serving" else 503
@@ -74,6 +79,11 @@ def ready(
 def always(_: HttpRequest) -> bool:
     """Everybody is told."""
     return True
+
+
+def never(_: HttpRequest) -> bool:
+    """Nobody is told: operators have a listener of their own, or callers may see less than all."""
+    return False
 
 
 def from_this_machine(request: HttpRequest) -> bool:
@@ -126,7 +136,8 @@ def _reload(reload: ReloadStatus) -> dict[str, object]:
     return {**shown, "errors": reload.errors} if reload.status == "refused" else shown
 
 
-def _reads(request: HttpRequest, responder: Responder) -> bool:
+def reads(request: HttpRequest, responder: Responder) -> bool:
+    """Whether the request only reads; if not, it has been refused."""
     if request.method in ("GET", "HEAD"):
         return True
     responder.send(405, (*_HEADERS, (b"allow", b"GET, HEAD")), b'{"error":"use GET"}')

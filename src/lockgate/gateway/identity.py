@@ -23,6 +23,8 @@ from lockgate.errors import LockgateError
 from lockgate.fronts.documents import document
 from lockgate.fronts.http import Handler
 from lockgate.fronts.identified import Identified
+from lockgate.gateway.endpoint_sights import endpoints_of, sse_path_of
+from lockgate.gateway.issuing import OwnIssuer
 
 if TYPE_CHECKING:
     # What signatures need takes long to import, and most configurations authenticate nobody.
@@ -65,8 +67,9 @@ class Door:
 class Doors:
     """The doors of all endpoints."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, own: OwnIssuer) -> None:
         self._clock = clock
+        self._own = own
         self._base = ""
         self._doors: dict[str, Door] = {}
         self._default = ""
@@ -97,6 +100,7 @@ class Doors:
         """
         self._base = base or self._base
         public = wanted.lockgate.public_url or self._base
+        self._own.turn_to(wanted, public, [public + path.rstrip("/") for path in auths])
         shown = wanted.lockgate.tls.clients != "off"
         made = {
             path: self._made_of(path, one, public, listed, certificates=shown)
@@ -123,7 +127,8 @@ class Doors:
         *,
         certificates: bool,
     ) -> tuple[object, Authentication] | None:
-        if not auth.asks:
+        own = self._own.issuer
+        if not auth.asks and own is None:
             return None
         # Imported here for what it costs; see above.
         from lockgate.identity.authentication import Authentication  # noqa: PLC0415 - see above
@@ -131,9 +136,10 @@ class Doors:
         from lockgate.identity.proofs import Proofs  # noqa: PLC0415 - see above
 
         listed = every.get(_place(auth), ())
-        settings = endpoint_settings(auth, public, path, certificates=certificates)
+        oauth = own is not None
+        settings = endpoint_settings(auth, public, path, certificates=certificates, oauth=oauth)
         issuers = [issuer_settings(one) for one in auth.issuers]
-        told = (settings, tuple(issuers), listed)
+        told = (settings, tuple(issuers), listed, own)
         before = self._made.get(path)
         if before is not None and before[0] == told:
             return before
@@ -141,7 +147,7 @@ class Doors:
         made = Authentication(
             settings,
             self._clock,
-            issuers=[self._issuer(one) for one in issuers],
+            issuers=[*([own] if own else []), *map(self._issuer, issuers)],
             introspections=[self._introspection(one) for one in issuers if one.introspection],
             keys=Keyring(listed, settings.implied) if _has_keys(auth) else None,
             proofs=self._proofs,
@@ -177,7 +183,8 @@ class Doors:
     def _document(self, made: Authentication, auth: config.AuthSettings) -> bytes | None:
         from lockgate.identity.resource import document as written  # noqa: PLC0415 - see above
 
-        issuers = [one.issuer for one in auth.issuers]
+        own = self._own.issuer
+        issuers = [*([own.settings.issuer] if own else []), *(one.issuer for one in auth.issuers)]
         return written(made.settings, issuers) if issuers else None
 
     def documents(self, auths: Collection[str], public_url: str | None) -> dict[str, Handler]:
@@ -199,6 +206,7 @@ class Doors:
         """Fetch nothing any more."""
         for _, made in self._made.values():
             await made.close()
+        await self._own.close()
         if self._fetch is not None:
             await self._fetch.close()
 
@@ -209,8 +217,11 @@ def endpoint_auths(wanted: Config) -> dict[str, config.AuthSettings]:
     The path of the oldest transport is one of its own, because it is what its clients know the
     gateway by.
     """
-    settings = wanted.lockgate
-    return {settings.path: settings.auth, settings.sse_path: settings.auth}
+    found: dict[str, config.AuthSettings] = {}
+    for path, one in endpoints_of(wanted).items():
+        auth = one.auth or wanted.lockgate.auth
+        found[path] = found[sse_path_of(wanted, path)] = auth
+    return found
 
 
 def _has_keys(auth: config.AuthSettings) -> bool:
@@ -256,9 +267,14 @@ def _read(auth: config.AuthSettings) -> tuple[ApiKey, ...]:
 
 
 def endpoint_settings(
-    auth: config.AuthSettings, public: str, path: str, *, certificates: bool = False
+    auth: config.AuthSettings,
+    public: str,
+    path: str,
+    *,
+    certificates: bool = False,
+    oauth: bool = False,
 ) -> EndpointSettings:
-    """What authentication at one endpoint is told."""
+    """What authentication at one endpoint is told; `oauth`: it has an issuer beside `auth`'s."""
     from lockgate.identity.resource import metadata_url  # noqa: PLC0415 - see above
     from lockgate.identity.settings import EndpointSettings  # noqa: PLC0415 - see above
 
@@ -266,7 +282,7 @@ def endpoint_settings(
     return EndpointSettings(
         resource=resource,
         base=public,
-        metadata=metadata_url(resource) if auth.issuers else None,
+        metadata=metadata_url(resource) if auth.issuers or oauth else None,
         scopes=tuple(auth.scopes),
         supported=tuple(auth.scopes_supported),
         implied={scope: frozenset(others) for scope, others in auth.scopes_implied.items()},

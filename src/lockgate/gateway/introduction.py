@@ -13,11 +13,18 @@ from lockgate.core.raw import Raw
 from lockgate.wire.revisions import HANDSHAKE_VERSIONS, META_SERVER_INFO, MODERN_VERSIONS
 
 OWN_INFO: Final = {"name": "lockgate", "title": "Lockgate", "version": __version__}
+WAITING: Final = Raw.of({"capabilities": {"tools": {}}, "ttlMs": 0, "cacheScope": "private"})
+"""What is said for a server that says nothing before its caller has logged in there: whoever could
+not even begin with the gateway would never be asked to."""
 _LISTED: Final = ("tools", "prompts", "resources")
 
 
-def introduce(facts: Sequence[tuple[str, Raw]]) -> Raw:
+def introduce(
+    facts: Sequence[tuple[str, Raw]], own: str | None = None, *, personal: bool = False
+) -> Raw:
     """One discover result for clients, from (server name, discover result) in config order.
+
+    `own` instructions are given instead of the servers'; what is `personal` is never called public.
 
     One server speaks for itself: its own name, instructions and hints. Several are introduced as
     Lockgate, with each one's instructions under its name. Lists may change whatever the servers
@@ -29,7 +36,9 @@ def introduce(facts: Sequence[tuple[str, Raw]]) -> Raw:
         members.update(facts[0][1])
     meta: dict[str, Any] = dict(cast("dict[str, Any]", members.get("_meta") or {}))
     meta.setdefault(META_SERVER_INFO, OWN_INFO)
-    instructions = _instructions(facts)
+    instructions = _instructions(facts) if own is None else own
+    if own is not None:
+        members.pop("instructions", None)
     return Raw.of(
         {
             **members,
@@ -38,7 +47,7 @@ def introduce(facts: Sequence[tuple[str, Raw]]) -> Raw:
             "capabilities": _capabilities([fact for _, fact in facts]),
             **({"instructions": instructions} if instructions else {}),
             "ttlMs": _shortest(facts),
-            "cacheScope": _strictest(facts),
+            "cacheScope": "private" if personal else _strictest(facts),
             "_meta": meta,
         }
     )

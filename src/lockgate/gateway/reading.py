@@ -6,13 +6,26 @@ Must not know: when lists are read, how long they count, or who sees them.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Protocol
 
 from lockgate.core.message import Call, Failure, Reply
 from lockgate.core.raw import Raw
 from lockgate.gateway.absent import broken, problem, too_long
 from lockgate.gateway.face import extras_of
 from lockgate.gateway.listing import BadList, Item, ListMethod, Section, read_page
+
+
+class Source(Protocol):
+    """A server, as far as its lists are concerned."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the configuration."""
+        ...
+
+    async def send(self, call: Call, /) -> Reply:
+        """Ask it."""
+        ...
 
 
 async def read_pages(

@@ -56,6 +56,21 @@ def candidates(
     return [Target(server, "resource", uri) for server in likely]
 
 
+def only_by_hidden(target: Target, listed: Face, templates: Face) -> bool:
+    """Whether its server has this URI by nothing but templates that are not shown."""
+    if target in listed.routes.values():
+        return False
+    known = [
+        item.key
+        for part in templates.parts
+        if part.server == target.server
+        for item in part.items
+        if matches(item.key, target.name)
+    ]
+    shown = {one.name for one in templates.routes.values() if one.server == target.server}
+    return bool(known) and shown.isdisjoint(known)
+
+
 def matches(template: str, uri: str) -> bool:
     """Whether `uri` may be an expansion of the URI template (RFC 6570), loosely."""
     pattern = _pattern(template)

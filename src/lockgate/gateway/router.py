@@ -2,6 +2,8 @@
 
 Must not know: transports, how clients are identified, what any policy does.
 
+Only what the caller's sight shows is routed to; the rest is answered as what does not exist.
+
     | method                        | goes to                                                    |
     |-------------------------------|------------------------------------------------------------|
     | server/discover               | nobody: merged from what every server said of itself       |
@@ -23,15 +25,18 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from lockgate.core.chain import compose
-from lockgate.core.message import Call, Failure, Reply, Result, Target
+from lockgate.core.message import ANONYMOUS, Call, Failure, Reply, Result, Target
 from lockgate.core.raw import EMPTY, Raw
+from lockgate.core.sight import Sight
 from lockgate.gateway.catalog import Catalog
 from lockgate.gateway.chains import Way
 from lockgate.gateway.face import Face
-from lockgate.gateway.introduction import introduce
+from lockgate.gateway.handles import Handles
+from lockgate.gateway.introduction import WAITING, introduce
 from lockgate.gateway.listing import LISTS
-from lockgate.gateway.resources import candidates
+from lockgate.gateway.resources import candidates, only_by_hidden
 from lockgate.gateway.tasks import TaskIds
+from lockgate.upstreams.guard import NOBODY
 from lockgate.wire.envelope import retry_after, unreadable
 from lockgate.wire.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND
 
@@ -62,6 +67,7 @@ class Router:
         task_ids: TaskIds,
         listener: Listener,
         unlisted: Callable[[Call, Face, str], Target | Failure],
+        handles: Handles | None = None,
     ) -> None:
         """Route among `servers`.
 
@@ -72,11 +78,14 @@ class Router:
             task_ids: how the servers' tasks are told apart.
             listener: serves listen streams.
             unlisted: judges names that no list holds.
+            handles: binds what clients carry for servers to who got it; None: nothing does.
         """
+        self._sights = catalog.sights
+        self._handles = handles
+        self._apart = handles is not None and handles.restricted
         self._servers = servers
         # Where several are asked at once, one that breaks must not take the others' answers along.
         self._each = {name: compose([], way) for name, way in servers.items()}
-        self._names = tuple(servers)
         self._catalog = catalog
         self._discover = discover
         self._task_ids = task_ids
@@ -109,16 +118,22 @@ class Router:
             return unreadable()
 
     async def _introduce(self, call: Call) -> Reply:
-        replies = await asyncio.gather(*(self._discover(call, name) for name in self._names))
+        sight = self._sights.of(call)
+        names = self._visible(sight)
+        replies = await asyncio.gather(*(self._discover(call, name) for name in names))
         known = [
-            (name, reply.raw)
-            for name, reply in zip(self._names, replies, strict=True)
-            if isinstance(reply, Result)
+            (name, reply.raw if isinstance(reply, Result) else WAITING)
+            for name, reply in zip(names, replies, strict=True)
+            if isinstance(reply, Result) or reply.reason in NOBODY
         ]
         if not known and replies:
             failures = [reply for reply in replies if isinstance(reply, Failure)]
             return nobody("server/discover", failures)
-        return Result(introduce(known))
+        return Result(introduce(known, sight.instructions, personal=sight.personal))
+
+    def _visible(self, sight: Sight) -> tuple[str, ...]:
+        """The servers a caller sees anything of."""
+        return tuple(name for name in sight.servers if name in self._servers)
 
     async def _list(self, call: Call) -> Reply:
         face = await self._catalog.face(call.method, call)
@@ -130,6 +145,11 @@ class Router:
     async def _by_name(self, call: Call) -> Reply:
         try:
             name = call.params.get("name")
+            if (self._apart or call.principal is not ANONYMOUS) and "requestState" in call.params:
+                found = self._inward(call)
+                if isinstance(found, Failure):
+                    return found
+                call = found
         except msgspec.ValidationError:
             return unreadable()
         if not isinstance(name, str):
@@ -137,52 +157,90 @@ class Router:
         method = _NAMED[call.method]
         neutral = self._catalog.neutral(method, call)
         target = None if neutral is None else neutral.routes.get(name)
-        target = target or self._catalog.route(method, call, name)
         if target is None:
-            face = await self._catalog.face(method, call)
-            found = face.routes.get(name) or self._unlisted(call, face, name)
-            if isinstance(found, Failure):
-                return found
-            target = found
+            asked = await self._find(method, call, name)
+            if isinstance(asked, Failure):
+                return asked
+            target = asked
         params = call.params if target.name == name else call.params.replace(name=target.name)
         reply = await self._servers[target.server].send(call, target, params)
-        if isinstance(reply, Result) and (reply.kind == "task" or "task" in params):
-            return self._task_ids.outward(target.server, reply)
+        if isinstance(reply, Result) and (reply.kind != "complete" or "task" in params):
+            return self._outward(call, target.server, reply)
+        return reply
+
+    async def _find(self, method: str, call: Call, name: str) -> Target | Failure:
+        """Where a name leads that was not at hand."""
+        target = self._catalog.route(method, call, name)
+        if target is not None:
+            return target
+        face = await self._catalog.face(method, call)
+        return face.routes.get(name) or self._unlisted(call, face, name)
+
+    def _inward(self, call: Call) -> Call | Failure:
+        """The call with what it carries for a server in that server's words."""
+        handles = self._handles
+        return call if handles is None or not handles.bound(call) else handles.inward(call)
+
+    def _outward(self, call: Call, server: str, reply: Reply) -> Reply:
+        """The reply with what the client is to carry for a server bound to it."""
+        handles = self._handles
+        if handles is not None and handles.bound(call):
+            reply = handles.outward(call, reply)
+        if isinstance(reply, Result) and (reply.kind == "task" or "task" in call.params):
+            return self._task_ids.outward(call, server, reply)
         return reply
 
     async def _read(self, call: Call) -> Reply:
         uri = call.params.get("uri")
         if not isinstance(uri, str):
             return invalid("resources/read needs a string `uri`.")
-        found = await self._on(call, uri)
+        asked = self._inward(call)
+        if isinstance(asked, Failure):
+            return asked
+        sight = self._sights.of(call)
+        found = await self._on(call, uri, sight)
         if isinstance(found, Failure):
             return found
         missing = _no_resource(uri)
         refusals: list[Failure] = []
         for target in found:
-            params = call.params if target.name == uri else call.params.replace(uri=target.name)
-            reply = await self._send(call, target, params)
+            params = asked.params if target.name == uri else asked.params.replace(uri=target.name)
+            reply = await self._send(asked, target, params)
             if isinstance(reply, Result):
-                return reply
+                return self._outward(call, target.server, reply)
             if reply.code == METHOD_NOT_FOUND and len(found) > 1:
                 # This server has no resources at all, so it says nothing about this one.
                 continue
-            missing = reply
             if reply.code not in NOT_FOUND_CODES:
                 refusals.append(reply)
+            elif sight.whole:
+                missing = reply
+            # Else all that is not there is told alike, whoever would have said so.
         return refusals[0] if refusals else missing
 
-    async def _on(self, call: Call, uri: str) -> Sequence[Target] | Failure:
-        if len(self._names) == 1:
-            return [Target(self._names[0], "resource", uri)]
+    async def _on(self, call: Call, uri: str, sight: Sight) -> Sequence[Target] | Failure:
+        """The servers that may have `uri` for this caller; none when it is hidden from them."""
+        names = self._visible(sight)
+        if len(names) == 1 and sight.whole:
+            return [Target(names[0], "resource", uri)]
         listed = await self._catalog.face("resources/list", call)
         templates = await self._catalog.face("resources/templates/list", call)
-        return candidates(uri, listed, templates, self._names)
+        found = candidates(uri, listed, templates, names)
+        if isinstance(found, Failure) or sight.whole:
+            return found
+        return [
+            one
+            for one in found
+            if sight.shows(one.server, "resource", one.name)
+            and not only_by_hidden(one, listed, templates)
+        ]
 
     async def server_of(self, call: Call, uri: str) -> Target | Failure:
         """The one server to subscribe at for `uri`: where it is listed, or may be."""
-        found = await self._on(call, uri)
-        return found if isinstance(found, Failure) else found[0]
+        found = await self._on(call, uri, self._sights.of(call))
+        if isinstance(found, Failure):
+            return found
+        return found[0] if found else _no_resource(uri)
 
     async def _complete(self, call: Call) -> Reply:
         ref = call.params.object("ref")
@@ -196,11 +254,12 @@ class Router:
     async def _complete_in(
         self, method: str, call: Call, ref: Raw, member: str, name: str
     ) -> Reply:
+        sight = self._sights.of(call)
         face = await self._catalog.face(method, call)
         target = face.routes.get(name)
         if target is None and member == "uri" and name not in face.refused:
-            found = await self._on(call, name)
-            target = None if isinstance(found, Failure) else found[0]
+            found = await self._on(call, name, sight)
+            target = None if isinstance(found, Failure) or not found else found[0]
         if target is None:
             unlisted = self._unlisted(call, face, name)
             if isinstance(unlisted, Failure):
@@ -215,28 +274,33 @@ class Router:
         task = call.params.get("taskId")
         if not isinstance(task, str):
             return invalid(f"{call.method} needs a string `taskId`.")
-        target = self._task_ids.inward(task)
-        if target is None:
+        target = self._task_ids.inward(call, task)
+        if target is None or target.server not in self._visible(self._sights.of(call)):
             return invalid(f"Unknown task: {task[:128]}")
         params = call.params if target.name == task else call.params.replace(taskId=target.name)
         reply = await self._send(call, target, params)
-        return self._task_ids.outward(target.server, reply)
+        return self._task_ids.outward(call, target.server, reply)
 
     async def _tasks(self, call: Call) -> Reply:
-        if len(self._names) == 1:
-            return await self._send(call, Target(self._names[0], "task", ""), call.params)
-        params = call.params.without("cursor")
+        names = self._visible(self._sights.of(call))
+        params = call.params if len(names) == 1 else call.params.without("cursor")
         replies = await asyncio.gather(
             *(
                 self._each[name](call.replace(target=Target(name, "task", ""), params=params))
-                for name in self._names
+                for name in names
             )
         )
-        return self._task_ids.merged(dict(zip(self._names, replies, strict=True)))
+        partition, who = self._sights.partition, call.principal
+        listed = {
+            name: self._task_ids.listed(call, name, reply, shared=not partition(name, who))
+            for name, reply in zip(names, replies, strict=True)
+        }
+        return listed[names[0]] if len(names) == 1 else self._task_ids.merged(listed)
 
     async def _everywhere(self, call: Call) -> Reply:
         """Session-wide methods: done when one server takes them; the rest may not know them."""
-        replies = await asyncio.gather(*(self._each[name](call) for name in self._names))
+        names = self._visible(self._sights.of(call))
+        replies = await asyncio.gather(*(self._each[name](call) for name in names))
         failures = [reply for reply in replies if isinstance(reply, Failure)]
         if failures and len(failures) == len(replies):
             return failures[0] if len(failures) == 1 else nobody(call.method, failures)

@@ -22,7 +22,9 @@ from typing import Any, Final, Literal, cast
 from lockgate.core.lifecycle import Step, Table
 from lockgate.core.message import Call, Failure, Notification, Reply, Result, Target
 from lockgate.core.raw import Raw
+from lockgate.core.sight import Everything, Sight
 from lockgate.gateway.listing import LISTS
+from lockgate.gateway.sights import Sights
 from lockgate.gateway.tasks import TaskIds
 from lockgate.upstreams.fan import Fan
 
@@ -75,8 +77,10 @@ class Subscriptions:
         task_ids: TaskIds,
         changed: Changed,
         ack_wait: float = 5.0,
+        sights: Sights | None = None,
     ) -> None:
         """`changed(server, subject, session)` is told of list changes that arrive on a part."""
+        self._sights = sights or Sights(Everything(servers=tuple(servers)))
         self._servers = servers
         self._task_ids = task_ids
         self._changed = changed
@@ -99,7 +103,7 @@ class Subscriptions:
             [
                 stream.call.emit
                 for stream in self._streams
-                if method in stream.wanted and not stream.hears(server)
+                if method in stream.wanted and stream.sees(server) and not stream.hears(server)
             ],
             Notification(method),
         )
@@ -113,20 +117,25 @@ class Subscriptions:
         """Serve one `subscriptions/listen` call until the client goes or `close` is called."""
         asked = call.params.object("notifications")
         gap = self.fresh if MOVED in call.facts else NOBODY
-        stream = _Stream(call, {FLAGS[flag] for flag in FLAGS if asked.get(flag) is True}, gap)
+        sight = self._sights.of(call)
+        seen = [name for name in sight.servers if name in self._servers]
+        wanted = {FLAGS[flag] for flag in FLAGS if asked.get(flag) is True}
+        stream = _Stream(call, wanted, gap, seen)
         for uri in _strings(asked.get("resourceSubscriptions")):
-            await self._subscribe(stream, uri)
+            await self._subscribe(stream, uri, sight)
         for task in _strings(asked.get("taskIds")):
-            target = self._task_ids.inward(task)
-            if target is not None:
+            target = self._task_ids.inward(call, task)
+            if target is not None and target.server in seen:
                 stream.part(target.server).tasks[target.name] = task
         if call.affinity is not None:
-            for server in self._servers:
+            for server in seen:
                 stream.part(server)
         return await self._serve(stream, asked)
 
-    async def _subscribe(self, stream: _Stream, uri: str) -> None:
+    async def _subscribe(self, stream: _Stream, uri: str, sight: Sight) -> None:
         found = await self.locate(stream.call, uri) if self.locate else None
+        if isinstance(found, Target):
+            found = sight.judge(stream.call.replace(target=found)) or found
         if isinstance(found, Target):
             stream.part(found.server).uris[found.name] = uri
         elif found is not None:
@@ -197,7 +206,7 @@ class Subscriptions:
             if public is not None and public != uri:
                 notification = Notification(method, notification.params.replace(uri=public))
         else:
-            notification = self._task_ids.notification(part.server, notification)
+            notification = self._task_ids.notification(stream.call, part.server, notification)
         stream.emit(notification)
 
 
@@ -244,8 +253,14 @@ class _Part:
 class _Stream:
     """One open listen call. Nothing is emitted before its acknowledgement."""
 
-    def __init__(self, call: Call, wanted: set[str], gap: Collection[str] = ()) -> None:
-        """`gap`: servers whose resources are reported once they are listened to."""
+    def __init__(
+        self, call: Call, wanted: set[str], gap: Collection[str], seen: Collection[str]
+    ) -> None:
+        """`gap`: servers whose resources are reported once they are listened to.
+
+        `seen`: those it may hear of at all.
+        """
+        self._seen = frozenset(seen)
         self.call = call
         self._gap = gap
         self.wanted = wanted
@@ -260,6 +275,10 @@ class _Stream:
             found = _Part(server, "broken" if server in self._gap else "opening")
             self.parts[server] = found
         return found
+
+    def sees(self, server: str) -> bool:
+        """Whether news of `server` (empty: of them all) are for this stream."""
+        return not server or server in self._seen
 
     def hears(self, server: str) -> bool:
         part = self.parts.get(server)

@@ -8,8 +8,10 @@ listed, and compared.
 
     | the name may be of              | answered                                                   |
     |---------------------------------|------------------------------------------------------------|
-    | the only server                 | by that server                                             |
+    | the only server, all of which   | by that server                                             |
+    | is shown                        |                                                            |
     | a server that is down           | by that server if it listed it last; else that it is down  |
+    | a server that wants a login     | by that server, which asks for it; else that it does       |
     | a server whose list is not read | whose list it is, how it stands, when it is asked again    |
     | none of these                   | that there is no such name, and which is most like it      |
 """
@@ -23,9 +25,11 @@ from lockgate.core.attempts import NOT_ASKED
 from lockgate.core.clock import Clock
 from lockgate.core.message import Call, Failure, Target
 from lockgate.core.names import may_be, nearest, spell
+from lockgate.core.sight import Sight
 from lockgate.gateway.catalog import Catalog
 from lockgate.gateway.face import Face
 from lockgate.gateway.unread import Unread
+from lockgate.upstreams.guard import NOBODY
 from lockgate.upstreams.refusals import crash_looping, unavailable
 from lockgate.upstreams.supervisor import UpstreamState
 from lockgate.wire.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS
@@ -39,13 +43,11 @@ class Unlisted:
 
     def __init__(
         self,
-        servers: Sequence[str],
         catalog: Catalog,
         state: Callable[[str], UpstreamState],
         clock: Clock,
     ) -> None:
         """`state` says how a server stands, by its name."""
-        self._servers = servers
         self._catalog = catalog
         self._state = state
         self._clock = clock
@@ -55,29 +57,46 @@ class Unlisted:
         refused = face.refused.get(name)
         if refused is not None:
             return refused
-        if len(self._servers) == 1:
-            return Target(self._servers[0], face.entry.kind, name)
+        sight = self._catalog.sights.of(call)
+        if len(sight.servers) == 1 and sight.whole:
+            return Target(next(iter(sight.servers)), face.entry.kind, name)
         unread = self._catalog.unread(face.entry.method, call)
-        naming = self._catalog.naming
+        naming = sight.naming
         suspects = [one for one in unread if may_be(name, one.server, naming)]
+        barred = next((one for one in suspects if one.problem.reason in NOBODY), None)
+        if barred is not None:
+            return self._barred(face, barred, name, sight, alone=len(suspects) == 1)
         if len(suspects) == 1 and naming == "prefix":
-            away = self._away(face, suspects[0], name)
+            away = self._away(face, suspects[0], name, sight)
             if away is not None:
                 return away
         if suspects:
             return self._not_read(face, suspects, name)
         return _unknown(face, name, [one.server for one in unread])
 
-    def _away(self, face: Face, suspect: Unread, name: str) -> Target | Failure | None:
+    def _barred(
+        self, face: Face, suspect: Unread, name: str, sight: Sight, *, alone: bool
+    ) -> Target | Failure:
+        """Of a server whose caller has to log in first: on the way there they are asked to."""
+        key = name.removeprefix(spell(suspect.server, "", sight.naming))
+        if alone and sight.naming == "prefix" and sight.shows(suspect.server, face.entry.kind, key):
+            return Target(suspect.server, face.entry.kind, key)
+        return suspect.problem
+
+    def _away(
+        self, face: Face, suspect: Unread, name: str, sight: Sight
+    ) -> Target | Failure | None:
         server = suspect.server
         state = self._state(server)
         connecting = state.phase != "ready" and suspect.problem.reason in NOT_ASKED
         if state.phase not in AWAY and not connecting:
             return None
+        kind = face.entry.kind
         for item in suspect.last.items if suspect.last else ():
-            if spell(server, item.key, "prefix") == name:
+            listed = spell(server, item.key, "prefix") == name
+            if listed and sight.shows(server, kind, item.key):
                 # It says itself how long it is; and a client may have a process of its own there.
-                return Target(server, face.entry.kind, item.key)
+                return Target(server, kind, item.key)
         refusal = crash_looping if state.phase == "crash-looping" else unavailable
         return refusal(server, state, self._next_attempt(state))
 

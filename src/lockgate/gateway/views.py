@@ -1,35 +1,62 @@
-"""Whose list it is: who sees the same one, and the one that calls of a client are routed by.
+"""Whose list it is: who is told the same one by a server, and who sees the same one of them all.
 
 Must not know: how lists are fetched or merged.
 """
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import NamedTuple
 
 from lockgate.core.message import ClientFacts, Era
+from lockgate.core.sight import Sight
 from lockgate.gateway.face import Face
 
 
 class View(NamedTuple):
-    """Callers with equal views see equal lists.
+    """Callers with equal views are told equal lists by one server.
 
-    `capabilities` and `session` matter to servers of the handshake era only, which may list what
-    suits the client they were introduced to; `session` is set once such a server has changed its
-    lists for that one session.
+    `partition` says whose credentials it was shown. `capabilities` and `session` matter to servers
+    of the handshake era only, which may list what suits the client they were introduced to;
+    `session` is set once such a server has changed its lists for that one session.
     """
 
-    principal: str
+    partition: str
     era: Era
     capabilities: str = ""
     session: str | None = None
 
 
+class Outlook(NamedTuple):
+    """Callers with equal outlooks see equal lists.
+
+    sight       the key of their sight.
+    partitions  by server, of those that have credentials of their own for some principals.
+    """
+
+    sight: Hashable
+    era: Era
+    capabilities: str = ""
+    session: str | None = None
+    partitions: tuple[tuple[str, str], ...] = ()
+
+    def view(self, server: str) -> View:
+        """The view they have of one server."""
+        for name, partition in self.partitions:
+            if name == server:
+                return View(partition, self.era, self.capabilities, self.session)
+        return View("", self.era, self.capabilities, self.session)
+
+
 class AtHand(NamedTuple):
-    """The face that calls of one client are routed by, while nothing has changed."""
+    """The face that calls of one client are routed by, while nothing has changed.
+
+    principal  whose it is; None: of everybody with this sight.
+    """
 
     client: ClientFacts
-    principal: str
+    sight: Sight
+    principal: str | None
     edition: int
     expires: float
     face: Face

@@ -24,8 +24,11 @@ import msgspec
 
 from lockgate.config.model import Config, ServerConfig
 from lockgate.core.clock import Clock
+from lockgate.core.credentials import Credentials
+from lockgate.core.once import Once
 from lockgate.core.store import Store
 from lockgate.errors import LockgateError
+from lockgate.gateway.access import Access, restricts
 from lockgate.gateway.build import (
     caches,
     ejection_settings,
@@ -33,14 +36,17 @@ from lockgate.gateway.build import (
     pool_limits,
     replica_specs,
 )
+from lockgate.gateway.endpoint_sights import endpoint_sights
 from lockgate.gateway.engine import Engine
 from lockgate.gateway.facade import Facade
 from lockgate.gateway.fixed import hold
 from lockgate.gateway.listing import LISTS
+from lockgate.gateway.outbound import Outbound, told_of, wants_any
 from lockgate.gateway.relays import Relays
 from lockgate.gateway.world import Standing, World
 from lockgate.observe.decisions import record_decision
 from lockgate.observe.log import Blackener
+from lockgate.observe.meter import Meter
 from lockgate.upstreams.pool import HttpPool, PoolLimits
 from lockgate.upstreams.replicas import Replica, Replicas
 from lockgate.upstreams.spec import UpstreamSpec
@@ -82,15 +88,23 @@ class Worlds:
         clock: Clock,
         store: Store | None = None,
         disk: Store | None = None,
+        meter: Meter | None = None,
+        outbound: Outbound | None = None,
     ) -> None:
         """Compose the first world; nothing is opened or started yet.
 
+        outbound  makes what servers are shown.
         store  what replicas share; as `disk`, the cache's file, it outlives every world.
+        meter  counts the calls of all of them, if anybody does.
         """
+        self._meter = meter
         self._store = store
         self._disk = disk
         self._keys = keys
+        self._outbound = outbound or Outbound(keys, clock)
         self._clock = clock
+        # What people were asked in one world may be answered in the next.
+        self._once = Once(clock)
         self._pools: dict[frozenset[tuple[Origin, PoolLimits]], HttpPool] = {}
         self._relays = Relays()
         self._lock = asyncio.Lock()
@@ -101,6 +115,7 @@ class Worlds:
         self.current = self._compose(config, None)
         self._relays.turn_to(self.current.engine.listen)
         self.facade = Facade(self.current)
+        self._outbound.on_login = self._logged_in
 
     # Building.
 
@@ -110,13 +125,14 @@ class Worlds:
         limits = frozenset(origins.items())
         pool = self._pools.get(limits) or HttpPool(origins=origins)
         old = {} if before is None else before.standing
+        shown = self._outbound.turn_to(config)
         standing: dict[str, Standing] = {}
         same: list[str] = []
         for name, server in config.enabled.items():
             kept = old.get(name)
             told = _told(name, server)
             if kept is None or kept.told != told:
-                one = self._server(name, server, pool, kept)
+                one = self._server(name, server, pool, kept, shown.get(name))
                 kept = Standing(one, told, server.stop_grace, pool)
             else:
                 same.append(name)
@@ -126,25 +142,48 @@ class Worlds:
         secrets = config.secrets if before is None else config.secrets | before.config.secrets
         known = None if before is None else before.caches
         cached = caches(config, self._clock, self._store, self._disk, known)
+        mask = Blackener(secrets)
+        access = Access(
+            config,
+            endpoint_sights(config),
+            keys=self._keys,
+            once=self._once,
+            clock=self._clock,
+            mask=mask,
+        )
         engine = Engine(
             [one.upstream for one in standing.values()],
             engine_settings(config),
             self._clock,
-            Blackener(secrets),
+            mask,
             self._store,
             cached,
             None if before is None else before.engine,
             same,
+            credentials=shown,
+            logins=self._outbound.policies(config),
+            keys=self._keys,
+            sight_of=access.sight_of,
+            # Without rules, whatever can be seen may be used.
+            judged=restricts(config),
+            approval=access.approval,
+            meter=self._meter,
         )
+        access.look_into(engine.catalog)
         engine.relay_listens(self._relays.listen)
         return World(config, engine, standing, cached)
 
     def _server(
-        self, name: str, server: ServerConfig, pool: HttpPool, before: Standing | None
+        self,
+        name: str,
+        server: ServerConfig,
+        pool: HttpPool,
+        before: Standing | None,
+        shown: Credentials | None,
     ) -> Upstream | Replicas:
         specs = replica_specs(name, server)
         if not server.urls:
-            return self._upstream(specs[0], pool, one_of_many=False)
+            return self._upstream(specs[0], pool, shown, one_of_many=False)
         old = None if before is None else before.upstream
         old = old if isinstance(old, Replicas) else None
         # A replica that would be told what it was told stays as it is.
@@ -153,7 +192,8 @@ class Worlds:
         for spec in specs:
             told = _told_of(spec, server)
             replicas.append(
-                kept.get(told) or Replica(self._upstream(spec, pool, one_of_many=True), told, pool)
+                kept.get(told)
+                or Replica(self._upstream(spec, pool, shown, one_of_many=True), told, pool)
             )
         return Replicas(
             name,
@@ -164,7 +204,9 @@ class Worlds:
             clock=self._clock,
         )
 
-    def _upstream(self, spec: UpstreamSpec, pool: HttpPool, *, one_of_many: bool) -> Upstream:
+    def _upstream(
+        self, spec: UpstreamSpec, pool: HttpPool, shown: Credentials | None, *, one_of_many: bool
+    ) -> Upstream:
         return Upstream(
             spec,
             pool=pool,
@@ -172,7 +214,16 @@ class Worlds:
             observe=record_decision,
             clock=self._clock,
             one_of_many=one_of_many,
+            credentials=shown,
         )
+
+    def _logged_in(self, server: str) -> None:
+        """Somebody has another account at a server, or none any more, and so other lists."""
+        for changed in sorted({entry.changed for entry in LISTS.values()}):
+            self.current.engine.subscriptions.announce(changed, server)
+        standing = self.current.standing.get(server)
+        if standing is not None:
+            self._chore(standing.upstream.start())
 
     # Changing.
 
@@ -240,6 +291,8 @@ class Worlds:
         # What a server that has not been needed yet lists, nobody knows.
         unknown = [*fresh, *before.without(world)]
         blind = any(one.upstream.state.phase == "idle" for one in unknown)
+        # What callers see of the same lists may be something else, for each of them.
+        blind = blind or _shape(before.config) != _shape(world.config)
         return {
             LISTS[key[0]].changed for key, digest in shown.items() if blind or seen[key] != digest
         }
@@ -249,7 +302,7 @@ class Worlds:
     async def _drain(self, world: World, after: World) -> None:
         gone = world.without(after)
         # A call that waits for its client is found by the names of its time.
-        renamed = world.config.naming != after.config.naming
+        renamed = _shape(world.config) != _shape(after.config)
         waited = list(world.standing.values()) if renamed else gone
         grace = after.config.lockgate.reload_grace if waited else UNSEEN
         try:
@@ -343,7 +396,15 @@ def _told_of(spec: UpstreamSpec, server: ServerConfig) -> bytes:
         bounds = server.limits
         waiting = (bounds.waiting, bounds.wait)
         parts += [bounds.connections, bounds.streams, waiting, server.connect_timeout]
+    if wants_any(server):
+        parts.append(told_of(server))
     return blake2b(msgspec.json.encode(parts, order="deterministic"), digest_size=16).digest()
+
+
+def _shape(config: Config) -> object:
+    """What decides what callers see, and by which names."""
+    settings = config.lockgate
+    return config.naming, settings.endpoints, settings.access
 
 
 def _reloaded(before: World, world: World, held: Sequence[str]) -> Reloaded:

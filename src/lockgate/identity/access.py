@@ -9,8 +9,7 @@ the caller's scopes) is weighed each time, and only where the entry leaves it op
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Callable, Collection, Sequence
 from typing import Final, Literal
 
 import msgspec
@@ -30,7 +29,6 @@ from lockgate.identity.rules import (
 
 Answer = Literal["allow", "approve", "scopes", "deny", "hide"]
 
-MOST_GRANTS: Final = 1024
 EVERYTHING: Final = What(KINDS, Words(["*"]), Words(["*"]))
 NO_RULES: Final = Rule(verb="allow", name="no rule exists", what=(EVERYTHING,))
 """What stands for the rules where there are none: then everything is allowed."""
@@ -89,7 +87,7 @@ class Entry(msgspec.Struct, frozen=True, eq=False):
         """The verdict on a call.
 
         Args:
-            scopes: what the caller has, all that it implies included.
+            scopes: what the caller has.
             arguments: the call's own, decoded.
             asks: whether a person can be asked about calls of its method at all.
         """
@@ -111,6 +109,10 @@ class Entry(msgspec.Struct, frozen=True, eq=False):
         return Verdict("allow", able)
 
 
+NOTHING: Final = Entry(None, (), (), (), _NONE, Verdict("hide"))
+"""What there is of a thing that does not exist."""
+
+
 class Book:
     """All rules, and what tools need beside."""
 
@@ -119,37 +121,20 @@ class Book:
         rules: Sequence[Rule],
         *,
         scopes_of: ScopesOf = no_scopes,
-        implies: Mapping[str, frozenset[str]] = MappingProxyType({}),
         hints_of: HintsOf = no_hints,
     ) -> None:
-        """`implies`: which scopes a broader one stands for, those they stand for included."""
+        """`scopes_of` and `hints_of`: what each tool needs, and what its server says of it."""
         self.rules = tuple(rules)
         self.scopes_of = scopes_of
         self.hints_of = hints_of
-        self._implies = implies
-        self._granted: dict[frozenset[str], frozenset[str]] = {}
         self.tells_apart = any(rule.tells_apart for rule in rules)
         self.approves = any(rule.verb == "approve" for rule in rules)
 
-    def granted(self, principal: Principal) -> frozenset[str]:
-        """The scopes a caller has, and all that they imply."""
-        own = principal.scopes
-        if not self._implies:
-            return own
-        found = self._granted.get(own)
-        if found is None:
-            if len(self._granted) >= MOST_GRANTS:
-                self._granted.clear()
-            found = own.union(*(self._implies.get(one, _NONE) for one in own))
-            self._granted[own] = found
-        return found
-
     def about(self, principal: Principal) -> int:
         """The class of a caller: a bit for each rule that is about it, the first rule lowest."""
-        scopes = self.granted(principal)
         bits = 0
         for number, rule in enumerate(self.rules):
-            if rule.about(principal, scopes):
+            if rule.about(principal):
                 bits |= 1 << number
         return bits
 
@@ -250,6 +235,7 @@ def _covers_all(rule: Rule, server: str) -> bool:
 
 __all__ = [
     "EVERYTHING",
+    "NOTHING",
     "NO_RULES",
     "UNKNOWN",
     "Answer",

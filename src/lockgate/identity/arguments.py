@@ -74,8 +74,8 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
     def holds(self, arguments: object) -> bool:
         """Whether it holds for certain: the reading of who allows."""
         values = _values(arguments, self.path)
-        if self.present is False:
-            return not values
+        if self.present is not None:
+            return self.present is bool(values)
         return bool(values) and all(map(self._fits, values))
 
     def may_hold(self, arguments: object) -> bool:
@@ -119,13 +119,19 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def all_hold(conditions: Sequence[Condition], arguments: object) -> bool:
-    """Whether all hold for certain."""
-    return all(one.holds(arguments) for one in conditions)
+    """Whether all hold for certain; what is no object holds nothing."""
+    if not conditions:
+        return True
+    return isinstance(arguments, dict) and all(
+        one.holds(cast("object", arguments)) for one in conditions
+    )
 
 
 def all_may_hold(conditions: Sequence[Condition], arguments: object) -> bool:
-    """Whether all may hold."""
-    return all(one.may_hold(arguments) for one in conditions)
+    """Whether all may hold; of what is no object anything may."""
+    if not conditions or not isinstance(arguments, dict):
+        return True
+    return all(one.may_hold(cast("object", arguments)) for one in conditions)
 
 
 def _values(arguments: object, path: Sequence[str]) -> list[object]:

@@ -65,6 +65,23 @@ class Proofs:
             return _wrong(wrong)
         return self._remember(signed.claims["jti"], bound, now, window)
 
+    def thumbprint(
+        self, proof: str, method: str, url: str, now: float, window: float
+    ) -> str | Refused:
+        """The key a token is to be bound to, by a proof that comes without one (section 5)."""
+        try:
+            signed = read(proof)
+        except BadToken:
+            return _wrong("is not well-formed")
+        key = _key(signed)
+        if key is None or not verified(signed, key):
+            return _wrong("is not signed by the public key it holds")
+        wrong = _wrong_claims(signed.claims, None, method, url, now, window)
+        if wrong is not None:
+            return _wrong(wrong)
+        bound = _thumbprint(key)
+        return self._remember(signed.claims["jti"], bound, now, window) or bound
+
     def _remember(self, name: str, bound: str, now: float, window: float) -> Refused | None:
         digest = sha256(f"{bound} {name}".encode("utf-8", "surrogatepass")).digest()
         if self._seen.get(digest, 0.0) > now:
@@ -112,7 +129,7 @@ def _thumbprint(key: Key) -> str:
 
 
 def _wrong_claims(
-    claims: Mapping[str, Any], token: str, method: str, url: str, now: float, window: float
+    claims: Mapping[str, Any], token: str | None, method: str, url: str, now: float, window: float
 ) -> str | None:
     name, made = claims.get("jti"), claims.get("iat")
     if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_ID:
@@ -125,6 +142,8 @@ def _wrong_claims(
         return "does not say when it was made"
     if not now - window <= made <= now + AHEAD:
         return "is too old or from the future"
+    if token is None:
+        return None
     digest = urlsafe_b64encode(sha256(token.encode()).digest()).rstrip(b"=").decode()
     return None if claims.get("ath") == digest else "is for another token"
 

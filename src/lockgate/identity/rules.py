@@ -84,8 +84,8 @@ class Who(msgspec.Struct, frozen=True, kw_only=True):
     claims: tuple[tuple[tuple[str, ...], Words], ...] = ()
     authenticated: bool | None = None
 
-    def matches(self, principal: Principal, scopes: Collection[str]) -> bool:
-        """Whether a caller with these scopes, all that its own imply included, is one of them."""
+    def matches(self, principal: Principal) -> bool:
+        """Whether a caller is one of them."""
         known = principal.id != ANONYMOUS.id
         if self.authenticated is not None and self.authenticated is not known:
             return False
@@ -96,7 +96,7 @@ class Who(msgspec.Struct, frozen=True, kw_only=True):
         )
         if any(words is not None and value not in words for words, value in one):
             return False
-        many = ((self.groups, principal.groups), (self.scopes, scopes))
+        many = ((self.groups, principal.groups), (self.scopes, principal.scopes))
         if any(words is not None and not _any(words, values) for words, values in many):
             return False
         return all(_any(words, _claim(principal.claims, path)) for path, words in self.claims)
@@ -133,11 +133,11 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         """Whether it is about some callers and not about others."""
         return bool(self.who or self.unless)
 
-    def about(self, principal: Principal, scopes: Collection[str]) -> bool:
+    def about(self, principal: Principal) -> bool:
         """Whether it is about this caller."""
-        if self.who and not any(one.matches(principal, scopes) for one in self.who):
+        if self.who and not any(one.matches(principal) for one in self.who):
             return False
-        return not any(one.matches(principal, scopes) for one in self.unless)
+        return not any(one.matches(principal) for one in self.unless)
 
     def at(self, endpoint: str) -> bool:
         """Whether it holds at this endpoint."""

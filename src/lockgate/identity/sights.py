@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable
 from typing import Final
+from weakref import ref
 
 import msgspec
 
@@ -15,11 +16,12 @@ from lockgate.core.message import Call, Failure, Kind, Principal
 from lockgate.core.names import Naming
 from lockgate.core.policy import Decision, Observe
 from lockgate.core.sight import Sight, SightOf
-from lockgate.identity.access import UNKNOWN, Book, Entry, Extract, Verdict
+from lockgate.identity.access import NOTHING, UNKNOWN, Book, Entry, Extract, Verdict
 from lockgate.identity.refusals import refusal
+from lockgate.identity.rules import Rule
 from lockgate.wire.envelope import unreadable
 
-__all__ = ["APPROVED", "ASKABLE", "Ruled", "Sights"]
+__all__ = ["APPROVED", "ASKABLE", "AccessSights", "Ruled"]
 
 APPROVED: Final = "approved"
 """Among the facts of a call that a person has said yes to."""
@@ -38,18 +40,18 @@ class Ruled:
     """The sight of one class of callers at one endpoint."""
 
     def __init__(
-        self, bits: int, within: Sight, book: Book, extract: Extract, observe: Observe | None
+        self, bits: int, within: Sight, extract: Extract, observe: Observe | None, *, personal: bool
     ) -> None:
         """`within` is the endpoint's own sight: what it does not show, no rule does."""
         self._within = within
-        self._book = book
         self._extract = extract
         self._observe = observe
         self._things: dict[_Thing, Entry] = {}
+        self._allowed: dict[Rule | None, Decision] = {}
         self.key: Hashable = (within.key, bits)
         self.servers: Collection[str] = tuple(filter(extract.sees, within.servers))
         self.whole = within.whole and all(map(extract.sees_all, self.servers))
-        self.personal = within.personal or book.tells_apart
+        self.personal = within.personal or personal
 
     @property
     def endpoint(self) -> str:
@@ -73,10 +75,8 @@ class Ruled:
 
     def shows(self, server: str, kind: Kind, name: str, /) -> bool:
         """See `Sight.shows`."""
-        if not self._within.shows(server, kind, name):
-            return False
         if kind == "task":
-            return server in self.servers
+            return server in self.servers and self._within.shows(server, kind, name)
         return self.entry(server, kind, name).shown
 
     def entry(self, server: str, kind: Kind, name: str) -> Entry:
@@ -84,9 +84,12 @@ class Ruled:
         thing = server, kind, name
         found = self._things.get(thing)
         if found is None:
-            found = self._extract.entry(server, kind, name)
-            if self._extract.hints and kind == "tool":
-                return found  # a tool's annotations may be others the next time
+            if not self._within.shows(server, kind, name):
+                found = NOTHING
+            else:
+                found = self._extract.entry(server, kind, name)
+                if self._extract.hints and kind == "tool":
+                    return found  # a tool's annotations may be others the next time
             if len(self._things) >= MOST_THINGS:
                 self._things.clear()
             self._things[thing] = found
@@ -107,10 +110,15 @@ class Ruled:
                 return unreadable()
         if verdict.answer == "allow" or (verdict.answer == "approve" and APPROVED in call.facts):
             if self._observe is not None:
-                rule = verdict.rule.name if verdict.rule is not None else None
-                self._observe(call, Decision(POLICY, "allowed", 0.0, rule=rule))
+                self._observe(call, self._allowed.get(verdict.rule) or self._by(verdict.rule))
             return None
-        return refusal(verdict, target, self._book.granted(call.principal))
+        return refusal(verdict, target, call.principal.scopes)
+
+    def _by(self, rule: Rule | None) -> Decision:
+        """What is recorded of calls that this rule allows: the same for all of them."""
+        name = rule.name if rule is not None else None
+        made = self._allowed[rule] = Decision(POLICY, "allowed", 0.0, rule=name)
+        return made
 
     def weigh(self, entry: Entry, call: Call) -> Verdict:
         """What becomes of a call of this thing.
@@ -124,32 +132,42 @@ class Ruled:
             arguments = call.params.get("arguments")
             arguments = {} if arguments is None else arguments
         asks = call.method in ASKABLE
-        return entry.weigh(self._book.granted(call.principal), arguments, asks=asks)
+        return entry.weigh(call.principal.scopes, arguments, asks=asks)
 
 
-class Sights:
+class AccessSights:
     """The sight of each call: see `lockgate.core.sight.SightOf`."""
 
-    def __init__(self, within: SightOf, book: Book, observe: Observe | None = None) -> None:
-        """`within` gives the sights of endpoints; `observe` hears of every call a rule allows."""
+    def __init__(
+        self,
+        within: SightOf,
+        book: Book,
+        observe: Observe | None = None,
+        exempt: Principal | None = None,
+    ) -> None:
+        """`within` gives the sights of endpoints; `observe` hears of every call a rule allows.
+
+        For `exempt`, by identity, there are no rules.
+        """
+        self._exempt = exempt
         self._within = within
         self._book = book
         self._observe = observe
-        self._callers: dict[tuple[int, str], tuple[Principal, Sight, Ruled]] = {}
+        # By weak reference: a caller has its token with it, which must not live on for our sake.
+        self._callers: dict[tuple[int, str], tuple[ref[Principal], Sight, Sight]] = {}
         self._sights: dict[tuple[Hashable, int], tuple[Sight, Ruled]] = {}
 
-    def __call__(self, call: Call) -> Ruled:
+    def __call__(self, call: Call) -> Sight:
         """The sight of a call."""
         within, principal = self._within(call), call.principal
         key = id(principal), within.endpoint
         known = self._callers.get(key)
-        # An object that is kept cannot have lent its id to another one.
-        if known is not None and known[0] is principal and known[1] is within:
+        if known is not None and known[0]() is principal and known[1] is within:
             return known[2]
-        sight = self.of(principal, within)
+        sight = within if principal is self._exempt else self.of(principal, within)
         if len(self._callers) >= MOST_CALLERS:
             self._callers.clear()
-        self._callers[key] = principal, within, sight
+        self._callers[key] = ref(principal), within, sight
         return sight
 
     def of(self, principal: Principal, within: Sight) -> Ruled:
@@ -162,6 +180,6 @@ class Sights:
         if len(self._sights) >= MOST_SIGHTS:
             self._sights.clear()
         extract = self._book.of(bits, within.endpoint)
-        sight = Ruled(bits, within, self._book, extract, self._observe)
+        sight = Ruled(bits, within, extract, self._observe, personal=self._book.tells_apart)
         self._sights[key] = within, sight
         return sight

@@ -16,6 +16,7 @@ from lockgate.core.policy import Decision
 
 _log: Final = logging.getLogger("lockgate.calls")
 _LONGEST: Final = 200
+_LEVELS: Final = {"refused": logging.INFO, "crashed": logging.ERROR}
 
 CRASHED: Final[Counter[str]] = Counter()
 """How often each policy has crashed in this process."""
@@ -25,7 +26,7 @@ def record_decision(call: Call, decision: Decision) -> None:
     """One policy did something to one call. Every refusal is told, a crash is an error."""
     if decision.verdict == "crashed":
         CRASHED[decision.policy] += 1
-    level = {"refused": logging.INFO, "crashed": logging.ERROR}.get(decision.verdict, logging.DEBUG)
+    level = _LEVELS.get(decision.verdict, logging.DEBUG)
     if _log.isEnabledFor(level):
         _log.log(
             level,

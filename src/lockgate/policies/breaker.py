@@ -16,9 +16,8 @@ wrongly (its errors are answers), one that is down (the supervisor knows), the f
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import ClassVar, Final, Literal
-
-import msgspec
 
 from lockgate.core.attempts import judged
 from lockgate.core.clock import SYSTEM, Clock, enough, written
@@ -44,7 +43,8 @@ GOOD: Final = 0
 KINDS: Final[dict[Verdict, int]] = {"good": GOOD, "slow": 1, "failed": 2}
 
 
-class BreakerSettings(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerSettings:
     """Times in seconds, rates as shares of 1.
 
     window           how far back calls count; fewer than `minimum` say nothing.

@@ -16,9 +16,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import ClassVar, Final, Protocol
-
-import msgspec
 
 from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.message import LISTEN, Call, Failure, Reply
@@ -29,7 +28,8 @@ IN: Final = True
 AGAIN: Final = 1.0
 
 
-class BulkheadSettings(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkheadSettings:
     """How much at once.
 
     running  calls, in all.

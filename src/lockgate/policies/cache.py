@@ -4,8 +4,7 @@ Keeps: results of `resources/read` and `prompts/get` that say for how long (`ttl
 tools somebody said a time for. What is private is kept for one principal and session only. Costs: a
 digest of the params. Does not protect from: a server that says `public` of what is not.
 
-A store that is away, or an entry that is damaged or somebody else's, is a miss. Whether or not a
-result is kept, the caller gets it.
+A store that is away, or an entry that is damaged or somebody else's, is a miss, never an error.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ from lockgate.core.cached import (
     uri_group,
 )
 from lockgate.core.clock import SYSTEM, Clock
-from lockgate.core.message import LISTEN, Call, Notification, Reply, Result
+from lockgate.core.message import LISTEN, Call, Notification, Principal, Reply, Result
 from lockgate.core.policy import CallNext, Stage
 from lockgate.core.store import Blobs
 
@@ -59,6 +58,7 @@ class Cache:
         tool: Callable[[str], ToolRule | None] | None = None,
         longest: float = 3600.0,
         stale: float = 60.0,
+        partition: Callable[[Principal], str] = lambda _: "",
     ) -> None:
         """Keep answers of `server` in `blobs`.
 
@@ -70,9 +70,10 @@ class Cache:
             tool: the rule for a tool; None: no tool has one.
             longest: seconds an entry is fresh at most.
             stale: seconds longer it may answer while the server cannot.
+            partition: whose credentials the server is shown.
         """
-        self._server, self._told = server, told
-        self._blobs = blobs
+        self._server, self._blobs = server, blobs
+        self._told, self._partition = told, partition
         self._now = clock.wall
         self._tool = tool
         self._longest, self._stale = longest, stale
@@ -92,7 +93,9 @@ class Cache:
             return await call_next(call.replace(emit=self._overhearing(call)))
         target = call.target
         rule = self._tool(target.name) if self._tool and target and target.kind == "tool" else None
-        base = None if call.method == "tools/call" and rule is None else base_of(call, self._told)
+        if call.method == "tools/call" and rule is None:
+            return await call_next(call)
+        base = base_of(call, self._told, self._partition(call.principal))
         if base is None:
             return await call_next(call)
         keys = key_of(base, call, "private"), key_of(base, call, "public")

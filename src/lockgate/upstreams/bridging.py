@@ -127,7 +127,7 @@ class ToHandshake:
                 return reply
             missing |= refused.required
             answers = {
-                "inputResponses": Raw(members=refused.answers).encode(),
+                "inputResponses": Raw(members={**refused.answers}).encode(),
                 "requestState": reply.raw.member("requestState") or b"null",
             }
             reply = await self._link.send(call.replace(params=call.params.with_members(answers)))
@@ -227,8 +227,9 @@ class ToModern:
                     "requestState": TASK_STATE + task.taskId,
                 }
                 return Result(Raw.of(asked), "input_required")
-            if call.wants_progress and task.statusMessage not in (None, *said[-1:]):
-                said.append(str(task.statusMessage))
+            message = task.statusMessage
+            if call.wants_progress and message is not None and said[-1:] != [message]:
+                said.append(message)
                 told = {"progress": len(said), "message": said[-1]}
                 call.emit(Notification(PROGRESS, Raw.of(told)))
             await self._pause(call, task)
@@ -249,9 +250,11 @@ class ToModern:
         seconds = (task.pollIntervalMs or FIRST_POLL * 1000) / 1000
         try:
             await asyncio.sleep(min(max(seconds, 0.01), LONGEST_POLL))
-        except asyncio.CancelledError:
-            await self._task(call, "tasks/cancel", task)
-            raise
+            return
+        except asyncio.CancelledError as error:
+            cancelled = error
+        await self._task(call, "tasks/cancel", task)
+        raise cancelled
 
     async def _task(self, call: Call, method: str, task: Task, **params: object) -> Reply:
         return await self._link.send(

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-from lockgate.core.message import Call, ClientFacts, Era, Failure
+from lockgate.core.message import Call, ClientFacts, Era, Failure, Principal
+from lockgate.upstreams.authorized import Parties
 from lockgate.upstreams.eras import HANDSHAKE, MODERN, eras_of, verdict
 from lockgate.upstreams.failures import ConnectFailed, HttpFailure, TimedOut
 from lockgate.upstreams.handshake import Handshake
 from lockgate.upstreams.http_modern import ModernHttp
 from lockgate.upstreams.http_sse import SseConnection
-from lockgate.upstreams.identity import gateway_call
+from lockgate.upstreams.identity import GATEWAY, gateway_call
 from lockgate.upstreams.opening import (
     Learned,
     NotStreamable,
@@ -22,6 +23,7 @@ from lockgate.upstreams.opening import (
     open_http,
     open_stdio,
 )
+from lockgate.upstreams.parties import ModernForEach
 from lockgate.upstreams.refusals import from_http, from_status, invalid
 from lockgate.upstreams.remote import TOO_LONG, Down, Refused, Remote, Stale, unreachable
 from lockgate.upstreams.sessions import Session
@@ -35,15 +37,16 @@ class HttpConnector:
     """The way to one HTTP server. Its links stay the same for as long as it lives."""
 
     def __init__(
-        self, around: Surroundings, remote: Remote, wanted: Wanted, kind: Kind = "auto"
+        self, around: Surroundings, remote: Remote | Parties, wanted: Wanted, kind: Kind = "auto"
     ) -> None:
         """`handshake` is set by the owner before anything is sent.
 
+        remote  the one place to send to, or one for each party.
         kind  the transport; with `auto`, a server that does not know Streamable HTTP is tried
               with that of 2024-11-05, which has the handshake era only.
         """
-        self._modern = ModernHttp(remote)
-        self.modern: ModernHttp | None = None if kind == "sse" else self._modern
+        self._modern = ModernForEach(remote) if isinstance(remote, Parties) else ModernHttp(remote)
+        self.modern: ModernHttp | ModernForEach | None = None if kind == "sse" else self._modern
         self.handshake: Handshake | None = None
         self.pid: int | None = None
         self.last_words = ""
@@ -54,45 +57,52 @@ class HttpConnector:
         self._remote = remote
         self._wanted: Wanted = wanted
 
-    async def open(self, facts: ClientFacts) -> Session | Failure:
+    def _place(self, principal: Principal) -> Remote:
+        return self._remote.of(principal) if isinstance(self._remote, Parties) else self._remote
+
+    async def open(self, facts: ClientFacts, principal: Principal = GATEWAY) -> Session | Failure:
         """Open one session of the handshake era, over the transport that has worked before."""
+        place = self._place(principal)
         if self._sse:
             try:
-                return await self._open_sse(facts)
+                return await self._open_sse(facts, place)
             except Stale:
                 self._sse = self._kind == "sse"
                 raise
         try:
-            return await open_http(self._around, self._remote, facts)
+            return await open_http(self._around, place, facts)
         except NotStreamable as refusal:
             if self._streamable:
                 raise
-            return await self._try_sse(facts, refusal)
+            return await self._try_sse(facts, place, refusal)
 
-    async def _try_sse(self, facts: ClientFacts, refusal: Stale) -> Session | Failure:
+    async def _try_sse(
+        self, facts: ClientFacts, place: Remote, refusal: Stale
+    ) -> Session | Failure:
         try:
-            session = await self._open_sse(facts)
+            session = await self._open_sse(facts, place)
         except Stale:
             raise refusal from None
         self._sse = isinstance(session, Session)
         return session
 
-    async def _open_sse(self, facts: ClientFacts) -> Session | Failure:
+    async def _open_sse(self, facts: ClientFacts, place: Remote) -> Session | Failure:
         """A session with a stream of its own.
 
         Raises:
             Down: the server cannot be reached.
             Stale: it has no such stream.
         """
-        stream = StdioProcess(self._around.server, self._connection, self._around.chores)
+
+        def connection(on_line: OnLine, on_exit: OnExit, on_too_long: OnTooLong) -> Child:
+            return SseConnection(place, on_line, on_exit, on_too_long)
+
+        stream = StdioProcess(self._around.server, connection, self._around.chores)
         try:
             await stream.start()
         except Refused as error:
             return error.failure
         return await open_stdio(self._around, stream, facts)
-
-    def _connection(self, on_line: OnLine, on_exit: OnExit, on_too_long: OnTooLong) -> Child:
-        return SseConnection(self._remote, on_line, on_exit, on_too_long)
 
     async def connect(self, call: Call | None, known: Era | None) -> Learned:
         """Find out how the server is to be spoken to; `known` is what it spoke before.
@@ -112,16 +122,18 @@ class HttpConnector:
 
     async def _probe(self, call: Call | None) -> Learned:
         server = self._around.server
+        principal = GATEWAY if call is None else call.principal
+        most = self._place(principal).max_message
         try:
-            probe, result = await self._modern.probe()
+            probe, result = await self._modern.probe(principal)
         except ConnectFailed as error:
             raise unreachable(error) from None
         except TimedOut as error:
             if error.phase == "connect":
                 raise Down(str(error), TOO_LONG, reason="connect-timeout") from None
-            raise Refused(from_http(server, error, self._remote.max_message)) from None
+            raise Refused(from_http(server, error, most)) from None
         except HttpFailure as error:
-            raise Refused(from_http(server, error, self._remote.max_message)) from None
+            raise Refused(from_http(server, error, most)) from None
         found = verdict("http", probe)
         if found == "modern":
             self._streamable = True
@@ -141,7 +153,8 @@ class HttpConnector:
         if self.handshake is None:
             raise RuntimeError("the owner sets the link before connecting")
         if call is None or call.client.era != "handshake":
-            call = gateway_call("ping", era="handshake")
+            principal = GATEWAY if call is None else call.principal
+            call = gateway_call("ping", era="handshake").replace(principal=principal)
         session = await self.handshake.prove(call)
         if isinstance(session, Failure):
             raise Refused(session)

@@ -9,6 +9,9 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from lockgate.core.clock import Clock
+from lockgate.core.credentials import Credentials
+from lockgate.core.message import Principal
+from lockgate.upstreams.authorized import Authorized, Parties, Party
 from lockgate.upstreams.connect_http import HttpConnector
 from lockgate.upstreams.connect_stdio import StdioConnector
 from lockgate.upstreams.handshake import Handshake
@@ -36,6 +39,7 @@ def connector_for(
     lost: Callable[[str], None],
     until_ready: Callable[[], Awaitable[None]],
     clock: Clock,
+    credentials: Credentials | None = None,
 ) -> Connector:
     """The connector of one server, with its link of the handshake era in place.
 
@@ -48,12 +52,13 @@ def connector_for(
     """
     transport = spec.transport
     if isinstance(transport, HttpSpec):
-        connector = HttpConnector(around, _remote(spec, transport, pool), spec.era, transport.kind)
+        remote = _remote(spec, transport, pool, credentials)
+        connector = HttpConnector(around, remote, spec.era, transport.kind)
         limit, idle = spec.limits.sessions, SESSION_IDLE
     elif isinstance(transport, WebSocketSpec):
         connector = StdioConnector(
             around,
-            spawn or _sockets(spec, transport, pool),
+            spawn or _sockets(spec, transport, pool, credentials),
             spec.era,
             lost,
             grace=spec.stop_grace,
@@ -76,6 +81,7 @@ def connector_for(
         sessions,
         around.parking,
         until_ready,
+        partition=_partition(transport, credentials),
         by_affinity=not isinstance(transport, StdioSpec) or spec.isolation == "session",
         backoff=around.backoff,
         clock=clock,
@@ -83,7 +89,16 @@ def connector_for(
     return connector
 
 
-def _sockets(spec: UpstreamSpec, transport: WebSocketSpec, pool: Pool | None) -> Spawn:
+def _partition(
+    transport: StdioSpec | HttpSpec | WebSocketSpec, credentials: Credentials | None
+) -> Callable[[Principal], str] | None:
+    """How the server tells principals apart, if it does."""
+    return credentials.partition if credentials and isinstance(transport, HttpSpec) else None
+
+
+def _sockets(
+    spec: UpstreamSpec, transport: WebSocketSpec, pool: Pool | None, credentials: Credentials | None
+) -> Spawn:
     if pool is None:
         raise ValueError("a server reached over a WebSocket needs a pool, for its TLS context")
     parse_url(transport.url)
@@ -91,21 +106,24 @@ def _sockets(spec: UpstreamSpec, transport: WebSocketSpec, pool: Pool | None) ->
 
     def connect(on_line: OnLine, on_exit: OnExit, on_too_long: OnTooLong) -> Child:
         return WebSocketConnection(
-            spec.name, transport, limit, pool.tls, on_line, on_exit, on_too_long
+            spec.name, transport, limit, pool.tls, on_line, on_exit, on_too_long, credentials
         )
 
     return connect
 
 
-def _remote(spec: UpstreamSpec, transport: HttpSpec, pool: Pool | None) -> Remote:
+def _remote(
+    spec: UpstreamSpec, transport: HttpSpec, pool: Pool | None, credentials: Credentials | None
+) -> Remote | Parties:
     if pool is None:
         raise ValueError("a server reached over HTTP needs a pool")
+    what = (spec.name, pool, Url.parse(transport.url), transport.headers)
     size = spec.limits.message_bytes
-    return Remote(
-        spec.name,
-        pool,
-        Url.parse(transport.url),
-        transport.headers,
-        max_message=size,
-        max_event=size,
-    )
+    if credentials is None:
+        return Remote(*what, max_message=size, max_event=size)
+    shown = credentials
+
+    def make(party: Party) -> Authorized:
+        return Authorized(shown, party, *what, max_message=size, max_event=size)
+
+    return Parties(credentials, make)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
+from lockgate.core.message import Failure
+
 Phase = Literal["wait", "connect", "head", "body"]
 ConnectCause = Literal[
     "name", "refused", "unreachable", "tls", "busy", "closed", "forbidden", "other"
@@ -83,3 +85,14 @@ class BadResponse(HttpFailure):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, sent=True)
+
+
+class Barred(HttpFailure):
+    """The server lets nobody in without a credential, and there is none; nothing was executed.
+
+    failure  what the caller has to do about it.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message, sent=False)
+        self.failure: Final = failure

@@ -6,6 +6,7 @@ Must not know: transports, sessions, where answers go. `TABLE` is the life of a 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import msgspec
@@ -51,7 +52,8 @@ turned out not to have been executed."""
 _OVER: Final = frozenset({"answered", "failed", "gone"})
 
 
-class Asked(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Asked:
     """A request the server made: its own id, method and params."""
 
     id: RequestId

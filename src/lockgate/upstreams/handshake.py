@@ -11,7 +11,16 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from lockgate.core.clock import SYSTEM, Clock
-from lockgate.core.message import LISTEN, Call, Emit, Failure, Notification, Reply, Result
+from lockgate.core.message import (
+    LISTEN,
+    Call,
+    Emit,
+    Failure,
+    Notification,
+    Principal,
+    Reply,
+    Result,
+)
 from lockgate.core.raw import EMPTY
 from lockgate.upstreams.filters import FLAG_OF, RESOURCES, Filter, acknowledged, refetch
 from lockgate.upstreams.flights import Listener
@@ -45,11 +54,13 @@ class Handshake:
         until_ready: Callable[[], Awaitable[None]],
         *,
         by_affinity: bool,
+        partition: Callable[[Principal], str] | None = None,
         backoff: Backoff | None = None,
         clock: Clock = SYSTEM,
     ) -> None:
         """Nothing is opened yet.
 
+        partition    tells principals apart as the server does; None: it does not.
         by_affinity  each client session has a session of its own; otherwise those of one
                      principal with equal capabilities share one.
         until_ready  returns when it makes sense to open a session again.
@@ -59,6 +70,7 @@ class Handshake:
         self._parking = parking
         self._until_ready = until_ready
         self._by_affinity = by_affinity
+        self._partition = partition
         self._backoff = backoff or Backoff()
         self._clock = clock
         self._expiry: asyncio.TimerHandle | None = None
@@ -67,7 +79,10 @@ class Handshake:
     def key(self, call: Call) -> Key:
         """What callers share a session by."""
         affinity = call.affinity if self._by_affinity else None
-        return call.principal.id, call.client.capabilities_key, affinity
+        whose = call.principal.id
+        if self._partition is not None:
+            whose = f"{whose}\0{self._partition(call.principal)}"
+        return whose, call.client.capabilities_key, affinity
 
     async def send(self, call: Call) -> Reply:
         """Answer the call.
@@ -100,7 +115,9 @@ class Handshake:
 
     async def session(self, call: Call) -> Session | Failure:
         """The session `call` belongs to, opened if need be. Raises what opening raises."""
-        return await self.pool.acquire(self.key(call), call.client)
+        if self._partition is None:
+            return await self.pool.acquire(self.key(call), call.client)
+        return await self.pool.acquire(self.key(call), call.client, call.principal)
 
     async def prove(self, call: Call) -> Session | Failure:
         """As `session`, and the server has answered just now; raises `Down` when it does not.

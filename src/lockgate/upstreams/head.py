@@ -63,6 +63,11 @@ class KeptHeaders:
         self._what: tuple[Url, bytes] | None = None
         self._parts = b"", b""
 
+    def plus(self, headers: Sequence[tuple[bytes, bytes]]) -> KeptHeaders:
+        """These and `headers`, which win over those of the same name."""
+        names = {name for name, _ in headers}
+        return KeptHeaders([*(one for one in self._headers if one[0] not in names), *headers])
+
     def head(self, url: Url, method: bytes, length: int) -> bytes:
         """As `write_head`. Raises what that raises."""
         what = self._what

@@ -14,14 +14,14 @@ from typing import Final
 
 import msgspec
 
-from lockgate.core.message import LISTEN, Call, Failure, Reply, Result
+from lockgate.core.message import LISTEN, Call, Failure, Principal, Reply, Result
 from lockgate.core.raw import EMPTY
 from lockgate.upstreams.annotations import ToolAnnotations
 from lockgate.upstreams.eras import MODERN_ERRORS, Probe
 from lockgate.upstreams.failures import ConnectFailed, ConnectionLost, HttpFailure
 from lockgate.upstreams.flights import text
 from lockgate.upstreams.head import KeptHeaders
-from lockgate.upstreams.identity import gateway_call
+from lockgate.upstreams.identity import GATEWAY, gateway_call
 from lockgate.upstreams.refusals import (
     from_error,
     from_http,
@@ -312,12 +312,13 @@ class ModernHttp:
                 break
         self.tools.complete()
 
-    async def probe(self) -> tuple[Probe, bytes | None]:
-        """Ask `server/discover`; what came of it, and the result.
+    async def probe(self, principal: Principal = GATEWAY) -> tuple[Probe, bytes | None]:
+        """Ask `server/discover`; what came of it, and the result. On whose behalf is all the same.
 
         Raises:
             HttpFailure: nothing came back.
         """
+        del principal
         call = gateway_call("server/discover")
         request_id = next(self._ids)
         body = encode_request(request_id, call.method, request_params(call, request_id))

@@ -15,7 +15,7 @@ from typing import Final
 from urllib.parse import urljoin
 
 from lockgate.core.message import Failure, RequestId
-from lockgate.upstreams.failures import ConnectFailed, HttpFailure
+from lockgate.upstreams.failures import Barred, ConnectFailed, HttpFailure
 from lockgate.upstreams.refusals import foreign_endpoint, from_http, from_status, invalid
 from lockgate.upstreams.remote import (
     EVENTS,
@@ -99,6 +99,8 @@ class SseConnection:
             if error.cause == "busy":
                 raise Refused(from_http(self._server, error, self._remote.max_message)) from None
             raise unreachable(error) from None
+        except Barred as error:
+            raise Refused(error.failure) from None
         except HttpFailure as error:
             raise Down(str(error), reason=FAILED) from None
         status = reply.status
@@ -192,7 +194,10 @@ class SseConnection:
             self._end(f"it did not take a message within {TAKEN_WITHIN:g} s")
             return
         except HttpFailure as error:
-            self._end(str(error))
+            if isinstance(error, Barred) and request_id is not None:
+                self._on_line(encode_error(request_id, INTERNAL_ERROR, error.failure.message))
+            else:
+                self._end(str(error))
             return
         let_end(reply)
         if reply.status >= 300:

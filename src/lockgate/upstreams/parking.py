@@ -11,8 +11,6 @@ the server lives there and nowhere else.
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import suppress
-from hashlib import sha256
 from itertools import count
 from os import urandom
 from typing import Any, Final, Literal
@@ -22,7 +20,7 @@ import msgspec
 from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.message import Call, Target
 from lockgate.upstreams.flights import Asked, Flight
-from lockgate.wire.handshake_out import ABANDON
+from lockgate.wire.binding import bound_to
 from lockgate.wire.seal import BadSeal, KeyRing
 
 TOTAL: Final = 256
@@ -31,9 +29,6 @@ PER_PRINCIPAL: Final = 64
 LIFETIME: Final = 300.0
 
 _PURPOSE: Final = "parked-call"
-_REPEATED: Final = ("_meta", "inputResponses", "requestState", ABANDON)
-_sorted = msgspec.json.Encoder(order="sorted").encode
-_decode = msgspec.json.Decoder().decode
 
 Lost = Literal["unknown", "elsewhere"]
 """Why a state leads to no call: it is forged, used up, expired or another caller's; or the process
@@ -111,7 +106,7 @@ class Parking:
             msgspec.msgpack.encode(_State(self._process, number)),
             now=self._clock.wall(),
             ttl=self._lifetime,
-            bind=_bound_to(call),
+            bind=bound_to(call),
         )
         self._parked[number] = Parked(
             session,
@@ -138,7 +133,7 @@ class Parking:
         if not isinstance(state, str):
             return "unknown"
         try:
-            sealed = self._keys.open(_PURPOSE, state, now=self._clock.wall(), bind=_bound_to(call))
+            sealed = self._keys.open(_PURPOSE, state, now=self._clock.wall(), bind=bound_to(call))
         except BadSeal:
             return "unknown"
         opened = _read_state(sealed)
@@ -168,16 +163,3 @@ class Parking:
     def next_expiry(self) -> float | None:
         """When the oldest parked call expires, on the monotonic clock."""
         return min((parked.expires for parked in self._parked.values()), default=None)
-
-
-def _bound_to(call: Call) -> str:
-    """Who may continue the call, and with which request: the same one, however it is written.
-
-    `_meta` may differ from attempt to attempt (trace context does), so it is left out.
-    """
-    same = call.params.without(*_REPEATED).encode()
-    with suppress(msgspec.MsgspecError):  # with a number nobody can read it has one spelling
-        same = _sorted(_decode(same))
-    target = f"{call.target.server}\0{call.target.name}" if call.target else ""
-    parts = (call.principal.id, call.affinity or "", call.method, target, sha256(same).hexdigest())
-    return "\0".join(parts)

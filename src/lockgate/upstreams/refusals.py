@@ -13,6 +13,7 @@ from typing import Any
 from lockgate.core.message import Failure, Origin
 from lockgate.upstreams.failures import (
     BadResponse,
+    Barred,
     ConnectFailed,
     ConnectionLost,
     HttpFailure,
@@ -238,7 +239,9 @@ def from_error(error: ErrorObject) -> Failure:
 
 
 def from_http(server: str, error: HttpFailure, limit: int) -> Failure:
-    """What the HTTP pool could not do."""
+    """What the HTTP pool could not do, or was not to do."""
+    if isinstance(error, Barred):
+        return error.failure
     if isinstance(error, TooLarge):
         return too_large(server, limit)
     if isinstance(error, TimedOut):
@@ -279,7 +282,7 @@ def from_status(
         return _failure(
             "upstream-unauthorized",
             f"The server '{server}' refused the gateway's credentials (HTTP {status}).",
-            "Set the server's `headers` (for example Authorization) in the configuration.",
+            "Set the server's `auth` (`{type: oauth}` if people log in there) or its `headers`.",
             server=server,
             status=status,
         )

@@ -116,23 +116,24 @@ class HttpReply:
             await self._more()
         self._until_whole = False
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    def chunks(self) -> AsyncIterator[bytes]:
         """The body as it arrives, in pieces of no particular size.
 
         Raises:
             ConnectionLost, TimedOut, BadResponse: as `read`; only after everything that did
                 arrive has been given out.
         """
-        while True:
-            if self._chunks:
-                taken, self._chunks, self._size = self._chunks, [], 0
-                self._taken = True
-                for chunk in taken:
-                    yield chunk
-            elif self._complete:
-                return
-            else:
-                await self._more()
+        return _Chunks(self)
+
+    async def arrived(self) -> list[bytes]:
+        """The pieces that have arrived since, at least one; none at the end. Raises as `chunks`."""
+        while not self._chunks:
+            if self._complete:
+                return []
+            await self._more()
+        taken, self._chunks, self._size = self._chunks, [], 0
+        self._taken = True
+        return taken
 
     async def _more(self) -> None:
         if self._failure is not None:
@@ -206,6 +207,26 @@ class HttpReply:
         reader = self._reader
         if reader is not None and not reader.done():
             reader.set_result(None)
+
+
+class _Chunks:
+    """What gives a body out; no generator, which the compiler cannot compile."""
+
+    __slots__ = ("_pieces", "_reply")
+
+    def __init__(self, reply: HttpReply) -> None:
+        self._reply = reply
+        self._pieces: list[bytes] = []  # the next one is the last
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._pieces:
+            self._pieces = (await self._reply.arrived())[::-1]
+        if not self._pieces:
+            raise StopAsyncIteration
+        return self._pieces.pop()
 
 
 class WholeReply(HttpReply):

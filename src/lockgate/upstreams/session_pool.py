@@ -10,11 +10,12 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from lockgate.core.clock import SYSTEM, Clock
-from lockgate.core.message import ClientFacts, Failure
+from lockgate.core.message import ClientFacts, Failure, Principal
 from lockgate.upstreams.refusals import busy, session_lost
 from lockgate.upstreams.sessions import Key, Session
 
-Open = Callable[[ClientFacts], Awaitable[Session | Failure]]
+Open = Callable[..., Awaitable[Session | Failure]]
+"""Opens a session for these client facts; and, where the server tells them apart, for whom."""
 SWEEP: Final = 60.0
 
 
@@ -65,8 +66,8 @@ class SessionPool:
             self._live[key] = found
         return found
 
-    async def acquire(self, key: Key, facts: ClientFacts) -> Session | Failure:
-        """The session of `key`, opened with `facts` if there is none.
+    async def acquire(self, key: Key, facts: ClientFacts, *whom: Principal) -> Session | Failure:
+        """The session of `key`, opened with `facts` (and for `whom`) if there is none.
 
         Raises what opening raises.
         """
@@ -80,7 +81,7 @@ class SessionPool:
             session = self.live(key)
             if session is not None:
                 return session
-            opening = asyncio.get_running_loop().create_task(self._open_one(key, facts))
+            opening = asyncio.get_running_loop().create_task(self._open_one(key, facts, *whom))
             self._opening[key] = opening
             opening.add_done_callback(_looked_at)
         # Opening serves all who wait for it: one of them going away must not end it.
@@ -162,9 +163,9 @@ class SessionPool:
         for session in every:
             session.close()
 
-    async def _open_one(self, key: Key, facts: ClientFacts) -> Session | Failure:
+    async def _open_one(self, key: Key, facts: ClientFacts, *whom: Principal) -> Session | Failure:
         try:
-            session = await self._open(facts)
+            session = await self._open(facts, *whom)
         finally:
             # From here on it counts as a session, not as both.
             self._opening.pop(key, None)

@@ -292,8 +292,8 @@ class Session:
         self.channel.park(flight)
         self._waiting.add(flight)
         requests = Raw(members={key: _request(asked) for key, asked in asks.items()})
-        members = {"inputRequests": requests.encode(), "requestState": encode(handle)}
-        return Result(Raw(members=members), "input_required")
+        asks_for = Raw(members={"inputRequests": requests.encode(), "requestState": encode(handle)})
+        return Result(asks_for, "input_required")
 
     async def _set_level(self, level: str) -> None:
         now = LEVELS.get(self._level or "", -1)

@@ -20,13 +20,17 @@ from lockgate.core.lifecycle import Step, Table
 from lockgate.core.message import Era
 from lockgate.upstreams.crashes import Crashes, CrashRule
 
-Phase = Literal["idle", "connecting", "ready", "backoff", "crash-looping", "stopped"]
-Event = Literal["start", "connected", "failed", "lost", "looped", "retry", "probe", "rest", "stop"]
-Action = Literal["wait", "leave it alone"]
+Phase = Literal["idle", "connecting", "ready", "needs-login", "backoff", "crash-looping", "stopped"]
+Event = Literal[
+    "start", "connected", "barred", "failed", "lost", "looped", "retry", "probe", "rest", "stop"
+]
+Action = Literal["wait", "leave it alone", "say why"]
 
 TABLE: Final[Table[Phase, Event, Action]] = {
     ("idle", "start"): Step("connecting"),
     ("connecting", "connected"): Step("ready"),
+    ("connecting", "barred"): Step("needs-login", "say why"),
+    ("needs-login", "start"): Step("connecting"),
     ("connecting", "failed"): Step("backoff", "wait"),
     ("connecting", "looped"): Step("crash-looping", "leave it alone"),
     ("ready", "lost"): Step("backoff", "wait"),
@@ -38,6 +42,7 @@ TABLE: Final[Table[Phase, Event, Action]] = {
     ("idle", "stop"): Step("stopped"),
     ("connecting", "stop"): Step("stopped"),
     ("ready", "stop"): Step("stopped"),
+    ("needs-login", "stop"): Step("stopped"),
     ("backoff", "stop"): Step("stopped"),
     ("crash-looping", "stop"): Step("stopped"),
 }
@@ -148,7 +153,9 @@ class Supervisor:
         phase = step.phase
         attempt, next_attempt = old.attempt, None
         last_error, advice, known = old.last_error, old.remedy, old.reason
-        if step.action is not None:
+        if step.action == "say why":
+            attempt, last_error, advice, known = 0, one_line(error or ""), remedy, reason
+        elif step.action is not None:
             if old.phase == "ready" and now - self._ready_at >= STEADY_AFTER:
                 attempt = 0
             attempt += 1

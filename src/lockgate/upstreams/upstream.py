@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Final, Protocol
 
 from lockgate.core.clock import SYSTEM, Clock
+from lockgate.core.credentials import Credentials
 from lockgate.core.message import LISTEN, NO_FACTS, Call, Era, Failure, Reply, Result, drop
 from lockgate.core.policy import Observe
 from lockgate.core.raw import EMPTY
@@ -23,7 +24,8 @@ from lockgate.upstreams.deadlines import Deadlines
 from lockgate.upstreams.endings import ending_reason, ending_remedy
 from lockgate.upstreams.eras import HANDSHAKE
 from lockgate.upstreams.filters import LISTS
-from lockgate.upstreams.identity import gateway_call
+from lockgate.upstreams.guard import NEEDS_LOGIN, NOBODY, Guard
+from lockgate.upstreams.identity import GATEWAY, gateway_call
 from lockgate.upstreams.listening import Listening
 from lockgate.upstreams.opening import Learned, Refused, Surroundings
 from lockgate.upstreams.parking import Parking
@@ -67,6 +69,7 @@ class Upstream:
         clock: Clock = SYSTEM,
         backoff: Backoff | None = None,
         one_of_many: bool = False,
+        credentials: Credentials | None = None,
     ) -> None:
         """Nothing is connected or started yet.
 
@@ -74,6 +77,7 @@ class Upstream:
         spawn    makes child processes for a stdio server; by default those of `processes`.
         keys     seal the states of calls that wait for their clients' answers.
         observe  is told which calls were translated between eras.
+        credentials  what lets callers in there; None: what is configured is all there is.
         one_of_many  others can answer in its place: that it is gone is to be known early.
         """
         self.name = spec.name
@@ -101,7 +105,9 @@ class Upstream:
             lost=self._process_ended,
             until_ready=self._until_ready,
             clock=clock,
+            credentials=credentials,
         )
+        self._guard = Guard(credentials) if credentials is not None else None
         self._hub = Listening(self._send_listen, self._announcer.tell, self._backoff)
         self._deadlines = Deadlines(clock)
         self._link_of: dict[Era, Link] = {}
@@ -146,6 +152,9 @@ class Upstream:
         A server that is down is never waited for; one that is just being connected is, within
         `start_timeout` and the call's deadline. A call without one has the server's `timeout`.
         """
+        guard = self._guard
+        if guard is not None and (refusal := await guard.admit(call.principal)) is not None:
+            return refusal
         link = self._link_of.get(call.client.era)
         if link is None:
             found = await self._find_link(call)
@@ -160,11 +169,13 @@ class Upstream:
             due = self._used + self._spec.call_timeout
         watch = self._deadlines.enter(due)
         try:
-            return await link.send(call)
-        except Down as error:
-            return self._down(error)
-        except Stale as error:
-            return await self._look_again(call, error.failure)
+            try:
+                return await link.send(call)
+            except Stale as stale:
+                failure = stale.failure
+            return await self._look_again(call, failure)
+        except Down as down:
+            return self._down(down)
         except asyncio.CancelledError:
             if watch.late():
                 return timed_out(self.name)
@@ -174,14 +185,15 @@ class Upstream:
 
     async def _listen(self, link: Link, call: Call) -> Reply:
         """A call that lasts until it is cancelled."""
-        if "modern" in self.state.eras and link is not self._connector.handshake:
+        alike = self._guard is None or self._guard.shared
+        if alike and "modern" in self.state.eras and link is not self._connector.handshake:
             return await self._hub.listen(call)
         try:
             return await link.send(call)
-        except Down as error:
-            return self._down(error)
-        except Stale as error:
-            return error.failure
+        except Down as down:
+            return self._down(down)
+        except Stale as stale:
+            return stale.failure
 
     async def _find_link(self, call: Call) -> Link | Failure:
         """The link for a call when there is no ready one: connect, wait, or say why not."""
@@ -189,12 +201,16 @@ class Upstream:
         if call.client.era == "handshake" and handshake is not None and handshake.has_session(call):
             # Other processes of this server may be down; the one this caller has is not.
             return handshake
-        if self.state.phase == "idle":
-            self._begin("start", call)
-        if self.state.phase == "connecting":
-            await self._wait(call)
+        for _ in range(2):
+            if self.state.phase in {"idle", "needs-login"}:
+                self._begin("start", call)
+            if self.state.phase == "connecting":
+                await self._wait(call)
+            # Where that was on behalf of somebody without a login, this caller may have one.
+            if self.state.phase != "needs-login":
+                break
         if self.state.phase != "ready":
-            return self._unavailable()
+            return await self._refused(call)
         link = self._link_of.get(call.client.era)
         if link is not None:
             return link
@@ -212,6 +228,12 @@ class Upstream:
         if call.deadline is not None:
             seconds = min(seconds, max(0.0, call.deadline - self._clock.monotonic()))
         await asyncio.wait([attempt], timeout=seconds)
+
+    async def _refused(self, call: Call) -> Failure:
+        """Why this caller gets nowhere; what was found on another's behalf is not for its eyes."""
+        barred = self._guard is not None and self.state.phase == "needs-login"
+        refusal = await self._guard.admit(call.principal) if self._guard and barred else None
+        return refusal or self._unavailable()
 
     def _unavailable(self) -> Failure:
         refusal = self._refusal
@@ -249,10 +271,10 @@ class Upstream:
             return link
         try:
             return await link.send(call)
-        except Down as error:
-            return self._down(error)
-        except Stale as error:
-            return error.failure
+        except Down as down:
+            return self._down(down)
+        except Stale as stale:
+            return stale.failure
 
     async def _send_listen(self, call: Call) -> Reply:
         """One listen request of the gateway's own, for as long as it lasts."""
@@ -261,16 +283,16 @@ class Upstream:
             return self._unavailable()
         try:
             return await modern.send(call)
-        except Down as error:
-            return self._down(error)
-        except Stale as error:
-            return error.failure
+        except Down as down:
+            return self._down(down)
+        except Stale as stale:
+            return stale.failure
 
     # Coming and going.
 
     async def start(self) -> None:
         """Begin to connect, if the server is to be up from the start. Does not wait for it."""
-        if self._spec.start == "eager" and self.state.phase == "idle":
+        if self._spec.start == "eager" and self.state.phase in {"idle", "needs-login"}:
             self._begin("start", None)
 
     async def settled(self) -> UpstreamState:
@@ -328,12 +350,15 @@ class Upstream:
         except TimeoutError:
             late = f"it was not ready within {self._spec.start_timeout:g} s"
             self._failed(late, SLOW, reason="start-slow")
-        except (Refused, Stale) as error:
-            self._refusal = error.failure
-            failure = error.failure
+        except (Refused, Stale) as refused:
+            failure = refused.failure
+            if failure.reason in NOBODY:
+                self._supervisor.report("barred", NEEDS_LOGIN, failure.remedy, failure.reason)
+                return
+            self._refusal = failure
             self._failed(failure.message, failure.remedy, reason=failure.reason)
-        except Down as error:
-            self._failed(str(error), error.remedy, reason=error.reason)
+        except Down as down:
+            self._failed(str(down), down.remedy, reason=down.reason)
         except Exception as error:
             what = f"connecting failed unexpectedly ({type(error).__name__})"
             self._failed(what, reason="connect-crashed")
@@ -433,6 +458,17 @@ class Upstream:
 
     def _start_watching(self) -> None:
         """Hear of changed lists. A stdio server of the handshake era tells them unasked."""
+        if self._guard is None or self._guard.shared:
+            self._watch_now()
+        else:
+            self._chores.add(self._watch_admitted(self._guard))
+
+    async def _watch_admitted(self, guard: Guard) -> None:
+        """Only where the gateway itself is let in: nobody's login is used for another's sake."""
+        if await guard.opens_for(GATEWAY):
+            self._watch_now()
+
+    def _watch_now(self) -> None:
         if self._known == "modern":
             self._hub.watch()
         elif self._watch is None and not isinstance(self._spec.transport, StdioSpec):

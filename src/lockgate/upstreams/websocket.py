@@ -13,10 +13,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, cast
 
+from lockgate.core.credentials import Credentials
 from lockgate.core.message import Failure
+from lockgate.upstreams.identity import GATEWAY
 from lockgate.upstreams.lookup import connect
 from lockgate.upstreams.pool import connect_failed
 from lockgate.upstreams.refusals import from_status, invalid, library_missing
@@ -62,8 +65,13 @@ class WebSocketConnection(asyncio.Protocol):
         on_line: Callable[[bytes], None],
         on_exit: Callable[[str], None],
         on_too_long: Callable[[bytes, int], None],
+        credentials: Credentials | None = None,
     ) -> None:
-        """`limit` is the size of the largest message taken, in bytes."""
+        """`limit` is the size of the largest message taken, in bytes.
+
+        credentials  let the gateway in; they go with the upgrade request, so the same for all.
+        """
+        self._credentials = credentials
         self._server = server
         self._spec = spec
         self._url = parse_url(spec.url)
@@ -91,7 +99,8 @@ class WebSocketConnection(asyncio.Protocol):
             Down: the server cannot be reached, or in no state to serve.
             Refused: it is there and will not have us, or the library is missing.
         """
-        self._protocol, request = _handshake(self._server, self._url, self._limit, self._spec)
+        spec = self._spec if self._credentials is None else await self._shown(self._credentials)
+        self._protocol, request = _handshake(self._server, self._url, self._limit, spec)
         loop = asyncio.get_running_loop()
         self._opened = loop.create_future()
         shown = self._url.shown
@@ -110,10 +119,27 @@ class WebSocketConnection(asyncio.Protocol):
             ) from None
         except OSError as error:
             raise unreachable(connect_failed(self._url, error)) from None
+        except Refused as error:
+            if self._credentials is None or error.failure.reason != "upstream-unauthorized":
+                raise
+            if await self._credentials.refused(GATEWAY, None) is not True:
+                raise
+            raise Down("it wanted a newer credential", reason=FAILED) from None
         finally:
             if not self._open:
                 self.abort()
         self._timer = loop.call_later(PING_EVERY, self._beat)
+
+    async def _shown(self, credentials: Credentials) -> WebSocketSpec:
+        """The configured headers, and what lets the gateway in."""
+        shown = credentials.headers(GATEWAY, "GET")
+        if isinstance(shown, Awaitable):
+            shown = await shown
+        if isinstance(shown, Failure):
+            raise Refused(shown)
+        own = {name.decode(): value.decode("latin-1") for name, value in shown}
+        kept = {n: v for n, v in self._spec.headers.items() if n.lower() not in own}
+        return replace(self._spec, headers={**kept, **own})
 
     def write(self, line: bytes) -> None:
         """Send one message."""

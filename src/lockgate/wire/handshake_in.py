@@ -9,6 +9,7 @@ server/utilities/logging.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -53,7 +54,8 @@ _EDGE: Final = 1024
 _TASKS: Final = "io.modelcontextprotocol/tasks"
 
 
-class Opening(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Opening:
     """What a client's `initialize` says: the version it gets, and its facts."""
 
     version: str
@@ -157,8 +159,8 @@ def strip(result: Result) -> bytes:
     raw = result.raw.without(*_ENVELOPE)
     meta = raw.object("_meta")
     if META_SERVER_INFO in meta:
-        rest = meta.without(META_SERVER_INFO)
-        raw = raw.with_members({"_meta": rest.encode()}) if len(rest) else raw.without("_meta")
+        kept = meta.without(META_SERVER_INFO)
+        raw = raw.with_members({"_meta": kept.encode()}) if len(kept) else raw.without("_meta")
     return raw.encode()
 
 

@@ -17,6 +17,41 @@ import msgspec
 
 from lockgate.core.message import RequestId
 from lockgate.core.raw import EMPTY, Raw
+from lockgate.wire.messages import (
+    NO_DATA,
+    Envelope,
+    ErrorObject,
+    Malformed,
+    Message,
+    Notice,
+    OnlyId,
+    Request,
+    Response,
+)
+
+__all__ = [
+    "DEPTH_LIMIT",
+    "INTERNAL_ERROR",
+    "INVALID_PARAMS",
+    "INVALID_REQUEST",
+    "METHOD_NOT_FOUND",
+    "NO_DATA",
+    "OVERLOADED",
+    "PARSE_ERROR",
+    "ErrorObject",
+    "Malformed",
+    "Message",
+    "Notice",
+    "Request",
+    "Response",
+    "decode",
+    "decode_batch",
+    "encode_error",
+    "encode_notice",
+    "encode_request",
+    "encode_result",
+    "too_deep",
+]
 
 PARSE_ERROR: Final = -32700
 INVALID_REQUEST: Final = -32600
@@ -26,81 +61,13 @@ INTERNAL_ERROR: Final = -32603
 OVERLOADED: Final = -32000
 FORBIDDEN: Final = -32000
 DEPTH_LIMIT: Final = 64
-NO_DATA: Final[Any] = msgspec.UNSET
-"""The `data` of an error that has none; null is a value."""
-
 _UNSET = msgspec.UNSET
 _HEAD = b'{"jsonrpc":"2.0","id":'
 
 
-class Request(msgspec.Struct, frozen=True, gc=False):
-    """A message that wants an answer."""
-
-    id: RequestId
-    method: str
-    params: Raw = EMPTY
-
-
-class Notice(msgspec.Struct, frozen=True, gc=False):
-    """A message that wants none; JSON-RPC calls it a notification."""
-
-    method: str
-    params: Raw = EMPTY
-
-
-class ErrorObject(msgspec.Struct, frozen=True, gc=False):
-    """The error member of a response. `data` is UNSET when the sender gave none."""
-
-    code: int
-    message: str
-    data: Any = NO_DATA
-
-
-class Response(msgspec.Struct, frozen=True, gc=False):
-    """An answer: exactly one of `result` (JSON bytes) and `error` is set.
-
-    `id` is null only in an error whose request could not be read.
-    """
-
-    id: RequestId | None
-    result: bytes | None = None
-    error: ErrorObject | None = None
-
-
-Message = Request | Notice | Response
-
-
-class Malformed(Exception):
-    """The bytes are not one JSON-RPC message.
-
-    code     -32700 when they are not JSON, -32600 when they are JSON but no message.
-    message  what is wrong, without the bytes themselves.
-    id       the request's id when it could still be read.
-    """
-
-    def __init__(self, code: int, message: str, request_id: RequestId | None = None) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.id = request_id
-
-
-class _Envelope(msgspec.Struct, gc=False):
-    jsonrpc: str | msgspec.UnsetType = _UNSET
-    id: int | str | msgspec.UnsetType | None = _UNSET
-    method: str | msgspec.UnsetType = _UNSET
-    params: msgspec.Raw | msgspec.UnsetType = _UNSET
-    result: msgspec.Raw | msgspec.UnsetType = _UNSET
-    error: msgspec.Raw | msgspec.UnsetType = _UNSET
-
-
-class _OnlyId(msgspec.Struct, gc=False):
-    id: Any = None
-
-
-_scan = msgspec.json.Decoder(_Envelope).decode
+_scan = msgspec.json.Decoder(Envelope).decode
 _scan_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
-_scan_id = msgspec.json.Decoder(_OnlyId).decode
+_scan_id = msgspec.json.Decoder(OnlyId).decode
 _scan_error = msgspec.json.Decoder(ErrorObject).decode
 _encode = msgspec.json.Encoder().encode
 _NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -165,8 +132,8 @@ def _item(data: bytes) -> Message | Malformed:
         return error
 
 
-def _params(envelope: _Envelope) -> Raw:
-    data = bytes(envelope.params)  # pyright: ignore[reportArgumentType]  # called when it is set
+def _params(envelope: Envelope) -> Raw:
+    data = bytes(envelope.params)  # type: ignore[arg-type]  # called when it is set
     if data[:1] == b"{":
         return Raw(data)
     if data == b"null":
@@ -174,7 +141,7 @@ def _params(envelope: _Envelope) -> Raw:
     raise Malformed(INVALID_REQUEST, "params must be an object.", _id_of(envelope))
 
 
-def _response(envelope: _Envelope) -> Response:
+def _response(envelope: Envelope) -> Response:
     answer_id = envelope.id
     result, error = envelope.result, envelope.error
     if answer_id is _UNSET or (result is _UNSET) == (error is _UNSET):
@@ -195,7 +162,7 @@ def _response(envelope: _Envelope) -> Response:
     raise Malformed(INVALID_REQUEST, "A result needs the id of its request.")
 
 
-def _id_of(envelope: _Envelope) -> RequestId | None:
+def _id_of(envelope: Envelope) -> RequestId | None:
     return None if envelope.id is _UNSET else envelope.id  # pyright: ignore[reportReturnType]  # not UNSET
 
 

@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from lockgate.core.codes import FAILURES
-from lockgate.core.message import ClientFacts, Failure
+from lockgate.core.message import ClientFacts, Failure, Principal
 from lockgate.core.raw import Raw
 from lockgate.wire import headers as routing
 from lockgate.wire.envelope import (
@@ -27,6 +27,7 @@ from lockgate.wire.envelope import (
     without_meta,
 )
 from lockgate.wire.jsonrpc import INVALID_PARAMS, METHOD_NOT_FOUND
+from lockgate.wire.modern_shapes import Lifted
 from lockgate.wire.revisions import (
     HEADER_MISMATCH,
     META_CLIENT_CAPABILITIES,
@@ -80,14 +81,6 @@ _MOST_CLIENTS: Final = 1024
 _LARGEST_KEPT: Final = 8192
 _decode = msgspec.json.Decoder().decode
 _K = TypeVar("_K")
-
-
-class Lifted(msgspec.Struct, frozen=True, gc=False):
-    """A request in canonical form: params without the envelope, and what the envelope said."""
-
-    client: ClientFacts
-    params: Raw
-    token: bytes | None
 
 
 class Refusal(Exception):
@@ -232,13 +225,18 @@ def check_headers(
     repeated: frozenset[bytes],
     method: str,
     params: Raw,
-    annotations: Callable[[str], Mapping[str, routing.Path] | None],
+    annotations: Callable[[str, Principal], Mapping[str, routing.Path] | None],
+    principal: Principal,
 ) -> None:
-    """Method, name and parameter headers against the body; raises `Refusal` (-32020)."""
+    """Method, name and parameter headers against the body; raises `Refusal` (-32020).
+
+    `annotations` says which arguments of a tool are in headers, as this caller is shown it.
+    """
     wanted = routing.NO_ANNOTATIONS
     if method == "tools/call":
         name = params.get("name")
-        wanted = (annotations(name) if isinstance(name, str) else None) or wanted
+        known = annotations(name, principal) if isinstance(name, str) else None
+        wanted = known or wanted
     problem = routing.check(headers, repeated, method, params, wanted)
     if problem is not None:
         raise mismatch(problem)

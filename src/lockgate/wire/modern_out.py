@@ -12,6 +12,14 @@ import msgspec
 
 from lockgate.core.message import Call, ClientFacts, Notification, Result
 from lockgate.core.raw import Raw
+from lockgate.wire.modern_shapes import (
+    Cancelled,
+    Discovery,
+    Head,
+    Progress,
+    Tagged,
+    Unsupported,
+)
 from lockgate.wire.revisions import (
     LATEST_MODERN,
     META_CLIENT_CAPABILITIES,
@@ -34,37 +42,10 @@ class InvalidResult(Exception):
     """A result that this revision does not allow; the text says why."""
 
 
-class _Head(msgspec.Struct):
-    resultType: str = "complete"  # noqa: N815 - the wire's own spelling
-
-
-class _Progress(msgspec.Struct):
-    progressToken: int | str | None = None  # noqa: N815 - the wire's own spelling
-
-
-class _Cancelled(msgspec.Struct):
-    requestId: int | str | None = None  # noqa: N815 - the wire's own spelling
-
-
-class _Meta(msgspec.Struct):
-    subscription: int | str | None = msgspec.field(default=None, name=META_SUBSCRIPTION_ID)
-
-
-class _Tagged(msgspec.Struct):
-    meta: _Meta | None = msgspec.field(default=None, name="_meta")
-
-
-class Discovery(msgspec.Struct, rename="camel"):
-    """What `server/discover` said, as far as the gateway itself reads it."""
-
-    supported_versions: tuple[str, ...] = ()
-    capabilities: msgspec.Raw = msgspec.Raw(b"{}")
-
-
-_read_head = msgspec.json.Decoder(_Head).decode
-_read_progress = msgspec.json.Decoder(_Progress).decode
-_read_cancelled = msgspec.json.Decoder(_Cancelled).decode
-_read_tag = msgspec.json.Decoder(_Tagged).decode
+_read_head = msgspec.json.Decoder(Head).decode
+_read_progress = msgspec.json.Decoder(Progress).decode
+_read_cancelled = msgspec.json.Decoder(Cancelled).decode
+_read_tag = msgspec.json.Decoder(Tagged).decode
 _read_discovery = msgspec.json.Decoder(Discovery).decode
 
 _KINDS: Final[dict[str, Literal["complete", "input_required", "task"]]] = {
@@ -207,10 +188,6 @@ def discovery(data: bytes) -> Discovery | None:
 def supported_versions(data: Any) -> tuple[str, ...]:
     """The versions named in the data of an unsupported protocol version error."""
     try:
-        return msgspec.convert(data, _Unsupported).supported
+        return msgspec.convert(data, Unsupported).supported
     except msgspec.MsgspecError:
         return ()
-
-
-class _Unsupported(msgspec.Struct):
-    supported: tuple[str, ...] = ()

@@ -14,6 +14,8 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as BadBase64
 from collections.abc import Sequence
 from hashlib import sha256
+from hmac import compare_digest
+from hmac import digest as hmac
 from struct import Struct
 from typing import Final
 
@@ -25,6 +27,7 @@ _VERSION: Final = b"\x01"
 _KEY_ID_BYTES: Final = 4
 _NONCE_BYTES: Final = 12
 _TAG_BYTES: Final = 16
+_MARK_BYTES: Final = 18
 _TIMES: Final = Struct(">dd")
 _HEAD_BYTES: Final = len(_VERSION) + _KEY_ID_BYTES + _NONCE_BYTES
 _SHORTEST: Final = _HEAD_BYTES + _TIMES.size + _TAG_BYTES
@@ -44,7 +47,7 @@ class BadSeal(Exception):
 class KeyRing:
     """Keys of 32 bytes each: the first seals, all open."""
 
-    __slots__ = ("_ciphers", "_first")
+    __slots__ = ("_ciphers", "_first", "_marks")
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         """Raises ValueError when there is no key, or one is not 32 bytes long."""
@@ -52,6 +55,8 @@ class KeyRing:
             raise ValueError(f"A key ring needs at least one key, each of {KEY_BYTES} bytes.")
         self._ciphers = {_key_id(key): AESGCM(key) for key in reversed(keys)}
         self._first = _key_id(keys[0])
+        # Of its own for each use: what marks must not be what seals.
+        self._marks = [hmac(key, b"lockgate mark\0", "sha256") for key in keys]
 
     @classmethod
     def generate(cls) -> KeyRing:
@@ -86,6 +91,16 @@ class KeyRing:
             raise BadSeal("expired")
         return plain[_TIMES.size :]
 
+    def mark(self, purpose: str, said: str, *, bind: str = "") -> str:
+        """A short sign that `said` is for `purpose` and `bind`; the same every time."""
+        return _mark(self._marks[0], purpose, said, bind)
+
+    def marked(self, purpose: str, said: str, mark: str, *, bind: str = "") -> bool:
+        """Whether `mark` is that sign, by any of the keys."""
+        given = mark.encode()
+        known = [_mark(key, purpose, said, bind).encode() for key in self._marks]
+        return any(compare_digest(given, one) for one in known)
+
     def __repr__(self) -> str:
         """Says how many keys, nothing about them."""
         return f"KeyRing(<{len(self._ciphers)} keys>)"
@@ -97,6 +112,11 @@ def _key_id(key: bytes) -> bytes:
 
 def _context(purpose: str, bind: str) -> bytes:
     return _VERSION + b"%d:%b%b" % (len(purpose.encode()), purpose.encode(), bind.encode())
+
+
+def _mark(key: bytes, purpose: str, said: str, bind: str) -> str:
+    what = _context(purpose, f"{len(bind)}:{bind}{said}")
+    return urlsafe_b64encode(hmac(key, what, "sha256")[:_MARK_BYTES]).rstrip(b"=").decode()
 
 
 def _unwrap(token: str) -> bytes:

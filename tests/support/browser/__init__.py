@@ -1,7 +1,7 @@
 """A headless Chromium for tests of the pages people see, driven over its debugging protocol.
 
 The program comes from npm's ``@sparticuz/chromium`` (tests/interop/browser), unpacked once into
-the tests' cache. It reaches loopback addresses only. ``CHROMIUM=/path`` uses another one; where none
+the tests' cache. It reaches loopback addresses only. ``CHROMIUM=/path`` uses another; where none
 can run, tests that ask for it are skipped with a word why.
 
 Must not know: what is looked at with it.

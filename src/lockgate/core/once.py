@@ -1,0 +1,54 @@
+"""What may be used once: numbers given out, each good for a time and for one use.
+
+Must not know: what they stand for. Both callers and their numbers are bounded, so whoever takes
+many loses the oldest of its own first; a number that is gone is as good as used.
+"""
+
+from __future__ import annotations
+
+from itertools import count
+from os import urandom
+from typing import Final
+
+from lockgate.core.clock import SYSTEM, Clock
+
+PER_OWNER: Final = 64
+TOTAL: Final = 4096
+
+
+class Once:
+    """Numbers of one process; `process` tells them from another's."""
+
+    def __init__(
+        self, clock: Clock = SYSTEM, *, per_owner: int = PER_OWNER, total: int = TOTAL
+    ) -> None:
+        self.process: Final = urandom(8)
+        self._now = clock.monotonic
+        self._per_owner = per_owner
+        self._total = total
+        self._numbers = count(1)
+        self._given: dict[int, tuple[str, float]] = {}
+
+    def __len__(self) -> int:
+        """How many are neither used nor gone."""
+        return len(self._given)
+
+    def give(self, owner: str, seconds: float) -> int:
+        """A number that `owner` may use within so many seconds."""
+        now = self._now()
+        mine = [number for number, (whose, _) in self._given.items() if whose == owner]
+        gone = [number for number, (_, until) in self._given.items() if until <= now]
+        gone += mine[: max(0, len(mine) - self._per_owner + 1)]
+        gone += list(self._given)[: max(0, len(self._given) - self._total + 1)]
+        for number in gone:
+            self._given.pop(number, None)
+        number = next(self._numbers)
+        self._given[number] = owner, now + seconds
+        return number
+
+    def use(self, process: bytes, number: int) -> bool:
+        """Use it up; False: it was never given here, is used, or its time is over."""
+        if process != self.process:
+            return False
+        given = self._given.pop(number, None)
+        return given is not None and self._now() < given[1]
