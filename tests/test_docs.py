@@ -98,6 +98,8 @@ def test_every_command_that_is_named_exists() -> None:
         "access",
         "keys",
         "whoami",
+        "login",
+        "logout",
     }
     for line in commands:
         words = shlex.split(line)[1:]
