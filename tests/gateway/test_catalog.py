@@ -326,7 +326,9 @@ class Personal:
 def test_principals_share_a_list_unless_the_server_can_tell_them_apart(personal: bool) -> None:
     async def test() -> None:
         server = ScriptedServer("a", tools=[tool("x")])
-        each: dict[str, Credentials] = {"a": Personal()} if personal else {}
+        each = dict[str, Credentials]()
+        if personal:
+            each["a"] = Personal()
         world = World([server], credentials=each)
         rich = HANDSHAKE.__class__(
             era="handshake", protocol_version="2025-11-25", capabilities_key="rich"
