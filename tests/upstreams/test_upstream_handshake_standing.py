@@ -8,6 +8,7 @@ import pytest
 from lockgate.core.message import Failure, Reply, Result
 from lockgate.core.raw import Raw
 from lockgate.upstreams import http_handshake
+from tests.support.builds import interpreted
 from tests.upstreams.calls import Heard, eventually, good, run, upstream
 from tests.upstreams.old_calls import DONE, ELICIT, FIRST, done, old
 from tests.upstreams.old_server import OldServer
@@ -287,6 +288,7 @@ class Passing(OldServer):
         await super()._inside(session, asked, answer)
 
 
+@interpreted
 @pytest.mark.parametrize("trouble", ["busy", "mute"])
 def test_a_standing_stream_that_cannot_be_had_is_asked_for_again(
     trouble: str, monkeypatch: pytest.MonkeyPatch
