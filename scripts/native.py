@@ -30,7 +30,7 @@ BUILT = ROOT / "build" / "native"
 CACHE = ROOT / "build" / "native-mypy"
 STAMP = "lockgate-native.stamp"
 LEVEL = "1"
-"""Of the C compiler's optimisation. Each one above takes about twice as long."""
+"""Of the C compiler's optimisation: the one that was measured."""
 
 
 class CannotCompile(Exception):
