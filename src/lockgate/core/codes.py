@@ -462,8 +462,8 @@ COMMANDS: Final = (
     command(930, "store-unusable", "environment",
             "The store that is configured cannot be used by this installation.",
             "Install what the error names, or correct lockgate.store."),
-    *OUTBOUND_COMMANDS,
     *ENDPOINT_COMMANDS,
+    *OUTBOUND_COMMANDS,
     *IDENTITY_COMMANDS,
 )
 """How a command can end, and why it did."""
