@@ -17,6 +17,7 @@ from lockgate.cli.up import check_bind
 from lockgate.cli.voices import Logged
 from lockgate.config.load import examine
 from lockgate.config.model import Config
+from lockgate.config.watch import sources
 from lockgate.errors import LockgateError, UnsafeBind
 from tests.identity.world import echo, guarded, run
 from tests.security.musts import must
@@ -217,6 +218,19 @@ def test_settings_that_would_not_protect_are_refused(
     loaded = configured(tmp_path, **settings)
     assert loaded.config is None
     assert kind in {one.id for one in loaded.findings.ordered()}
+
+
+def test_files_of_keys_and_certificates_are_watched(tmp_path: Path) -> None:
+    for name in ("keys.json", "own.json", "a.pem"):
+        (tmp_path / name).write_text("")
+    settings = {
+        "auth": {"keys_file": "keys.json"},
+        "tls": {"certificate": "a.pem"},
+        "endpoints": {"/own": {"auth": {"keys_file": "own.json"}}},
+    }
+    loaded = configured(tmp_path, **settings)
+    watched = {one.name for one in sources(tmp_path / "mcp.json", loaded.tree)}
+    assert {"mcp.json", "keys.json", "a.pem", "own.json"} <= watched
 
 
 def test_a_client_secret_is_known_as_one(tmp_path: Path) -> None:

@@ -351,6 +351,13 @@ def _bind(config: Config, tree: Node, findings: Findings) -> None:
     settings = config.lockgate
     if settings.public_url is None and not loopback(settings.host):
         _audiences(config, tree, findings)
+        if settings.facade is not None:
+            findings.add(
+                "public-url",
+                "The authorization server needs an address that clients know it by.",
+                "Set `lockgate.public_url`.",
+                tree.locate(("lockgate", "facade"))[0],
+            )
     if not loopback(settings.host) and not config.identifies:
         findings.add(
             "wide-bind",
