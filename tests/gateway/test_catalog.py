@@ -314,10 +314,14 @@ class Personal:
     def partition(self, principal: Principal, /) -> str:
         return principal.id
 
-    def headers(self, principal: Principal, /) -> tuple[tuple[bytes, bytes], ...]:
+    def headers(
+        self, principal: Principal, method: str = "POST", /
+    ) -> tuple[tuple[bytes, bytes], ...]:
         raise NotImplementedError
 
-    async def refused(self, principal: Principal, www_authenticate: str | None, /) -> bool:
+    async def refused(
+        self, principal: Principal, www_authenticate: str | None, nonce: str | None = None, /
+    ) -> bool:
         raise NotImplementedError
 
 
