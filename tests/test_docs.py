@@ -97,6 +97,8 @@ def test_every_command_that_is_named_exists() -> None:
         "explain",
         "access",
         "keys",
+        "login",
+        "logout",
         "whoami",
         "login",
         "logout",

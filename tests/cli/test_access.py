@@ -32,6 +32,7 @@ def file(tmp_path: Path) -> Path:
         {"a": tiny(), "b": tiny()},
         access={"rules": RULES},
         auth={"keys_env": "KEYS", "scopes_implied": {"all": ["x", "y"]}},
+        endpoints={"/other": {}, "/some": {"servers": ["a"], "tools": "a/add", "naming": "auto"}},
     )
 
 
@@ -53,6 +54,9 @@ def explain(file: Path, *args: str) -> Any:
         ("b/put --as bob --scope x", "scopes", "rule 3", 5),
         ("b/put --as bob --scope all", "allow", "rule 3", 0),
         ("b/put --endpoint /other --scope all", "hide", None, 5),
+        ("add --endpoint /some", "allow", "readers", 0),
+        ("rows --endpoint /some", "hide", None, 5),
+        ("b/put --endpoint /some --scope all", "hide", None, 5),
         ("b/look", "scopes", "rule 3", 5),
         ("b/look --annotation readOnlyHint=true", "allow", "rule 5", 0),
         ("a/fail --group w --claim level=3", "approve", "rule 6", 5),
@@ -84,6 +88,7 @@ def test_it_is_written_for_people(file: Path) -> None:
     [
         (["c/x"], "No server of the configuration is meant by 'c/x'"),
         (["aa/x"], "Did you mean a/x?"),
+        (["a/x", "--endpoint", "/othr"], "Did you mean /other?"),
         (["a/x", "word"], "'word' is not of the form KEY=VALUE"),
         (["a/x", "k:={"], "no JSON"),
         (["a/x", "k=1", "k.j=2"], "k has a value already"),

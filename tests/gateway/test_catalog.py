@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from lockgate.core.credentials import Credentials
 from lockgate.core.message import Call, Failure, Principal, Reply, Result
 from lockgate.core.raw import Raw
 from lockgate.gateway.catalog import ATTEMPTS
@@ -315,10 +314,14 @@ class Personal:
     def partition(self, principal: Principal, /) -> str:
         return principal.id
 
-    def headers(self, principal: Principal, /) -> tuple[tuple[bytes, bytes], ...]:
+    def headers(
+        self, principal: Principal, method: str = "POST", /
+    ) -> tuple[tuple[bytes, bytes], ...]:
         raise NotImplementedError
 
-    async def refused(self, principal: Principal, www_authenticate: str | None, /) -> bool:
+    async def refused(
+        self, principal: Principal, www_authenticate: str | None, nonce: str | None = None, /
+    ) -> bool:
         raise NotImplementedError
 
 
@@ -326,10 +329,7 @@ class Personal:
 def test_principals_share_a_list_unless_the_server_can_tell_them_apart(personal: bool) -> None:
     async def test() -> None:
         server = ScriptedServer("a", tools=[tool("x")])
-        each = dict[str, Credentials]()
-        if personal:
-            each["a"] = Personal()
-        world = World([server], credentials=each)
+        world = World([server], credentials={"a": Personal()} if personal else {})
         rich = HANDSHAKE.__class__(
             era="handshake", protocol_version="2025-11-25", capabilities_key="rich"
         )

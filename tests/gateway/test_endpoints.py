@@ -251,8 +251,9 @@ def test_headers_of_a_hidden_tool_give_nothing_away() -> None:
             w.new.extra_tools = [{"name": "region_of", "inputSchema": schema}]
             w.new.announce("notifications/tools/list_changed")
             sees, less = await w.client("M"), await w.client("M", path="/less")
-            while "new__region_of" not in await tools(sees):  # noqa: ASYNC110 - asking is the only way
-                await asyncio.sleep(0.01)
+            async with asyncio.timeout(5):
+                while "new__region_of" not in await tools(sees):
+                    pass
             assert "new__region_of" not in await tools(less)
             # What headers have to say is read from the gateway's own view of the lists.
             assert await w.gateway.request("tools/list", {})

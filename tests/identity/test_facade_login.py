@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import pytest
 
@@ -69,6 +69,7 @@ class Stage:
             folder,
             public_url=self.base,
             facade=facade,
+            endpoints={"/other/mcp": {}},
             session={"keys": [base64.b64encode(secrets.token_bytes(32)).decode()]},
         )
         said = stack.enter_context((folder / "log").open("wb"))
@@ -113,21 +114,21 @@ class Stage:
         }
         return f"{self.base}/authorize?{urlencode(asked)}"
 
-    def redeem(self, client: str, verifier: str, code: str, redirect: str | None = None) -> Page:
+    def redeem(self, client: str, verifier: str, code: str, resource: str | None = None) -> Page:
         asked = {
             "grant_type": "authorization_code",
             "client_id": client,
             "code": code,
-            "redirect_uri": redirect or self.redirect,
+            "redirect_uri": self.redirect,
             "code_verifier": verifier,
-            "resource": self.mcp,
+            "resource": resource or self.mcp,
         }
         form = {"Content-Type": "application/x-www-form-urlencoded"}
         return Agent().request("POST", f"{self.base}/token", urlencode(asked).encode(), form)
 
-    def call(self, token: str | None) -> Page:
+    def call(self, token: str | None, endpoint: str | None = None) -> Page:
         body, headers = rpc(token, *TOOL)
-        return Agent().request("POST", self.mcp, body, headers)
+        return Agent().request("POST", endpoint or self.mcp, body, headers)
 
     def provider_login(self, tab: Tab, login: str) -> None:
         """Log in at the provider's own pages."""
@@ -207,6 +208,73 @@ def test_a_person_connects_an_app_that_a_document_describes(
     tokens = json.loads(stage.redeem(client, verifier, back["code"]).text)
     assert stage.call(tokens["access_token"]).status == 200
     assert ("/app/client.json", {}) in stage.described.seen
+
+
+@must("as-audience-bound")
+def test_a_token_for_one_endpoint_opens_no_other(stage: Stage) -> None:
+    client, verifier = stage.register(), secrets.token_urlsafe(48)
+    other = f"{stage.base}/other/mcp"
+    place = "/.well-known/oauth-protected-resource/other/mcp"
+    assert json.loads(Agent().get(stage.base + place).text)["authorization_servers"] == [stage.base]
+    wish = stage.wish(client, verifier).replace(quote(stage.mcp, safe=""), quote(other, safe=""))
+    code = walk(stage, wish, stage.redirect)["code"]
+    # Neither can the code be redeemed for another.
+    assert json.loads(stage.redeem(client, verifier, code).text)["error"] == "invalid_target"
+    answer = stage.redeem(client, verifier, code, resource=other)
+    token = json.loads(answer.text)["access_token"]
+    assert stage.call(token, other).status == 200
+    assert stage.call(token).status == 401
+
+
+CONTRAST = """(() => {
+  const light = (c) => { const [r, g, b] = c.map((v) => { v /= 255;
+    return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; });
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+  const parts = (text) => text.match(/[\\d.]+/g).map(Number);
+  const behind = (node) => { for (; node; node = node.parentElement) {
+    const c = parts(getComputedStyle(node).backgroundColor);
+    if (c.length < 4 || c[3] > 0) return c.slice(0, 3); } return [255, 255, 255]; };
+  const worst = [...document.querySelectorAll("body *")]
+    .filter((node) => [...node.childNodes].some((one) => one.nodeType === 3 && one.data.trim()))
+    .map((node) => { const a = light(parts(getComputedStyle(node).color).slice(0, 3));
+      const b = light(behind(node));
+      return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05); });
+  return Math.min(...worst); })()"""
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_consent_page_can_be_read_and_answered_by_everybody(
+    stage: Stage, chromium: Chromium, dark: bool
+) -> None:
+    with chromium.page(dark=dark) as tab:
+        tab.open(stage.wish(stage.register(), "v" * 43))
+        tab.wait_for("button[value=allow]")
+        # WCAG 2.2, 1.4.3: at least 4.5 to 1, of every text on the page.
+        assert tab.evaluate(CONTRAST) >= 4.5
+        assert tab.evaluate("document.documentElement.lang") == "en"
+        assert tab.evaluate("document.querySelectorAll('h1').length") == 1
+        assert tab.evaluate("document.title") == "Allow Notebook?"
+        # By keyboard alone.
+        for wanted in ("allow", "deny"):
+            for kind in ("keyDown", "keyUp"):
+                tab.command(
+                    "Input.dispatchKeyEvent",
+                    type=kind,
+                    key="Tab",
+                    code="Tab",
+                    windowsVirtualKeyCode=9,
+                )
+            assert tab.evaluate("document.activeElement.value") == wanted
+        for kind in ("keyDown", "keyUp"):
+            tab.command(
+                "Input.dispatchKeyEvent",
+                type=kind,
+                key="Enter",
+                code="Enter",
+                windowsVirtualKeyCode=13,
+                text="\r",
+            )
+        tab.wait_for_url(stage.redirect)
 
 
 def test_who_does_not_allow_it_leaves_without_having_been_at_the_provider(

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lockgate.core.message import Call, Principal
+from lockgate.identity.explaining import Asked, explain
 from lockgate.identity.rules import Rule
 from lockgate.identity.sights import AccessSights, Ruled
 from tests.support.access import book, call, caller, outcome, sights
@@ -149,6 +150,31 @@ def test_what_is_kept_is_what_would_be_found_anew(written: list[dict[str, Any]],
     fresh = outcome(sight_of(one), one)
     assert [outcome(sight_of(one), one) for _ in range(2)] == [fresh, fresh]
     assert outcome(sights(book(written))(one), one) == fresh
+
+
+@given(BOOKS, CALLS)
+def test_what_is_explained_is_what_calls_are_judged_by(
+    written: list[dict[str, Any]], one: Call
+) -> None:
+    rules, target = book(written, hints=HINTS), one.target
+    assert target is not None
+    told = explain(
+        rules,
+        Asked(
+            principal=one.principal,
+            endpoint="/mcp",
+            server=target.server,
+            kind=target.kind,
+            name=target.name,
+            arguments=one.params.get("arguments"),
+        ),
+    )
+    said = {"approve": ORDER[1], "scopes": ORDER[2], "deny": ORDER[3]}
+    answer = told.verdict.answer
+    assert said.get(answer, answer) == outcome(sights(rules)(one), one)
+    if told.verdict.rule is not None:
+        [mine] = [one for one in told.reasons if one.rule is told.verdict.rule]
+        assert mine.missed == ()
 
 
 @given(BOOKS, CALLS)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lockgate.config.model import Config
+from lockgate.gateway.app import Gateway
+from lockgate.identity.keys import new_key, write_keys
 from tests.bridge.clients import Begun, Client
 from tests.bridge.scripts import ELICIT, URI
 from tests.fronts.served import run
 from tests.security.musts import must
-from tests.security.tenants import CELLS, NewCounting, Tenants, identify, tenants
+from tests.security.tenants import CELLS, NewCounting, OldCounting, Tenants, identify, tenants
 
 each_cell = pytest.mark.parametrize("cell", CELLS)
 ANN = {"id": "*#ann"}
@@ -279,5 +284,63 @@ def test_annotations_decide_as_they_are_listed_now() -> None:
         rules = [{"allow": "one", "annotations": {"readOnlyHint": True}}]
         async with tenants("MM", Hinting("one"), access={"rules": rules}) as w:
             await test(w)
+
+    run(bounded())
+
+
+KEY_RULES = [
+    {"name": "ops", "allow": "one", "who": {"group": "ops"}},
+    {"name": "all", "allow": {"tools": ["one/echo", "one/meta"]}, "who": {"authenticated": True}},
+    {"name": "one key", "deny": "one/echo", "who": {"id": "key:poor"}},
+]
+
+
+@must("insufficient-scope")
+@pytest.mark.parametrize("cell", ["LL", "MM"])
+def test_rules_know_api_keys_and_ask_for_scopes_in_a_challenge(cell: str, tmp_path: Path) -> None:
+    async def bounded() -> None:
+        made = {
+            name: new_key(name, groups=groups, scopes=scopes, now=time.time())
+            for name, groups, scopes in (
+                ("rich", ["ops"], ["meta:read", "meta:all"]),
+                ("poor", [], ["meta:read"]),
+            )
+        }
+        file = tmp_path / "keys.json"
+        file.write_bytes(write_keys(key for _, key in made.values()))
+        server = OldCounting("one") if cell == "LL" else NewCounting("one")
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(server.serving())
+            settings = {
+                "naming": "bare",
+                "public_url": "http://127.0.0.1",
+                "auth": {"keys_file": str(file)},
+                "access": {"rules": KEY_RULES},
+            }
+            servers = {"one": {"url": server.url, **ENTRY}}
+            gateway = Gateway(Config.model_validate({"servers": servers, "lockgate": settings}))
+            stack.push_async_callback(gateway.stop, 0.1)
+            await gateway.start()
+            assert await gateway.settled(5)
+            [(_, port)] = await gateway.serve_http("127.0.0.1", 0)
+            clients = {
+                name: await Client(port, cell[0], token=text).open()
+                for name, (text, _) in made.items()
+            }
+            for client in clients.values():
+                stack.callback(client.close)
+            rich, poor = clients["rich"], clients["poor"]
+            assert await names(poor, "tools/list", "tools") == {"echo", "meta"}
+            assert "who" in await names(rich, "tools/list", "tools")
+            assert (await rich.call("meta")).result
+            assert "do not let" in (await poor.call("echo")).error["message"]
+            refused = await poor.call("meta")
+            assert refused.error["data"]["scopes"] == ["meta:all", "meta:read"]
+            assert refused.stream is not None
+            challenge = refused.stream.headers["www-authenticate"]
+            assert refused.status == 403
+            assert 'error="insufficient_scope"' in challenge
+            assert 'scope="meta:all meta:read"' in challenge
+            assert len(server.seen("tools/call")) == 1
 
     run(bounded())

@@ -48,4 +48,4 @@ class Browser:
         if status != 200:
             return status, text
         form = {name: unescape(value) for name, value in FIELD.findall(text)}
-        return self.open(urllib.parse.urljoin(url, "/login"), form)
+        return self.open(urllib.parse.urljoin(url, "login"), form)

@@ -20,10 +20,17 @@ from lockgate.cli.terminal import console, hang, visible
 from lockgate.config.access_check import PATH as RULES
 from lockgate.config.load import Loaded
 from lockgate.config.model import Config
-from lockgate.core.message import ANONYMOUS, Kind, Principal
+from lockgate.core.message import ANONYMOUS, Call, Kind, Principal
 from lockgate.core.names import nearest, spell
 from lockgate.gateway.access import book_of
 from lockgate.gateway.app import Gateway
+from lockgate.gateway.endpoint_sights import (
+    endpoint_sights,
+    endpoints_of,
+    naming_of,
+    servers_at,
+)
+from lockgate.gateway.facts import OWN_CLIENT
 from lockgate.identity.explaining import OTHER_THINGS, Asked, Explanation, Reason, explain
 from lockgate.identity.principals import including
 from lockgate.identity.rules import HINTS
@@ -91,7 +98,7 @@ def explain_command(config: Path, tool: str | None, as_json: bool, **given: Any)
     Exits with 0 when the call goes through, with 5 when it does not as it is.
     """
     loaded, settings = examined(config)
-    endpoint = given["endpoint"] or settings.lockgate.path
+    endpoint = _endpoint(given["endpoint"], settings)
     principal = _principal(given, _implied(settings, endpoint))
     if tool is None:
         seen = running.run(_everything(settings, principal, endpoint))
@@ -102,7 +109,7 @@ def explain_command(config: Path, tool: str | None, as_json: bool, **given: Any)
     if unknown is not None:
         raise click.UsageError(f"{unknown!r} is no annotation; there are {', '.join(HINTS)}.")
     book = book_of(settings, lambda _server, _tool: (hints,), _places(loaded, settings))
-    server, name = _located(tool, settings)
+    server, name = _located(tool, settings, endpoint)
     found = Asked(
         principal=principal,
         endpoint=endpoint,
@@ -110,6 +117,7 @@ def explain_command(config: Path, tool: str | None, as_json: bool, **given: Any)
         kind=_KINDS[given["kind"]],
         name=name,
         arguments=_arguments(given["words"]),
+        offered=_offered(settings, endpoint, server, _KINDS[given["kind"]], name),
     )
     told = explain(book, found)
     if as_json:
@@ -177,7 +185,26 @@ def _arguments(words: Sequence[str]) -> dict[str, Any]:
     return arguments
 
 
-def _located(tool: str, config: Config) -> tuple[str, str]:
+def _endpoint(given: str | None, config: Config) -> str:
+    served = endpoints_of(config)
+    endpoint = given or next(iter(served), config.lockgate.path)
+    if endpoint not in served:
+        guess = nearest(endpoint, served)
+        hint = f"Did you mean {guess}?" if guess else f"There are: {', '.join(served)}."
+        raise click.UsageError(f"There is no endpoint {endpoint}. {hint}")
+    return endpoint
+
+
+def _offered(config: Config, endpoint: str, server: str, kind: Kind, name: str) -> bool:
+    """Whether the endpoint shows such a thing to anybody."""
+    sight_of = endpoint_sights(config)
+    if sight_of is None:
+        return server in config.enabled
+    call = Call(method="", client=OWN_CLIENT["modern"], facts={"endpoint": endpoint})
+    return sight_of(call).shows(server, kind, name)
+
+
+def _located(tool: str, config: Config, endpoint: str) -> tuple[str, str]:
     """The server and its own name of what a person calls TOOL.
 
     Raises:
@@ -186,13 +213,14 @@ def _located(tool: str, config: Config) -> tuple[str, str]:
     server, slash, name = tool.partition("/")
     if slash and name and server in config.servers:
         return server, name
-    if config.naming == "prefix":
-        for one in config.enabled:
+    there = servers_at(config, endpoint)
+    if naming_of(endpoints_of(config)[endpoint], config, there) == "prefix":
+        for one in there:
             prefix = spell(one, "", "prefix")
             if tool.startswith(prefix) and tool != prefix:
                 return one, tool[len(prefix) :]
-    elif len(config.enabled) == 1:
-        return next(iter(config.enabled)), tool
+    elif len(there) == 1:
+        return there[0], tool
     guess = nearest(server, config.servers)
     hint = f"Did you mean {guess}/{name or 'NAME'}?" if guess else "Write SERVER/NAME."
     raise click.UsageError(f"No server of the configuration is meant by {tool!r}. {hint}")
@@ -237,7 +265,7 @@ def _show(asked: Asked, told: Explanation, any_rules: bool) -> None:
     facts = [
         ("caller", asked.principal.id),
         ("endpoint", asked.endpoint),
-        ("because", _why(told, any_rules)),
+        ("because", _why(told, any_rules=any_rules, offered=asked.offered)),
     ]
     if told.verdict.scopes:
         facts.append(("needs", ", ".join(sorted(told.verdict.scopes))))
@@ -248,8 +276,10 @@ def _show(asked: Asked, told: Explanation, any_rules: bool) -> None:
         _show_rule(one, decided=one.rule is told.verdict.rule)
 
 
-def _why(told: Explanation, any_rules: bool) -> str:
+def _why(told: Explanation, *, any_rules: bool, offered: bool) -> str:
     rule = told.verdict.rule
+    if not offered:
+        return "the endpoint does not show it to anybody"
     if not any_rules:
         return "there are no rules"
     if rule is not None:

@@ -359,6 +359,13 @@ def _bind(config: Config, tree: Node, findings: Findings) -> None:
                     "Set `lockgate.public_url`, or the issuer's `audience`.",
                     tree.locate(("lockgate", "auth", "issuers", place))[0],
                 )
+        if settings.facade is not None:
+            findings.add(
+                "public-url",
+                "The authorization server needs an address that clients know it by.",
+                "Set `lockgate.public_url`.",
+                tree.locate(("lockgate", "facade"))[0],
+            )
     if not loopback(settings.host) and not config.identifies:
         findings.add(
             "wide-bind",

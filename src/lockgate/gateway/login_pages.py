@@ -51,7 +51,7 @@ def consent(server: str, address: str, owner: str, ticket: str, seal: str) -> by
         f"who you are. You will be sent to its own login page. {whose}</p>"
         "<p><b>Go on only if you asked for this yourself</b>, just now, in your own program. A "
         "link that somebody sent you would give them the use of your account.</p>"
-        '<form method="post" action="/login">'
+        '<form method="post" action="login">'
         f'<input type="hidden" name="ticket" value="{escape(ticket, quote=True)}">'
         f'<input type="hidden" name="seal" value="{escape(seal, quote=True)}">'
         "<button>Go on to the login page</button></form>",

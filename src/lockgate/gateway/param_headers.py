@@ -13,6 +13,7 @@ from lockgate.gateway.facts import OWN_CLIENT
 from lockgate.wire.headers import NO_ANNOTATIONS, Annotations, InvalidAnnotation, param_headers
 
 _MOST_LISTS: Final = 256
+_MOST_CALLERS: Final = 1024
 _OWN: Final = Call(method="tools/list", client=OWN_CLIENT["modern"])
 
 
@@ -26,6 +27,7 @@ class ParamHeaders:
         self._known: dict[str, Annotations] = {}
         self._edition = -1
         self._lists: dict[str, dict[str, Annotations]] = {}
+        self._ones: dict[tuple[str, int], tuple[Principal, int, dict[str, Annotations]]] = {}
 
     def of(self, endpoint: str, tool: str, principal: Principal) -> Annotations | None:
         """Those of one tool; None when it is not known, or not shown to this caller there."""
@@ -34,8 +36,19 @@ class ParamHeaders:
 
     def _of_one(self, endpoint: str, tool: str, principal: Principal) -> Annotations | None:
         """As `of`, where not everybody sees the same."""
+        key = endpoint, id(principal)
+        kept = self._ones.get(key)
+        # An object that is kept cannot have lent its id to another one.
+        if kept is not None and kept[0] is principal and kept[1] == self._catalog.edition:
+            found = kept[2].get(tool)
+            if found is not None:
+                return found
         call = _OWN.replace(principal=principal, facts={"endpoint": endpoint})
-        return self._look_up(tool, call)[1]
+        known, found = self._look_up(tool, call)
+        if len(self._ones) >= _MOST_CALLERS:
+            self._ones.clear()
+        self._ones[key] = principal, self._catalog.edition, known
+        return found
 
     def _again(self, tool: str) -> Annotations | None:
         known, found = self._look_up(tool, _OWN)

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from lockgate.core.message import Kind, Principal
-from lockgate.identity.access import Book, Entry, Verdict
+from lockgate.identity.access import NOTHING, Book, Verdict
 from lockgate.identity.arguments import all_hold, all_may_hold
 from lockgate.identity.rules import Rule, forms_of
 
@@ -19,7 +19,10 @@ OTHER_THINGS: Final = "is about other things"
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """A call that somebody might make."""
+    """A call that somebody might make.
+
+    offered  the endpoint shows such a thing to anybody at all.
+    """
 
     principal: Principal
     endpoint: str
@@ -27,6 +30,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     kind: Kind
     name: str
     arguments: object
+    offered: bool = True
 
 
 class Reason(msgspec.Struct, frozen=True):
@@ -52,7 +56,9 @@ def explain(book: Book, asked: Asked) -> Explanation:
     """What the rules say of a call, and what each of them has to do with it."""
     scopes = asked.principal.scopes
     extract = book.of(book.about(asked.principal), asked.endpoint)
-    entry: Entry = extract.entry(asked.server, asked.kind, asked.name)
+    entry = NOTHING
+    if asked.offered:
+        entry = extract.entry(asked.server, asked.kind, asked.name)
     verdict = entry.weigh(scopes, asked.arguments, asks=asked.kind != "template")
     return Explanation(
         verdict=verdict,

@@ -17,11 +17,10 @@ NEEDS_LOGIN: Final = "it lets nobody in without a login, and there is none yet"
 
 
 class Guard:
-    """Asks the credentials of one server."""
+    """Asks the credentials of one server that tells callers apart."""
 
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
-        self.shared = credentials.shared
 
     async def admit(self, principal: Principal) -> Failure | None:
         """What the caller has to do first; None: it may go on.

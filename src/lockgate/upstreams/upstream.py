@@ -107,7 +107,7 @@ class Upstream:
             clock=clock,
             credentials=credentials,
         )
-        self._guard = Guard(credentials) if credentials is not None else None
+        self._guard = Guard(credentials) if credentials and not credentials.shared else None
         self._hub = Listening(self._send_listen, self._announcer.tell, self._backoff)
         self._deadlines = Deadlines(clock)
         self._link_of: dict[Era, Link] = {}
@@ -185,8 +185,11 @@ class Upstream:
 
     async def _listen(self, link: Link, call: Call) -> Reply:
         """A call that lasts until it is cancelled."""
-        alike = self._guard is None or self._guard.shared
-        if alike and "modern" in self.state.eras and link is not self._connector.handshake:
+        if (
+            self._guard is None
+            and "modern" in self.state.eras
+            and link is not self._connector.handshake
+        ):
             return await self._hub.listen(call)
         try:
             return await link.send(call)
@@ -458,7 +461,7 @@ class Upstream:
 
     def _start_watching(self) -> None:
         """Hear of changed lists. A stdio server of the handshake era tells them unasked."""
-        if self._guard is None or self._guard.shared:
+        if self._guard is None:
             self._watch_now()
         else:
             self._chores.add(self._watch_admitted(self._guard))

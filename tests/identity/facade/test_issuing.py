@@ -17,7 +17,7 @@ from lockgate.identity.facade.issuer import own_issuer
 from lockgate.identity.jose import read
 from lockgate.identity.settings import EndpointSettings
 from lockgate.identity.tokens import judged
-from lockgate.identity.verdicts import Accepted, Bound, Refused
+from lockgate.identity.verdicts import Accepted, Refused
 from lockgate.stores.memory import MemoryStore
 from tests.identity.facade.desk import GATEWAY, MCP, OTHER, WEB, App, Desk, desk
 from tests.security.musts import must
@@ -362,7 +362,8 @@ def test_tokens_are_bound_to_the_key_a_client_proves_to_have(at: Desk) -> None:
     assert claims_of(at, tokens["access_token"])["cnf"] == {"jkt": dpop.thumbprint(key)}
     accepted = verdict(at, tokens["access_token"])
     assert isinstance(accepted, Accepted)
-    assert accepted.bound == Bound(key=dpop.thumbprint(key))
+    assert accepted.bound is not None
+    assert accepted.bound.key == dpop.thumbprint(key)
     again = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
     for bad in ("", good, proof(at, other)):
         assert redeem(at, app, again, bad).json["error"] == "invalid_dpop_proof"

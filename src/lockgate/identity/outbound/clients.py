@@ -15,7 +15,7 @@ from urllib.parse import quote_plus
 import msgspec
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, OKPKey, RSAKey, import_key
+from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from lockgate.core.secret import Secret
 from lockgate.identity.outbound.metadata import AuthorizationServer
@@ -51,19 +51,26 @@ def read_key(text: str, algorithm: str | None = None, key_id: str | None = None)
     Raises:
         ValueError: it is none, or does not go with the algorithm.
     """
-    try:
-        data: Any = msgspec.json.decode(text) if text.lstrip().startswith("{") else text
-        key = import_key(data)
-    except (JoseError, ValueError, TypeError, msgspec.MsgspecError) as error:
-        raise ValueError("it holds no key in PEM or JWK form") from error
-    if not isinstance(key, ECKey | OKPKey | RSAKey) or not key.is_private:
-        raise ValueError("it holds no private key of kind EC, OKP or RSA")
+    key = _import(text)
+    if key is None or not key.is_private:
+        raise ValueError("it holds no private key in PEM or JWK form, of kind EC, OKP or RSA")
     signer = Signer(key, algorithm or _algorithm(key), key_id or key.kid)
     try:
         signer.sign({})
     except (JoseError, ValueError) as error:
         raise ValueError(f"the key cannot sign with {signer.algorithm}") from error
     return signer
+
+
+def _import(text: str) -> SigningKey | None:
+    kinds: tuple[type[SigningKey], ...] = (ECKey, RSAKey, OKPKey)
+    for kind in kinds:
+        try:
+            data: Any = msgspec.json.decode(text) if text.lstrip().startswith("{") else text
+            return kind.import_key(data)
+        except (JoseError, ValueError, TypeError, KeyError, msgspec.MsgspecError):
+            continue
+    return None
 
 
 _BY_CURVE: Final = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}
@@ -101,7 +108,8 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
         if method == "client_secret_basic" and self.secret is not None:
             pair = f"{quote_plus(self.id)}:{quote_plus(self.secret.reveal())}"
             return [("authorization", f"Basic {b64encode(pair.encode()).decode()}")]
-        form["client_id"] = self.id
+        if self.id:
+            form["client_id"] = self.id
         if method == "client_secret_post" and self.secret is not None:
             form["client_secret"] = self.secret.reveal()
         elif method == "private_key_jwt" and self.signer is not None:
