@@ -27,9 +27,10 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "lockgate"
 BUILT = ROOT / "build" / "native"
+CACHE = ROOT / "build" / "native-mypy"
 STAMP = "lockgate-native.stamp"
 LEVEL = "1"
-"""Of the C compiler's optimisation. 3 takes four times as long and makes nothing faster."""
+"""Of the C compiler's optimisation. Each one above takes about twice as long."""
 
 
 class CannotCompile(Exception):
@@ -37,19 +38,27 @@ class CannotCompile(Exception):
 
 
 def main() -> int:
-    """Bring build/native up to date; returns the exit code."""
-    if sys.argv[1:] == ["--inside"]:
-        _compile()
+    """Bring build/native up to date, or see (`--check`) whether it could be: the exit code."""
+    asked = "".join(sys.argv[1:])
+    if asked in _INSIDE:
+        _INSIDE[asked]()
         return 0
     try:
-        print(built())
+        print(checked() if asked == "--check" else built())
     except CannotCompile as why:
-        shutil.rmtree(BUILT, ignore_errors=True)
+        _forget(asked)
         print(f"native: {why}; Lockgate runs as pure Python, which does the same, a little slower")
     except subprocess.CalledProcessError as error:
-        print(f"native: the compiler failed:\n{error.output}", file=sys.stderr)
+        _forget(asked)
+        print(f"native: it cannot be compiled:\n{error.output}", file=sys.stderr)
         return 1
     return 0
+
+
+def _forget(asked: str) -> None:
+    """What was compiled before is not what the sources say now."""
+    if asked != "--check":
+        shutil.rmtree(BUILT, ignore_errors=True)
 
 
 def modules() -> list[str]:
@@ -75,12 +84,23 @@ def built() -> str:
     started = time.monotonic()
     stamp.unlink(missing_ok=True)
     _copy()
-    command = [sys.executable, str(Path(__file__).resolve()), "--inside"]
-    subprocess.run(
-        command, cwd=BUILT, check=True, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
+    _run("compile", BUILT)
     stamp.write_text(digest)
     return f"native: done in {time.monotonic() - started:.0f} s"
+
+
+def checked() -> str:
+    """See whether mypyc can translate the sources, and compile nothing. Raises as `built`."""
+    _check_tools()
+    _run("translate", SOURCE.parent)
+    return f"native: {len(modules())} modules can be compiled"
+
+
+def _run(step: str, folder: Path) -> None:
+    command = [sys.executable, str(Path(__file__).resolve()), step]
+    subprocess.run(
+        command, cwd=folder, check=True, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
 
 
 def extensions() -> list[Path]:
@@ -120,25 +140,7 @@ def _copy() -> None:
 def _compile() -> None:
     """Compile what stands in the working directory, in place."""
     setuptools: Any = import_module("setuptools")
-    mypycify: Any = import_module("mypyc.build").mypycify
-    paths = [f"{name.replace('.', '/')}.py" for name in modules()]
-    with tempfile.TemporaryDirectory() as empty:
-        settings = Path(empty, "mypy.ini")
-        settings.write_text("[mypy]\n")
-        options = [
-            f"--config-file={settings}",
-            f"--python-executable={sys.executable}",
-            "--follow-imports=silent",
-            "--ignore-missing-imports",
-        ]
-        made = mypycify(
-            [*options, *paths],
-            opt_level=LEVEL,
-            debug_level="0",
-            multi_file=True,
-            group_name="lockgate",
-            target_dir="../native-c",
-        )
+    made = _translate("../native-c")
     distribution = setuptools.Distribution({"name": "lockgate", "ext_modules": made})
     distribution.verbose = 0
     build = distribution.get_command_obj("build_ext")
@@ -147,6 +149,39 @@ def _compile() -> None:
     build.build_lib = "../native-c/lib"
     build.ensure_finalized()
     build.run()
+
+
+def _translate_only() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        _translate(folder)
+
+
+def _translate(target: str) -> Any:
+    """Translate what stands in the working directory to C, in `target`."""
+    mypycify: Any = import_module("mypyc.build").mypycify
+    paths = [f"{name.replace('.', '/')}.py" for name in modules()]
+    with tempfile.TemporaryDirectory() as empty:
+        settings = Path(empty, "mypy.ini")
+        settings.write_text("[mypy]\n")
+        options = [
+            f"--config-file={settings}",
+            f"--python-executable={sys.executable}",
+            f"--cache-dir={CACHE}",
+            "--follow-imports=silent",
+            "--ignore-missing-imports",
+        ]
+        return mypycify(
+            [*options, *paths],
+            opt_level=LEVEL,
+            debug_level="0",
+            multi_file=True,
+            group_name="lockgate",
+            target_dir=target,
+        )
+
+
+# What this program does when it calls itself, in the folder that holds the sources.
+_INSIDE = {"compile": _compile, "translate": _translate_only}
 
 
 if __name__ == "__main__":

@@ -100,8 +100,6 @@ def test_every_command_that_is_named_exists() -> None:
         "login",
         "logout",
         "whoami",
-        "login",
-        "logout",
     }
     for line in commands:
         words = shlex.split(line)[1:]

@@ -36,12 +36,13 @@ async def watched(
 
 
 async def fetched(
-    url: str, path: str, token: str | None = None, verb: str = "GET"
+    url: str, path: str, token: str | None = None, verb: str = "GET", host: str | None = None
 ) -> tuple[int, str]:
     """Status and body of one request."""
-    host = url.removeprefix("http://").partition("/")[0]
-    prefix = url.removeprefix(f"http://{host}")
-    name, _, port = host.rpartition(":")
+    where = url.removeprefix("http://").partition("/")[0]
+    prefix = url.removeprefix(f"http://{where}")
+    host = host or where
+    name, _, port = where.rpartition(":")
     reader, writer = await asyncio.open_connection(name.strip("[]"), int(port))
     shown = f"Authorization: Bearer {token}\r\n" if token is not None else ""
     head = f"{verb} {prefix}{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{shown}\r\n"
@@ -174,6 +175,17 @@ def test_a_token_guards_all_but_health() -> None:
                     assert json.loads(body)["error"]["reason"] == "admin-refused"
                 assert (await fetched(url, path, TOKEN))[0] == 200
             assert (await fetched(url, "/health"))[0] == 200
+            # Scrapers ask for addresses, and have a token that a page in a browser has not.
+            assert (await fetched(url, "/metrics", TOKEN, host="10.0.0.5:4041"))[0] == 200
+
+    run(play())
+
+
+def test_without_a_token_a_page_in_a_browser_learns_nothing() -> None:
+    async def play() -> None:
+        async with watched() as (_, url):
+            for path in ("/metrics", "/ready", "/health"):
+                assert (await fetched(url, path, host="rebound.example"))[0] == 421
 
     run(play())
 

@@ -35,7 +35,9 @@ class AdminSettings(Section):
     allow_hosts: list[str] = Field(
         default=[],
         max_length=1000,
-        description="Host names that may be asked for beside loopback and `host`.",
+        description=(
+            "Host names that may be asked for beside loopback and `host`; with a `token` any may."
+        ),
     )
     token: SecretStr | None = Field(
         default=None,

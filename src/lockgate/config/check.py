@@ -350,15 +350,7 @@ def _bind(config: Config, tree: Node, findings: Findings) -> None:
         )
     settings = config.lockgate
     if settings.public_url is None and not loopback(settings.host):
-        for place, one in enumerate(settings.auth.issuers):
-            if not one.audience:
-                findings.add(
-                    "public-url",
-                    f"Tokens of {one.issuer} have to be meant for this gateway, and nothing says "
-                    "what clients call it.",
-                    "Set `lockgate.public_url`, or the issuer's `audience`.",
-                    tree.locate(("lockgate", "auth", "issuers", place))[0],
-                )
+        _audiences(config, tree, findings)
         if settings.facade is not None:
             findings.add(
                 "public-url",
@@ -373,6 +365,27 @@ def _bind(config: Config, tree: Node, findings: Findings) -> None:
             "Configure `lockgate.auth`, leave it at 127.0.0.1, or start with --insecure-bind.",
             tree.locate(("lockgate", "host"))[0],
         )
+
+
+def _audiences(config: Config, tree: Node, findings: Findings) -> None:
+    """Whom tokens are for, where nothing says what clients call the gateway."""
+    settings = config.lockgate
+    every = [(("lockgate", "auth"), settings.auth)]
+    every += [
+        (("lockgate", "endpoints", path, "auth"), one.auth)
+        for path, one in settings.endpoints.items()
+        if one.auth is not None
+    ]
+    for where, auth in every:
+        for place, issuer in enumerate(auth.issuers):
+            if not issuer.audience:
+                findings.add(
+                    "public-url",
+                    f"Tokens of {issuer.issuer} have to be meant for this gateway, and nothing "
+                    "says what clients call it.",
+                    "Set `lockgate.public_url`, or the issuer's `audience`.",
+                    tree.locate((*where, "issuers", place))[0],
+                )
 
 
 def _readable(config: Config, tree: Node, findings: Findings) -> None:

@@ -13,7 +13,7 @@ from lockgate.config.admin import AdminSettings
 from lockgate.core.codes import CODES
 from lockgate.core.raw import encode
 from lockgate.fronts.http import Handler, HttpLimits, HttpRequest, Responder, nothing_more
-from lockgate.fronts.routes import Routes, RouteSettings
+from lockgate.fronts.routes import ANY, Routes, RouteSettings
 from lockgate.fronts.server import HttpServer
 from lockgate.gateway.health import health, reads, ready
 from lockgate.gateway.metrics import Sources, written
@@ -30,9 +30,10 @@ class Admin:
         self._settings = settings
         token = settings.token
         self._token = None if token is None else b"bearer " + token.get_secret_value().encode()
-        routes = RouteSettings(
-            endpoint=f"{settings.path}/metrics", hosts=[settings.host, *settings.allow_hosts]
-        )
+        # A page that makes a browser ask (DNS rebinding) has no token, so with one any name will
+        # do: scrapers know processes by their addresses.
+        hosts = [settings.host, *settings.allow_hosts] if token is None else [ANY]
+        routes = RouteSettings(endpoint=f"{settings.path}/metrics", hosts=hosts)
         self._server = HttpServer(Routes(self._handlers(sources), routes), _LIMITS)
 
     def _handlers(self, sources: Sources) -> Mapping[str, Handler]:

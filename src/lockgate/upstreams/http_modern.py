@@ -318,7 +318,6 @@ class ModernHttp:
         Raises:
             HttpFailure: nothing came back.
         """
-        del principal
         call = gateway_call("server/discover")
         request_id = next(self._ids)
         body = encode_request(request_id, call.method, request_params(call, request_id))
