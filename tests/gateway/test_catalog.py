@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from lockgate.core.credentials import Credentials
 from lockgate.core.message import Call, Failure, Principal, Reply, Result
 from lockgate.core.raw import Raw
 from lockgate.gateway.catalog import ATTEMPTS
@@ -329,7 +330,10 @@ class Personal:
 def test_principals_share_a_list_unless_the_server_can_tell_them_apart(personal: bool) -> None:
     async def test() -> None:
         server = ScriptedServer("a", tools=[tool("x")])
-        world = World([server], credentials={"a": Personal()} if personal else {})
+        each = dict[str, Credentials]()
+        if personal:
+            each["a"] = Personal()
+        world = World([server], credentials=each)
         rich = HANDSHAKE.__class__(
             era="handshake", protocol_version="2025-11-25", capabilities_key="rich"
         )
