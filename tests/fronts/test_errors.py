@@ -183,6 +183,7 @@ FRONTS_OWN = {
     *("session-unknown", "session-streams-full", "event-unknown", "draining"),
     *("token-missing", "token-invalid", "token-expired", "credentials-malformed", "proof-invalid"),
     "issuer-unavailable",
+    *("login-stray", "login-refused", "login-mixed-up"),  # answered by pages
 }
 """Refused before there is a call, so that no reply of the engine is ever one of these."""
 

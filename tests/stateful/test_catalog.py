@@ -27,11 +27,13 @@ from hypothesis.stateful import invariant, precondition, rule
 
 from lockgate.core.message import Call, Failure, Principal, Reply, Result
 from lockgate.core.raw import Raw
+from lockgate.core.sight import Everything
 from lockgate.gateway import catalog as module
 from lockgate.gateway.catalog import Catalog
 from lockgate.gateway.face import Face
 from lockgate.gateway.kept import CatalogSettings
 from lockgate.gateway.listing import LISTS
+from lockgate.gateway.sights import Sights
 from lockgate.testing import ManualClock
 from tests.gateway.world import HANDSHAKE, MODERN, tool
 from tests.stateful.timeless import Machine, bounded
@@ -137,6 +139,25 @@ class Server:
         return Result(Raw.of({"tools": tools, **more, **hints}))
 
 
+class Own:
+    """Credentials of each person: what is listed for one is nobody else's."""
+
+    shared = False
+
+    def partition(self, principal: Principal, /) -> str:
+        return principal.id
+
+    def headers(
+        self, principal: Principal, method: str = "POST", /
+    ) -> tuple[tuple[bytes, bytes], ...]:
+        raise NotImplementedError
+
+    async def refused(
+        self, principal: Principal, www_authenticate: str | None, nonce: str | None = None, /
+    ) -> bool:
+        raise NotImplementedError
+
+
 class Lists(Machine):
     def __init__(self) -> None:
         super().__init__()
@@ -146,10 +167,12 @@ class Lists(Machine):
         self.announced: dict[str, dict[str | None, int]] = {name: {None: 0} for name in NAMES}
         self.history: list[tuple[float, str, int]] = []
         self.callers: list[asyncio.Task[None]] = []
+        everything = Everything(servers=NAMES, naming="prefix", page_size=100)
         self.catalog = Catalog(
             self.servers.values(),
             CatalogSettings(wait=WAIT, refresh=REFRESH, retry=RETRY, stale=STALE, page_size=100),
             self.clock,
+            sights=Sights(everything, credentials=dict.fromkeys(NAMES, Own())),
         )
 
     # Servers.

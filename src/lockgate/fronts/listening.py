@@ -187,7 +187,8 @@ class Listening:
         if attempt is not self._current and attempt is not self._old:
             return
         other = self._old if attempt is self._current else self._current
-        other = other or self._opening
+        if other is None and self._opening is not attempt:
+            other = self._opening
         if other is None:
             self._deliver(notification)
             return
