@@ -35,7 +35,7 @@ from tests.gateway.reloading import census
 from tests.support.valkey import valkey
 
 pytestmark = pytest.mark.xdist_group("chaos")
-STORM = 4.0
+STORM = 3.0
 RECOVERY = 40.0
 """Seconds: a server that died again and again is tried after pauses of up to half of this."""
 LEFT = ("tasks", "descriptors", "children")

@@ -29,6 +29,7 @@ from lockgate.core.message import Call, Failure, Principal, Reply, Result
 from lockgate.core.raw import Raw
 from lockgate.core.sight import Everything
 from lockgate.gateway import catalog as module
+from lockgate.gateway import shelf
 from lockgate.gateway.catalog import Catalog
 from lockgate.gateway.face import Face
 from lockgate.gateway.kept import CatalogSettings
@@ -161,8 +162,9 @@ class Own:
 class Lists(Machine):
     def __init__(self) -> None:
         super().__init__()
-        self.patch = mock.patch.object(module, "MOST_VIEWS", MOST)
-        self.patch.start()
+        self.patches = [mock.patch.object(one, "MOST_VIEWS", MOST) for one in (module, shelf)]
+        for patch in self.patches:
+            patch.start()
         self.servers = {"a": Server("a", TTL, self.clock), "b": Server("b", None, self.clock)}
         self.announced: dict[str, dict[str | None, int]] = {name: {None: 0} for name in NAMES}
         self.history: list[tuple[float, str, int]] = []
@@ -372,7 +374,8 @@ class Lists(Machine):
             assert not self.callers
 
     def teardown(self) -> None:
-        self.patch.stop()
+        for patch in self.patches:
+            patch.stop()
         super().teardown()
 
     async def end(self) -> None:

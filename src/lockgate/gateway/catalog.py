@@ -386,7 +386,7 @@ class Catalog(Shelf):
         if kept is None or kept.hard or self._closed or self._clock.monotonic() < kept.expires:
             return
         now = self._clock.monotonic()
-        if kept.late is None and key not in self._fetching:
+        if kept.late is None and not kept.stale and key not in self._fetching:
             kept.until = now + self._settings.wait
         kept.expires = now + self._settings.retry
         self._fetch(key, call)

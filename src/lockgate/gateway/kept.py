@@ -89,6 +89,9 @@ class Kept(msgspec.Struct):
         """It ought to be read anew since `due`, and before it is shown again."""
         self.stale = True
         self.due = min(self.due, due)
+        if due == GONE:
+            # However long it was to count while it is read: a server that is down takes it along.
+            self.until = 0.0
 
 
 def read(section: Section, now: float, settings: CatalogSettings) -> Kept:
