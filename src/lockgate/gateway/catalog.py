@@ -33,6 +33,7 @@ from lockgate.core.sight import Everything, Sight
 from lockgate.gateway.absent import broken, slow
 from lockgate.gateway.face import Face, merge, shown
 from lockgate.gateway.facts import OWN_CLIENT
+from lockgate.gateway.guarding import NO_GUARD, Guard
 from lockgate.gateway.kept import GONE, CatalogSettings, Kept, read, unread
 from lockgate.gateway.listing import LISTS, ListMethod, Section
 from lockgate.gateway.reading import Source, read_pages
@@ -59,6 +60,7 @@ class Catalog(Shelf):
         by_capabilities: Callable[[], bool] = lambda: False,
         observe: Observe = lambda _call, _decision: None,
         sights: Sights | None = None,
+        guard: Guard = NO_GUARD,
     ) -> None:
         """Nothing is fetched yet.
 
@@ -70,8 +72,10 @@ class Catalog(Shelf):
             by_capabilities: whether some server stateless clients reach may list by capabilities.
             observe: told of every list that could not be read.
             sights: what callers see; None: all of it.
+            guard: what keeps some of it from everybody.
         """
         super().__init__()
+        self._guard = guard
         self._sources = {source.name: source for source in sources}
         self.sights = sights or Sights(
             Everything(
@@ -294,9 +298,10 @@ class Catalog(Shelf):
     def _merged(
         self, entry: ListMethod, sight: Sight, outlook: Outlook, sections: Sequence[Section]
     ) -> Face:
+        known = [one for one in sections if one.problem is None]
         face = merge(
             entry,
-            [shown(one, entry, sight) for one in sections if one.problem is None],
+            [shown(one, entry, sight) for one in self._guard.vet(entry, known, outlook.era)],
             sight.naming,
             modern=outlook.era == "modern",
             page_size=sight.page_size,
@@ -480,6 +485,15 @@ class Catalog(Shelf):
         self._age([made for made in self._faces if made[0] in touched])
         if session is None:
             for notification in sorted({LISTS[method].changed for method in touched}):
+                self._on_change(notification, server)
+
+    def reconsider(self, servers: Collection[str]) -> None:
+        """The guard judges otherwise now what these servers list."""
+        self.edition += 1
+        touched = {key[0] for key in self._kept if key[1] in servers}
+        self._age([made for made in self._faces if made[0] in touched])
+        for notification in sorted({LISTS[method].changed for method in touched}):
+            for server in servers:
                 self._on_change(notification, server)
 
     def forget_session(self, session: str) -> None:
