@@ -21,6 +21,7 @@ from lockgate.config.facade import FacadeSettings
 from lockgate.config.identity import AuthSettings, safe_url
 from lockgate.config.limits import GatewayLimits, Section
 from lockgate.config.outbound import LoginSettings
+from lockgate.config.pins import PINS, PINS_FILE, Pins
 from lockgate.config.quantities import Seconds, count, time
 from lockgate.config.rates import RateSettings
 from lockgate.config.tls import TlsSettings
@@ -234,6 +235,8 @@ class GatewaySettings(Section):
     access: AccessSettings = Field(
         default=AccessSettings(), description="Who may use what; without rules everybody may."
     )
+    pins: Pins = PINS
+    pins_file: Path | None = PINS_FILE
     logins: LoginSettings = Field(
         default=LoginSettings(), description="Logins of people at servers that want them."
     )

@@ -17,6 +17,7 @@ from typing import Final
 from lockgate.core.codes_access import ACCESS, ACCESS_FINDINGS
 from lockgate.core.codes_endpoints import ENDPOINT_COMMANDS, ENDPOINT_FINDINGS, ENDPOINTS
 from lockgate.core.codes_facade import FACADE
+from lockgate.core.codes_guard_pins import PIN_COMMANDS, PINS
 from lockgate.core.codes_identity import IDENTITY, IDENTITY_COMMANDS
 from lockgate.core.codes_outbound import OUTBOUND, OUTBOUND_COMMANDS
 from lockgate.core.taxonomy import (
@@ -194,6 +195,7 @@ FAILURES: Final = (
     *OUTBOUND,
     *FACADE,
     *ENDPOINTS,
+    *PINS,
     # 5xx: the gateway itself
     Entry(500, "error", "gateway", BY_CODE, BY_CODE, 200, NO,
           "An error that whoever made it did not classify.",
@@ -465,6 +467,7 @@ COMMANDS: Final = (
     *ENDPOINT_COMMANDS,
     *OUTBOUND_COMMANDS,
     *IDENTITY_COMMANDS,
+    *PIN_COMMANDS,
 )
 """How a command can end, and why it did."""
 # fmt: on

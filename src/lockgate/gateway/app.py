@@ -44,6 +44,7 @@ from lockgate.gateway.issuing import OwnIssuer
 from lockgate.gateway.logins import Logins
 from lockgate.gateway.metrics import Sources
 from lockgate.gateway.outbound import Outbound, browsers_base, carried_names
+from lockgate.gateway.pin_keeper import PinKeeper
 from lockgate.gateway.serving_tls import load, serving_context
 from lockgate.gateway.sights import OPERATOR
 from lockgate.gateway.status import GatewayStatus, ReloadStatus, ServerStatus
@@ -65,11 +66,15 @@ class Gateway:
     the event loop that called `start`.
     """
 
-    def __init__(self, config: Config, clock: Clock = SYSTEM) -> None:
+    def __init__(self, config: Config, clock: Clock = SYSTEM, *, records: bool = False) -> None:
         """Compose; nothing is opened or started yet.
+
+        `records`: where nothing was approved of the servers yet, what they define first is written
+        to the lock file. Otherwise it counts as approved while this gateway lives.
 
         Raises:
             ConfigError: a part of the configuration that only shows now, such as a key file.
+            LockgateError: the lock file cannot be used.
         """
         self._clock = clock
         self._phase = "starting"
@@ -87,8 +92,11 @@ class Gateway:
         # Where nobody can ask for counts, nothing is counted.
         operators = config.lockgate.admin
         meter = None if operators is None else Meter()
+        # What was approved of servers holds for every world, and is read before any of them is.
+        held = any(config.pins(name) != "off" for name in config.enabled)
+        self.pins = PinKeeper(config.lock_file, clock, records=records, needed=held)
         self._worlds = Worlds(
-            config, self._keys, clock, self._store, self._disk, meter, self._outbound
+            config, self._keys, clock, self._store, self._disk, meter, self._outbound, self.pins
         )
         self._black, self._secrets = Blackener(config.secrets), config.secrets
         # Fronts outlive every reload, so what they see of the engine does too.
@@ -226,6 +234,20 @@ class Gateway:
             reload=self._reload,
             cache=cached.status() if cached else None,
         )
+
+    async def meet(self) -> None:
+        """Ask who they are the servers that are ready and were never asked; all is written down."""
+        for name, one in self._worlds.current.standing.items():
+            if one.upstream.state.phase == "ready" and self.pins.believes(name, "server", "modern"):
+                await self._engine.introduce(name)
+        self.pins.flush()
+
+    def look_at_pins(self) -> bool:
+        """Take over what was approved or denied meanwhile; whether there was anything."""
+        changed = self.pins.look()
+        if changed:
+            self._worlds.reconsider(changed)
+        return bool(changed)
 
     async def serve_http(self, host: str, port: int) -> list[tuple[str, int]]:
         """Listen; returns the bound addresses.

@@ -110,6 +110,7 @@ class Catalog(Shelf):
             if key[1] in kept and key not in self._kept:
                 self._kept[key] = copy(one)
         self._let_go_of_oldest()
+        self.relearn(kept)
         self._news.inherit(before._news, kept)
         for session, since in before._own_lists.items():
             self._own_lists.setdefault(session, since)
@@ -342,6 +343,8 @@ class Catalog(Shelf):
 
     def _keep(self, key: Key, kept: Kept, call: Call) -> None:
         method, server, _ = key
+        if kept.section.problem is None:
+            self._guard.learned(LISTS[method], kept.section, key[2])
         before = self._kept.pop(key, None)
         self._kept[key] = kept
         self._let_go_of_oldest()
@@ -487,8 +490,15 @@ class Catalog(Shelf):
             for notification in sorted({LISTS[method].changed for method in touched}):
                 self._on_change(notification, server)
 
+    def relearn(self, servers: Collection[str] | None = None) -> None:
+        """Have the guard look at all lists again that are known; None: of every server."""
+        for (method, server, view), kept in self._kept.items():
+            if kept.section.problem is None and (servers is None or server in servers):
+                self._guard.learned(LISTS[method], kept.section, view)
+
     def reconsider(self, servers: Collection[str]) -> None:
         """The guard judges otherwise now what these servers list."""
+        self.relearn(servers)
         self.edition += 1
         touched = {key[0] for key in self._kept if key[1] in servers}
         self._age([made for made in self._faces if made[0] in touched])
