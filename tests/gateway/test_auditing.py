@@ -130,3 +130,13 @@ def test_where_it_is_to_lie(tmp_path: Path) -> None:
     config.write_text(json.dumps({"servers": {}, "lockgate": {"audit": {"file": "a/b.jsonl"}}}))
     [finding] = [one for one in examine(config, {}).findings if one.id == "path-missing"]
     assert "lockgate.audit.file" in finding.summary
+
+
+def test_a_gateway_without_its_log_does_not_start(tmp_path: Path) -> None:
+    (tmp_path / "audit.jsonl").write_text("not a log\n")
+    config = tmp_path / "mcp.json"
+    settings = {"audit": {"file": "audit.jsonl"}, "port": 0}
+    config.write_text(json.dumps({"servers": {}, "lockgate": settings}))
+    done = program("up", str(config))
+    assert done.returncode == 1
+    assert "LG-946" in done.stderr

@@ -466,8 +466,8 @@ COMMANDS: Final = (
             "Install what the error names, or correct lockgate.store."),
     *ENDPOINT_COMMANDS,
     *OUTBOUND_COMMANDS,
-    *AUDIT_COMMANDS,
     *IDENTITY_COMMANDS,
+    *AUDIT_COMMANDS,
 )
 """How a command can end, and why it did."""
 # fmt: on

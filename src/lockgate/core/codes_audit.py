@@ -17,11 +17,11 @@ AUDIT: Final = (
           "Make room on the disk, or correct what may be written there; then restart."),
 )
 AUDIT_COMMANDS: Final = (
-    command(946, "audit-unusable", "environment",
-            "The audit log, or the key that seals it, cannot be used.",
-            "Correct the path or its permissions; `lockgate audit verify` says what is damaged."),
     command(945, "audit-broken", "environment",
             "The audit log is not as it was written: lines were changed, taken out or cut off.",
             "Find out who could write it; compare it with what was shipped elsewhere."),
+    command(946, "audit-unusable", "environment",
+            "The audit log, or the key that seals it, cannot be used.",
+            "Correct the path or its permissions; `lockgate audit verify` says what is damaged."),
 )
 # fmt: on

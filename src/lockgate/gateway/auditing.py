@@ -18,8 +18,9 @@ from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.codes import CODES
 from lockgate.core.message import LISTEN, Call, Failure, Reply, Result, Target
 from lockgate.core.policy import Stage
+from lockgate.errors import LockgateError
 from lockgate.gateway.listing import LISTS
-from lockgate.observe.audit import Audit
+from lockgate.observe.audit import Audit, AuditUnusable
 from lockgate.wire.jsonrpc import INTERNAL_ERROR
 
 LONGEST: Final = 500
@@ -115,7 +116,16 @@ def opened(config: Config, clock: Clock = SYSTEM) -> Audit | None:
         LockgateError: it cannot be used.
     """
     settings = config.lockgate.audit
-    return None if settings is None else Audit(settings.file, settings.key_file, clock)
+    if settings is None:
+        return None
+    try:
+        return Audit(settings.file, settings.key_file, clock)
+    except AuditUnusable as error:
+        raise LockgateError(
+            str(error),
+            "Without it nobody is served: correct lockgate.audit, or see `lockgate audit verify`.",
+            reason="audit-unusable",
+        ) from error
 
 
 def found_in(peek: Callable[[str, Call], Any]) -> Find:

@@ -29,7 +29,6 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from lockgate.core.clock import Clock
-from lockgate.errors import LockgateError
 from lockgate.observe.chained import Chain, Head, digest
 
 try:
@@ -53,6 +52,10 @@ def head_path(file: Path) -> Path:
     return file.with_name(file.name + ".head")
 
 
+class AuditUnusable(Exception):
+    """The log cannot be gone on with; the message says why."""
+
+
 class Audit:
     """One log."""
 
@@ -60,7 +63,7 @@ class Audit:
         """Go on where the file ends; both it and the key are made if need be.
 
         Raises:
-            LockgateError: one of them cannot be read, or the log was damaged.
+            AuditUnusable: one of them cannot be read, or the log was damaged.
         """
         self._file = file
         self._clock = clock
@@ -69,12 +72,7 @@ class Audit:
             self._out = _claimed(file)
             self._chain, torn = _continued(file, key)
         except (OSError, ValueError) as error:
-            raise LockgateError(
-                f"The audit log {file} cannot be used: {error}.",
-                "Without it nobody is served. See lockgate.audit in the configuration, and "
-                "`lockgate audit verify`.",
-                reason="audit-unusable",
-            ) from error
+            raise AuditUnusable(f"The audit log {file} cannot be used: {error}.") from error
         # Arguments are often few and short; without a key, anybody could try them all.
         self._hashing = sha256(b"arguments\0" + key.private_bytes_raw()).digest()
         self._waiting: list[bytes] = []
