@@ -12,7 +12,7 @@ import pytest
 from lockgate.core.credentials import Credentials
 from lockgate.core.message import Call, Failure, Principal, Reply, Result
 from lockgate.core.raw import Raw
-from lockgate.gateway.catalog import ATTEMPTS
+from lockgate.gateway.reads import ATTEMPTS
 from lockgate.testing import ScriptedServer
 from tests.gateway.world import HANDSHAKE, MODERN, World, tool, until
 

@@ -28,8 +28,7 @@ from hypothesis.stateful import invariant, precondition, rule
 from lockgate.core.message import Call, Failure, Principal, Reply, Result
 from lockgate.core.raw import Raw
 from lockgate.core.sight import Everything
-from lockgate.gateway import catalog as module
-from lockgate.gateway import shelf
+from lockgate.gateway import faces, shelf
 from lockgate.gateway.catalog import Catalog
 from lockgate.gateway.face import Face
 from lockgate.gateway.kept import CatalogSettings
@@ -162,7 +161,7 @@ class Own:
 class Lists(Machine):
     def __init__(self) -> None:
         super().__init__()
-        self.patches = [mock.patch.object(one, "MOST_VIEWS", MOST) for one in (module, shelf)]
+        self.patches = [mock.patch.object(one, "MOST_VIEWS", MOST) for one in (faces, shelf)]
         for patch in self.patches:
             patch.start()
         self.servers = {"a": Server("a", TTL, self.clock), "b": Server("b", None, self.clock)}
@@ -366,7 +365,7 @@ class Lists(Machine):
         assert len(catalog._faces) <= MOST
         assert len(catalog._at_hand) <= MOST
         assert len(catalog._kept) <= MOST * len(LISTS)
-        assert catalog._overtaken.keys() <= catalog._fetching.keys()
+        assert catalog._reads._overtaken.keys() <= catalog._reads._tasks.keys()
 
     @invariant()
     def nobody_waits_for_a_server_that_answers(self) -> None:
@@ -381,7 +380,7 @@ class Lists(Machine):
     async def end(self) -> None:
         await self.catalog.close()
         await asyncio.gather(*self.callers, return_exceptions=True)
-        assert not self.catalog._fetching
+        assert not self.catalog._reads._tasks
 
 
 class ListsOfMany(Lists):

@@ -26,9 +26,11 @@ from lockgate.config.model import Config, ServerConfig
 from lockgate.core.clock import Clock
 from lockgate.core.credentials import Credentials
 from lockgate.core.once import Once
+from lockgate.core.policy import AnyPolicy
 from lockgate.core.store import Store
 from lockgate.errors import LockgateError
 from lockgate.gateway.access import Access, restricts
+from lockgate.gateway.auditing import Find
 from lockgate.gateway.build import (
     caches,
     ejection_settings,
@@ -92,6 +94,7 @@ class Worlds:
         disk: Store | None = None,
         meter: Meter | None = None,
         outbound: Outbound | None = None,
+        audited: Callable[[Find], AnyPolicy] | None = None,
         pins: PinKeeper | None = None,
     ) -> None:
         """Compose the first world; nothing is opened or started yet.
@@ -99,8 +102,10 @@ class Worlds:
         outbound  makes what servers are shown.
         store  what replicas share; as `disk`, the cache's file, it outlives every world.
         meter  counts the calls of all of them, if anybody does.
-        pins  knows what was approved of servers; None: nothing was, and nothing is kept.
+        audited  makes what writes them down, if anything does.
+                pins  knows what was approved of servers; None: nothing was, and nothing is kept.
         """
+        self._audited = audited
         self._pins = pins or PinKeeper(None, clock)
         self._meter = meter
         self._store = store
@@ -175,6 +180,7 @@ class Worlds:
             judged=restricts(config),
             approval=access.approval,
             meter=self._meter,
+            audited=self._audited,
         )
         access.look_into(engine.catalog)
         guard.look_into(engine.catalog)

@@ -39,10 +39,7 @@ _ESCAPES: Final = {
     "\f": "\\f",
     "\r": "\\r",
 }
-_CONTROL: Final = str.maketrans(
-    {chr(code): f"\\u{code:04x}" for code in range(0x20)}
-    | _ESCAPES
-)
+_CONTROL: Final = str.maketrans({chr(code): f"\\u{code:04x}" for code in range(0x20)} | _ESCAPES)
 
 
 class Unreadable(Exception):
