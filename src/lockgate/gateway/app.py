@@ -48,6 +48,7 @@ from lockgate.gateway.logins import Logins
 from lockgate.gateway.metrics import Sources
 from lockgate.gateway.outbound import Outbound, browsers_base, carried_names
 from lockgate.gateway.pin_keeper import PinKeeper
+from lockgate.gateway.pin_survey import Surveyed, survey
 from lockgate.gateway.serving_tls import load, serving_context
 from lockgate.gateway.sights import OPERATOR
 from lockgate.gateway.status import GatewayStatus, ReloadStatus, ServerStatus
@@ -262,6 +263,15 @@ class Gateway:
             if one.upstream.state.phase == "ready" and self.pins.believes(name, "server", "modern"):
                 await self._engine.introduce(name)
         self.pins.flush()
+
+    async def survey(self) -> dict[str, Surveyed]:
+        """What every server that is ready defines, in both eras, to callers of all abilities."""
+        standing = self._worlds.current.standing
+        found: dict[str, Surveyed] = {}
+        for name, one in standing.items():
+            most = self._config.servers[name].limits
+            found[name] = await survey(one.upstream, (most.list_items, most.list_pages))
+        return found
 
     def look_at_pins(self) -> bool:
         """Take over what was approved or denied meanwhile; whether there was anything."""

@@ -49,6 +49,8 @@ class Lists(Protocol):
 
     def view(self, server: str, call: Call, /) -> View: ...  # noqa: D102 - see Catalog
     def definition(self, server: str, method: str, key: str, /) -> Raw | None: ...  # noqa: D102 - see Catalog
+    def problem(self, server: str, method: str, call: Call, /) -> Failure | None: ...  # noqa: D102 - see Faces
+    async def learn(self, server: str, call: Call, /, *, anew: bool = False) -> None: ...  # noqa: D102 - see Catalog
     def relearn(self, servers: Collection[str] | None = None, /) -> None: ...  # noqa: D102 - see Catalog
 
 

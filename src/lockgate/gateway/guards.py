@@ -8,6 +8,7 @@ from __future__ import annotations
 from lockgate.config.model import Config
 from lockgate.core.policy import AnyPolicy
 from lockgate.gateway.guarding import Guard, Vetting
+from lockgate.gateway.pin_gate import PatientPinGate
 from lockgate.gateway.pin_keeper import PinKeeper
 from lockgate.gateway.pinning import Pinned, Pinning
 
@@ -20,7 +21,8 @@ def guard_of(config: Config, pins: PinKeeper) -> Guard:
     pinning = Pinning(pins, pinned(config))
     vettings.append(pinning)
     for server, gate in pinning.gates.items():
-        policies[server].append(gate)
+        people = config.servers[server].auth is not None
+        policies[server].append(PatientPinGate(gate) if people else gate)
     return Guard(vettings, policies, [pinning], pinning.look_into)
 
 

@@ -116,24 +116,40 @@ class PinKeeper:
     # First use.
 
     def meet(self, identities: Mapping[str, Mapping[str, Any]]) -> None:
-        """These servers are configured. On first use they are believed from now on."""
+        """These servers are configured. On first use they are believed from now on.
+
+        Where nothing is written down nobody can approve, so whoever changes the configuration does.
+        """
         if not self.first_use:
             return
+        known = self.book.servers
         fresh = {
-            name: ServerPins(identity=identity, trust=FIRST_USE)
+            name: ServerPins(
+                identity=identity,
+                trust=FIRST_USE,
+                entries=known[name].entries if name in known else {},
+            )
             for name, identity in identities.items()
-            if name not in self.book.servers
+            if name not in known or (not self._records and known[name].identity != identity)
         }
         if not fresh:
             return
 
         def introduce(book: Book) -> Book:
-            return Book({**fresh, **book.servers})
+            records = self._records
+            return Book({**fresh, **book.servers} if records else {**book.servers, **fresh})
 
         self._change(introduce)
         if self._records:
             # From its next start on, the file decides who is known: also of who is away now.
             self.first_use = False
+
+    def of(self, server: str, identity: Mapping[str, Any]) -> ServerPins | None:
+        """What was approved of a server that is who it was then; None: nothing, or another one."""
+        pins = self.book.servers.get(server)
+        if pins is None or self.first_use or pins.identity == identity:
+            return pins
+        return None
 
     def believes(self, server: str, subject: Subject, era: Era) -> bool:
         """Whether what a server lists now is to be recorded."""

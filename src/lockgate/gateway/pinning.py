@@ -19,7 +19,6 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 from hashlib import sha256
 from typing import Any, Final, Literal, NamedTuple
 
@@ -118,9 +117,8 @@ class Pinning:
     def look_into(self, lists: Lists) -> None:
         """Lists are kept there."""
         self._relearn = lists.relearn
-        for server, gate in self.gates.items():
-            gate.view = partial(lists.view, server)
-            gate.listed = partial(_lists_resource, lists, server)
+        for gate in self.gates.values():
+            gate.look_into(lists)
 
     # Learning, before anything is shown.
 
@@ -139,8 +137,8 @@ class Pinning:
 
     def _approved(self, held: Pinned, server: str, subject: Subject) -> frozenset[str]:
         """The names under which something of this kind was approved."""
-        pins = self._keeper.book.servers.get(server)
-        if pins is None or pins.identity != held.identity:
+        pins = self._keeper.of(server, held.identity)
+        if pins is None:
             return frozenset()
         return frozenset(
             name
@@ -218,12 +216,11 @@ class Pinning:
         return doubts
 
     def _doubt(self, held: Pinned, server: str, thing: Thing, data: bytes) -> Failure | None:
-        pins = self._keeper.book.servers.get(server)
+        pins = self._keeper.of(server, held.identity)
         known = self._fingerprints.of(data)
         if known.fingerprint is None:
             return self._told(held, Doubt("unreadable", server, thing, (), str(known.other)), "")
-        same = pins is not None and pins.identity == held.identity
-        if same and pins is not None and pins.of(thing).has(known.fingerprint):
+        if pins is not None and pins.of(thing).has(known.fingerprint):
             return None
         value = _value(data, known)
         self._keeper.withhold(server, thing, known.fingerprint, value)
@@ -231,9 +228,10 @@ class Pinning:
 
     def _found(self, held: Pinned, server: str, thing: Thing, value: Any) -> Doubt:
         """What is wrong with a definition that was not approved."""
-        pins = self._keeper.book.servers.get(server)
-        if pins is None or pins.identity != held.identity:
-            return Doubt("unknown" if pins is None else "identity", server, thing)
+        pins = self._keeper.of(server, held.identity)
+        if pins is None:
+            known = server in self._keeper.book.servers
+            return Doubt("identity" if known else "unknown", server, thing)
         entry = pins.of(thing)
         if entry.denied is not None or not entry.pins:
             state: State = "new" if entry.denied is None else "denied"
@@ -264,7 +262,3 @@ class Pinning:
             return facts
         self._keeper.publish(self._identities)
         return bare(facts) if held.mode == "enforce" else facts
-
-
-def _lists_resource(lists: Lists, server: str, uri: str) -> bool:
-    return lists.definition(server, "resources/list", uri) is not None

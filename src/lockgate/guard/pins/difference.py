@@ -98,23 +98,24 @@ def _same(before: object, after: object) -> bool:
     return fingerprint_of(before) == fingerprint_of(after)
 
 
-def _walk(before: Any, after: Any, path: Path) -> Iterator[Difference]:
+def _walk(before: object, after: object, path: Path) -> Iterator[Difference]:
+    other = _scalars_or_kinds(before, after, path)
     if isinstance(before, dict) and isinstance(after, dict):
         yield from _objects(cast("dict[str, Any]", before), cast("dict[str, Any]", after), path)
     elif isinstance(before, list) and isinstance(after, list):
         yield from _lists(cast("list[Any]", before), cast("list[Any]", after), path)
-    elif type(before) is str and type(after) is str:
+    else:
+        yield from other
+
+
+def _scalars_or_kinds(before: object, after: object, path: Path) -> Iterator[Difference]:
+    where = _joined(path)
+    if type(before) is str and type(after) is str:
         if before != after:
-            yield Difference(
-                kind="text", where=_joined(path), said=_joined(path), words=words(before, after)
-            )
-    elif not _same(cast("object", before), cast("object", after)):
+            yield Difference(kind="text", where=where, said=where, words=words(before, after))
+    elif not _same(before, after):
         yield Difference(
-            kind="changed",
-            where=_joined(path),
-            said=_joined(path),
-            before=_json(cast("object", before)),
-            after=_json(cast("object", after)),
+            kind="changed", where=where, said=where, before=_json(before), after=_json(after)
         )
 
 
