@@ -27,7 +27,7 @@ from lockgate.gateway.auditing import Find, found_in
 from lockgate.gateway.caching import Caches
 from lockgate.gateway.catalog import Catalog
 from lockgate.gateway.chains import OTHER, Way
-from lockgate.gateway.facts import OWN_CLIENT, Facts
+from lockgate.gateway.facts import ABLE_CLIENT, OWN_CLIENT, Facts
 from lockgate.gateway.guarding import NO_GUARD, Guard
 from lockgate.gateway.handles import Handles
 from lockgate.gateway.kept import CatalogSettings
@@ -427,9 +427,12 @@ class Engine:
         """Learn what a server offers, before anybody asks; `anew`: even if it is known."""
         # Stateless clients reach every server, if need be through the bridge.
         eras: set[Era] = {*server.state.eras, "modern"}
-        for era in sorted(eras):
-            call = Call(method="", client=OWN_CLIENT[era])
-            await self.catalog.learn(server.name, call, anew=anew)
+        clients = [OWN_CLIENT[era] for era in sorted(eras)]
+        if self._guard.curious(server.name):
+            clients += [ABLE_CLIENT[era] for era in sorted(eras)]
+        for client in clients:
+            await self.catalog.learn(server.name, Call(method="", client=client), anew=anew)
+        self._guard.surveyed(server.name)
         self._settled[server.name].set()
 
     def _list_changed(self, method: str, server: str) -> None:

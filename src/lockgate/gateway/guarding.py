@@ -61,6 +61,14 @@ class Learner(Protocol):
         """A list of a server, as callers of this view are told it."""
         ...
 
+    def curious(self, server: str, /) -> bool:
+        """Whether a server is to be asked as clients of all abilities would: it is met now."""
+        ...
+
+    def surveyed(self, server: str, /) -> None:
+        """Every list of a server was asked for once, in each era it knows."""
+        ...
+
     def said(self, server: str, facts: Raw, era: Era, /) -> None:
         """What a server says of itself (a discover result) in an era."""
         ...
@@ -99,6 +107,15 @@ class Guard:
         for vetting in self._vettings:
             sections = vetting.vet(entry, sections, era)
         return sections
+
+    def curious(self, server: str) -> bool:
+        """Whether a server is to be asked as clients of all abilities would."""
+        return any(learner.curious(server) for learner in self._learners)
+
+    def surveyed(self, server: str) -> None:
+        """Every list of a server was asked for once, in each era it knows."""
+        for learner in self._learners:
+            learner.surveyed(server)
 
     def introduced(self, server: str, facts: Raw, era: Era) -> Raw:
         """What a server says of itself in an era, as all vettings let it through."""
