@@ -24,6 +24,9 @@ ACCESS: Final = (
     Entry(453, "approval-refused", "policy", -32000, 403, 200, NO,
           "A person was asked about this call, and did not say yes.",
           "Do without it, or ask the person what should be different."),
+    Entry(454, "flow-denied", "policy", -32000, 403, 200, NO,
+          "What this caller has read must not flow to what it calls now; data.flow has the rule.",
+          "Make the call in a session that has not read such things."),
 )
 
 ACCESS_FINDINGS: Final = (

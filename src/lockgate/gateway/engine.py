@@ -19,7 +19,7 @@ from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.codes import CODES
 from lockgate.core.credentials import Credentials
 from lockgate.core.message import LISTEN, Call, Era, Failure, Reply
-from lockgate.core.policy import AnyPolicy, CallNext, Recovery
+from lockgate.core.policy import AnyPolicy, CallNext
 from lockgate.core.rules import NO_RULES, Rules
 from lockgate.core.sight import Everything, SightOf
 from lockgate.core.store import Store, StoreGone
@@ -105,7 +105,7 @@ class Engine:
         keys: KeyRing | None = None,
         sight_of: SightOf | None = None,
         judged: bool = True,
-        approval: Recovery | None = None,
+        outermost: Sequence[AnyPolicy] = (),
         credentials: Mapping[str, Credentials] | None = None,
         logins: Mapping[str, AnyPolicy] | None = None,
         guard: Guard = NO_GUARD,
@@ -119,9 +119,9 @@ class Engine:
         have counted counts on where its settings are the same, and, if it is about a server in
         trouble, the server is one of `kept`. `keys` bind what clients carry to who got it;
         `sight_of` says what callers see (None: everything, everyone) and, where they are `judged`,
-        may do; `approval` asks people about that; `credentials` says whom servers can tell apart;
-        `guard` stands between all of them and what servers say.
-        `meter` counts calls; None: nobody does. `audited` makes what writes them down.
+        may do; `outermost` policies stand before every server; `credentials` says whom servers can
+        tell apart; `guard` stands between all of them and what servers say. `meter` counts calls;
+        None: nobody does. `audited` makes what writes them down.
         """
         self._store = store
         self._meter = meter
@@ -129,7 +129,7 @@ class Engine:
         self._caches = caches
         self._logins = logins or {}
         self._guard = guard
-        self._approval = approval
+        self._outermost = outermost
         self._mask = mask
         self._servers = {server.name: server for server in servers}
         self._settings = settings
@@ -235,8 +235,7 @@ class Engine:
             policies.insert(0, self._logins[server.name])
         if self._judged:
             policies.insert(0, Judgement(self.sights.of))
-        if self._approval is not None:
-            policies.insert(0, self._approval)
+        policies[:0] = self._outermost
         resistance = self.resistance.get(server.name)
         # One call of a client counts once for its rates, however often it is sent.
         policies += [] if resistance is None else resistance.policies

@@ -20,7 +20,7 @@ ours, so that the person is not asked again and again; nor can that be used twic
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar, Final
+from typing import ClassVar, Final, cast
 
 import msgspec
 
@@ -133,7 +133,7 @@ class Approval:
         if not shows_forms(call.client.capabilities):
             return failure
         try:
-            message = self._settings.mask(self._said(call))
+            message = self._settings.mask(self._said(call) + _because(failure))
         except msgspec.MsgspecError:
             return unreadable()
         asked = {"inputRequests": {KEY: yes_or_no(message)}, "requestState": self._give(call)}
@@ -172,6 +172,13 @@ class Approval:
             return None
         opened = _read(sealed)
         return opened if self._once.use(opened.process, opened.number) else None
+
+
+def _because(failure: Failure) -> str:
+    """Why it is asked now, where whoever asks for a yes says so."""
+    data: object = failure.data
+    because = cast("dict[str, object]", data).get("because") if isinstance(data, dict) else None
+    return f"\nIt is asked because {because}." if isinstance(because, str) else ""
 
 
 def _bind(call: Call) -> str:
