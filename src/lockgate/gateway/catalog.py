@@ -30,6 +30,7 @@ from lockgate.core.sight import Everything, Sight
 from lockgate.gateway.absent import slow
 from lockgate.gateway.face import Face
 from lockgate.gateway.faces import Faces
+from lockgate.gateway.guarding import NO_GUARD, Guard
 from lockgate.gateway.kept import GONE, CatalogSettings, Kept, read, unread
 from lockgate.gateway.listing import LISTS, ListMethod, Section
 from lockgate.gateway.reading import Source
@@ -52,6 +53,7 @@ class Catalog(Faces):
         by_capabilities: Callable[[], bool] = lambda: False,
         observe: Observe = lambda _call, _decision: None,
         sights: Sights | None = None,
+        guard: Guard = NO_GUARD,
     ) -> None:
         """Nothing is fetched yet.
 
@@ -63,13 +65,16 @@ class Catalog(Faces):
             by_capabilities: whether some server stateless clients reach may list by capabilities.
             observe: told of every list that could not be read.
             sights: what callers see; None: all of it.
+            guard: what keeps some of it from everybody.
         """
         sources = tuple(sources)
         servers = tuple(source.name for source in sources)
         everything = Everything(
             servers=servers, naming=settings.naming, page_size=settings.page_size
         )
-        super().__init__(servers, settings, clock, sights or Sights(everything), by_capabilities)
+        super().__init__(
+            servers, settings, clock, sights or Sights(everything), by_capabilities, guard
+        )
         self._on_change = on_change
         self._news = ListNews(observe)
         self._reads = Reads(sources, settings, self._done)
@@ -246,6 +251,13 @@ class Catalog(Faces):
         self._age([made for made in self._faces if made[0] in touched])
         if session is None:
             for notification in sorted({LISTS[method].changed for method in touched}):
+                self._on_change(notification, server)
+
+    def reconsider(self, servers: Collection[str]) -> None:
+        """The guard judges otherwise now what these servers list."""
+        touched = self.remake(servers)
+        for notification in sorted({LISTS[method].changed for method in touched}):
+            for server in servers:
                 self._on_change(notification, server)
 
     async def close(self) -> None:

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 import msgspec
+from msgspec.structs import replace
 
 from lockgate.core.chain import compose
 from lockgate.core.clock import SYSTEM, Clock
@@ -26,6 +27,7 @@ from lockgate.gateway.caching import Caches
 from lockgate.gateway.catalog import Catalog
 from lockgate.gateway.chains import OTHER, Way
 from lockgate.gateway.facts import OWN_CLIENT, Facts
+from lockgate.gateway.guarding import NO_GUARD, Guard
 from lockgate.gateway.handles import Handles
 from lockgate.gateway.kept import CatalogSettings
 from lockgate.gateway.news import News
@@ -105,6 +107,7 @@ class Engine:
         approval: Recovery | None = None,
         credentials: Mapping[str, Credentials] | None = None,
         logins: Mapping[str, AnyPolicy] | None = None,
+        guard: Guard = NO_GUARD,
         meter: Meter | None = None,
     ) -> None:
         """Compose everything between fronts and servers; nothing is started yet.
@@ -114,7 +117,8 @@ class Engine:
         have counted counts on where its settings are the same, and, if it is about a server in
         trouble, the server is one of `kept`. `keys` bind what clients carry to who got it;
         `sight_of` says what callers see (None: everything, everyone) and, where they are `judged`,
-        may do; `approval` asks people about that; `credentials` says whom servers can tell apart.
+        may do; `approval` asks people about that; `credentials` says whom servers can tell apart;
+        `guard` stands between all of them and what servers say.
         `meter` counts calls; None: nobody does.
         """
         self._store = store
@@ -122,6 +126,7 @@ class Engine:
         self._judged = judged and sight_of is not None
         self._caches = caches
         self._logins = logins or {}
+        self._guard = guard
         self._approval = approval
         self._mask = mask
         self._servers = {server.name: server for server in servers}
@@ -165,6 +170,7 @@ class Engine:
             lambda: self._some_lack_modern,
             record_decision,
             self.sights,
+            guard,
         )
         if caches is not None and before is None:
             caches.definition, caches.partition = self.catalog.definition, self.sights.partition
@@ -178,7 +184,7 @@ class Engine:
         )
         unlisted = Unlisted(self.catalog, lambda name: self._servers[name].state, clock)
         router = Router(
-            ways, self.catalog, self.facts.ask, task_ids, self.subscriptions, unlisted, self.handles
+            ways, self.catalog, self._ask, task_ids, self.subscriptions, unlisted, self.handles
         )
         self.subscriptions.locate = router.server_of
         self._limit = ConcurrencyLimit(
@@ -221,6 +227,7 @@ class Engine:
         """Everything between the router and one server."""
         cache = self._caches.of(server.name) if self._caches else None
         policies: list[AnyPolicy] = [*([cache] if cache else []), *self.rates.of(server.name)]
+        policies += self._guard.of(server.name)
         if server.name in self._logins:
             policies.insert(0, self._logins[server.name])
         if self._judged:
@@ -236,6 +243,13 @@ class Engine:
         if resistance is None:
             return Way(policies, server.send, record_decision)
         return Way(policies, server.send, record_decision, resistance.deadline.due)
+
+    async def _ask(self, call: Call, server: str) -> Reply:
+        """What a server says of itself, as far as the guard lets it."""
+        reply = await self.facts.ask(call, server)
+        if isinstance(reply, Failure):
+            return reply
+        return replace(reply, raw=self._guard.introduced(server, reply.raw))
 
     def _repeatable(self, server: str, tool: str) -> bool:
         return self.catalog.repeatable(server, tool)

@@ -8,7 +8,7 @@ Nothing here waits, and nobody is asked for anything: what is not on the shelf i
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import product
 from typing import Final
 
@@ -19,6 +19,7 @@ from lockgate.core.message import Call, Era
 from lockgate.core.sight import Sight
 from lockgate.gateway.face import Face, merge, shown
 from lockgate.gateway.facts import OWN_CLIENT
+from lockgate.gateway.guarding import Guard
 from lockgate.gateway.kept import CatalogSettings, Kept
 from lockgate.gateway.listing import LISTS, ListMethod, Section
 from lockgate.gateway.shelf import MOST_VIEWS, Key, Shelf
@@ -39,6 +40,7 @@ class Faces(Shelf):
         clock: Clock,
         sights: Sights,
         by_capabilities: Callable[[], bool],
+        guard: Guard,
     ) -> None:
         """Nothing is seen yet.
 
@@ -48,8 +50,10 @@ class Faces(Shelf):
             clock: what ages are measured by.
             sights: what callers see.
             by_capabilities: whether some server stateless clients reach may list by capabilities.
+            guard: what keeps some of it from everybody.
         """
         super().__init__()
+        self._guard = guard
         self._servers = frozenset(servers)
         self._settings = settings
         self._clock = clock
@@ -192,9 +196,10 @@ class Faces(Shelf):
     def _merged(
         self, entry: ListMethod, sight: Sight, outlook: Outlook, sections: Sequence[Section]
     ) -> Face:
+        known = [one for one in sections if one.problem is None]
         face = merge(
             entry,
-            [shown(one, entry, sight) for one in sections if one.problem is None],
+            [shown(one, entry, sight) for one in self._guard.vet(entry, known, outlook.era)],
             sight.naming,
             modern=outlook.era == "modern",
             page_size=sight.page_size,
@@ -225,6 +230,14 @@ class Faces(Shelf):
         """The faces that a section is a part of."""
         method, server, view = key
         return [made for made in self._faces if made[0] == method and made[1].view(server) == view]
+
+    def remake(self, servers: Collection[str]) -> set[str]:
+        """Forget every face that shows something of these servers; the methods of their lists."""
+        self.edition += 1
+        touched = {key[0] for key in self._kept if key[1] in servers}
+        for made in [made for made in self._faces if made[0] in touched]:
+            del self._faces[made]
+        return touched
 
     def _age(self, faces: Iterable[tuple[str, Outlook]]) -> None:
         for made in faces:

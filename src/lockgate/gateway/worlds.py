@@ -40,6 +40,7 @@ from lockgate.gateway.endpoint_sights import endpoint_sights
 from lockgate.gateway.engine import Engine
 from lockgate.gateway.facade import Facade
 from lockgate.gateway.fixed import hold
+from lockgate.gateway.guards import guard_of
 from lockgate.gateway.listing import LISTS
 from lockgate.gateway.outbound import Outbound, told_of, wants_any
 from lockgate.gateway.relays import Relays
@@ -162,6 +163,7 @@ class Worlds:
             same,
             credentials=shown,
             logins=self._outbound.policies(config),
+            guard=guard_of(config),
             keys=self._keys,
             sight_of=access.sight_of,
             # Without rules, whatever can be seen may be used.
