@@ -1,4 +1,4 @@
-"""What may be used once: numbers given out, each good for a time and for one use.
+"""What may be used once: numbers given out by a process, and names among all who share a store.
 
 Must not know: what they stand for. Both callers and their numbers are bounded, so whoever takes
 many loses the oldest of its own first; a number that is gone is as good as used.
@@ -11,9 +11,23 @@ from os import urandom
 from typing import Final
 
 from lockgate.core.clock import SYSTEM, Clock
+from lockgate.core.rate import Rate
+from lockgate.core.store import Counters, Demand
 
 PER_OWNER: Final = 64
 TOTAL: Final = 4096
+
+
+async def first(counters: Counters, name: str, seconds: float) -> bool:
+    """Whether nobody has used `name` before; it counts as used from now on, for so many seconds.
+
+    Counted, which every store does atomically for all who share it; so it needs no more than that.
+
+    Raises:
+        StoreGone: nobody can tell.
+    """
+    rate = Rate(1, int(seconds) + 1)
+    return (await counters.take((Demand(name, (rate,)),))).wait == 0
 
 
 class Once:

@@ -107,7 +107,7 @@ class Gateway:
         facade = self._worlds.facade
         # Who may ask is found out before anything else is looked at.
         self._own = OwnIssuer(clock, self._store)
-        self._doors = Doors(clock, self._own)
+        self._doors = Doors(clock, self._own, self._keys, self._store)
         self._endpoints = Endpoints(lambda settings: Exchange(facade, settings))
         self._endpoints.serve(self._fronts(config), 0)
         # Host and Origin are judged before any path is, health included.
