@@ -55,13 +55,13 @@ def gateway(
         yield url, keys
 
 
-def logging_in(browser: Browser, seen: list[str]) -> Any:
-    """Answers the question of a server by logging in."""
+def logging_in(browser: Browser, seen: list[str], **fields: str) -> Any:
+    """Answers the question of a server by logging in, with `fields` filled in on the page."""
 
     def answer(method: str, params: dict[str, Any]) -> Any:
         assert method == "elicitation/create"
         seen.append(params["url"])
-        status, text = browser.log_in(params["url"])
+        status, text = browser.log_in(params["url"], **fields)
         assert status == 200, text
         return {"action": "accept"}
 
@@ -86,7 +86,7 @@ def test_two_people_never_share(era: str, spoken: str, tmp_path: Path) -> None:
         clients = {}
         for name in ("ann", "bob"):
             client = Keyed(url, ERAS[spoken], key=keys[name])
-            client.answer = logging_in(Browser(), seen)
+            client.answer = logging_in(Browser(), seen, key=keys[name])
             clients[name] = client.open()
         with pytest.raises(RefusedError, match="log in"):
             clients["ann"].tools()

@@ -245,7 +245,12 @@ def _hidden(value: object) -> Iterator[SecretStr]:
 def anchored_auth(
     auth: AuthSettings, folder: Path, key: Sequence[str], tree: Node, findings: Findings
 ) -> AuthSettings:
-    """The settings with an absolute path, of a file that is there."""
+    """The settings with absolute paths, that of the API keys of a file that is there."""
+    issuers = [
+        one.model_copy(update={"sign_in": anchored_files(one.sign_in, folder)})
+        for one in auth.issuers
+    ]
+    auth = auth.model_copy(update={"issuers": issuers})
     if auth.keys_file is None:
         return auth
     path = folder / auth.keys_file.expanduser()

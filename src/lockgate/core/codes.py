@@ -19,7 +19,7 @@ from lockgate.core.codes_audit import AUDIT, AUDIT_COMMANDS
 from lockgate.core.codes_endpoints import ENDPOINT_COMMANDS, ENDPOINT_FINDINGS, ENDPOINTS
 from lockgate.core.codes_facade import FACADE
 from lockgate.core.codes_identity import IDENTITY, IDENTITY_COMMANDS
-from lockgate.core.codes_outbound import OUTBOUND, OUTBOUND_COMMANDS
+from lockgate.core.codes_outbound import OUTBOUND, OUTBOUND_COMMANDS, VISITORS
 from lockgate.core.taxonomy import (
     BY_CODE,
     IDEMPOTENT,
@@ -194,6 +194,7 @@ FAILURES: Final = (
     *ACCESS,
     *OUTBOUND,
     *FACADE,
+    *VISITORS,
     *ENDPOINTS,
     # 5xx: the gateway itself
     Entry(500, "error", "gateway", BY_CODE, BY_CODE, 200, NO,

@@ -50,6 +50,7 @@ from lockgate.gateway.outbound import Outbound, browsers_base, carried_names
 from lockgate.gateway.serving_tls import load, serving_context
 from lockgate.gateway.sights import OPERATOR
 from lockgate.gateway.status import GatewayStatus, ReloadStatus, ServerStatus
+from lockgate.gateway.visitors import Visitors
 from lockgate.gateway.worlds import Reloaded, Worlds
 from lockgate.observe.audit import Audit
 from lockgate.observe.decisions import CRASHED
@@ -86,8 +87,6 @@ class Gateway:
         self._disk = disk_store(config, clock)
         # The servers and the engine around them; a reload puts others in their place.
         self._outbound = Outbound(self._keys, clock)
-        # People log in to servers by browser, in two steps that belong together.
-        self._logins = Logins(self._outbound, lambda: self._config, clock)
         # Where nobody can ask for counts, nothing is counted.
         operators = config.lockgate.admin
         meter = None if operators is None else Meter()
@@ -108,6 +107,9 @@ class Gateway:
         # Who may ask is found out before anything else is looked at.
         self._own = OwnIssuer(clock, self._store)
         self._doors = Doors(clock, self._own, self._keys, self._store)
+        # People log in to servers by browser, each of them only as who they are here.
+        visitors = Visitors(self._outbound, self._doors, self._own, lambda: self._config, clock)
+        self._logins = Logins(self._outbound, visitors, lambda: self._config, clock)
         self._endpoints = Endpoints(lambda settings: Exchange(facade, settings))
         self._endpoints.serve(self._fronts(config), 0)
         # Host and Origin are judged before any path is, health included.

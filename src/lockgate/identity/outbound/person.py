@@ -246,7 +246,8 @@ class Person:
         what = "log in again" if again else "log in"
         if scopes:
             what = "allow more"
-        by_hand = f"Run `lockgate login {self.server}` where the gateway runs"
+        whom = "" if owner in ("", ANONYMOUS.id) else f" --as '{owner}'"
+        by_hand = f"Run `lockgate login {self.server}{whom}` where the gateway runs"
         remedy = f"Open {link}" if link else by_hand
         data: dict[str, Any] = {"server": self.server}
         if link:
