@@ -35,6 +35,13 @@ def _pattern(text: str) -> str:
     return text
 
 
+def _scalar(value: object) -> object:
+    # Said once here; the union below would say for each of its kinds that it is not that.
+    if not isinstance(value, str | int | float):
+        raise ValueError("a text, a number, true or false is needed")
+    return value
+
+
 Text = Annotated[str, Field(min_length=1, max_length=2048)]
 Texts = Annotated[
     list[Text], BeforeValidator(_listed), Field(max_length=MOST_WORDS), WithJsonSchema(_TEXTS)
@@ -46,7 +53,7 @@ Patterns = Annotated[
     WithJsonSchema(_TEXTS),
 ]
 Scalars = Annotated[
-    list[Text | int | float | bool],
+    list[Annotated[Text | int | float | bool, BeforeValidator(_scalar)]],
     BeforeValidator(_listed),
     Field(max_length=MOST_WORDS),
     WithJsonSchema(
