@@ -29,6 +29,7 @@ from lockgate.config.model import Config, GatewaySettings
 from lockgate.config.watch import Watch, sources
 from lockgate.errors import LockgateError, UnsafeBind
 from lockgate.gateway.app import Gateway
+from lockgate.gateway.auditing import opened
 from lockgate.upstreams import orphans
 from lockgate.upstreams.groups import GROUPS
 
@@ -134,7 +135,7 @@ def check_bind(config: Config, voice: Voice, *, insecure: bool) -> None:
 
 
 async def _serve_http(config: Config, voice: Voice, reloads: MakeReloading) -> int:
-    gateway = Gateway(config)
+    gateway = Gateway(config, audit=opened(config))
     reloading = reloads(gateway)
     stopping = StopSignals(gateway.abort)
     # Where there is no terminal that could hang up, SIGHUP means what it means to services.
@@ -246,7 +247,7 @@ async def _serve_stdio(
     endpoint: str | None, config: Config, voice: Voice, reloads: MakeReloading
 ) -> int:
     descriptors = claim()
-    gateway = Gateway(config)
+    gateway = Gateway(config, audit=opened(config))
     stopping = StopSignals(gateway.abort)
     stopping.listen()
     pipes = await Pipes.open(*descriptors)

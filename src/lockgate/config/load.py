@@ -291,6 +291,14 @@ def _anchored(config: Config, folder: Path, tree: Node, findings: Findings) -> C
             findings.add("path-missing", said, "Correct the path.", tree.locate(where)[0])
     settings = config.lockgate.model_copy(update={"tls": tls.model_copy(update=named)})
     config = config.model_copy(update={"lockgate": settings})
+    audit = config.lockgate.audit
+    if audit is not None:
+        files = {"file": audit.file, "key_file": audit.key_file}
+        placed = {name: folder / one.expanduser() for name, one in files.items() if one}
+        for name, path in placed.items():
+            _needs_folder(path, ("lockgate", "audit", name), tree, findings)
+        settings = config.lockgate.model_copy(update={"audit": audit.model_copy(update=placed)})
+        config = config.model_copy(update={"lockgate": settings})
     disk = config.lockgate.cache.disk
     if disk is not None:
         disk = folder / disk.expanduser()

@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from lockgate.config.access import AccessSettings
 from lockgate.config.admin import AdminSettings
+from lockgate.config.audit import AuditSettings
 from lockgate.config.caching import CacheSettings
 from lockgate.config.endpoints import EndpointSettings
 from lockgate.config.facade import FacadeSettings
@@ -247,6 +248,10 @@ class GatewaySettings(Section):
     admin: AdminSettings | None = Field(
         default=None,
         description="A listener of its own for operators: health, readiness, metrics.",
+    )
+    audit: AuditSettings | None = Field(
+        default=None,
+        description="Who called what, on record in a file that shows when it was altered.",
     )
     log: LogSettings = Field(default=LogSettings(), description="What is logged, to stderr.")
     session: SessionSettings = Field(

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Final
 
 from lockgate.core.codes_access import ACCESS, ACCESS_FINDINGS
+from lockgate.core.codes_audit import AUDIT, AUDIT_COMMANDS
 from lockgate.core.codes_endpoints import ENDPOINT_COMMANDS, ENDPOINT_FINDINGS, ENDPOINTS
 from lockgate.core.codes_facade import FACADE
 from lockgate.core.codes_identity import IDENTITY, IDENTITY_COMMANDS
@@ -210,6 +211,7 @@ FAILURES: Final = (
     Entry(505, "gateway-stopped", "gateway", -32603, 200, 200, IDEMPOTENT,
            "The gateway stopped while the call was running, and its shutdown_grace was over.",
            "Find out whether it took effect before calling again."),
+    *AUDIT,
     # 6xx: a server that is asked
     Entry(600, "upstream-error", "upstream", BY_CODE, BY_CODE, 200, NO,
           "The server's own error, passed on word for word; clients see no code of ours on it.",
@@ -465,6 +467,7 @@ COMMANDS: Final = (
     *ENDPOINT_COMMANDS,
     *OUTBOUND_COMMANDS,
     *IDENTITY_COMMANDS,
+    *AUDIT_COMMANDS,
 )
 """How a command can end, and why it did."""
 # fmt: on

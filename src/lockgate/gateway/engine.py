@@ -19,10 +19,11 @@ from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.codes import CODES
 from lockgate.core.credentials import Credentials
 from lockgate.core.message import LISTEN, Call, Era, Failure, Reply
-from lockgate.core.policy import AnyPolicy, CallNext, Gate, Policy, Recovery
+from lockgate.core.policy import AnyPolicy, CallNext, Recovery
 from lockgate.core.rules import NO_RULES, Rules
 from lockgate.core.sight import Everything, SightOf
 from lockgate.core.store import Store, StoreGone
+from lockgate.gateway.auditing import Find, found_in
 from lockgate.gateway.caching import Caches
 from lockgate.gateway.catalog import Catalog
 from lockgate.gateway.chains import OTHER, Way
@@ -109,6 +110,7 @@ class Engine:
         logins: Mapping[str, AnyPolicy] | None = None,
         guard: Guard = NO_GUARD,
         meter: Meter | None = None,
+        audited: Callable[[Find], AnyPolicy] | None = None,
     ) -> None:
         """Compose everything between fronts and servers; nothing is started yet.
 
@@ -119,7 +121,7 @@ class Engine:
         `sight_of` says what callers see (None: everything, everyone) and, where they are `judged`,
         may do; `approval` asks people about that; `credentials` says whom servers can tell apart;
         `guard` stands between all of them and what servers say.
-        `meter` counts calls; None: nobody does.
+        `meter` counts calls; None: nobody does. `audited` makes what writes them down.
         """
         self._store = store
         self._meter = meter
@@ -190,6 +192,7 @@ class Engine:
         self._limit = ConcurrencyLimit(
             settings.concurrent_calls, settings.concurrent_per_caller, settings.listen_streams
         )
+        self._audit = None if audited is None else audited(found_in(self.catalog.peek))
         self._edge = self._edge_chains(router)
         self.listen: CallNext = self._edge[LISTEN]
         self.headers = ParamHeaders(self.catalog)
@@ -201,9 +204,9 @@ class Engine:
         self._took: dict[str, float] = {}
 
     def _edge_chains(self, router: Router) -> dict[str, CallNext]:
-        policies: list[Policy | Gate] = [KnownMethods(), self._limit, *self.rates.edge()]
-        if self._meter is not None:
-            policies.insert(0, self._meter)
+        policies: list[AnyPolicy] = [KnownMethods(), self._limit, *self.rates.edge()]
+        outermost = (self._audit, self._meter)
+        policies[:0] = [policy for policy in outermost if policy is not None]
         return {
             method: compose(
                 [policy for policy in policies if policy.concerns(method)],

@@ -26,9 +26,11 @@ from lockgate.config.model import Config, ServerConfig
 from lockgate.core.clock import Clock
 from lockgate.core.credentials import Credentials
 from lockgate.core.once import Once
+from lockgate.core.policy import AnyPolicy
 from lockgate.core.store import Store
 from lockgate.errors import LockgateError
 from lockgate.gateway.access import Access, restricts
+from lockgate.gateway.auditing import Find
 from lockgate.gateway.build import (
     caches,
     ejection_settings,
@@ -91,13 +93,16 @@ class Worlds:
         disk: Store | None = None,
         meter: Meter | None = None,
         outbound: Outbound | None = None,
+        audited: Callable[[Find], AnyPolicy] | None = None,
     ) -> None:
         """Compose the first world; nothing is opened or started yet.
 
         outbound  makes what servers are shown.
         store  what replicas share; as `disk`, the cache's file, it outlives every world.
         meter  counts the calls of all of them, if anybody does.
+        audited  makes what writes them down, if anything does.
         """
+        self._audited = audited
         self._meter = meter
         self._store = store
         self._disk = disk
@@ -170,6 +175,7 @@ class Worlds:
             judged=restricts(config),
             approval=access.approval,
             meter=self._meter,
+            audited=self._audited,
         )
         access.look_into(engine.catalog)
         engine.relay_listens(self._relays.listen)
