@@ -18,8 +18,17 @@ from lockgate.core.targets import TargetPattern, divided
 
 VERBS: Final = ("allow", "deny", "hide", "approve")
 MOST_RULES: Final = 1000
+
+
+def _scalar(value: object) -> object:
+    # Said once here; the union below would say for each of its kinds that it is not that.
+    if not isinstance(value, str | int | float):
+        raise ValueError("a text, a number, true or false is needed")
+    return value
+
+
 Scalars = Annotated[
-    list[Text | int | float | bool],
+    list[Annotated[Text | int | float | bool, BeforeValidator(_scalar)]],
     BeforeValidator(listed),
     Field(max_length=MOST_WORDS),
     WithJsonSchema(

@@ -58,10 +58,11 @@ def review(config: Config, tree: Node, environ: Mapping[str, str], findings: Fin
     for name, server in config.enabled.items():
         node = servers.members[name]
         _Rules(name, server, node, findings).run(environ)
-    review_endpoints(config, tree, findings)
-    review_access(config, tree, findings, [config.lockgate.path, *config.lockgate.endpoints])
-    review_flows(config, tree, findings)
-    _bind(config, tree, findings)
+    if not findings.incomplete:
+        review_endpoints(config, tree, findings)
+        review_access(config, tree, findings, [config.lockgate.path, *config.lockgate.endpoints])
+        review_flows(config, tree, findings)
+        _bind(config, tree, findings)
     _readable(config, tree, findings)
 
 
