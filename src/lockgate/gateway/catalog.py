@@ -296,7 +296,7 @@ class Catalog(Shelf):
     ) -> Face:
         face = merge(
             entry,
-            [shown(one, entry, sight) for one in sections if one.problem is None],
+            [shown(one, entry, sight) for one in sections],
             sight.naming,
             modern=outlook.era == "modern",
             page_size=sight.page_size,
