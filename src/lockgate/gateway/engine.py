@@ -31,6 +31,7 @@ from lockgate.gateway.facts import OWN_CLIENT, Facts
 from lockgate.gateway.guarding import NO_GUARD, Guard
 from lockgate.gateway.handles import Handles
 from lockgate.gateway.kept import CatalogSettings
+from lockgate.gateway.login_tools import LoginTools
 from lockgate.gateway.news import News
 from lockgate.gateway.param_headers import ParamHeaders
 from lockgate.gateway.rates import Rates
@@ -186,7 +187,14 @@ class Engine:
         )
         unlisted = Unlisted(self.catalog, lambda name: self._servers[name].state, clock)
         router = Router(
-            ways, self.catalog, self._ask, task_ids, self.subscriptions, unlisted, self.handles
+            ways,
+            self.catalog,
+            self._ask,
+            task_ids,
+            self.subscriptions,
+            unlisted,
+            self.handles,
+            LoginTools(self._logins, credentials or {}, record_decision) if self._logins else None,
         )
         self.subscriptions.locate = router.server_of
         self._limit = ConcurrencyLimit(
