@@ -105,7 +105,7 @@ class Worlds:
         self._outbound = outbound or Outbound(keys, clock)
         self._clock = clock
         # What people were asked in one world may be answered in the next.
-        self._once = Once(clock)
+        self._once = Once(clock, store)
         self._pools: dict[frozenset[tuple[Origin, PoolLimits]], HttpPool] = {}
         self._relays = Relays()
         self._lock = asyncio.Lock()
