@@ -112,7 +112,7 @@ class Worlds:
         self._clock = clock
         # What people were asked in one world may be answered in the next, and what callers have
         # read there they know.
-        self._once = Once(clock)
+        self._once = Once(clock, store)
         self._answered = Answered(clock)
         self._pools: dict[frozenset[tuple[Origin, PoolLimits]], HttpPool] = {}
         self._relays = Relays()
