@@ -26,12 +26,14 @@ _value: Final = re.compile(
     r"(?i:pass(?:word|wd|phrase)|secret|token|(?:api|access|private)[_-]?key|credential)s?"
     r"(?i:[_-]?access)?(?:[_-]?(?i:key|value))?"
     r"(?:\\?[\"'`]{1,2}\]?)?\s{0,4}(?::|=>?|:=)\s{0,4}(?:\\?[\"'`]{1,3})?"
-    r"([A-Za-z0-9!#$&*+./:=?@^_~%-]{8,256})"
+    r"([A-Za-z0-9!#$&*+./?@^_~%-]{8,256}(?:[=:]{1,2}[A-Za-z0-9!#$&*+./?@^_~%-]{0,64})?)"
 )
 _innocent: Final = re.compile(
     r"(?i)page|next|cursor|contin|sync|csrf|xsrf|resume|prompt|max|num|count|total|limit|usage|"
     r"public|type|design|color|cancel|input|output|first|last|start|end|stop|bos|eos|pad|unk|mask"
 )
+_digit: Final = re.compile("[0-9]")
+_letter: Final = re.compile("[A-Za-z]")
 _uuid: Final = re.compile(
     r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 )
@@ -63,13 +65,11 @@ def named(text: str, at: int, done: int) -> tuple[int, int] | None:
 
 def looks_random(value: str) -> bool:
     """Whether a value that is named as secret was drawn and not written."""
-    if len(value) < 8 or _uuid.fullmatch(value) or _placeholder.search(value):
+    if len(value) < 8 or value[0] in "$%/." or not _digit.search(value):
         return False
-    digits = sum(one.isdigit() for one in value)
-    letters = sum(one.isalpha() for one in value)
-    if not digits or not letters or value[0] in "$%/.":
+    if not _letter.search(value) or _uuid.fullmatch(value) or _placeholder.search(value):
         return False
-    if len(value) < 16 and digits + letters == len(value) and (value.islower() or value.isupper()):
+    if len(value) < 16 and value.isalnum() and (value.islower() or value.isupper()):
         return False  # a word with a number, as often as not
     return entropy(value) >= min(LEAST, log2(len(value)) - 0.5)
 

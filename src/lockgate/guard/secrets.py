@@ -34,6 +34,8 @@ MASK: Final = "[redacted: {}]"
 ENCODED: Final = 400
 """How much Base64 is read to tell whether a secret begins there."""
 LONGEST_RUN: Final = 4096
+SHORTEST_RUN: Final = 20
+"""Of what is percent-encoded: no credential is shorter."""
 
 
 class Secret(msgspec.Struct, frozen=True):
@@ -59,10 +61,11 @@ def find(text: str) -> list[Secret]:
         step = _STEPS[word]
         if at < (missed if step is _percent_step else done):
             continue
-        secret = step.look(text, at, done)
+        secret = step.look(text, at, missed if step is _percent_step else done)
         if secret is not None and secret.start >= done:
             found.append(secret)
-            done = missed = secret.end
+            done = secret.end
+            missed = max(missed, done)
         elif step is _percent_step:
             missed = _run_end(text, at)
     return found
@@ -146,6 +149,8 @@ def _percent(text: str, at: int, done: int) -> Secret | None:
     back = _run.match(text[max(done, at - LONGEST_RUN) : at][::-1])
     start = at - (0 if back is None else back.end())
     end = _run_end(text, at)
+    if end - start < SHORTEST_RUN:
+        return None
     plain = unquote(text[start:end])
     for word, there in _PLAIN.within(plain):
         secret = _PLAIN_STEPS[word].look(plain, there, 0)
