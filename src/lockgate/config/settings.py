@@ -19,6 +19,7 @@ from lockgate.config.audit import AuditSettings
 from lockgate.config.caching import CacheSettings
 from lockgate.config.endpoints import EndpointSettings
 from lockgate.config.facade import FacadeSettings
+from lockgate.config.guard import GuardSettings
 from lockgate.config.identity import AuthSettings, safe_url
 from lockgate.config.limits import GatewayLimits, Section
 from lockgate.config.outbound import LoginSettings
@@ -252,6 +253,9 @@ class GatewaySettings(Section):
     audit: AuditSettings | None = Field(
         default=None,
         description="Who called what, on record in a file that shows when it was altered.",
+    )
+    guard: GuardSettings = Field(
+        default=GuardSettings(), description="What passes between clients and servers."
     )
     log: LogSettings = Field(default=LogSettings(), description="What is logged, to stderr.")
     session: SessionSettings = Field(

@@ -22,7 +22,7 @@ ours, so that the person is not asked again and again; nor can that be used twic
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar, Final, cast
+from typing import ClassVar, Final
 
 import msgspec
 
@@ -34,7 +34,7 @@ from lockgate.core.policy import CallNext, Stage
 from lockgate.core.raw import Raw
 from lockgate.core.store import StoreGone
 from lockgate.wire.binding import bound_to
-from lockgate.wire.elicitation import LONGEST_NAME, question, shows_forms, yes_or_no
+from lockgate.wire.elicitation import LONGEST_NAME, because, question, shows_forms, yes_or_no
 from lockgate.wire.envelope import unreadable
 from lockgate.wire.handshake_out import ABANDON
 from lockgate.wire.jsonrpc import FORBIDDEN, INTERNAL_ERROR
@@ -140,8 +140,8 @@ class Approval:
             return failure
         try:
             settings = self._settings
-            said = question(call, settings.hidden, settings.characters)
-            message = settings.mask(said + _because(failure))
+            said = question(call, settings.hidden, settings.characters, because(failure))
+            message = settings.mask(said)
         except msgspec.MsgspecError:
             return unreadable()
         asked = {"inputRequests": {KEY: yes_or_no(message)}, "requestState": self._give(call)}
@@ -181,13 +181,6 @@ _UNKNOWN: Final = Failure(
     data={"retry_after": AGAIN},
     remedy="Try again with the same answer; the store that replicas share is away.",
 )
-
-
-def _because(failure: Failure) -> str:
-    """Why it is asked now, where whoever asks for a yes says so."""
-    data: object = failure.data
-    because = cast("dict[str, object]", data).get("because") if isinstance(data, dict) else None
-    return f"\nIt is asked because {because}." if isinstance(because, str) else ""
 
 
 def _bind(call: Call) -> str:
