@@ -17,6 +17,7 @@ from typing import Final
 from lockgate.core.codes_access import ACCESS, ACCESS_FINDINGS
 from lockgate.core.codes_endpoints import ENDPOINT_COMMANDS, ENDPOINT_FINDINGS, ENDPOINTS
 from lockgate.core.codes_facade import FACADE
+from lockgate.core.codes_guard_sandbox import SANDBOX_FINDINGS, SANDBOX_STARTS
 from lockgate.core.codes_identity import IDENTITY, IDENTITY_COMMANDS
 from lockgate.core.codes_outbound import OUTBOUND, OUTBOUND_COMMANDS
 from lockgate.core.taxonomy import (
@@ -327,6 +328,7 @@ STARTS: Final = (
     start(715, "server-noisy", "upstream",
           "The server wrote so much in a row that is no MCP message that it was ended.",
           "Have it log to stderr: only MCP messages belong on its stdout."),
+    *SANDBOX_STARTS,
 )
 """Why a server is not ready, for the eyes of its owner: start-up table and log."""
 
@@ -405,6 +407,7 @@ FINDINGS: Final = (
             "Tokens have to be meant for the gateway, and nothing says what clients call it.",
             "Set `lockgate.public_url`, or the issuer's `audience`."),
     *ACCESS_FINDINGS,
+    *SANDBOX_FINDINGS,
     *ENDPOINT_FINDINGS,
 )
 """What `lockgate config check` finds."""
