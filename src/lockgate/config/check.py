@@ -34,7 +34,9 @@ _OWN_HEADERS: Final = frozenset(
     | {"mcp-session-id", "mcp-protocol-version", "mcp-method", "mcp-name", "te", "upgrade"}
 )
 _SCHEMES: Final = ("http", "https", "ws", "wss")
-_STDIO_ONLY: Final = ("args", "env", "cwd", "envFile", "idle_stop", "spare", "allow_unsafe_env")
+_STDIO_ONLY: Final = (
+    *("args", "env", "cwd", "envFile", "idle_stop", "spare", "allow_unsafe_env", "sandbox"),
+)
 _HTTP_ONLY: Final = ("headers", "connect_timeout")
 
 

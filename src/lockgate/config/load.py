@@ -287,6 +287,9 @@ def _anchored(config: Config, folder: Path, tree: Node, findings: Findings) -> C
     auth = anchored_auth(config.lockgate.auth, folder, ("lockgate", "auth"), tree, findings)
     settings = config.lockgate.model_copy(update={"auth": auth})
     config = config.model_copy(update={"lockgate": settings})
+    sandbox = config.lockgate.sandbox.anchored(folder)
+    settings = config.lockgate.model_copy(update={"sandbox": sandbox})
+    config = config.model_copy(update={"lockgate": settings})
     tls = config.lockgate.tls
     named = {name: folder / path.expanduser() for name, path in tls.files.items()}
     for name, path in named.items():
@@ -348,6 +351,8 @@ def _complete_server(
     changes: dict[str, Any] = {}
     if server.cwd is not None:
         changes["cwd"] = folder / server.cwd.expanduser()
+    if server.sandbox.model_fields_set:
+        changes["sandbox"] = server.sandbox.anchored(folder)
     if server.auth is not None:
         changes["auth"] = anchored_files(server.auth, folder)
     if server.envFile is not None:

@@ -19,6 +19,7 @@ from lockgate.core.codes_audit import AUDIT, AUDIT_COMMANDS
 from lockgate.core.codes_endpoints import ENDPOINT_COMMANDS, ENDPOINT_FINDINGS, ENDPOINTS
 from lockgate.core.codes_facade import FACADE
 from lockgate.core.codes_guard_content import CONTENT
+from lockgate.core.codes_guard_sandbox import SANDBOX_FINDINGS, SANDBOX_STARTS
 from lockgate.core.codes_identity import IDENTITY, IDENTITY_COMMANDS
 from lockgate.core.codes_outbound import OUTBOUND, OUTBOUND_COMMANDS, VISITORS
 from lockgate.core.taxonomy import (
@@ -332,6 +333,7 @@ STARTS: Final = (
     start(715, "server-noisy", "upstream",
           "The server wrote so much in a row that is no MCP message that it was ended.",
           "Have it log to stderr: only MCP messages belong on its stdout."),
+    *SANDBOX_STARTS,
 )
 """Why a server is not ready, for the eyes of its owner: start-up table and log."""
 
@@ -410,6 +412,7 @@ FINDINGS: Final = (
             "Tokens have to be meant for the gateway, and nothing says what clients call it.",
             "Set `lockgate.public_url`, or the issuer's `audience`."),
     *ACCESS_FINDINGS,
+    *SANDBOX_FINDINGS,
     *ENDPOINT_FINDINGS,
 )
 """What `lockgate config check` finds."""

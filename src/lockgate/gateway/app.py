@@ -47,6 +47,7 @@ from lockgate.gateway.issuing import OwnIssuer
 from lockgate.gateway.logins import Logins
 from lockgate.gateway.metrics import Sources
 from lockgate.gateway.outbound import Outbound, browsers_base, carried_names
+from lockgate.gateway.sandboxes import achieved_in
 from lockgate.gateway.serving_tls import load, serving_context
 from lockgate.gateway.sights import OPERATOR
 from lockgate.gateway.status import GatewayStatus, ReloadStatus, ServerStatus
@@ -221,11 +222,13 @@ class Gateway:
         ]
         cached = self._worlds.current.caches
         counts = cached.counts() if cached else {}
+        sandboxes = achieved_in(self._config)
         # Both may quote what a server wrote, and a server may write what it was given.
         return [
             replace(
                 self._outbound.told(one, self._config),
                 cache=counts.get(one.name),
+                sandbox=sandboxes.get(one.name),
                 error=self._black(one.error) if one.error else None,
                 remedy=self._black(one.remedy) if one.remedy else None,
             )
