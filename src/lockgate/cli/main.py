@@ -43,6 +43,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "whoami": ("lockgate.cli.whoami", "Say what an endpoint asks of callers, and who you are."),
     "access": ("lockgate.cli.access", "Say who may use what, and which rule says so."),
     "explain": ("lockgate.cli.explain", "Say what an error code means and what to do."),
+    "scan": ("lockgate.cli.scan", "Look for what manipulates models in definitions."),
     "completion": ("lockgate.cli.completion", "Print the completion script of a shell."),
 }
 

@@ -17,6 +17,7 @@ from typing import Final
 from lockgate.core.codes_access import ACCESS, ACCESS_FINDINGS
 from lockgate.core.codes_endpoints import ENDPOINT_COMMANDS, ENDPOINT_FINDINGS, ENDPOINTS
 from lockgate.core.codes_facade import FACADE
+from lockgate.core.codes_guard_definitions import DEFINITION_COMMANDS
 from lockgate.core.codes_identity import IDENTITY, IDENTITY_COMMANDS
 from lockgate.core.codes_outbound import OUTBOUND, OUTBOUND_COMMANDS
 from lockgate.core.taxonomy import (
@@ -465,6 +466,7 @@ COMMANDS: Final = (
     *ENDPOINT_COMMANDS,
     *OUTBOUND_COMMANDS,
     *IDENTITY_COMMANDS,
+    *DEFINITION_COMMANDS,
 )
 """How a command can end, and why it did."""
 # fmt: on
