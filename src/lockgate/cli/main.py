@@ -44,6 +44,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "access": ("lockgate.cli.access", "Say who may use what, and which rule says so."),
     "audit": ("lockgate.cli.audit", "Check that an audit log is as it was written."),
     "explain": ("lockgate.cli.explain", "Say what an error code means and what to do."),
+    "scan": ("lockgate.cli.scan", "Look for what manipulates models in definitions."),
     "completion": ("lockgate.cli.completion", "Print the completion script of a shell."),
 }
 

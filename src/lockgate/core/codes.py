@@ -19,6 +19,7 @@ from lockgate.core.codes_audit import AUDIT, AUDIT_COMMANDS
 from lockgate.core.codes_endpoints import ENDPOINT_COMMANDS, ENDPOINT_FINDINGS, ENDPOINTS
 from lockgate.core.codes_facade import FACADE
 from lockgate.core.codes_guard_content import CONTENT
+from lockgate.core.codes_guard_definitions import DEFINITION_COMMANDS
 from lockgate.core.codes_guard_sandbox import SANDBOX_FINDINGS, SANDBOX_STARTS
 from lockgate.core.codes_identity import IDENTITY, IDENTITY_COMMANDS
 from lockgate.core.codes_outbound import OUTBOUND, OUTBOUND_COMMANDS, VISITORS
@@ -474,6 +475,7 @@ COMMANDS: Final = (
     *OUTBOUND_COMMANDS,
     *IDENTITY_COMMANDS,
     *AUDIT_COMMANDS,
+    *DEFINITION_COMMANDS,
 )
 """How a command can end, and why it did."""
 # fmt: on
