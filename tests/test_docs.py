@@ -97,6 +97,7 @@ def test_every_command_that_is_named_exists() -> None:
         "explain",
         "access",
         "audit",
+        "inventory",
         "keys",
         "login",
         "logout",
