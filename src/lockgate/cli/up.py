@@ -148,6 +148,7 @@ async def _listen(
     except OSError as error:
         what, remedy = _refusal(error)
         where = f"{asked.host}, port {asked.port}" if asked is not None else "an address"
+        where += " (lockgate.admin)" * isinstance(asked, AdminSettings)
         message = f"Cannot listen on {where}: {what}."
         raise LockgateError(message, remedy, reason="cannot-listen") from error
 

@@ -276,7 +276,7 @@ def anchored_auth(
     path = folder / auth.keys_file.expanduser()
     if not path.is_file():
         where = (*key, "keys_file")
-        said = f"`{_shown(where)}`: there is no file {path}."
+        said = f"`{_shown(where)}`: {path} is {'no file' if path.exists() else 'not there'}."
         remedy = "`lockgate keys new FILE NAME` makes it; or correct the path."
         findings.add("path-missing", said, remedy, tree.locate(where)[0])
     return auth.model_copy(update={"keys_file": path})
@@ -285,7 +285,13 @@ def anchored_auth(
 def _anchored(config: Config, folder: Path, tree: Node, findings: Findings) -> Config:
     """A file of a relative path lies beside the configuration."""
     auth = anchored_auth(config.lockgate.auth, folder, ("lockgate", "auth"), tree, findings)
-    settings = config.lockgate.model_copy(update={"auth": auth})
+    endpoints = dict(config.lockgate.endpoints)
+    for path, one in endpoints.items():
+        if one.auth is not None:
+            where = ("lockgate", "endpoints", path, "auth")
+            own = anchored_auth(one.auth, folder, where, tree, findings)
+            endpoints[path] = one.model_copy(update={"auth": own})
+    settings = config.lockgate.model_copy(update={"auth": auth, "endpoints": endpoints})
     config = config.model_copy(update={"lockgate": settings})
     sandbox = config.lockgate.sandbox.anchored(folder)
     settings = config.lockgate.model_copy(update={"sandbox": sandbox})
