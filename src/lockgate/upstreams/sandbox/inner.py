@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # importing it costs as much time as all the rest
     from typing import Any
 
 RULESET, ADD_RULE, RESTRICT = 444, 445, 446
+OPEN, AT_FDCWD, NO_LINKS = 437, -100, 4
 BENEATH, PORT = 1, 2
 PR_SET_PDEATHSIG, PR_SET_SECCOMP, PR_CAPBSET_DROP = 1, 22, 24
 PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 38, 47, 4
@@ -212,15 +213,23 @@ class Beneath(ctypes.Structure):
     _fields_ = [("allowed", ctypes.c_uint64), ("parent", ctypes.c_int32)]
 
 
+def reach(path: bytes) -> int:
+    """A descriptor of a path that has no links; -1 if it is not there, or has one.
+
+    None had a link when it was decided on, so what has one now was put there since.
+    """
+    how = (ctypes.c_uint64 * 3)(os.O_PATH | os.O_CLOEXEC, 0, NO_LINKS)
+    return libc.syscall(OPEN, AT_FDCWD, path, how, ctypes.c_size_t(24))
+
+
 def confine(handled: tuple[int, ...], rules: list[tuple[bytes, int]]) -> None:
     """Let nothing be opened or changed but by a rule. Paths that are missing have none."""
     attributes = (ctypes.c_uint64 * len(handled))(*handled)
     size = ctypes.c_size_t(ctypes.sizeof(attributes))
     ruleset = must("files", libc.syscall(RULESET, attributes, size, 0))
     for path, wanted in rules:
-        try:
-            place = os.open(path, os.O_PATH | os.O_CLOEXEC)
-        except OSError:
+        place = reach(b"/proc/%d" % os.getpid() if path == b"/proc/self" else path)
+        if place == -1:
             continue
         folder = os.fstat(place).st_mode & KIND == DIRECTORY
         allowed = wanted if folder else wanted & OF_FILES

@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from lockgate.upstreams.sandbox import filter as calls
@@ -210,8 +211,8 @@ def plan(
     lacks = lacking(spec, host)
     if lacks and spec.unenforced == "refuse":
         raise Unenforceable(lacks)
-    temporary = os.path.join(spec.home, "tmp")  # noqa: PTH118 - a string is what all others take
-    seen = rules(spec, command, args, cwd, temporary) if host.landlock else []
+    temporary = str(Path(spec.home, "tmp"))
+    seen = rules(spec, command, args, cwd) if host.landlock else []
     handled = n.files_handled(host.landlock) if host.landlock else 0
     return Plan(
         command=command,
