@@ -412,8 +412,8 @@ FINDINGS: Final = (
     finding(840, "public-url", "error",
             "Tokens have to be meant for the gateway, and nothing says what clients call it.",
             "Set `lockgate.public_url`, or the issuer's `audience`."),
-    *ACCESS_FINDINGS,
     *SANDBOX_FINDINGS,
+    *ACCESS_FINDINGS,
     *ENDPOINT_FINDINGS,
 )
 """What `lockgate config check` finds."""
