@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from lockgate.config.caching import ServerCache
+from lockgate.config.guard import GuardSettings
 from lockgate.config.limits import GatewayLimits, Section, ServerLimits
 from lockgate.config.outbound import ServerAuth, auth_of, forwarded, mapped
 from lockgate.config.quantities import Seconds, seconds_of, time
@@ -226,6 +227,10 @@ class ServerConfig(Section):
     )
     cache: ServerCache = Field(
         default=ServerCache(), description="Which of its answers are kept and given again."
+    )
+    guard: GuardSettings = Field(
+        default=GuardSettings(),
+        description="What passes between clients and this server; wins over `lockgate.guard`.",
     )
     tools: dict[str, ToolSettings] = Field(
         default={},

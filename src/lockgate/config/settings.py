@@ -18,6 +18,7 @@ from lockgate.config.admin import AdminSettings
 from lockgate.config.caching import CacheSettings
 from lockgate.config.endpoints import EndpointSettings
 from lockgate.config.facade import FacadeSettings
+from lockgate.config.guard import GuardSettings
 from lockgate.config.identity import AuthSettings, safe_url
 from lockgate.config.limits import GatewayLimits, Section
 from lockgate.config.outbound import LoginSettings
@@ -247,6 +248,9 @@ class GatewaySettings(Section):
     admin: AdminSettings | None = Field(
         default=None,
         description="A listener of its own for operators: health, readiness, metrics.",
+    )
+    guard: GuardSettings = Field(
+        default=GuardSettings(), description="What passes between clients and servers."
     )
     log: LogSettings = Field(default=LogSettings(), description="What is logged, to stderr.")
     session: SessionSettings = Field(

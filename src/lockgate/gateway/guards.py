@@ -7,11 +7,18 @@ from __future__ import annotations
 
 from lockgate.config.model import Config
 from lockgate.core.policy import AnyPolicy
+from lockgate.gateway.argument_checks import argument_checks
+from lockgate.gateway.definitions import Definitions
 from lockgate.gateway.guarding import Guard, Vetting
 
 
 def guard_of(config: Config) -> Guard:
     """What stands guard over the servers of `config`."""
     vettings: list[Vetting] = []
-    policies: dict[str, list[AnyPolicy]] = {name: [] for name in config.enabled}
-    return Guard(vettings, policies)
+    definitions = Definitions()
+    policies: dict[str, list[AnyPolicy]] = {
+        # By the server's own schemas, of what no policy before it has refused.
+        name: [*argument_checks(config, server, definitions)]
+        for name, server in config.enabled.items()
+    }
+    return Guard(vettings, policies, definitions)
