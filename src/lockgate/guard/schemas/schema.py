@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from itertools import islice
 from typing import Any, Final, cast
@@ -87,10 +87,11 @@ class Checked:
         "_unbound",
         "_valid",
         "easy",
+        "fits",
     )
 
     def __init__(self, schema: Schema | bool, shape: Shape, draft: Dialect) -> None:
-        """`easy`: how many bytes a value may have and be checked without a second thought.
+        """`fits`: whether a value fits, of at most `easy` bytes; no others may be asked about so.
 
         Raises:
             Unusable: it is no schema of its dialect, or needs another document.
@@ -102,8 +103,8 @@ class Checked:
         self._dear = frozenset(one for one in shape.texts if not _CHEAP.fullmatch(one))
         self._counted: jsonschema_rs.Validator | None = None
         self._counting = isinstance(schema, dict) and draft in _WITH_IF
-        plain = self._made(schema)
-        self._valid = plain
+        self._valid = self._made(schema)
+        self.fits: Callable[[Any], bool] = self._valid.is_valid
         self.easy = 0 if shape.endless else self._easy()
 
     def _easy(self) -> int:
@@ -126,10 +127,6 @@ class Checked:
             raise _unusable(error) from None
         except (ValueError, RecursionError) as error:
             raise Unusable("invalid", str(error)[:200]) from None
-
-    def fits(self, value: Any) -> bool:
-        """Whether a value of at most `easy` bytes fits."""
-        return self._valid.is_valid(value)
 
     def problems(self, value: Any, data: bytes) -> Sequence[Problem]:
         """What is wrong with a value, written as `data`; nothing when it fits."""
