@@ -18,6 +18,7 @@ from lockgate.core.codes_access import ACCESS, ACCESS_FINDINGS
 from lockgate.core.codes_audit import AUDIT, AUDIT_COMMANDS
 from lockgate.core.codes_endpoints import ENDPOINT_COMMANDS, ENDPOINT_FINDINGS, ENDPOINTS
 from lockgate.core.codes_facade import FACADE
+from lockgate.core.codes_guard_arguments import ARGUMENTS
 from lockgate.core.codes_guard_content import CONTENT
 from lockgate.core.codes_guard_definitions import DEFINITION_COMMANDS
 from lockgate.core.codes_guard_sandbox import SANDBOX_FINDINGS, SANDBOX_STARTS
@@ -193,6 +194,7 @@ FAILURES: Final = (
     Entry(406, "server-busy", "policy", -32000, 503, 200, LATER,
           "The call's turn at the server did not come; the call was not sent.",
           "Try again shortly, or raise the server's limits."),
+    *ARGUMENTS,
     *CONTENT,
     *IDENTITY,
     *ACCESS,

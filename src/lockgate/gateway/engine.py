@@ -42,6 +42,7 @@ from lockgate.gateway.sights import Judgement, Sights
 from lockgate.gateway.status import ServerStatus
 from lockgate.gateway.subscriptions import Subscriptions
 from lockgate.gateway.tasks import TaskIds
+from lockgate.gateway.telling import told
 from lockgate.gateway.unlisted import AWAY, Unlisted
 from lockgate.observe.decisions import record_decision, record_failure
 from lockgate.observe.meter import Meter
@@ -177,6 +178,8 @@ class Engine:
         )
         if caches is not None and before is None:
             caches.definition, caches.partition = self.catalog.definition, self.sights.partition
+        if guard is not NO_GUARD:
+            guard.definitions.follow(self.catalog)
         self.subscriptions = Subscriptions(ways, task_ids, self.catalog.changed, sights=self.sights)
         self.facts = Facts(
             ways,
@@ -276,12 +279,12 @@ class Engine:
         """Answer one call of a client. Awaiting it never raises but for cancellation."""
         return (self._edge.get(call.method) or self._edge[OTHER])(call)
 
-    def _failed(self, call: Call, failure: Failure) -> Failure:
+    def _failed(self, call: Call, failure: Failure) -> Reply:
         """What the caller sees of a failure: no secret of the configuration."""
         record_failure(call, failure)
         if self._meter is not None:
             self._meter.failure(call, failure)
-        return shown(failure, self._mask)
+        return told(shown(failure, self._mask))
 
     async def end_session(self, affinity: str) -> None:
         """A client's session is over: servers that keep one for it are told."""

@@ -22,6 +22,7 @@ from typing import Final, Protocol
 from lockgate.core.message import Era
 from lockgate.core.policy import AnyPolicy
 from lockgate.core.raw import Raw
+from lockgate.gateway.definitions import Definitions
 from lockgate.gateway.listing import ListMethod, Section
 
 
@@ -49,15 +50,18 @@ class Guard:
         self,
         vettings: Sequence[Vetting] = (),
         policies: Mapping[str, Sequence[AnyPolicy]] = MappingProxyType({}),
+        definitions: Definitions | None = None,
     ) -> None:
         """See the file's table.
 
         Args:
             vettings: asked one after another, each about what the ones before it let through.
             policies: by the name of the server they stand before.
+            definitions: what the policies ask for what callers were shown; the engine tells it.
         """
         self._vettings = tuple(vettings)
         self._policies = policies
+        self.definitions = definitions or Definitions()
 
     def vet(self, entry: ListMethod, sections: Sequence[Section], era: Era) -> Sequence[Section]:
         """What all vettings let through."""

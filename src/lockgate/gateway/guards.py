@@ -7,14 +7,23 @@ from __future__ import annotations
 
 from lockgate.config.model import Config
 from lockgate.core.policy import AnyPolicy
+from lockgate.gateway.argument_checks import argument_checks
 from lockgate.gateway.contents import contents_of
+from lockgate.gateway.definitions import Definitions
 from lockgate.gateway.guarding import Guard, Vetting
 
 
 def guard_of(config: Config) -> Guard:
     """What stands guard over the servers of `config`."""
     vettings: list[Vetting] = []
-    policies: dict[str, list[AnyPolicy]] = {name: [] for name in config.enabled}
-    for name in policies:
-        policies[name] += contents_of(config, name)
-    return Guard(vettings, policies)
+    definitions = Definitions()
+    policies: dict[str, list[AnyPolicy]] = {
+        name: [
+            # What stands in arguments and answers, whoever wrote it.
+            *contents_of(config, name),
+            # By the server's own schemas, of what no policy before it has refused.
+            *argument_checks(config, server, definitions),
+        ]
+        for name, server in config.enabled.items()
+    }
+    return Guard(vettings, policies, definitions)
