@@ -6,7 +6,7 @@ Must not know: terminals and signals (the command line's part), or how any singl
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -137,6 +137,10 @@ class Gateway:
     @property
     def _upstreams(self) -> list[Upstream | Replicas]:
         return [one.upstream for one in self._worlds.current.standing.values()]
+
+    def upstreams(self) -> Sequence[Upstream | Replicas]:
+        """Every enabled server itself, without anything that stands before it."""
+        return self._upstreams
 
     def _fronts(self, config: Config) -> list[tuple[str, ExchangeSettings]]:
         def step_up(path: str) -> StepUp:
