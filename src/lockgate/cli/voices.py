@@ -28,13 +28,16 @@ Endpoints = Mapping[str, Sequence[str]]
 """The servers that can be seen at each address."""
 
 
-def became(done: Reloaded) -> str:
-    """What a reload did, in a few words."""
+def became(done: Reloaded, settings: Sequence[str]) -> str:
+    """What a reload did, in a few words; `settings` are those of ours that differ."""
     words = ("added", "changed", "removed")
     said = [f"{word} {', '.join(getattr(done, word))}" for word in words if getattr(done, word)]
-    if not said:
-        return "every server stays as it is"
-    return "; ".join([*said, f"{len(done.kept)} unchanged"])
+    said.append(f"{len(done.kept)} unchanged" if said else "every server stays as it is")
+    if settings:
+        said.insert(0, f"other {', '.join(settings)}")
+    elif len(said) == 1 and not done.held:
+        said.insert(0, "the files it names were read again")
+    return "; ".join(said)
 
 
 def stays(done: Reloaded) -> str:
@@ -77,6 +80,10 @@ class Voice(Protocol):
         """Clients can connect: at these addresses, with these servers behind each."""
         ...
 
+    def callers(self, asked: Sequence[str]) -> None:
+        """What is asked of callers, in sentences."""
+        ...
+
     def operators(self, where: str) -> None:
         """Operators can ask, below this address."""
         ...
@@ -97,8 +104,8 @@ class Voice(Protocol):
         """What servers define was believed, because nothing was approved before."""
         ...
 
-    def reloaded(self, done: Reloaded) -> None:
-        """A changed configuration is in use."""
+    def reloaded(self, done: Reloaded, settings: Sequence[str]) -> None:
+        """A changed configuration is in use; `settings` are those of ours that differ."""
         ...
 
     def refused(self, findings: Sequence[Finding]) -> None:
@@ -135,6 +142,11 @@ class Spoken:
         for url, servers in where.items():
             say(f"  {url:<{widest}}  {', '.join(servers) or 'no server'}")
 
+    def callers(self, asked: Sequence[str]) -> None:
+        """See `Voice.callers`."""
+        for line in asked:
+            say(line)
+
     def operators(self, where: str) -> None:
         """See `Voice.operators`."""
         say(f"For operators: {where}/metrics, {where}/ready")
@@ -162,9 +174,9 @@ class Spoken:
             return
         say(f"First use: {believed(pins)} recorded in {pins.path}. Review it, and commit it.")
 
-    def reloaded(self, done: Reloaded) -> None:
+    def reloaded(self, done: Reloaded, settings: Sequence[str]) -> None:
         """See `Voice.reloaded`."""
-        say(f"Configuration reloaded: {became(done)}.")
+        say(f"Configuration reloaded: {became(done, settings)}.")
         if done.held:
             self.warn(stays(done))
 
@@ -198,6 +210,11 @@ class Logged:
         for url, servers in where.items():
             behind = {"servers": ", ".join(servers)} if len(where) > 1 else {}
             _log.info("listening", extra={"url": url, **behind})
+
+    def callers(self, asked: Sequence[str]) -> None:
+        """See `Voice.callers`."""
+        for line in asked:
+            _log.info(line)
 
     def operators(self, where: str) -> None:
         """See `Voice.operators`."""
@@ -241,9 +258,11 @@ class Logged:
             return
         _log.info("first use", extra={"recorded": pins.things, "path": str(pins.path)})
 
-    def reloaded(self, done: Reloaded) -> None:
+    def reloaded(self, done: Reloaded, settings: Sequence[str]) -> None:
         """See `Voice.reloaded`."""
         facts = {name: list(servers) for name, servers in asdict(done).items() if servers}
+        if settings:
+            facts["settings"] = list(settings)
         _log.info("reloaded", extra=facts)
         if done.held:
             self.warn(stays(done))

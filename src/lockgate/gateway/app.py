@@ -6,7 +6,7 @@ Must not know: terminals and signals (the command line's part), or how any singl
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -49,9 +49,11 @@ from lockgate.gateway.metrics import Sources
 from lockgate.gateway.outbound import Outbound, browsers_base, carried_names
 from lockgate.gateway.pin_keeper import PinKeeper
 from lockgate.gateway.pin_survey import Surveyed, survey
+from lockgate.gateway.sandboxes import achieved_in
 from lockgate.gateway.serving_tls import load, serving_context
 from lockgate.gateway.sights import OPERATOR
 from lockgate.gateway.status import GatewayStatus, ReloadStatus, ServerStatus
+from lockgate.gateway.visitors import Visitors
 from lockgate.gateway.worlds import Reloaded, Worlds
 from lockgate.observe.audit import Audit
 from lockgate.observe.decisions import CRASHED
@@ -99,8 +101,6 @@ class Gateway:
         self._disk = disk_store(config, clock)
         # The servers and the engine around them; a reload puts others in their place.
         self._outbound = Outbound(self._keys, clock)
-        # People log in to servers by browser, in two steps that belong together.
-        self._logins = Logins(self._outbound, lambda: self._config, clock)
         # Where nobody can ask for counts, nothing is counted.
         operators = config.lockgate.admin
         meter = None if operators is None else Meter()
@@ -124,7 +124,10 @@ class Gateway:
         facade = self._worlds.facade
         # Who may ask is found out before anything else is looked at.
         self._own = OwnIssuer(clock, self._store)
-        self._doors = Doors(clock, self._own)
+        self._doors = Doors(clock, self._own, self._keys, self._store)
+        # People log in to servers by browser, each of them only as who they are here.
+        visitors = Visitors(self._outbound, self._doors, self._own, lambda: self._config, clock)
+        self._logins = Logins(self._outbound, visitors, lambda: self._config, clock)
         self._endpoints = Endpoints(lambda settings: Exchange(facade, settings))
         self._endpoints.serve(self._fronts(config), 0)
         # Host and Origin are judged before any path is, health included.
@@ -151,6 +154,10 @@ class Gateway:
     @property
     def _upstreams(self) -> list[Upstream | Replicas]:
         return [one.upstream for one in self._worlds.current.standing.values()]
+
+    def upstreams(self) -> Sequence[Upstream | Replicas]:
+        """Every enabled server itself, without anything that stands before it."""
+        return self._upstreams
 
     def _fronts(self, config: Config) -> list[tuple[str, ExchangeSettings]]:
         def step_up(path: str) -> StepUp:
@@ -236,11 +243,13 @@ class Gateway:
         ]
         cached = self._worlds.current.caches
         counts = cached.counts() if cached else {}
+        sandboxes = achieved_in(self._config)
         # Both may quote what a server wrote, and a server may write what it was given.
         return [
             replace(
                 self._outbound.told(one, self._config),
                 cache=counts.get(one.name),
+                sandbox=sandboxes.get(one.name),
                 error=self._black(one.error) if one.error else None,
                 remedy=self._black(one.remedy) if one.remedy else None,
             )

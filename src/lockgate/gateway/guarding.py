@@ -16,13 +16,14 @@ server's policies, wherever the name came from.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, Protocol
 
-from lockgate.core.message import Call, Era, Failure
+from lockgate.core.message import Call, Era, Failure, Target
 from lockgate.core.policy import AnyPolicy, Gate
 from lockgate.core.raw import Raw
+from lockgate.gateway.definitions import Definitions
 from lockgate.gateway.listing import ListMethod, Section
 from lockgate.gateway.views import View
 
@@ -42,6 +43,9 @@ class Vetting(Protocol):
     def introduced(self, server: str, facts: Raw, /) -> Raw:
         """What a server says of itself (a discover result), without what is withheld."""
         ...
+
+
+Locate = Callable[[Call, str], Awaitable[Target | Failure]]
 
 
 class Lists(Protocol):
@@ -83,6 +87,7 @@ class Guard:
         policies: Mapping[str, Sequence[AnyPolicy]] = MappingProxyType({}),
         learners: Sequence[Learner] = (),
         look_into: Callable[[Lists], None] = lambda _: None,
+        definitions: Definitions | None = None,
     ) -> None:
         """See the file's table.
 
@@ -91,11 +96,13 @@ class Guard:
             policies: by the name of the server they stand before.
             learners: told of everything that is read.
             look_into: told where lists are kept, once there are any.
+            definitions: what the policies ask for what callers were shown; the engine tells it.
         """
         self.look_into = look_into
         self._vettings = tuple(vettings)
         self._policies = policies
         self._learners = tuple(learners)
+        self.definitions = definitions or Definitions()
 
     def learned(self, entry: ListMethod, section: Section, view: View) -> None:
         """A list was read, as callers of this view are told it."""
@@ -129,7 +136,18 @@ class Guard:
         """The policies that stand before one server."""
         return self._policies.get(server, ())
 
-    def gates(self, call: Call) -> Failure | None:
+    def admitting(self, locate: Locate) -> Locate:
+        """As `locate` says where a resource is, if it may be read there."""
+
+        async def admitted(call: Call, uri: str) -> Target | Failure:
+            found = await locate(call, uri)
+            if isinstance(found, Failure):
+                return found
+            return self._gates(call.replace(method="resources/read", target=found)) or found
+
+        return admitted
+
+    def _gates(self, call: Call) -> Failure | None:
         """Why a call would not be let in to its target's server, by the gates of that server."""
         if call.target is None:
             return None

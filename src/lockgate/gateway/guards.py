@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from lockgate.config.model import Config
 from lockgate.core.policy import AnyPolicy
+from lockgate.gateway.argument_checks import argument_checks
+from lockgate.gateway.contents import contents_of
+from lockgate.gateway.definitions import Definitions
 from lockgate.gateway.guarding import Guard, Vetting
 from lockgate.gateway.pin_gate import PatientPinGate
 from lockgate.gateway.pin_keeper import PinKeeper
@@ -16,14 +19,29 @@ from lockgate.gateway.pinning import Pinned, Pinning
 def guard_of(config: Config, pins: PinKeeper) -> Guard:
     """What stands guard over the servers of `config`; `pins` knows what was approved of them."""
     vettings: list[Vetting] = []
-    policies: dict[str, list[AnyPolicy]] = {name: [] for name in config.enabled}
-    # What is not as it was approved is judged no further: nobody gets to see it.
+    definitions = Definitions()
+    # What is not as it was approved is judged no further: nobody gets to see it, or to call it.
     pinning = Pinning(pins, pinned(config))
     vettings.append(pinning)
-    for server, gate in pinning.gates.items():
-        people = config.servers[server].auth is not None
-        policies[server].append(PatientPinGate(gate) if people else gate)
-    return Guard(vettings, policies, [pinning], pinning.look_into)
+    policies: dict[str, list[AnyPolicy]] = {
+        name: [
+            *_gate(pinning, config, name),
+            # What stands in arguments and answers, whoever wrote it.
+            *contents_of(config, name),
+            # By the server's own schemas, of what no policy before it has refused.
+            *argument_checks(config, server, definitions),
+        ]
+        for name, server in config.enabled.items()
+    }
+    return Guard(vettings, policies, [pinning], pinning.look_into, definitions)
+
+
+def _gate(pinning: Pinning, config: Config, server: str) -> list[AnyPolicy]:
+    gate = pinning.gates.get(server)
+    if gate is None:
+        return []
+    # What a server lists that people log in to is not known before they have.
+    return [gate if config.servers[server].auth is None else PatientPinGate(gate)]
 
 
 def pinned(config: Config) -> dict[str, Pinned]:

@@ -25,6 +25,7 @@ import msgspec
 from lockgate.config.model import Config, ServerConfig
 from lockgate.core.clock import Clock
 from lockgate.core.credentials import Credentials
+from lockgate.core.flowing import Answered
 from lockgate.core.once import Once
 from lockgate.core.policy import AnyPolicy
 from lockgate.core.store import Store
@@ -113,8 +114,10 @@ class Worlds:
         self._keys = keys
         self._outbound = outbound or Outbound(keys, clock)
         self._clock = clock
-        # What people were asked in one world may be answered in the next.
-        self._once = Once(clock)
+        # What people were asked in one world may be answered in the next, and what callers have
+        # read there they know.
+        self._once = Once(clock, store)
+        self._answered = Answered(clock)
         self._pools: dict[frozenset[tuple[Origin, PoolLimits]], HttpPool] = {}
         self._relays = Relays()
         self._lock = asyncio.Lock()
@@ -158,6 +161,7 @@ class Worlds:
             endpoint_sights(config),
             keys=self._keys,
             once=self._once,
+            answered=self._answered,
             clock=self._clock,
             mask=mask,
         )
@@ -178,7 +182,7 @@ class Worlds:
             sight_of=access.sight_of,
             # Without rules, whatever can be seen may be used.
             judged=restricts(config),
-            approval=access.approval,
+            outermost=access.policies,
             meter=self._meter,
             audited=self._audited,
         )
@@ -314,7 +318,7 @@ class Worlds:
     def reconsider(self, servers: Collection[str]) -> None:
         """Something else was approved of these servers; it counts from now on, for all calls."""
         for world in (*self._earlier, self.current):
-            world.engine.reconsider(servers)
+            world.engine.catalog.reconsider(servers)
 
     # Draining.
 
