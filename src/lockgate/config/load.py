@@ -22,6 +22,7 @@ from lockgate.config.keys import SERVER_KEYS
 from lockgate.config.model import Config, ServerConfig
 from lockgate.config.nodes import Node
 from lockgate.config.outbound_files import anchored_files, anchored_logins
+from lockgate.config.pins import identities, lock_file
 from lockgate.config.secrets import secrets_of
 from lockgate.config.settings import GatewaySettings, SessionSettings
 from lockgate.core.store import SQLITE
@@ -244,7 +245,11 @@ def _complete(config: Config, tree: Node, expander: Expander, findings: Findings
     if config.lockgate.store is not None:
         texts.append(config.lockgate.store.get_secret_value())
     named += [("key", one.get_secret_value()) for one in _hidden(config.lockgate)]
-    return complete.with_secrets(secrets_of(named, texts))
+    locked = lock_file(config.lockgate.pins_file, folder)
+    if config.lockgate.pins_file is not None:
+        _needs_folder(locked, ("lockgate", "pins_file"), tree, findings)
+    placed = complete.placed(locked, identities(complete, tree))
+    return placed.with_secrets(secrets_of(named, texts))
 
 
 def _hidden(value: object) -> Iterator[SecretStr]:

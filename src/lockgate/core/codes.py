@@ -21,6 +21,7 @@ from lockgate.core.codes_facade import FACADE
 from lockgate.core.codes_guard_arguments import ARGUMENTS
 from lockgate.core.codes_guard_content import CONTENT
 from lockgate.core.codes_guard_definitions import DEFINITION_COMMANDS
+from lockgate.core.codes_guard_pins import PIN_COMMANDS, PINS
 from lockgate.core.codes_guard_sandbox import SANDBOX_FINDINGS, SANDBOX_STARTS
 from lockgate.core.codes_identity import IDENTITY, IDENTITY_COMMANDS
 from lockgate.core.codes_outbound import OUTBOUND, OUTBOUND_COMMANDS, VISITORS
@@ -202,6 +203,7 @@ FAILURES: Final = (
     *FACADE,
     *VISITORS,
     *ENDPOINTS,
+    *PINS,
     # 5xx: the gateway itself
     Entry(500, "error", "gateway", BY_CODE, BY_CODE, 200, NO,
           "An error that whoever made it did not classify.",
@@ -481,6 +483,7 @@ COMMANDS: Final = (
     *IDENTITY_COMMANDS,
     *AUDIT_COMMANDS,
     *DEFINITION_COMMANDS,
+    *PIN_COMMANDS,
 )
 """How a command can end, and why it did."""
 # fmt: on

@@ -18,7 +18,7 @@ from lockgate.core.chain import compose
 from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.codes import CODES
 from lockgate.core.credentials import Credentials
-from lockgate.core.message import LISTEN, Call, Era, Failure, Reply
+from lockgate.core.message import LISTEN, Call, Era, Failure, Reply, Target
 from lockgate.core.policy import AnyPolicy, CallNext
 from lockgate.core.rules import NO_RULES, Rules
 from lockgate.core.sight import Everything, SightOf
@@ -199,7 +199,8 @@ class Engine:
             self.handles,
             LoginTools(self._logins, credentials or {}, record_decision) if self._logins else None,
         )
-        self.subscriptions.locate = router.server_of
+        self._router = router
+        self.subscriptions.locate = self._locate
         self._limit = ConcurrencyLimit(
             settings.concurrent_calls, settings.concurrent_per_caller, settings.listen_streams
         )
@@ -262,7 +263,24 @@ class Engine:
         reply = await self.facts.ask(call, server)
         if isinstance(reply, Failure):
             return reply
-        return replace(reply, raw=self._guard.introduced(server, reply.raw))
+        return replace(reply, raw=self._guard.introduced(server, reply.raw, call.client.era))
+
+    async def _locate(self, call: Call, uri: str) -> Target | Failure:
+        """Where to subscribe for `uri`, if it may be read there."""
+        found = await self._router.server_of(call, uri)
+        if isinstance(found, Failure):
+            return found
+        return self._guard.gates(call.replace(method="resources/read", target=found)) or found
+
+    async def introduce(self, server: str) -> None:
+        """Ask a server who it is, in every era that clients may see it in."""
+        eras: set[Era] = {*self._servers[server].state.eras, "modern"}
+        for era in sorted(eras):
+            await self._ask(Call(method="server/discover", client=OWN_CLIENT[era]), server)
+
+    def reconsider(self, servers: Collection[str]) -> None:
+        """The guard judges these servers otherwise now; clients are told that lists changed."""
+        self.catalog.reconsider([name for name in servers if name in self._servers])
 
     def _repeatable(self, server: str, tool: str) -> bool:
         return self.catalog.repeatable(server, tool)
