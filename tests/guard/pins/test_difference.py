@@ -24,9 +24,9 @@ def test_parameters_and_what_is_required() -> None:
     before = schema(properties={"x": {"type": "string"}, "y": {}}, required=["y"])
     after = schema(properties={"x": {"type": "integer"}, "z": {}})
     assert said(before, after) == [
+        ("removed", "parameter y removed"),
         ("text", "inputSchema.properties.x.type"),
         ("added", "parameter z added"),
-        ("removed", "parameter y removed"),
         ("removed", "y is no longer required"),
     ]
     assert said(schema(), schema(required=["x"])) == [("added", "x is now required")]
