@@ -149,3 +149,11 @@ def test_a_cursor_of_an_older_list_is_refused() -> None:
     cursor = first_page(old)["nextCursor"]
     assert isinstance(old.page(cursor), Result)
     assert isinstance(new.page(cursor), Failure)
+
+
+def test_what_is_withheld_is_refused_by_the_name_it_would_have_had() -> None:
+    why = Failure(code=-32602, message="no", origin="policy", reason="withheld")
+    parts = [section("docs", "read", withheld={"write": why}), section("web", "write")]
+    face = merge(TOOLS, parts, "prefix", modern=True, page_size=9)
+    assert set(face.routes) == {"docs__read", "web__write"}
+    assert face.refused == {"docs__write": why}

@@ -34,7 +34,7 @@ class Face(msgspec.Struct, frozen=True, kw_only=True):
 
     pages    ready results, at least one; page n+1 is reached by the cursor of page n.
     routes   public name or URI → where it leads.
-    refused  public name or URI → why it leads nowhere, for names that cannot be told apart.
+    refused  public name or URI → why it leads nowhere: it is withheld, or cannot be told apart.
     items    public name → the definition, for those who need to look inside.
     parts    the sections it was made from.
     digest   of what it lists.
@@ -89,7 +89,7 @@ def merge(
     logins = login_tools.listed(entry, parts)
     entries = [
         _Entry(
-            spell(part.server, item.key, naming) if entry.key == "name" else item.key,
+            _public(entry, part.server, item.key, naming),
             Target(part.server, entry.kind, item.key),
             item,
         )
@@ -97,6 +97,9 @@ def merge(
         for item in part.items
     ]
     listed, refused = _settle(entry, entries)
+    for part in parts:
+        for key, why in part.withheld.items():
+            refused.setdefault(_public(entry, part.server, key, naming), why)
     items = {one.public: _renamed(entry, one) for one in listed}
     for tool in logins:
         items.setdefault(tool.key, tool.raw)
@@ -118,16 +121,21 @@ def merge(
     )
 
 
+def _public(entry: ListMethod, server: str, key: str, naming: Naming) -> str:
+    return spell(server, key, naming) if entry.key == "name" else key
+
+
 def shown(section: Section, entry: ListMethod, sight: Sight) -> Section:
     """The section with only what this sight shows of it."""
     if sight.whole:
         return section
     shows, server, kind = sight.shows, section.server, entry.kind
     items = tuple(item for item in section.items if shows(server, kind, item.key))
-    if len(items) == len(section.items):
+    withheld = {key: why for key, why in section.withheld.items() if shows(server, kind, key)}
+    if len(items) == len(section.items) and len(withheld) == len(section.withheld):
         return section
     # What nobody here knows may name what is left out.
-    return replace(section, items=items, extras={})
+    return replace(section, items=items, extras={}, withheld=withheld)
 
 
 def _settle(

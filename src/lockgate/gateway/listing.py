@@ -72,6 +72,7 @@ class Section(msgspec.Struct, frozen=True, kw_only=True):
     ttl_ms, scope  the server's caching hints, the strictest of all pages; None: it gave none.
     extras         members of the list result nobody here knows, as JSON bytes.
     problem        why there is no list; then `items` is empty.
+    withheld       what the guard keeps from everybody: the key of each item, and why.
     """
 
     server: str
@@ -80,6 +81,7 @@ class Section(msgspec.Struct, frozen=True, kw_only=True):
     scope: str | None = None
     extras: dict[str, bytes] = {}
     problem: Failure | None = None
+    withheld: dict[str, Failure] = {}
 
 
 class BadList(Exception):

@@ -27,7 +27,7 @@ from lockgate.gateway.health import from_this_machine
 from lockgate.gateway.identity import Doors, endpoint_auths
 from lockgate.gateway.issuing import OwnIssuer
 from lockgate.gateway.outbound import DOCUMENT, IDENTITY, Outbound, client_of, own_document
-from lockgate.wire.challenge import Challenge
+from lockgate.wire.challenge import Admitted, Challenge
 
 if TYPE_CHECKING:
     # What OAuth needs takes long to import, and most configurations have no logins.
@@ -148,8 +148,10 @@ class Visitors:
             return "nobody is told apart"
         request = HttpRequest(method="POST", path=way.path, query="", headers=headers)
         found = door.authenticate(request)
-        if not isinstance(found, Principal | Challenge):
+        if not isinstance(found, Principal | Admitted | Challenge):
             found = await found
+        if isinstance(found, Admitted):
+            return found.principal
         return found if isinstance(found, Principal) else found.failure.message
 
     def _entrance(self, way: Way) -> Entrance:
