@@ -22,10 +22,13 @@ from lockgate.core.clock import SYSTEM
 from lockgate.core.message import ANONYMOUS, Failure
 from lockgate.errors import LockgateError
 from lockgate.fronts.http import Headers, HttpRequest
+from lockgate.gateway.identity import Doors
+from lockgate.gateway.issuing import OwnIssuer
 from lockgate.gateway.logging_in import LoggingIn
 from lockgate.gateway.logins import Logins
 from lockgate.gateway.outbound import Outbound, browsers_base
 from lockgate.gateway.vaults import login_keys
+from lockgate.gateway.visitors import Visitors
 from lockgate.wire.seal import KeyRing
 from tests.security.musts import must
 from tests.support.guarded import guarded
@@ -77,7 +80,10 @@ def test_the_gateways_own_document(public: str | None, tmp_path: Path) -> None:
         settings = config(tmp_path, {"a": entry()}, **({"public_url": public} if public else {}))
         outbound.turn_to(settings)
         outbound.base = browsers_base(settings, "http://127.0.0.1:4040")
-        logins = Logins(outbound, lambda: settings, SYSTEM)
+        own = OwnIssuer(SYSTEM, None)
+        keys = KeyRing.generate()
+        visitors = Visitors(outbound, Doors(SYSTEM, own, keys), own, lambda: settings, SYSTEM)
+        logins = Logins(outbound, visitors, lambda: settings, SYSTEM)
         answer = Answer()
         request = HttpRequest(method="GET", path="/login/client.json", query="", headers={})
         await logins.handlers()["/login/client.json"](request, answer)  # type: ignore[arg-type] - all that is used
@@ -87,7 +93,8 @@ def test_the_gateways_own_document(public: str | None, tmp_path: Path) -> None:
         else:
             said = json.loads(answer.body)
             assert said["client_id"] == f"{public}/login/client.json"
-            assert said["redirect_uris"] == [f"{public}/login/callback"]
+            back = [f"{public}/login/callback", f"{public}/login/identity"]
+            assert said["redirect_uris"] == back
             assert said["client_name"]
             assert "refresh_token" in said["grant_types"]
         await outbound.close()

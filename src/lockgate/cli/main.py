@@ -38,11 +38,18 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "call": ("lockgate.cli.call", "Call a tool and show its result."),
     "login": ("lockgate.cli.login", "Log in to a server that wants a person's account."),
     "logout": ("lockgate.cli.logout", "Forget such a login."),
+    "check": ("lockgate.cli.check", "Say what this machine can hold stdio servers to."),
     "config": ("lockgate.cli.config", "Check, show or import configurations."),
     "keys": ("lockgate.cli.keys", "Make, list and revoke API keys."),
     "whoami": ("lockgate.cli.whoami", "Say what an endpoint asks of callers, and who you are."),
     "access": ("lockgate.cli.access", "Say who may use what, and which rule says so."),
+    "inventory": (
+        "lockgate.cli.inventory",
+        "Find servers that clients here reach past the gateway.",
+    ),
+    "audit": ("lockgate.cli.audit", "Check that an audit log is as it was written."),
     "explain": ("lockgate.cli.explain", "Say what an error code means and what to do."),
+    "scan": ("lockgate.cli.scan", "Look for what manipulates models in definitions."),
     "completion": ("lockgate.cli.completion", "Print the completion script of a shell."),
 }
 

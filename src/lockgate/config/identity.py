@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from lockgate.config.limits import Section
+from lockgate.config.oauth_client import SignInSettings
 from lockgate.config.quantities import Seconds, time
 
 Algorithm = Literal[
@@ -164,6 +165,14 @@ class IssuerSettings(Section):
     )
     introspection: IntrospectionSettings | None = Field(
         default=None, description="Ask it about tokens that say nothing themselves (opaque ones)."
+    )
+    sign_in: SignInSettings = Field(
+        default=SignInSettings(),
+        description=(
+            "Who the gateway is to it when people show who they are before they log in at a "
+            "server. By default it registers by itself, as clients do. The redirect URI is "
+            "`public_url` and `/login/identity`."
+        ),
     )
 
     @field_validator("issuer")

@@ -21,6 +21,7 @@ from lockgate.core.policy import (
     CallNext,
     Decision,
     Gate,
+    Lens,
     Observe,
     Policy,
     Recovery,
@@ -62,7 +63,7 @@ def compose(
         else:
             if valves:
                 handler, valves = _guard_valves(tuple(valves), handler, observe, None), []
-            handler = _guard(policy, handler, observe)
+            handler = _step(policy, handler, observe)
     if valves:
         handler = _guard_valves(tuple(valves), handler, observe, None)
     if gates or failed is not None or not wrapped:
@@ -236,6 +237,41 @@ async def _recover(
         milliseconds = (perf_counter() - started) * 1000
         observe(call, Decision(recovery.name, "changed", milliseconds, failure.reason))
     return reply
+
+
+def _step(policy: Policy | Lens, call_next: CallNext, observe: Observe | None) -> CallNext:
+    if isinstance(policy, Lens):
+        return _guard_lens(policy, call_next, observe)
+    return _guard(policy, call_next, observe)
+
+
+def _guard_lens(lens: Lens, call_next: CallNext, observe: Observe | None) -> CallNext:
+    """What the lens passes on, both ways; whatever `call_next` does is made a Reply."""
+    inward, outward, name = lens.inward, lens.outward, lens.name
+
+    async def run(call: Call) -> Reply:
+        policy: str | None = name
+        reply: Reply
+        passed = False
+        try:
+            seen = inward(call)
+            if isinstance(seen, Failure):
+                reply = seen
+            else:
+                policy = None
+                given = _reply(await call_next(seen), None)
+                policy = name
+                passed = True
+                reply = _reply(outward(seen, given), name)
+                if reply is given:
+                    return reply
+        except Exception as error:
+            reply = _broken(policy, repr(error))
+        if observe is not None and policy is not None:
+            observe(call, _decision(policy, passed, reply, 0.0))
+        return reply
+
+    return run
 
 
 def _guard(policy: Policy, call_next: CallNext, observe: Observe | None) -> CallNext:

@@ -196,10 +196,9 @@ class Faces(Shelf):
     def _merged(
         self, entry: ListMethod, sight: Sight, outlook: Outlook, sections: Sequence[Section]
     ) -> Face:
-        known = [one for one in sections if one.problem is None]
         face = merge(
             entry,
-            [shown(one, entry, sight) for one in self._guard.vet(entry, known, outlook.era)],
+            [shown(one, entry, sight) for one in self._guard.vet(entry, sections, outlook.era)],
             sight.naming,
             modern=outlook.era == "modern",
             page_size=sight.page_size,

@@ -72,6 +72,8 @@ class Doors:
         self._store = store
         self._own = own
         self._base = ""
+        self.base = ""
+        """What clients call the gateway."""
         self._doors: dict[str, Door] = {}
         self._default = ""
         self._judges: Judges | None = None
@@ -96,7 +98,7 @@ class Doors:
             base: where the gateway listens, for one that has no public URL.
         """
         self._base = base or self._base
-        public = wanted.lockgate.public_url or self._base
+        self.base = public = wanted.lockgate.public_url or self._base
         self._own.turn_to(wanted, public, [public + path.rstrip("/") for path in auths])
         self._default = next(iter(auths), "")
         for path in auths:

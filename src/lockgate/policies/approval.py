@@ -34,7 +34,7 @@ from lockgate.core.policy import CallNext, Stage
 from lockgate.core.raw import Raw
 from lockgate.core.store import StoreGone
 from lockgate.wire.binding import bound_to
-from lockgate.wire.elicitation import LONGEST_NAME, question, shows_forms, yes_or_no
+from lockgate.wire.elicitation import LONGEST_NAME, because, question, shows_forms, yes_or_no
 from lockgate.wire.envelope import unreadable
 from lockgate.wire.handshake_out import ABANDON
 from lockgate.wire.jsonrpc import FORBIDDEN, INTERNAL_ERROR
@@ -140,7 +140,8 @@ class Approval:
             return failure
         try:
             settings = self._settings
-            message = settings.mask(question(call, settings.hidden, settings.characters))
+            said = question(call, settings.hidden, settings.characters, because(failure))
+            message = settings.mask(said)
         except msgspec.MsgspecError:
             return unreadable()
         asked = {"inputRequests": {KEY: yes_or_no(message)}, "requestState": self._give(call)}
