@@ -29,7 +29,7 @@ from bench.messages import SCENARIOS, WrongAnswer, sample
 NAMES: Final = ("direct", "nginx", "lockgate")
 _FOLDER: Final = Path(__file__).parent
 _START_SECONDS: Final = 20.0
-_SLOWER: Final = 15  # times, under a program that watches what is run
+_SLOWER: Final = 60  # times, under a program that watches what is run
 BUFFERS: Final = {
     "plain": "# nginx's own sizes",
     "tuned": "proxy_buffer_size 16k; proxy_buffers 16 32k; proxy_busy_buffers_size 256k;",
