@@ -116,9 +116,13 @@ def await_listening(port: int) -> None:
 
 
 def config_of(servers: dict[str, Any], folder: Path, **settings: Any) -> Path:
-    """Write a configuration file: the servers, and Lockgate's own settings beside them."""
+    """Write a configuration file: the servers, and Lockgate's own settings beside them.
+
+    Nobody waits at the end for calls that a test has left behind, unless it says so.
+    """
     path = folder / "mcp.json"
-    path.write_text(json.dumps({"mcpServers": servers, "lockgate": settings}, indent=2))
+    whole = {"mcpServers": servers, "lockgate": {"shutdown_grace": 0, **settings}}
+    path.write_text(json.dumps(whole, indent=2))
     return path
 
 
