@@ -8,6 +8,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from lockgate.config.guard_arguments import ArgumentGuard
+from lockgate.config.guard_outputs import OutputGuard
 from lockgate.config.limits import Section
 
 
@@ -16,4 +17,7 @@ class GuardSettings(Section):
 
     arguments: ArgumentGuard = Field(
         default=ArgumentGuard(), description="What clients may send to tools."
+    )
+    outputs: OutputGuard = Field(
+        default=OutputGuard(), description="Whether results fit what tools say of them."
     )

@@ -27,6 +27,7 @@ from lockgate.config.endpoints import EndpointSettings
 from lockgate.config.finding import KINDS
 from lockgate.config.guard import GuardSettings
 from lockgate.config.guard_arguments import ArgumentGuard
+from lockgate.config.guard_outputs import OutputGuard
 from lockgate.config.identity import (
     AuthSettings,
     ClaimSettings,
@@ -165,6 +166,7 @@ def page() -> str:
         *_section("Gateway: `lockgate.admin`", AdminSettings, _ADMIN, ()),
         *_section("Guard: `guard`", GuardSettings, _GUARD, ("guard",)),
         *_section("Guard: `guard.arguments`", ArgumentGuard, None, ("guard", "arguments")),
+        *_section("Guard: `guard.outputs`", OutputGuard, None, ("guard", "outputs")),
         *_section("Gateway: `lockgate.log`", LogSettings, None, ("lockgate", "log")),
         *_section("Gateway: `lockgate.session`", SessionSettings, None, ("lockgate", "session")),
         _foreign(),
