@@ -23,5 +23,9 @@ ARGUMENTS: Final = (
     Entry(422, "result-schema", "upstream", -32603, 200, 200, IDEMPOTENT,
           "What the tool answered does not fit its own output schema. The call was made.",
           "Have the server corrected; `guard.outputs.mode: warn` lets such results through."),
+    Entry(423, "argument-refused", "policy", -32602, 200, 200, NO,
+          "An argument is a path or a URL that leads where it may not. Told as a result of the "
+          "tool, with isError, so that models see it.",
+          "Call with another path or URL; rules are in `guard.arguments.rules` and `urls`."),
 )
 # fmt: on
