@@ -27,7 +27,9 @@ from bench.issuer import Issuer, serving, settings
 from bench.messages import SCENARIOS, WrongAnswer, sample
 
 NAMES: Final = ("direct", "nginx", "lockgate")
-UNGUARDED: Final[dict[str, Any]] = {"guard": {"arguments": {"mode": "off"}}}
+UNGUARDED: Final[dict[str, Any]] = {
+    "guard": {"arguments": {"mode": "off", "urls": "any"}, "outputs": {"mode": "off"}}
+}
 """The settings of a gateway that stands no guard."""
 _FOLDER: Final = Path(__file__).parent
 _START_SECONDS: Final = 20.0

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from lockgate.config.guard_arguments import ArgumentGuard
+from lockgate.config.guard_outputs import OutputGuard
 from lockgate.config.guard_results import Doing, ResultSettings
 from lockgate.config.limits import Section
 
@@ -17,6 +18,9 @@ class GuardSettings(Section):
 
     arguments: ArgumentGuard = Field(
         default=ArgumentGuard(), description="What clients may send to tools."
+    )
+    outputs: OutputGuard = Field(
+        default=OutputGuard(), description="Whether results fit what tools say of them."
     )
     results: ResultSettings = Field(
         default=ResultSettings(), description="What is done about what servers say."
