@@ -96,6 +96,8 @@ def test_every_command_that_is_named_exists() -> None:
         "completion",
         "explain",
         "access",
+        "audit",
+        "inventory",
         "keys",
         "login",
         "logout",

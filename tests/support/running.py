@@ -103,9 +103,9 @@ def config_of(servers: dict[str, Any], folder: Path, **settings: Any) -> Path:
 
 
 @contextlib.contextmanager
-def gateway(config: Path, *arguments: str) -> Iterator[str]:
+def gateway(config: Path, *arguments: str, port: int | None = None) -> Iterator[str]:
     """``lockgate up`` in front of the configured servers; gives the URL of its endpoint."""
-    port = free_port()
+    port = port or free_port()
     command = [*LOCKGATE, "up", str(config), "--port", str(port)]
     with (
         tempfile.TemporaryFile() as said,

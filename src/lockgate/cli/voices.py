@@ -27,13 +27,16 @@ Endpoints = Mapping[str, Sequence[str]]
 """The servers that can be seen at each address."""
 
 
-def became(done: Reloaded) -> str:
-    """What a reload did, in a few words."""
+def became(done: Reloaded, settings: Sequence[str]) -> str:
+    """What a reload did, in a few words; `settings` are those of ours that differ."""
     words = ("added", "changed", "removed")
     said = [f"{word} {', '.join(getattr(done, word))}" for word in words if getattr(done, word)]
-    if not said:
-        return "every server stays as it is"
-    return "; ".join([*said, f"{len(done.kept)} unchanged"])
+    said.append(f"{len(done.kept)} unchanged" if said else "every server stays as it is")
+    if settings:
+        said.insert(0, f"other {', '.join(settings)}")
+    elif len(said) == 1 and not done.held:
+        said.insert(0, "the files it names were read again")
+    return "; ".join(said)
 
 
 def stays(done: Reloaded) -> str:
@@ -62,6 +65,10 @@ class Voice(Protocol):
         """Clients can connect: at these addresses, with these servers behind each."""
         ...
 
+    def callers(self, asked: Sequence[str]) -> None:
+        """What is asked of callers, in sentences."""
+        ...
+
     def operators(self, where: str) -> None:
         """Operators can ask, below this address."""
         ...
@@ -78,8 +85,8 @@ class Voice(Protocol):
         """A server that was late is ready or has failed."""
         ...
 
-    def reloaded(self, done: Reloaded) -> None:
-        """A changed configuration is in use."""
+    def reloaded(self, done: Reloaded, settings: Sequence[str]) -> None:
+        """A changed configuration is in use; `settings` are those of ours that differ."""
         ...
 
     def refused(self, findings: Sequence[Finding]) -> None:
@@ -116,6 +123,11 @@ class Spoken:
         for url, servers in where.items():
             say(f"  {url:<{widest}}  {', '.join(servers) or 'no server'}")
 
+    def callers(self, asked: Sequence[str]) -> None:
+        """See `Voice.callers`."""
+        for line in asked:
+            say(line)
+
     def operators(self, where: str) -> None:
         """See `Voice.operators`."""
         say(f"For operators: {where}/metrics, {where}/ready")
@@ -135,9 +147,9 @@ class Spoken:
         """See `Voice.server`."""
         show_server(server)
 
-    def reloaded(self, done: Reloaded) -> None:
+    def reloaded(self, done: Reloaded, settings: Sequence[str]) -> None:
         """See `Voice.reloaded`."""
-        say(f"Configuration reloaded: {became(done)}.")
+        say(f"Configuration reloaded: {became(done, settings)}.")
         if done.held:
             self.warn(stays(done))
 
@@ -171,6 +183,11 @@ class Logged:
         for url, servers in where.items():
             behind = {"servers": ", ".join(servers)} if len(where) > 1 else {}
             _log.info("listening", extra={"url": url, **behind})
+
+    def callers(self, asked: Sequence[str]) -> None:
+        """See `Voice.callers`."""
+        for line in asked:
+            _log.info(line)
 
     def operators(self, where: str) -> None:
         """See `Voice.operators`."""
@@ -206,9 +223,11 @@ class Logged:
         known = {key: value for key, value in facts.items() if value not in (None, "")}
         _log.log(level, "server", extra=known)
 
-    def reloaded(self, done: Reloaded) -> None:
+    def reloaded(self, done: Reloaded, settings: Sequence[str]) -> None:
         """See `Voice.reloaded`."""
         facts = {name: list(servers) for name, servers in asdict(done).items() if servers}
+        if settings:
+            facts["settings"] = list(settings)
         _log.info("reloaded", extra=facts)
         if done.held:
             self.warn(stays(done))

@@ -49,7 +49,7 @@ def review_access(
 def _nobody(config: Config, tree: Node, findings: Findings) -> None:
     """Rules about callers that can never be told apart; the first is enough."""
     settings = config.lockgate
-    if settings.auth.asks or any(one.auth and one.auth.asks for one in settings.endpoints.values()):
+    if settings.asks or any(one.auth and one.auth.asks for one in settings.endpoints.values()):
         return
     for number, rule in enumerate(settings.access.rules):
         key = next((key for key in ("who", "scopes") if getattr(rule, key)), None)

@@ -33,6 +33,7 @@ from lockgate.config.resist import (
     RetrySettings,
     ToolSettings,
 )
+from lockgate.config.sandbox import SandboxSettings, sandbox_of
 from lockgate.config.settings import GatewaySettings, LogSettings, SessionSettings
 
 __all__ = [
@@ -203,6 +204,13 @@ class ServerConfig(Section):
             "NODE_OPTIONS, PYTHONPATH and the like); refused otherwise."
         ),
     )
+    sandbox: Annotated[SandboxSettings, BeforeValidator(sandbox_of)] = Field(
+        default=SandboxSettings(),
+        description=(
+            "What a stdio server may touch on this machine: `off`, `standard`, `strict`, or an "
+            "object."
+        ),
+    )
     limits: ServerLimits = Field(default=ServerLimits(), description="Bounds on this server.")
     rate: RateSettings = Field(
         default=RateSettings(), description="How often this server may be asked; off by default."
@@ -296,6 +304,15 @@ class Config(Section):
         default=GatewaySettings(), description="The gateway's own settings."
     )
     _secrets: frozenset[str] = PrivateAttr(default=frozenset())
+
+    @model_validator(mode="after")
+    def _settle_sandboxes(self) -> Config:
+        """What `lockgate.sandbox` says holds for every server that does not say otherwise."""
+        general = self.lockgate.sandbox
+        for name, server in self.servers.items():
+            settled = server.sandbox.over(general)
+            self.servers[name] = server.model_copy(update={"sandbox": settled})
+        return self
 
     @property
     def enabled(self) -> dict[str, ServerConfig]:

@@ -10,8 +10,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
+import msgspec
 from msgspec.structs import replace
 
+from lockgate import __version__
 from lockgate.config.model import Config
 from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.message import Call, Failure, Notification, Principal, drop
@@ -25,6 +27,7 @@ from lockgate.fronts.settings import ExchangeSettings, StepUp
 from lockgate.fronts.stdio import Reader, StdioFront, Writer
 from lockgate.gateway.access import restricts
 from lockgate.gateway.admin import Admin
+from lockgate.gateway.auditing import Auditing
 from lockgate.gateway.build import (
     disk_store,
     fronts,
@@ -44,10 +47,13 @@ from lockgate.gateway.issuing import OwnIssuer
 from lockgate.gateway.logins import Logins
 from lockgate.gateway.metrics import Sources
 from lockgate.gateway.outbound import Outbound, browsers_base, carried_names
+from lockgate.gateway.sandboxes import achieved_in
 from lockgate.gateway.serving_tls import load, serving_context
 from lockgate.gateway.sights import OPERATOR
 from lockgate.gateway.status import GatewayStatus, ReloadStatus, ServerStatus
+from lockgate.gateway.visitors import Visitors
 from lockgate.gateway.worlds import Reloaded, Worlds
+from lockgate.observe.audit import Audit
 from lockgate.observe.decisions import CRASHED
 from lockgate.observe.log import Blackener
 from lockgate.observe.meter import Meter
@@ -65,8 +71,8 @@ class Gateway:
     the event loop that called `start`.
     """
 
-    def __init__(self, config: Config, clock: Clock = SYSTEM) -> None:
-        """Compose; nothing is opened or started yet.
+    def __init__(self, config: Config, clock: Clock = SYSTEM, audit: Audit | None = None) -> None:
+        """Compose; nothing is opened or started yet. `audit` is closed when the gateway stops.
 
         Raises:
             ConfigError: a part of the configuration that only shows now, such as a key file.
@@ -82,20 +88,29 @@ class Gateway:
         self._disk = disk_store(config, clock)
         # The servers and the engine around them; a reload puts others in their place.
         self._outbound = Outbound(self._keys, clock)
-        # People log in to servers by browser, in two steps that belong together.
-        self._logins = Logins(self._outbound, lambda: self._config, clock)
         # Where nobody can ask for counts, nothing is counted.
         operators = config.lockgate.admin
         meter = None if operators is None else Meter()
+        self._audit = audit
         self._worlds = Worlds(
-            config, self._keys, clock, self._store, self._disk, meter, self._outbound
+            config,
+            self._keys,
+            clock,
+            self._store,
+            self._disk,
+            meter,
+            self._outbound,
+            None if audit is None else partial(Auditing.of, audit, config.lockgate.audit),
         )
         self._black, self._secrets = Blackener(config.secrets), config.secrets
         # Fronts outlive every reload, so what they see of the engine does too.
         facade = self._worlds.facade
         # Who may ask is found out before anything else is looked at.
         self._own = OwnIssuer(clock, self._store)
-        self._doors = Doors(clock, self._own)
+        self._doors = Doors(clock, self._own, self._keys, self._store)
+        # People log in to servers by browser, each of them only as who they are here.
+        visitors = Visitors(self._outbound, self._doors, self._own, lambda: self._config, clock)
+        self._logins = Logins(self._outbound, visitors, lambda: self._config, clock)
         self._endpoints = Endpoints(lambda settings: Exchange(facade, settings))
         self._endpoints.serve(self._fronts(config), 0)
         # Host and Origin are judged before any path is, health included.
@@ -189,6 +204,7 @@ class Gateway:
         """Begin connecting to every server that starts eagerly; returns at once."""
         await self._engine.start()
         self._phase = "serving"
+        self._note("started", {"version": __version__, "servers": list(self._config.enabled)})
 
     async def settled(self, seconds: float) -> bool:
         """Wait until every server is ready or has failed once; False: some are not yet."""
@@ -206,11 +222,13 @@ class Gateway:
         ]
         cached = self._worlds.current.caches
         counts = cached.counts() if cached else {}
+        sandboxes = achieved_in(self._config)
         # Both may quote what a server wrote, and a server may write what it was given.
         return [
             replace(
                 self._outbound.told(one, self._config),
                 cache=counts.get(one.name),
+                sandbox=sandboxes.get(one.name),
                 error=self._black(one.error) if one.error else None,
                 remedy=self._black(one.remedy) if one.remedy else None,
             )
@@ -343,7 +361,14 @@ class Gateway:
                 await store.close()
         await self._doors.close()
         await self._outbound.close()
+        if self._audit is not None:
+            self._note("stopped", {})
+            await self._audit.close()
         self._phase = "stopped"
+
+    def _note(self, event: str, fields: dict[str, Any]) -> None:
+        if self._audit is not None:
+            self._audit.note(event, fields)
 
     async def reload(self, config: Config) -> Reloaded:
         """Go over to another configuration while calls go on; returns when new calls go there.
@@ -367,6 +392,7 @@ class Gateway:
             self.refuse_reload()
             raise
         self._reload = ReloadStatus(status="applied", at=self._clock.wall())
+        self._note("reloaded", msgspec.to_builtins(done))
         return done
 
     def _swapped(self, listed: ApiKeys, config: Config) -> None:

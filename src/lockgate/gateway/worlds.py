@@ -25,10 +25,13 @@ import msgspec
 from lockgate.config.model import Config, ServerConfig
 from lockgate.core.clock import Clock
 from lockgate.core.credentials import Credentials
+from lockgate.core.flowing import Answered
 from lockgate.core.once import Once
+from lockgate.core.policy import AnyPolicy
 from lockgate.core.store import Store
 from lockgate.errors import LockgateError
 from lockgate.gateway.access import Access, restricts
+from lockgate.gateway.auditing import Find
 from lockgate.gateway.build import (
     caches,
     ejection_settings,
@@ -91,21 +94,26 @@ class Worlds:
         disk: Store | None = None,
         meter: Meter | None = None,
         outbound: Outbound | None = None,
+        audited: Callable[[Find], AnyPolicy] | None = None,
     ) -> None:
         """Compose the first world; nothing is opened or started yet.
 
         outbound  makes what servers are shown.
         store  what replicas share; as `disk`, the cache's file, it outlives every world.
         meter  counts the calls of all of them, if anybody does.
+        audited  makes what writes them down, if anything does.
         """
+        self._audited = audited
         self._meter = meter
         self._store = store
         self._disk = disk
         self._keys = keys
         self._outbound = outbound or Outbound(keys, clock)
         self._clock = clock
-        # What people were asked in one world may be answered in the next.
-        self._once = Once(clock)
+        # What people were asked in one world may be answered in the next, and what callers have
+        # read there they know.
+        self._once = Once(clock, store)
+        self._answered = Answered(clock)
         self._pools: dict[frozenset[tuple[Origin, PoolLimits]], HttpPool] = {}
         self._relays = Relays()
         self._lock = asyncio.Lock()
@@ -149,6 +157,7 @@ class Worlds:
             endpoint_sights(config),
             keys=self._keys,
             once=self._once,
+            answered=self._answered,
             clock=self._clock,
             mask=mask,
         )
@@ -168,8 +177,9 @@ class Worlds:
             sight_of=access.sight_of,
             # Without rules, whatever can be seen may be used.
             judged=restricts(config),
-            approval=access.approval,
+            outermost=access.policies,
             meter=self._meter,
+            audited=self._audited,
         )
         access.look_into(engine.catalog)
         engine.relay_listens(self._relays.listen)

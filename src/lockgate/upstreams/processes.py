@@ -21,6 +21,7 @@ from lockgate.upstreams.environment import child_environment
 from lockgate.upstreams.launch import SpawnFailed, refused, resolve
 from lockgate.upstreams.lines import Lines
 from lockgate.upstreams.memory import WATCH, OverMemory
+from lockgate.upstreams.sandbox.starting import Fence, fence
 from lockgate.upstreams.spawning import Process, spawn
 from lockgate.upstreams.spec import StdioSpec, UpstreamLimits
 
@@ -105,6 +106,7 @@ class ChildProcess:
         command = resolve(self._spec, environment)
         try:
             groups.GROUPS.prepare()
+            around = self._fence(command, environment)
             self._starting = asyncio.get_running_loop().create_task(
                 spawn(
                     self,
@@ -113,9 +115,12 @@ class ChildProcess:
                     environment,
                     self._spec.cwd,
                     self._limits.open_files,
+                    around,
                 )
             )
             await asyncio.shield(self._starting)
+        except SpawnFailed:
+            raise
         except (OSError, ValueError) as error:
             raise refused(self._spec.command, error) from error
         except asyncio.CancelledError:
@@ -128,6 +133,20 @@ class ChildProcess:
         if self._gone.is_set():
             # Whoever starts it has to hear of its start before of its end.
             asyncio.get_running_loop().call_soon(self._on_exit, self._reason)
+
+    def _fence(self, command: str, environment: dict[str, str]) -> Fence | None:
+        spec = self._spec
+        if spec.sandbox is None:
+            return None
+        return fence(
+            spec.sandbox,
+            command=command,
+            args=spec.args,
+            env=environment,
+            declared=spec.env,
+            cwd=spec.cwd,
+            open_files=self._limits.open_files,
+        )
 
     def _unwanted(self, starting: asyncio.Task[None]) -> None:
         if starting.cancelled() or starting.exception() is None:

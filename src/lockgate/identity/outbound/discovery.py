@@ -9,6 +9,8 @@ another authorization server is followed there.
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from lockgate.identity.outbound.challenge import Challenge, asked
@@ -23,6 +25,8 @@ from lockgate.identity.outbound.metadata import (
 )
 from lockgate.identity.outbound.reach import Reach
 from lockgate.identity.outbound.trouble import Trouble
+
+OPENID: Final = "openid"
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -143,3 +147,23 @@ class Discovery:
         if answer.status not in (401, 403):
             return None
         return asked(answer.headers.get("www-authenticate"))
+
+
+class Settled(Discovery):
+    """For a resource that is our own: whose tokens it accepts, nobody has to be asked."""
+
+    def __init__(self, reach: Reach, resource: str, issuer: str) -> None:
+        """`issuer` is the authorization server whose tokens `resource` accepts."""
+        super().__init__(reach, resource, issuer=issuer, resource=resource)
+        self._settled = issuer
+
+    async def find(self, challenge: Challenge | None = None) -> Found:
+        """See `Discovery`."""
+        del challenge
+        server = await self.server(self._settled)
+        # Whoever asks an OpenID provider for nothing at all is given nothing, not even a code.
+        return Found(self.resource, server, (OPENID,) if OPENID in server.scopes else None)
+
+    async def challenge(self) -> Challenge | None:
+        """See `Discovery`."""
+        return None

@@ -43,6 +43,7 @@ class EntranceSettings(msgspec.Struct, frozen=True, kw_only=True):
     document  the URL of the client's metadata document, where there is one.
     scopes    asked for in place of what the server demands.
     dpop      have tokens bound to a key where the authorization server can.
+    lasting   ask for what lets tokens be renewed, where the authorization server has that.
     """
 
     entry: str
@@ -50,6 +51,7 @@ class EntranceSettings(msgspec.Struct, frozen=True, kw_only=True):
     document: str | None = None
     scopes: tuple[str, ...] = ()
     dpop: bool = False
+    lasting: bool = True
 
 
 class Entrance:
@@ -92,7 +94,9 @@ class Entrance:
         same = before is not None and before.server.issuer == found.server.issuer
         had = (*before.asked, *before.granted) if before is not None and same else ()
         demanded = challenge.scopes if challenge is not None else ()
-        scopes = flows.wanted_scopes(self._settings.scopes, demanded, found, had)
+        scopes = flows.wanted_scopes(
+            self._settings.scopes, demanded, found, had, lasting=self._settings.lasting
+        )
         bound = self._settings.dpop and ALGORITHM in found.server.dpop
         begun = flows.begin(
             found,
