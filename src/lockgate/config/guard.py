@@ -9,7 +9,7 @@ from pydantic import Field
 
 from lockgate.config.guard_arguments import ArgumentGuard
 from lockgate.config.guard_outputs import OutputGuard
-from lockgate.config.guard_results import Doing, ResultSettings
+from lockgate.config.guard_results import Doing, QuestionSettings, ResultSettings
 from lockgate.config.limits import Section
 
 
@@ -31,4 +31,7 @@ class GuardSettings(Section):
             "Secrets in arguments on their way to a server: `block` refuses the call, `redact` "
             "sends what it was in their place, `flag` counts them. Some tools need them."
         ),
+    )
+    questions: QuestionSettings = Field(
+        default=QuestionSettings(), description="What is done about what servers ask people."
     )
