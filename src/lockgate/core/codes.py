@@ -482,8 +482,8 @@ COMMANDS: Final = (
     *OUTBOUND_COMMANDS,
     *IDENTITY_COMMANDS,
     *AUDIT_COMMANDS,
-    *DEFINITION_COMMANDS,
     *PIN_COMMANDS,
+    *DEFINITION_COMMANDS,
 )
 """How a command can end, and why it did."""
 # fmt: on
