@@ -8,7 +8,8 @@ from __future__ import annotations
 from pydantic import Field
 
 from lockgate.config.guard_arguments import ArgumentGuard
-from lockgate.config.guard_results import Doing, ResultSettings
+from lockgate.config.guard_outputs import OutputGuard
+from lockgate.config.guard_results import Doing, QuestionSettings, ResultSettings
 from lockgate.config.limits import Section
 
 
@@ -17,6 +18,9 @@ class GuardSettings(Section):
 
     arguments: ArgumentGuard = Field(
         default=ArgumentGuard(), description="What clients may send to tools."
+    )
+    outputs: OutputGuard = Field(
+        default=OutputGuard(), description="Whether results fit what tools say of them."
     )
     results: ResultSettings = Field(
         default=ResultSettings(), description="What is done about what servers say."
@@ -27,4 +31,7 @@ class GuardSettings(Section):
             "Secrets in arguments on their way to a server: `block` refuses the call, `redact` "
             "sends what it was in their place, `flag` counts them. Some tools need them."
         ),
+    )
+    questions: QuestionSettings = Field(
+        default=QuestionSettings(), description="What is done about what servers ask people."
     )

@@ -238,11 +238,11 @@ class ServerConfig(Section):
     cache: ServerCache = Field(
         default=ServerCache(), description="Which of its answers are kept and given again."
     )
+    pins: Pins | None = SERVER_PINS
     guard: GuardSettings = Field(
         default=GuardSettings(),
         description="What passes between clients and this server; wins over `lockgate.guard`.",
     )
-    pins: Pins | None = SERVER_PINS
     tools: dict[str, ToolSettings] = Field(
         default={},
         max_length=1000,
