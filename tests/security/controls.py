@@ -41,6 +41,20 @@ CONTROLS = {
         "A child gets what is declared and a small safe set, never this process's environment",
         ("upstreams/environment.py",),
     ),
+    14: Control(
+        "A stdio server with a sandbox touches what it is given, or does not start",
+        (
+            "upstreams/sandbox/inner.py",
+            "upstreams/sandbox/plan.py",
+            "upstreams/sandbox/filter.py",
+            "upstreams/sandbox/view.py",
+            "upstreams/sandbox/doors.py",
+        ),
+    ),
+    15: Control(
+        "Where packages are to be pinned, a command without exact version or digest is refused",
+        ("upstreams/launch.py",),
+    ),
     22: Control(
         "What is hidden is also refused when it is called",
         ("upstreams/annotations.py", "upstreams/http_modern.py", "gateway/router.py"),
