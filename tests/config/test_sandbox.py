@@ -179,3 +179,22 @@ def test_a_config_that_was_not_read_from_a_file_has_the_general_word_too() -> No
     spec = sandbox_spec("s", config.servers["s"].sandbox)
     assert spec is not None
     assert spec.level == "strict"
+
+
+DOCS = Path(__file__).parents[2] / "docs/security/sandbox.md"
+
+
+def test_the_example_of_the_page_means_what_it_says(tmp_path: Path) -> None:
+    path = tmp_path / "mcp.json"
+    path.write_text(DOCS.read_text().partition("```json\n")[2].partition("```")[0])
+    path.chmod(0o600)
+    notes, time = specs_of(load(path, {})).values()
+    assert notes is not None
+    assert time is not None
+    assert notes.level == "strict"
+    assert notes.network == (
+        Destination("registry.npmjs.org", 443),
+        Destination("api.example.com", 443),
+    )
+    assert (notes.memory, time.memory) == (1 << 30, 2 << 30)
+    assert time.level == "standard"

@@ -15,6 +15,7 @@ import pytest
 
 from lockgate.gateway import sandboxes
 from lockgate.gateway.health import always, ready
+from lockgate.upstreams.environment import SAFE
 from lockgate.upstreams.sandbox import starting
 from lockgate.upstreams.sandbox.host import Host, this_host
 from lockgate.upstreams.sandbox.plan import lacking
@@ -117,5 +118,35 @@ def test_it_comes_back_with_its_sandbox(more: dict[str, Any], tmp_path: Path) ->
                 os.kill(pid, signal.SIGKILL)
                 await until(lambda pid=pid: not Path(f"/proc/{pid}").exists())
                 await until(lambda: w.gateway.servers()[0].phase == "ready", within=20)
+
+    run(play())
+
+
+@here
+@holds(11, 13)
+@pytest.mark.parametrize("level", ["standard", "strict"])
+def test_arguments_and_environment_are_as_without_one(
+    level: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cwd").mkdir()
+    mark = tmp_path / "mark"
+    words = [f"$(touch {mark})", f"; touch {mark}", f"`touch {mark}`", "a b", '"', "*", "${HOME}"]
+    for name in ("AWS_SECRET_ACCESS_KEY", "LD_LIBRARY_PATH", "PYTHONHOME", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary-of-the-parent")
+
+    async def play() -> None:
+        server = entry(tmp_path / "cwd", level=level)
+        server["args"] += words
+        server["env"] = {"OWN": "one's own"}
+        async with gateway({"m": server}) as w:
+            seen = (await w.call("mirror")).result["structuredContent"]
+        assert seen["argv"] == words
+        assert seen["cwd"] == str(tmp_path / "cwd")
+        assert seen["env"]["OWN"] == "one's own"
+        extra = {name for name in seen["env"] if not name.startswith("LC_")} - SAFE - {"OWN"}
+        assert not extra
+        assert "canary" not in json.dumps(seen)
+        assert not mark.exists()
 
     run(play())
