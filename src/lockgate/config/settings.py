@@ -15,12 +15,15 @@ from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_v
 
 from lockgate.config.access import AccessSettings
 from lockgate.config.admin import AdminSettings
+from lockgate.config.audit import AuditSettings
 from lockgate.config.caching import CacheSettings
 from lockgate.config.endpoints import EndpointSettings
 from lockgate.config.facade import FacadeSettings
+from lockgate.config.guard import GuardSettings
 from lockgate.config.identity import AuthSettings, safe_url
 from lockgate.config.limits import GatewayLimits, Section
 from lockgate.config.outbound import LoginSettings
+from lockgate.config.pins import PINS, PINS_FILE, Pins
 from lockgate.config.quantities import Seconds, count, time
 from lockgate.config.rates import RateSettings
 from lockgate.config.sandbox import SandboxSettings, sandbox_of
@@ -239,6 +242,8 @@ class GatewaySettings(Section):
         default=SandboxSettings(),
         description="What stdio servers may touch that do not say otherwise.",
     )
+    pins: Pins = PINS
+    pins_file: Path | None = PINS_FILE
     logins: LoginSettings = Field(
         default=LoginSettings(), description="Logins of people at servers that want them."
     )
@@ -252,6 +257,13 @@ class GatewaySettings(Section):
     admin: AdminSettings | None = Field(
         default=None,
         description="A listener of its own for operators: health, readiness, metrics.",
+    )
+    audit: AuditSettings | None = Field(
+        default=None,
+        description="Who called what, on record in a file that shows when it was altered.",
+    )
+    guard: GuardSettings = Field(
+        default=GuardSettings(), description="What passes between clients and servers."
     )
     log: LogSettings = Field(default=LogSettings(), description="What is logged, to stderr.")
     session: SessionSettings = Field(
