@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from lockgate.config.guard_definitions import DefinitionSettings
 from lockgate.config.guard_results import Doing, ResultSettings
 from lockgate.config.limits import Section
 
@@ -14,6 +15,9 @@ from lockgate.config.limits import Section
 class GuardSettings(Section):
     """What passes between clients and servers, and what does not."""
 
+    definitions: DefinitionSettings = Field(
+        default=DefinitionSettings(), description="What is done about what servers define."
+    )
     results: ResultSettings = Field(
         default=ResultSettings(), description="What is done about what servers say."
     )

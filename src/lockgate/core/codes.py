@@ -19,7 +19,7 @@ from lockgate.core.codes_audit import AUDIT, AUDIT_COMMANDS
 from lockgate.core.codes_endpoints import ENDPOINT_COMMANDS, ENDPOINT_FINDINGS, ENDPOINTS
 from lockgate.core.codes_facade import FACADE
 from lockgate.core.codes_guard_content import CONTENT
-from lockgate.core.codes_guard_definitions import DEFINITION_COMMANDS
+from lockgate.core.codes_guard_definitions import DEFINITION_COMMANDS, DEFINITIONS
 from lockgate.core.codes_guard_sandbox import SANDBOX_FINDINGS, SANDBOX_STARTS
 from lockgate.core.codes_identity import IDENTITY, IDENTITY_COMMANDS
 from lockgate.core.codes_outbound import OUTBOUND, OUTBOUND_COMMANDS, VISITORS
@@ -194,6 +194,7 @@ FAILURES: Final = (
           "The call's turn at the server did not come; the call was not sent.",
           "Try again shortly, or raise the server's limits."),
     *CONTENT,
+    *DEFINITIONS,
     *IDENTITY,
     *ACCESS,
     *OUTBOUND,
