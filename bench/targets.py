@@ -27,6 +27,8 @@ from bench.issuer import Issuer, serving, settings
 from bench.messages import SCENARIOS, WrongAnswer, sample
 
 NAMES: Final = ("direct", "nginx", "lockgate")
+UNGUARDED: Final[dict[str, Any]] = {"guard": {"arguments": {"mode": "off"}}}
+"""The settings of a gateway that stands no guard."""
 _FOLDER: Final = Path(__file__).parent
 _START_SECONDS: Final = 20.0
 BUFFERS: Final = {
@@ -115,7 +117,10 @@ def running(
                 origins[era] = stack.enter_context(origin("bench.origin", era))
             if any(cell.token for cell in cells):
                 origins["token"] = both
+            if any(not cell.guard for cell in cells):
+                origins["unguarded"] = both
         keys = stack.enter_context(serving(issuer))
+        told: dict[Behind, dict[str, Any]] = {"token": settings(keys), "unguarded": UNGUARDED}
         targets: list[Target] = []
         for name in names:
             if name == "direct":
@@ -133,7 +138,7 @@ def running(
                                 f"{called}-{behind}",
                                 {"origin": one.port},
                                 python,
-                                settings=settings(keys) if behind == "token" else None,
+                                settings=told.get(behind),
                                 token=token if behind == "token" else None,
                             )
                         )

@@ -79,7 +79,7 @@ async def world(
         config[name] = {"command": sys.executable, "args": ["-I", "-S", str(SERVER), str(file)]}
         if name in own:
             config[name]["guard"] = {"definitions": own[name]}
-    settings = {"naming": "prefix", "guard": {"definitions": guard or {}}}
+    settings = {"naming": "prefix", "pins": "off", "guard": {"definitions": guard or {}}}
     gateway = Gateway(Config.model_validate({"servers": config, "lockgate": settings}))
     await gateway.start()
     try:

@@ -64,6 +64,11 @@ def udp():
         one.sendto(b"x", ("127.0.0.1", HERE["udp"]))
 
 
+def to_itself():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        connect(socket.SOCK_STREAM, server.getsockname())
+
+
 def through_a_link():
     link = Path.home() / "link"
     link.unlink(missing_ok=True)
@@ -278,6 +283,9 @@ ATTEMPTS = {
     "parent-descriptor": descriptor_of_parent,
     # network
     "tcp": lambda: connect(socket.SOCK_STREAM, ("127.0.0.1", HERE["tcp"])),
+    "tcp-elsewhere": lambda: connect(socket.SOCK_STREAM, ("127.0.0.1", HERE["elsewhere"])),
+    "tcp-by-name": lambda: connect(socket.SOCK_STREAM, (HERE["name"], HERE["tcp"])),
+    "tcp-to-itself": to_itself,
     "udp": udp,
     "listen": lambda: socket.create_server(("127.0.0.1", 0)).close(),
     "unix": lambda: connect(socket.SOCK_STREAM, HERE["unix"], socket.AF_UNIX),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from lockgate.config.guard_arguments import ArgumentGuard
 from lockgate.config.guard_definitions import DefinitionSettings
 from lockgate.config.guard_results import Doing, ResultSettings
 from lockgate.config.limits import Section
@@ -15,6 +16,9 @@ from lockgate.config.limits import Section
 class GuardSettings(Section):
     """What passes between clients and servers, and what does not."""
 
+    arguments: ArgumentGuard = Field(
+        default=ArgumentGuard(), description="What clients may send to tools."
+    )
     definitions: DefinitionSettings = Field(
         default=DefinitionSettings(), description="What is done about what servers define."
     )

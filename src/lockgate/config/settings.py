@@ -23,6 +23,7 @@ from lockgate.config.guard import GuardSettings
 from lockgate.config.identity import AuthSettings, safe_url
 from lockgate.config.limits import GatewayLimits, Section
 from lockgate.config.outbound import LoginSettings
+from lockgate.config.pins import PINS, PINS_FILE, Pins
 from lockgate.config.quantities import Seconds, count, time
 from lockgate.config.rates import RateSettings
 from lockgate.config.sandbox import SandboxSettings, sandbox_of
@@ -241,6 +242,8 @@ class GatewaySettings(Section):
         default=SandboxSettings(),
         description="What stdio servers may touch that do not say otherwise.",
     )
+    pins: Pins = PINS
+    pins_file: Path | None = PINS_FILE
     logins: LoginSettings = Field(
         default=LoginSettings(), description="Logins of people at servers that want them."
     )

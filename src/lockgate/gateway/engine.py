@@ -18,7 +18,7 @@ from lockgate.core.chain import compose
 from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.codes import CODES
 from lockgate.core.credentials import Credentials
-from lockgate.core.message import LISTEN, Call, Era, Failure, Reply
+from lockgate.core.message import LISTEN, Call, Era, Failure, Reply, Target
 from lockgate.core.policy import AnyPolicy, CallNext
 from lockgate.core.rules import NO_RULES, Rules
 from lockgate.core.sight import Everything, SightOf
@@ -42,6 +42,7 @@ from lockgate.gateway.sights import Judgement, Sights
 from lockgate.gateway.status import ServerStatus
 from lockgate.gateway.subscriptions import Subscriptions
 from lockgate.gateway.tasks import TaskIds
+from lockgate.gateway.telling import told
 from lockgate.gateway.unlisted import AWAY, Unlisted
 from lockgate.observe.decisions import record_decision, record_failure
 from lockgate.observe.meter import Meter
@@ -177,6 +178,8 @@ class Engine:
         )
         if caches is not None and before is None:
             caches.definition, caches.partition = self.catalog.definition, self.sights.partition
+        if guard is not NO_GUARD:
+            guard.definitions.follow(self.catalog)
         self.subscriptions = Subscriptions(ways, task_ids, self.catalog.changed, sights=self.sights)
         self.facts = Facts(
             ways,
@@ -196,7 +199,8 @@ class Engine:
             self.handles,
             LoginTools(self._logins, credentials or {}, record_decision) if self._logins else None,
         )
-        self.subscriptions.locate = router.server_of
+        self._router = router
+        self.subscriptions.locate = self._locate
         self._limit = ConcurrencyLimit(
             settings.concurrent_calls, settings.concurrent_per_caller, settings.listen_streams
         )
@@ -259,7 +263,24 @@ class Engine:
         reply = await self.facts.ask(call, server)
         if isinstance(reply, Failure):
             return reply
-        return replace(reply, raw=self._guard.introduced(server, reply.raw))
+        return replace(reply, raw=self._guard.introduced(server, reply.raw, call.client.era))
+
+    async def _locate(self, call: Call, uri: str) -> Target | Failure:
+        """Where to subscribe for `uri`, if it may be read there."""
+        found = await self._router.server_of(call, uri)
+        if isinstance(found, Failure):
+            return found
+        return self._guard.gates(call.replace(method="resources/read", target=found)) or found
+
+    async def introduce(self, server: str) -> None:
+        """Ask a server who it is, in every era that clients may see it in."""
+        eras: set[Era] = {*self._servers[server].state.eras, "modern"}
+        for era in sorted(eras):
+            await self._ask(Call(method="server/discover", client=OWN_CLIENT[era]), server)
+
+    def reconsider(self, servers: Collection[str]) -> None:
+        """The guard judges these servers otherwise now; clients are told that lists changed."""
+        self.catalog.reconsider([name for name in servers if name in self._servers])
 
     def _repeatable(self, server: str, tool: str) -> bool:
         return self.catalog.repeatable(server, tool)
@@ -276,12 +297,12 @@ class Engine:
         """Answer one call of a client. Awaiting it never raises but for cancellation."""
         return (self._edge.get(call.method) or self._edge[OTHER])(call)
 
-    def _failed(self, call: Call, failure: Failure) -> Failure:
+    def _failed(self, call: Call, failure: Failure) -> Reply:
         """What the caller sees of a failure: no secret of the configuration."""
         record_failure(call, failure)
         if self._meter is not None:
             self._meter.failure(call, failure)
-        return shown(failure, self._mask)
+        return told(shown(failure, self._mask))
 
     async def end_session(self, affinity: str) -> None:
         """A client's session is over: servers that keep one for it are told."""

@@ -103,7 +103,7 @@ def refusal(server: str, kind: str, name: str, finding: Finding) -> Failure:
     shown = shortened(visible(name), 100)
     return Failure(
         code=FORBIDDEN,
-        message=f"The {kind} {shown!r} of {visible(server)} is withheld: {finding.summary}",
+        message=f"The {kind} '{shown}' of {visible(server)} is withheld: {finding.summary}",
         origin="policy",
         reason="definition-withheld",
         policy="definitions",
