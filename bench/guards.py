@@ -43,8 +43,8 @@ _LISTS: Final = {
 
 
 _CASES: Final[dict[str, dict[str, Any]]] = {
-    "pins": {key: value for key, value in UNGUARDED.items() if key != "pins"},
-    "by default": {},
+    "pins alone": {key: value for key, value in UNGUARDED.items() if key != "pins"},
+    "all that is on by default": {},
 }
 
 
@@ -122,8 +122,8 @@ def main() -> None:
     print(f"lockgate    {kind()}")
     for name, settings in _CASES.items():
         few, many, without, more = asyncio.run(measured(settings))
-        print(f"{name:11} {few:6} bytecodes without, {many - few:5} more with")
-        print(f"{'':11} {without:6.2f} us of processor time without, {more:5.2f} us more with")
+        print(f"{name}: {few} bytecodes without, {many - few} more with")
+        print(f"    {without:.2f} us of processor time without, {more:.2f} us more with")
 
 
 if __name__ == "__main__":
