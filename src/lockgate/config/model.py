@@ -246,18 +246,11 @@ class ServerConfig(Section):
     cache: ServerCache = Field(
         default=ServerCache(), description="Which of its answers are kept and given again."
     )
-<<<<<<< HEAD
     pins: Pins | None = SERVER_PINS
-=======
->>>>>>> w-pins
     guard: GuardSettings = Field(
         default=GuardSettings(),
         description="What passes between clients and this server; wins over `lockgate.guard`.",
     )
-<<<<<<< HEAD
-=======
-    pins: Pins | None = SERVER_PINS
->>>>>>> w-pins
     tools: dict[str, ToolSettings] = Field(
         default={},
         max_length=1000,

@@ -85,38 +85,22 @@ class Guard:
         self,
         vettings: Sequence[Vetting] = (),
         policies: Mapping[str, Sequence[AnyPolicy]] = MappingProxyType({}),
-<<<<<<< HEAD
         learners: Sequence[Learner] = (),
         look_into: Callable[[Lists], None] = lambda _: None,
         definitions: Definitions | None = None,
-=======
-        definitions: Definitions | None = None,
-        learners: Sequence[Learner] = (),
-        look_into: Callable[[Lists], None] = lambda _: None,
->>>>>>> w-pins
     ) -> None:
         """See the file's table.
 
         Args:
             vettings: asked one after another, each about what the ones before it let through.
             policies: by the name of the server they stand before.
-<<<<<<< HEAD
             learners: told of everything that is read.
             look_into: told where lists are kept, once there are any.
             definitions: what the policies ask for what callers were shown; the engine tells it.
-=======
-            definitions: what the policies ask for what callers were shown; the engine tells it.
-            learners: told of everything that is read.
-            look_into: told where lists are kept, once there are any.
->>>>>>> w-pins
         """
         self.look_into = look_into
         self._vettings = tuple(vettings)
         self._policies = policies
-<<<<<<< HEAD
-=======
-        self.definitions = definitions or Definitions()
->>>>>>> w-pins
         self._learners = tuple(learners)
 
     def learned(self, entry: ListMethod, section: Section, view: View) -> None:

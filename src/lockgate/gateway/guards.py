@@ -26,11 +26,7 @@ def guard_of(config: Config, pins: PinKeeper) -> Guard:
     """What stands guard over the servers of `config`; `pins` knows what was approved of them."""
     vettings: list[Vetting] = []
     definitions = Definitions()
-<<<<<<< HEAD
     # What is not as it was approved is judged no further: nobody gets to see it, or to call it.
-=======
-    # What is not as it was approved is judged no further: nobody gets to see it.
->>>>>>> w-pins
     pinning = Pinning(pins, pinned(config))
     vettings.append(pinning)
     # Names are held against one another before what they stand for is read.
@@ -42,12 +38,8 @@ def guard_of(config: Config, pins: PinKeeper) -> Guard:
 
     policies: dict[str, list[AnyPolicy]] = {
         name: [
-<<<<<<< HEAD
             *_gate(pinning, config, name),
             *([Withheld(withheld)] if read.concerns(name) else []),
-=======
-            *_pin_gate(config, pinning, name),
->>>>>>> w-pins
             # What stands in arguments and answers, whoever wrote it.
             *contents_of(config, name),
             # By the server's own schemas, of what no policy before it has refused.
@@ -55,7 +47,6 @@ def guard_of(config: Config, pins: PinKeeper) -> Guard:
         ]
         for name, server in config.enabled.items()
     }
-<<<<<<< HEAD
     return Guard(vettings, policies, [pinning], pinning.look_into, definitions)
 
 
@@ -65,17 +56,6 @@ def _gate(pinning: Pinning, config: Config, server: str) -> list[AnyPolicy]:
         return []
     # What a server lists that people log in to is not known before they have.
     return [gate if config.servers[server].auth is None else PatientPinGate(gate)]
-=======
-    return Guard(vettings, policies, definitions, [pinning], pinning.look_into)
-
-
-def _pin_gate(config: Config, pinning: Pinning, server: str) -> list[AnyPolicy]:
-    gate = pinning.gates.get(server)
-    if gate is None:
-        return []
-    # Where people log in, what is listed may come later than the call.
-    return [PatientPinGate(gate) if config.servers[server].auth is not None else gate]
->>>>>>> w-pins
 
 
 def pinned(config: Config) -> dict[str, Pinned]:
