@@ -205,7 +205,6 @@ class Owned:
             "token-unavailable",
             "another process is renewing this login, and has not finished.",
             "Try again; if it stays so, log in again.",
-            origin="gateway",
             retry_after=5,
         )
 
