@@ -102,6 +102,7 @@ class Guard:
         self._vettings = tuple(vettings)
         self._policies = policies
         self._learners = tuple(learners)
+        self.definitions = definitions or Definitions()
 
     def learned(self, entry: ListMethod, section: Section, view: View) -> None:
         """A list was read, as callers of this view are told it."""
