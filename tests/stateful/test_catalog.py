@@ -37,6 +37,7 @@ from lockgate.gateway.sights import Sights
 from lockgate.testing import ManualClock
 from tests.gateway.world import HANDSHAKE, MODERN, tool
 from tests.stateful.timeless import Machine, bounded
+from tests.support.credentials import Apart
 
 TOOLS = "tools/list"
 DOWN = Failure(-32603, "It is down.", "upstream", "server-unavailable")
@@ -139,25 +140,6 @@ class Server:
         return Result(Raw.of({"tools": tools, **more, **hints}))
 
 
-class Own:
-    """Credentials of each person: what is listed for one is nobody else's."""
-
-    shared = False
-
-    def partition(self, principal: Principal, /) -> str:
-        return principal.id
-
-    def headers(
-        self, principal: Principal, method: str = "POST", /
-    ) -> tuple[tuple[bytes, bytes], ...]:
-        raise NotImplementedError
-
-    async def refused(
-        self, principal: Principal, www_authenticate: str | None, nonce: str | None = None, /
-    ) -> bool:
-        raise NotImplementedError
-
-
 class Lists(Machine):
     def __init__(self) -> None:
         super().__init__()
@@ -173,7 +155,7 @@ class Lists(Machine):
             self.servers.values(),
             CatalogSettings(wait=WAIT, refresh=REFRESH, retry=RETRY, stale=STALE, page_size=100),
             self.clock,
-            sights=Sights(everything, credentials=dict.fromkeys(NAMES, Own())),
+            sights=Sights(everything, credentials=dict.fromkeys(NAMES, Apart())),
         )
 
     # Servers.

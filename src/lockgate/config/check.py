@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from lockgate.config.access_check import review_access
 from lockgate.config.endpoints_check import review_endpoints
 from lockgate.config.finding import Findings
+from lockgate.config.flows_check import review_flows
 from lockgate.config.model import SERVER_NAME, Config, ServerConfig
 from lockgate.config.nodes import Node, Position
 from lockgate.config.secrets import looks_secret, secret_name
@@ -34,7 +35,9 @@ _OWN_HEADERS: Final = frozenset(
 )
 _SCHEMES: Final = ("http", "https", "ws", "wss")
 _EVERYWHERE: Final = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not listened on
-_STDIO_ONLY: Final = ("args", "env", "cwd", "envFile", "idle_stop", "spare", "allow_unsafe_env")
+_STDIO_ONLY: Final = (
+    *("args", "env", "cwd", "envFile", "idle_stop", "spare", "allow_unsafe_env", "sandbox"),
+)
 _HTTP_ONLY: Final = ("headers", "connect_timeout")
 
 
@@ -61,6 +64,7 @@ def review(config: Config, tree: Node, environ: Mapping[str, str], findings: Fin
     if not findings.incomplete:
         review_endpoints(config, tree, findings)
         review_access(config, tree, findings, [config.lockgate.path, *config.lockgate.endpoints])
+        review_flows(config, tree, findings)
         _bind(config, tree, findings)
     _readable(config, tree, findings)
 

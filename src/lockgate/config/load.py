@@ -22,6 +22,7 @@ from lockgate.config.keys import SERVER_KEYS
 from lockgate.config.model import Config, ServerConfig
 from lockgate.config.nodes import Node
 from lockgate.config.outbound_files import anchored_files, anchored_logins
+from lockgate.config.pins import identities, lock_file
 from lockgate.config.secrets import secrets_of
 from lockgate.config.settings import GatewaySettings, SessionSettings
 from lockgate.core.store import SQLITE
@@ -244,7 +245,11 @@ def _complete(config: Config, tree: Node, expander: Expander, findings: Findings
     if config.lockgate.store is not None:
         texts.append(config.lockgate.store.get_secret_value())
     named += [("key", one.get_secret_value()) for one in _hidden(config.lockgate)]
-    return complete.with_secrets(secrets_of(named, texts))
+    locked = lock_file(config.lockgate.pins_file, folder)
+    if config.lockgate.pins_file is not None:
+        _needs_folder(locked, ("lockgate", "pins_file"), tree, findings)
+    placed = complete.placed(locked, identities(complete, tree))
+    return placed.with_secrets(secrets_of(named, texts))
 
 
 def _hidden(value: object) -> Iterator[SecretStr]:
@@ -265,7 +270,12 @@ def _hidden(value: object) -> Iterator[SecretStr]:
 def anchored_auth(
     auth: AuthSettings, folder: Path, key: Sequence[str], tree: Node, findings: Findings
 ) -> AuthSettings:
-    """The settings with an absolute path, of a file that is there."""
+    """The settings with absolute paths, that of the API keys of a file that is there."""
+    issuers = [
+        one.model_copy(update={"sign_in": anchored_files(one.sign_in, folder)})
+        for one in auth.issuers
+    ]
+    auth = auth.model_copy(update={"issuers": issuers})
     if auth.keys_file is None:
         return auth
     path = folder / auth.keys_file.expanduser()
@@ -287,6 +297,9 @@ def _anchored(config: Config, folder: Path, tree: Node, findings: Findings) -> C
             own = anchored_auth(one.auth, folder, where, tree, findings)
             endpoints[path] = one.model_copy(update={"auth": own})
     settings = config.lockgate.model_copy(update={"auth": auth, "endpoints": endpoints})
+    config = config.model_copy(update={"lockgate": settings})
+    sandbox = config.lockgate.sandbox.anchored(folder)
+    settings = config.lockgate.model_copy(update={"sandbox": sandbox})
     config = config.model_copy(update={"lockgate": settings})
     tls = config.lockgate.tls
     named = {name: folder / path.expanduser() for name, path in tls.files.items()}
@@ -349,6 +362,8 @@ def _complete_server(
     changes: dict[str, Any] = {}
     if server.cwd is not None:
         changes["cwd"] = folder / server.cwd.expanduser()
+    if server.sandbox.model_fields_set:
+        changes["sandbox"] = server.sandbox.anchored(folder)
     if server.auth is not None:
         changes["auth"] = anchored_files(server.auth, folder)
     if server.envFile is not None:

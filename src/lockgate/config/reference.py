@@ -25,6 +25,9 @@ from lockgate.config.admin import AdminSettings
 from lockgate.config.caching import CacheSettings, ServerCache, ToolCache
 from lockgate.config.endpoints import EndpointSettings
 from lockgate.config.finding import KINDS
+from lockgate.config.guard import GuardSettings
+from lockgate.config.guard_arguments import ArgumentGuard, PlaceSettings
+from lockgate.config.guard_outputs import OutputGuard
 from lockgate.config.identity import (
     AuthSettings,
     ClaimSettings,
@@ -44,6 +47,7 @@ from lockgate.config.resist import (
     RetrySettings,
     ToolSettings,
 )
+from lockgate.config.sandbox import SandboxSettings
 from lockgate.config.schema import schema
 from lockgate.config.settings import GatewaySettings, LogSettings, SessionSettings
 from lockgate.config.tls import TlsSettings
@@ -105,6 +109,9 @@ _TOOLS: Final = """\
 Under each pattern, for example `"tools": {"search_*": {"rate": {"total": ["5/s"]}}}`."""
 _RETRY: Final = "What is sent again when it failed. See [retries](policies/retry.md)."
 _BREAKER: Final = "When a server is not asked for a while. See [breaker](policies/breaker.md)."
+_SANDBOX: Final = """\
+What a stdio server may touch, and under `lockgate.sandbox` what all may that do not say otherwise.
+`"sandbox": "strict"` is short for `{"level": "strict"}`. See [sandbox](security/sandbox.md)."""
 _CRASHES: Final = """\
 When the program of a stdio server dies so often that it is left alone for longer. See
 [supervision](concepts/supervision.md)."""
@@ -121,6 +128,9 @@ _AUTH: Final = "Who may ask. See [who may ask](security/authentication.md)."
 _OUTBOUND: Final = """\
 How the gateway gets the tokens that a server wants to see. See
 [credentials toward servers](security/upstream-credentials.md)."""
+_GUARD: Final = """\
+Of the gateway (`lockgate.guard`) and of a server (`guard`), whose keys win one by one. See
+[traffic](security/traffic.md)."""
 _RATES: Final = """\
 Of the gateway (`lockgate.rate`), of a server, or of tools under their pattern. Each list holds
 rates that all apply: `["10/s burst 20", "1000/day"]`. `1000/day` is a window: never more in any 24
@@ -142,6 +152,7 @@ def page() -> str:
         *_section("Servers: `tools`", ToolSettings, _TOOLS, ("tools",)),
         *_section("Servers: `tools.PATTERN.cache`", ToolCache, None, ("tools", "cache")),
         *_section("Servers: `cache`", ServerCache, None, ("cache",)),
+        *_section("Servers: `sandbox`", SandboxSettings, _SANDBOX, ("sandbox",)),
         *_section("Servers: `auth`", ServerAuth, _OUTBOUND, ("auth",)),
         *_section("Servers: `auth.provider`", ProviderSettings, None, ()),
         *_section("Rates: `rate`", RateSettings, _RATES, ("rate",)),
@@ -158,6 +169,10 @@ def page() -> str:
         *_section("Gateway: `lockgate.logins`", LoginSettings, None, ("lockgate", "logins")),
         *_section("Gateway: `lockgate.endpoints.PATH`", EndpointSettings, _ENDPOINTS, ()),
         *_section("Gateway: `lockgate.admin`", AdminSettings, _ADMIN, ()),
+        *_section("Guard: `guard`", GuardSettings, _GUARD, ("guard",)),
+        *_section("Guard: `guard.arguments`", ArgumentGuard, None, ("guard", "arguments")),
+        *_section("Guard: `guard.arguments.rules.PATTERN.NAME`", PlaceSettings, None, ()),
+        *_section("Guard: `guard.outputs`", OutputGuard, None, ("guard", "outputs")),
         *_section("Gateway: `lockgate.log`", LogSettings, None, ("lockgate", "log")),
         *_section("Gateway: `lockgate.session`", SessionSettings, None, ("lockgate", "session")),
         _foreign(),

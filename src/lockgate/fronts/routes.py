@@ -25,7 +25,7 @@ ANY: Final = "*"
 
 _JSON: Final = (b"content-type", b"application/json")
 _METHODS: Final = b"GET, POST, DELETE, OPTIONS"
-_EXPOSED: Final = b"Mcp-Session-Id, WWW-Authenticate, MCP-Protocol-Version"
+_EXPOSED: Final = b"Mcp-Session-Id, WWW-Authenticate, MCP-Protocol-Version, DPoP-Nonce"
 _ASKED: Final = (
     b"Content-Type, Accept, Authorization, Last-Event-ID, Mcp-Session-Id, MCP-Protocol-Version, "
     b"Mcp-Method, Mcp-Name, DPoP"

@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from lockgate.core.clock import Clock
-from lockgate.core.message import Call, Era
+from lockgate.core.message import Call, Era, Failure
 from lockgate.core.sight import Sight
 from lockgate.gateway.face import Face, merge, shown
 from lockgate.gateway.facts import OWN_CLIENT
@@ -174,6 +174,11 @@ class Faces(Shelf):
             self._at_hand[key] = AtHand(call.client, sight, whose, self.edition, *made)
         return made[1]
 
+    def problem(self, server: str, method: str, call: Call) -> Failure | None:
+        """Why what a server lists for this caller is not known as it is now."""
+        kept = self._kept.get((method, server, self.view(server, call)))
+        return None if kept is None else kept.problem
+
     def unread(self, method: str, call: Call) -> list[Unread]:
         """The servers of which the caller's list is not as it is now, or is not there at all."""
         sight, now = self.sights.of(call), self._clock.monotonic()
@@ -196,10 +201,9 @@ class Faces(Shelf):
     def _merged(
         self, entry: ListMethod, sight: Sight, outlook: Outlook, sections: Sequence[Section]
     ) -> Face:
-        known = [one for one in sections if one.problem is None]
         face = merge(
             entry,
-            [shown(one, entry, sight) for one in self._guard.vet(entry, known, outlook.era)],
+            [shown(one, entry, sight) for one in self._guard.vet(entry, sections, outlook.era)],
             sight.naming,
             modern=outlook.era == "modern",
             page_size=sight.page_size,

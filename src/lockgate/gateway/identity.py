@@ -17,11 +17,13 @@ from lockgate.config.identity import AuthSettings
 from lockgate.config.model import Config
 from lockgate.core.clock import Clock
 from lockgate.core.message import Failure
+from lockgate.core.store import Counters
 from lockgate.fronts.documents import document
 from lockgate.fronts.http import Handler
 from lockgate.fronts.identified import Identified
 from lockgate.gateway.endpoint_sights import endpoints_of, sse_path_of
 from lockgate.gateway.issuing import OwnIssuer
+from lockgate.wire.seal import KeyRing
 
 if TYPE_CHECKING:
     # What signatures need takes long to import, and most configurations authenticate nobody.
@@ -61,10 +63,17 @@ class Door:
 class Doors:
     """The doors of all endpoints."""
 
-    def __init__(self, clock: Clock, own: OwnIssuer) -> None:
+    def __init__(
+        self, clock: Clock, own: OwnIssuer, keys: KeyRing, store: Counters | None = None
+    ) -> None:
+        """`keys` make nonces, and `store` is what replicas share, if they share one."""
         self._clock = clock
+        self._keys = keys
+        self._store = store
         self._own = own
         self._base = ""
+        self.base = ""
+        """What clients call the gateway."""
         self._doors: dict[str, Door] = {}
         self._default = ""
         self._judges: Judges | None = None
@@ -89,7 +98,7 @@ class Doors:
             base: where the gateway listens, for one that has no public URL.
         """
         self._base = base or self._base
-        public = wanted.lockgate.public_url or self._base
+        self.base = public = wanted.lockgate.public_url or self._base
         self._own.turn_to(wanted, public, [public + path.rstrip("/") for path in auths])
         self._default = next(iter(auths), "")
         for path in auths:
@@ -101,7 +110,7 @@ class Doors:
             return
         from lockgate.gateway import judging as late  # noqa: PLC0415 - see the top
 
-        self._judges = self._judges or late.Judges(self._clock)
+        self._judges = self._judges or late.Judges(self._clock, self._keys, self._store)
         shown = wanted.lockgate.tls.clients != "off"
         every = {
             path: late.Wanted(path, auth, public, listed.get(_place(auth)), self._own.issuer, shown)

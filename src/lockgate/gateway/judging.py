@@ -14,12 +14,14 @@ from typing import NamedTuple
 from lockgate.config import identity as config
 from lockgate.core.clock import Clock
 from lockgate.core.secret import Secret
+from lockgate.core.store import Counters
 from lockgate.errors import LockgateError
 from lockgate.gateway.fetching import PoolFetch
 from lockgate.identity.authentication import Authentication
 from lockgate.identity.introspection import Introspection
 from lockgate.identity.jwks import FetchedKeys
 from lockgate.identity.keys import ApiKey, BadKeys, Keyring, read_keys, write_keys
+from lockgate.identity.nonces import Nonces
 from lockgate.identity.proofs import Proofs
 from lockgate.identity.resource import document, metadata_url
 from lockgate.identity.settings import (
@@ -30,6 +32,7 @@ from lockgate.identity.settings import (
     IssuerSettings,
 )
 from lockgate.identity.tokens import Issuer
+from lockgate.wire.seal import KeyRing
 
 
 class Wanted(NamedTuple):
@@ -51,10 +54,12 @@ class Wanted(NamedTuple):
 class Judges:
     """Those of all endpoints. What is the same from one configuration to the next is kept."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, keys: KeyRing, store: Counters | None) -> None:
+        """`keys` make nonces, and `store` is what replicas share, if they share one."""
         self._clock = clock
+        self._keys = keys
         self._fetch = PoolFetch()
-        self._proofs = Proofs()
+        self._proofs = Proofs(store=store)
         self._issuers: dict[IssuerSettings, Issuer] = {}
         self._introspections: dict[IssuerSettings, Introspection] = {}
         self._made: dict[str, tuple[object, Authentication]] = {}
@@ -84,7 +89,13 @@ class Judges:
             introspections=[self._introspection(one, told) for one, told in asked if told],
             keys=None if listed is None else Keyring(listed, settings.implied),
             proofs=self._proofs,
+            nonces=self._nonces(settings),
         )
+
+    def _nonces(self, settings: EndpointSettings) -> Nonces | None:
+        if settings.nonce == "off":
+            return None
+        return Nonces(self._keys, settings.nonce_life, demanded=settings.nonce == "require")
 
     def _issuer(self, settings: IssuerSettings) -> Issuer:
         known = self._issuers.get(settings)
@@ -157,6 +168,8 @@ def endpoint_settings(wanted: Wanted) -> EndpointSettings:
         implied={scope: frozenset(others) for scope, others in auth.scopes_implied.items()},
         dpop=auth.dpop,
         window=auth.dpop_window,
+        nonce=auth.dpop_nonce,
+        nonce_life=auth.dpop_nonce_life,
         certificates=wanted.certificates,
     )
 

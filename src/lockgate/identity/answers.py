@@ -1,6 +1,6 @@
 """What callers are told who are not let in: status, challenge, and the error in the body.
 
-Must not know: how a credential is judged. Sources: RFC 6750 section 3, RFC 9449 section 7.1,
+Must not know: how a credential is judged. Sources: RFC 6750 section 3, RFC 9449 sections 7.1 and 9,
 RFC 9728 section 5.1, revision 2026-07-28, basic/authorization, "Error Handling".
 """
 
@@ -19,6 +19,7 @@ from lockgate.wire.jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, OVERLOADED
 AGAIN: Final = 5
 """Seconds after which an issuer that was away may be back."""
 _REALM: Final = "lockgate"
+_OF_PROOFS: Final = frozenset({"invalid_dpop_proof", "use_dpop_nonce"})
 _REMEDY: Final = {one.reason: one.remedy for one in IDENTITY}
 
 
@@ -48,6 +49,8 @@ class Answers:
         if why.cause == "proof":
             failure = _failure("proof-invalid", why.why)
             return self._unauthorized(failure, "invalid_dpop_proof", why.why)
+        if why.cause == "nonce":
+            return self._unauthorized(_failure("proof-nonce", why.why), "use_dpop_nonce", why.why)
         reason = "token-expired" if why.cause == "expired" else "token-invalid"
         return self._unauthorized(_failure(reason, why.why), "invalid_token", why.why)
 
@@ -80,7 +83,7 @@ class Answers:
         }
         told: list[bytes] = []
         # An error is of the scheme that was used; of a proof, only DPoP's can be.
-        if settings.dpop != "require" and error != "invalid_dpop_proof":
+        if settings.dpop != "require" and error not in _OF_PROOFS:
             told.append(challenge("Bearer", params))
         if self._oauth and settings.dpop != "off" and (not error or not told):
             told.append(challenge("DPoP", {**params, "algs": " ".join(ALGORITHMS)}))
