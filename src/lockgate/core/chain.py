@@ -46,7 +46,7 @@ def compose(
     """
     handler, gates, valves = inner, list[Gate](), list[Valve]()
     wrapped = False
-    for policy in sorted(policies, key=lambda policy: policy.stage)[::-1]:
+    for policy in _steps(policies)[::-1]:
         if isinstance(policy, Gate):
             if valves:
                 handler, valves = _guard_valves(tuple(valves), handler, observe, None), []
@@ -69,6 +69,30 @@ def compose(
     if gates or failed is not None or not wrapped:
         handler = _guard_gates(tuple(gates), handler, observe, failed)
     return handler
+
+
+def _steps(policies: Iterable[AnyPolicy]) -> list[AnyPolicy | tuple[Lens, ...]]:
+    """The policies, outermost first, with lenses side by side as one."""
+    steps: list[AnyPolicy | tuple[Lens, ...]] = []
+    for policy in sorted(policies, key=lambda policy: policy.stage):
+        last = steps[-1] if steps else None
+        if not isinstance(policy, Lens):
+            steps.append(policy)
+        elif isinstance(last, tuple):
+            steps[-1] = (*last, policy)
+        else:
+            steps.append((policy,))
+    return steps
+
+
+def _step(
+    policy: Policy | Lens | tuple[Lens, ...], call_next: CallNext, observe: Observe | None
+) -> CallNext:
+    if isinstance(policy, tuple):
+        return _guard_lenses(policy, call_next, observe)
+    if isinstance(policy, Lens):
+        return _guard_lenses((policy,), call_next, observe)
+    return _guard(policy, call_next, observe)
 
 
 def _guard_gates(
@@ -239,39 +263,56 @@ async def _recover(
     return reply
 
 
-def _step(policy: Policy | Lens, call_next: CallNext, observe: Observe | None) -> CallNext:
-    if isinstance(policy, Lens):
-        return _guard_lens(policy, call_next, observe)
-    return _guard(policy, call_next, observe)
-
-
-def _guard_lens(lens: Lens, call_next: CallNext, observe: Observe | None) -> CallNext:
-    """What the lens passes on, both ways; whatever `call_next` does is made a Reply."""
-    inward, outward, name = lens.inward, lens.outward, lens.name
+def _guard_lenses(
+    lenses: tuple[Lens, ...], call_next: CallNext, observe: Observe | None
+) -> CallNext:
+    """What lenses side by side pass on, both ways; whatever `call_next` does is made a Reply."""
 
     async def run(call: Call) -> Reply:
-        policy: str | None = name
         reply: Reply
-        passed = False
+        seen: list[Call] = []
+        at = 0
         try:
-            seen = inward(call)
-            if isinstance(seen, Failure):
-                reply = seen
+            for inward in inwards:
+                given = inward(call)
+                if isinstance(given, Failure):
+                    reply = given
+                    break
+                seen.append(call)
+                call = given
+                at += 1
             else:
-                policy = None
-                given = _reply(await call_next(seen), None)
-                policy = name
-                passed = True
-                reply = _reply(outward(seen, given), name)
-                if reply is given:
-                    return reply
+                reply = await call_next(call)
         except Exception as error:
-            reply = _broken(policy, repr(error))
-        if observe is not None and policy is not None:
-            observe(call, _decision(policy, passed, reply, 0.0))
-        return reply
+            reply = _broken(lenses[at].name if at < len(lenses) else None, repr(error))
+        if at < len(lenses) and observe is not None:
+            observe(call, _decision(lenses[at].name, False, _reply(reply, None), 0.0))
+        return _outward(lenses, call, seen, _reply(reply, None), observe)
 
+    inwards = tuple(lens.inward for lens in lenses)
     return run
+
+
+def _outward(
+    lenses: tuple[Lens, ...],
+    call: Call,
+    seen: list[Call],
+    reply: Reply,
+    observe: Observe | None,
+) -> Reply:
+    """The reply as each lens that let the call in passes it on, innermost first."""
+    for at in range(len(seen) - 1, -1, -1):
+        lens, before = lenses[at], reply
+        try:
+            reply = lens.outward(call, before)
+        except Exception as error:
+            reply = _broken(lens.name, repr(error))
+        if reply is not before:
+            reply = _reply(reply, lens.name)
+            if observe is not None:
+                observe(call, _decision(lens.name, True, reply, 0.0))
+        call = seen[at]
+    return reply
 
 
 def _guard(policy: Policy, call_next: CallNext, observe: Observe | None) -> CallNext:

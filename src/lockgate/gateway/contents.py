@@ -44,12 +44,13 @@ def contents_of(config: Config, server: str, fits: Fits = _fits) -> Sequence[Any
     """What looks through what one server says and is sent, as it is configured."""
     guard = settings_of(config, server)
     policies: list[AnyPolicy] = []
+    asked = guard.questions
+    if asked.secrets != "off" or asked.pages != "off":
+        # What stands outside it sees the no of the one inside; the others are lenses, side by side.
+        policies += (Declines(), Questions(asked.secrets, asked.pages, record))
     outgoing = Inspector([Secrets(guard.secrets)])
     if outgoing:
         policies.append(Outgoing(outgoing, record))
-    asked = guard.questions
-    if asked.secrets != "off" or asked.pages != "off":
-        policies += (Declines(), Questions(asked.secrets, asked.pages, record))
     rules = _rules(guard.results)
     if rules.filters or rules.failing or rules.html or rules.borders:
         policies.append(Results(rules, record, fits))

@@ -20,7 +20,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 from urllib.parse import unquote
 
@@ -88,9 +88,9 @@ def without(text: str, found: list[Secret]) -> str:
     return "".join(parts)
 
 
-def hint(data: bytes) -> bool:
-    """Whether JSON may hold a secret; False is certain, but for what is escaped by number."""
-    return _ANCHORS.hint(data)
+def words() -> Sequence[str]:
+    """What a text cannot do without, in small letters, to hold a secret."""
+    return [word.lower() for word in _ANCHORS.words]
 
 
 def _formed(form: Form) -> Callable[[str, int, int], Secret | None]:

@@ -14,11 +14,11 @@ from typing import Any, ClassVar, Final
 import msgspec
 from msgspec.structs import replace
 
-from lockgate.core.message import LISTEN, Call, Failure, Notification, Reply
+from lockgate.core.message import LISTEN, Call, Failure, Notification, Reply, Result
 from lockgate.core.policy import Stage
 from lockgate.core.raw import Raw
 from lockgate.guard.borders import bordered
-from lockgate.guard.content import Inspector, Seen
+from lockgate.guard.content import Doing, Inspector, Seen
 from lockgate.guard.pieces import each_text, rejoined
 from lockgate.guard.rules import ResultRules
 
@@ -63,6 +63,7 @@ class Results:
         self._inspector = Inspector(settings.filters)
         self._failing = Inspector((*settings.filters, *settings.failing))
         self._settings = settings
+        self._always = settings.borders or settings.html is not None
         self._told = told
         self._fits = fits
 
@@ -92,8 +93,20 @@ class Results:
             return self._failure(call, reply) if reply.origin == "upstream" else reply
         if call.method == LISTEN:
             return reply
+        return reply if self._quiet(reply.raw.encode()) else self._judged(call, reply)
+
+    def _quiet(self, data: bytes) -> bool:
+        """Whether there is nothing to do: so it is with most results, and it is quickly told."""
+        return (
+            not self._always
+            and data.count(b'"text"') < 3
+            and b'"isError"' not in data
+            and not self._inspector.hinted(data)
+        )
+
+    def _judged(self, call: Call, reply: Result) -> Reply:
         raw = self._as_text(call, reply.raw)
-        inspector = self._failing if _failed(raw) else self._inspector
+        inspector = self._failing if raw.get("isError") is True else self._inspector
         raw, seen = inspector.inspect_members(raw)
         raw, apart = rejoined(raw, inspector.doing("secrets"))
         seen = tuple(dict.fromkeys((*seen, *apart)))
@@ -152,10 +165,6 @@ class Results:
             self._told(call, one)
 
 
-def _failed(raw: Raw) -> bool:
-    return b'"isError"' in raw.encode() and raw.get("isError") is True
-
-
 def _blocked(seen: Sequence[Seen]) -> Seen | None:
     return next((one for one in seen if one.doing == "block"), None)
 
@@ -169,7 +178,7 @@ DONE: Final = {"flag": "nothing", "redact": "redacted", "block": "blocked"}
 
 
 def _refused(seen: Sequence[Seen]) -> Failure:
-    found = sorted({f"{one.by}: {one.kind}" for one in seen if one.doing == "block"})
+    found = _named(seen, "block")
     return Failure(
         code=FORBIDDEN,
         message=f"What the server answered does not pass here ({', '.join(found)}).",
@@ -182,16 +191,17 @@ def _refused(seen: Sequence[Seen]) -> Failure:
 
 
 def _unredactable(seen: Sequence[Seen]) -> Failure:
-    found = sorted({f"{one.by}: {one.kind}" for one in seen if one.doing == "redact"})
+    found = _named(seen, "redact")
     return Failure(
         code=FORBIDDEN,
-        message=(
-            f"The result holds what is taken out here ({', '.join(found)}), and without that it "
-            "is not what the tool's outputSchema promises."
-        ),
+        message=f"Without what is taken out ({', '.join(found)}) it is not what the tool promises.",
         origin="policy",
         reason="result-unredactable",
         policy=Results.name,
         data={"found": found},
         remedy="Ask whoever runs the gateway; `flag` in lockgate.guard.results lets it pass.",
     )
+
+
+def _named(seen: Sequence[Seen], doing: Doing) -> list[str]:
+    return sorted({f"{one.by}: {one.kind}" for one in seen if one.doing == doing})
