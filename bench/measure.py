@@ -38,12 +38,12 @@ class Plan:
 def combinations(plan: Plan) -> list[tuple[Cell, Scenario, int]]:
     """What is measured.
 
-    Between eras, and with tokens, only the first scenario is: the rest differs in size alone.
+    Of some cells only the first scenario is: see `Cell.small`.
     """
     return [
         (cell, scenario, connections)
         for cell, scenario, connections in product(plan.cells, plan.scenarios, plan.connections)
-        if not (cell.bridged or cell.token) or scenario.name == BRIDGED
+        if not cell.small or scenario.name == BRIDGED
     ]
 
 

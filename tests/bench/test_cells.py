@@ -30,7 +30,8 @@ def test_only_small_calls_cross_between_eras() -> None:
     crossing = [(cell.name, scenario.name) for cell, scenario, _ in every if cell.bridged]
     assert set(crossing) == {("modern-handshake", "call"), ("handshake-modern", "call")}
     assert [scenario.name for cell, scenario, _ in every if cell.token] == ["call"] * 2
-    assert len(every) == 2 * (2 * 3 + 2 + 1)
+    assert [scenario.name for cell, scenario, _ in every if not cell.guard] == ["call"] * 2
+    assert len(every) == 2 * (2 * 3 + 2 + 1 + 1)
 
 
 @pytest.mark.slow

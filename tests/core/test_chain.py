@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lockgate.core.chain import compose
+from lockgate.core.chain import _guard_checks, compose  # pyright: ignore[reportPrivateUsage] - see the last test
 from lockgate.core.message import Call, ClientFacts, Failure, Reply, Result
-from lockgate.core.policy import CallNext, Decision, Stage
+from lockgate.core.policy import CallNext, Decision, Look, Stage
 from lockgate.core.raw import Raw
 from tests.support.asking import asked
 
@@ -249,3 +249,118 @@ def test_a_gate_that_breaks_has_refused_and_its_detail_stays_inside() -> None:
     assert isinstance(reply, Failure)
     assert (reply.origin, reply.policy, reply.reason) == ("policy", "door", "policy-crashed")
     assert "secret detail" not in reply.message + str(reply.remedy) + str(reply.data)
+
+
+class Inside:
+    """A policy further inside that lets everything through."""
+
+    name: ClassVar[str] = "inside"
+    stage: ClassVar[Stage] = Stage.RESIST
+
+    def concerns(self, method: str) -> bool:
+        return True
+
+    async def __call__(self, call: Call, call_next: CallNext, /) -> Reply:
+        return await call_next(call)
+
+
+class Checking:
+    """A check that does what its script says, and notes what it saw."""
+
+    name: ClassVar[str] = "checking"
+    stage: ClassVar[Stage] = Stage.VERIFY
+
+    def __init__(self, behaviour: str) -> None:
+        self.behaviour = behaviour
+        self.seen: list[Reply] = []
+
+    def concerns(self, method: str) -> bool:
+        return True
+
+    def check(self, call: Call, /) -> Failure | Look | None:
+        match self.behaviour:
+            case "refuse":
+                return REFUSED
+            case "raise":
+                raise ValueError("secret detail")
+            case "nonsense":
+                return 3  # pyright: ignore[reportReturnType] - the point
+            case "look":
+                return self.look
+            case "look-refuse":
+                return lambda call, reply: REFUSED
+            case "look-raise":
+                return lambda call, reply: {}["secret detail"]
+            case "look-nonsense":
+                return lambda call, reply: None  # pyright: ignore[reportReturnType] - the point
+            case _:
+                return None
+
+    def look(self, call: Call, reply: Reply) -> Reply:
+        self.seen.append(reply)
+        return reply
+
+
+LOOKS = [
+    "pass",
+    "look",
+    "refuse",
+    "raise",
+    "nonsense",
+    "look-refuse",
+    "look-raise",
+    "look-nonsense",
+]
+
+
+@given(st.lists(st.sampled_from(LOOKS), max_size=4), st.booleans(), st.booleans(), st.booleans())
+def test_checks_are_total_and_closed(
+    behaviours: list[str], breaks: bool, around: bool, within: bool
+) -> None:
+    asked_inside = 0
+
+    def inner(call: Call) -> Awaitable[Reply]:
+        nonlocal asked_inside
+        asked_inside += 1
+        if breaks:
+            raise RuntimeError("inner")
+
+        async def answer() -> Reply:
+            return DONE
+
+        return answer()
+
+    checks = [Checking(one) for one in behaviours]
+    outside = [Scripted("pass")] if around else []
+    inside = [Inside()] if within else []
+    decisions: list[Decision] = []
+    chain = compose(
+        [*outside, *checks, *inside], inner, lambda _, decision: decisions.append(decision)
+    )
+    reply = asked(chain(CALL))
+    good = set(behaviours) <= {"pass", "look"} and not breaks
+    assert isinstance(reply, Result if good else Failure)
+    before = {"refuse", "raise"}
+    assert asked_inside == (0 if before & set(behaviours) else 1)
+    if isinstance(reply, Failure):
+        assert "secret" not in reply.message
+    if good:
+        assert all(one.seen == [DONE] for one in checks if one.behaviour == "look")
+        assert decisions == []
+
+
+def test_a_check_that_lets_a_call_in_costs_no_step() -> None:
+    """What it hands out is the very awaitable of what is inside it."""
+    told: list[Awaitable[Reply]] = []
+
+    def inner(call: Call) -> Awaitable[Reply]:
+        async def answer() -> Reply:
+            return DONE
+
+        told.append(answer())
+        return told[0]
+
+    chain = _guard_checks((Checking("pass"), Checking("pass")), inner, None)
+    given = chain(CALL)
+    assert given is told[0]
+    assert asked(given) is DONE

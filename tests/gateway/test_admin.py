@@ -161,6 +161,10 @@ def test_counts_go_on_over_a_reload() -> None:
             found = samples((await fetched(url, "/metrics"))[1])
             labels = 'endpoint="/mcp",method="tools/call",outcome="ok"'
             assert found[f"lockgate_calls_total{{{labels}}}"] == 2
+            assert found["lockgate_configuration_refused"] == 0
+            w.gateway.refuse_reload()
+            found = samples((await fetched(url, "/metrics"))[1])
+            assert found["lockgate_configuration_refused"] == 1
 
     run(play())
 

@@ -46,7 +46,11 @@ def gateway(
     for name in names:
         keys[name], kept = new_key(name, time.time())
         listed.append(kept)
-    settings: dict[str, Any] = {"logins": {"store": f"sqlite:{folder / 'logins.db'}"}}
+    # What the server lists is named for the account, and what is called is not listed at all.
+    settings: dict[str, Any] = {
+        "logins": {"store": f"sqlite:{folder / 'logins.db'}"},
+        "pins": "off",
+    }
     if names:
         (folder / "keys.json").write_bytes(write_keys(listed))
         settings["auth"] = {"keys_file": str(folder / "keys.json")}

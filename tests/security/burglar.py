@@ -50,6 +50,7 @@ NONE = (errno.ENOSYS,)
 SECRET = Path(HERE["secret"])
 OUTSIDE = Path(HERE["outside"])
 PARENT = os.getppid()
+BURGLAR = sys.argv[0]
 
 
 def connect(kind, address, family=socket.AF_INET):
@@ -62,6 +63,11 @@ def connect(kind, address, family=socket.AF_INET):
 def udp():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
         one.sendto(b"x", ("127.0.0.1", HERE["udp"]))
+
+
+def to_itself():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        connect(socket.SOCK_STREAM, server.getsockname())
 
 
 def through_a_link():
@@ -278,6 +284,9 @@ ATTEMPTS = {
     "parent-descriptor": descriptor_of_parent,
     # network
     "tcp": lambda: connect(socket.SOCK_STREAM, ("127.0.0.1", HERE["tcp"])),
+    "tcp-elsewhere": lambda: connect(socket.SOCK_STREAM, ("127.0.0.1", HERE["elsewhere"])),
+    "tcp-by-name": lambda: connect(socket.SOCK_STREAM, (HERE["name"], HERE["tcp"])),
+    "tcp-to-itself": to_itself,
     "udp": udp,
     "listen": lambda: socket.create_server(("127.0.0.1", 0)).close(),
     "unix": lambda: connect(socket.SOCK_STREAM, HERE["unix"], socket.AF_UNIX),
@@ -340,6 +349,13 @@ def own_program():
     subprocess.run([str(path)], check=True)
 
 
+def here():
+    Path("relative").write_text("x")
+    Path("relative").unlink()
+    mode = Path(BURGLAR).stat().st_mode
+    Path(BURGLAR).chmod(mode)
+
+
 def in_folder(name):
     path = Path(HERE[name]) / "written"
     path.write_text("x")
@@ -376,6 +392,7 @@ WORK = {
     "own-files": own_files,
     "own-program": own_program,
     "temporary": temporary,
+    "relative": here,
     "folder-it-starts-in": lambda: in_folder("cwd"),
     "writable-folder": lambda: in_folder("writable"),
     "readable-folder": lambda: Path(HERE["readable"], "file").read_text(),

@@ -14,6 +14,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,22 @@ from tests.security.world import gateway
 BURGLAR = Path(__file__).with_name("burglar.py")
 INTERPRETER = os.environ.get("BURGLARS_INTERPRETER", sys.executable)
 PROCESSES = 60
+NAME = "api.example.test"
 MEMORY = 256 << 20
+
+
+def knocks(server: socket.socket) -> int:
+    """How many have come to a server, and said something."""
+    server.settimeout(0)
+    found = 0
+    while True:
+        try:
+            one, _ = server.accept()
+        except BlockingIOError:
+            return found
+        with one:
+            one.settimeout(5)
+            found += one.recv(1) == b"x"
 
 
 def furnish(folder: Path) -> None:
@@ -37,8 +53,14 @@ def furnish(folder: Path) -> None:
         path.chmod(0o777 if path.is_dir() else 0o666)
 
 
-async def visit(level: str, folder: Path, **more: Any) -> dict[str, Any]:
-    """What the burglar came to, by attempt, and under `status` what the gateway says of it."""
+async def visit(
+    level: str, folder: Path, allowed: Sequence[str] | None = None, **more: Any
+) -> dict[str, Any]:
+    """What the burglar came to, by attempt, and under `status` what the gateway says of it.
+
+    `allowed` are the places it may reach, with `{tcp}` for the port of a server on this machine,
+    and `heard` is then what that server and one that is not allowed have heard.
+    """
     os.environ["HOME"] = str(folder / "home")
     os.environ["OF_THE_GATEWAY"] = "canary"
     kept = os.open(folder / "secret", os.O_RDONLY)
@@ -46,6 +68,7 @@ async def visit(level: str, folder: Path, **more: Any) -> dict[str, Any]:
     canary = ctypes.create_string_buffer(b"canary")
     with (
         socket.create_server(("127.0.0.1", 0)) as tcp,
+        socket.create_server(("127.0.0.1", 0)) as elsewhere,
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
         socket.socket(socket.AF_UNIX) as unix,
         socket.socket(socket.AF_UNIX) as abstract,
@@ -67,6 +90,8 @@ async def visit(level: str, folder: Path, **more: Any) -> dict[str, Any]:
             "writable": str(folder / "writable"),
             "cwd": str(folder / "cwd"),
             "tcp": tcp.getsockname()[1],
+            "elsewhere": elsewhere.getsockname()[1],
+            "name": NAME,
             "udp": udp.getsockname()[1],
             "unix": str(path),
             "abstract": f"lockgate-test-{os.getpid()}",
@@ -84,6 +109,8 @@ async def visit(level: str, folder: Path, **more: Any) -> dict[str, Any]:
             "processes": PROCESSES,
             **more,
         }
+        if allowed is not None:
+            sandbox["network"] = [one.format(**places) for one in allowed]
         entry = {
             "command": INTERPRETER,
             "args": ["-I", "-S", BURGLAR.name, json.dumps(places)],
@@ -95,6 +122,7 @@ async def visit(level: str, folder: Path, **more: Any) -> dict[str, Any]:
                 [status] = w.gateway.servers()
                 assert status.phase == "ready", (status.error, status.remedy)
                 found: dict[str, Any] = (await w.call("try")).result["structuredContent"]
+                found["heard"] = [knocks(one) for one in (tcp, elsewhere)]
                 found["status"] = status.sandbox and vars(status.sandbox)
                 return found
         finally:
@@ -103,5 +131,6 @@ async def visit(level: str, folder: Path, **more: Any) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    seen = asyncio.run(visit(sys.argv[1], Path(sys.argv[2])))
+    network = sys.argv[3] if len(sys.argv) > 3 else None
+    seen = asyncio.run(visit(sys.argv[1], Path(sys.argv[2]), network=network))
     print(json.dumps(seen))

@@ -11,6 +11,7 @@ import ctypes
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -24,7 +25,7 @@ from lockgate.upstreams.sandbox.host import this_host
 from lockgate.upstreams.sandbox.plan import lacking
 from lockgate.upstreams.sandbox.spec import Level, SandboxSpec
 from tests.security.controls import holds
-from tests.security.house import furnish, visit
+from tests.security.house import NAME, furnish, visit
 
 ROOT = os.geteuid() == 0 if sys.platform != "win32" else False
 NOBODY = 65534
@@ -32,19 +33,27 @@ REQUIRED = "LOCKGATE_TESTS_NEED_SANDBOX"
 """Set where tests have to fail, and not be skipped, when the host can enforce nothing."""
 
 
-def missing(level: Level) -> str:
+def missing(level: Level, **more: Any) -> str:
     """Why a level cannot be shown here; empty when it can."""
-    found = lacking(SandboxSpec(level=level, home="/"), this_host())
+    found = lacking(SandboxSpec(level=level, home="/", **more), this_host())
     return "; ".join(one.what for one in found)
 
 
 WORKS = (
-    *("own-files", "own-program", "temporary", "folder-it-starts-in", "writable-folder"),
+    *(
+        "own-files",
+        "own-program",
+        "temporary",
+        "relative",
+        "folder-it-starts-in",
+        "writable-folder",
+    ),
     *("readable-folder", "children", "thread", "pair", "devices", "certificates", "own-status"),
     *("names", "addresses", "own-signal"),
 )
 OPEN_IN_STANDARD = frozenset(
     {"chmod-outside", "parent-descriptors", "parent-command-line", "tcp", "udp", "listen"}
+    | {"tcp-elsewhere", "tcp-to-itself"}
 )
 """What `standard` lets through: see docs/security/sandbox.md."""
 NOT_BY_THIS_USER = frozenset(
@@ -54,9 +63,8 @@ NOT_BY_THIS_USER = frozenset(
     | {"parent-memory", "parent-descriptor", "attach"}
 )
 """What an ordinary user may not do anyway, or may not on many systems."""
-NEVER = frozenset({"descriptors", "variable"})
+NEVER = frozenset({"descriptors", "variable", "tcp-by-name"})
 """What no child gets, with or without a sandbox."""
-LIMITED = frozenset({"forks", "threads"})
 
 
 @pytest.fixture
@@ -81,14 +89,15 @@ def become(user: int) -> None:
     libc.prctl(47, 2, 2, 0, 0)  # and over the start of a program
 
 
-def tried(level: str, folder: Path, user: int | None) -> dict[str, Any]:
+def tried(level: str, folder: Path, user: int | None, network: str | None = None) -> dict[str, Any]:
     """What the burglar came to, with the gateway run by this user or (None) by another one."""
     if user is not None:
         for path in (folder, *folder.rglob("*")):
             os.chown(path, user, user)
     if user is None:
-        return asyncio.run(asyncio.wait_for(visit(level, folder), 60))
-    command = [sys.executable, "-m", "tests.security.house", level, str(folder)]
+        return asyncio.run(asyncio.wait_for(visit(level, folder, network=network), 60))
+    words = [] if network is None else [network]
+    command = [sys.executable, "-m", "tests.security.house", level, str(folder), *words]
     interpreter = shutil.which("python3", path="/usr/bin") or sys.executable
     done = subprocess.run(
         command,
@@ -112,7 +121,7 @@ USERS = [
 
 def came_to_something(found: dict[str, Any]) -> set[str]:
     """The attempts that succeeded."""
-    return {name for name, (well, _) in found.items() if well and name not in (*WORKS, *LIMITED)}
+    return {name for name, (well, _) in found.items() if well and name not in WORKS}
 
 
 @holds(14)
@@ -124,13 +133,14 @@ def test_what_a_sandboxed_server_tries_comes_to_nothing(
     if why := missing(level):
         pytest.skip(why)
     found = tried(level, folder, user)
-    status = found.pop("status")
+    status, heard = found.pop("status"), found.pop("heard")
     allowed: frozenset[str] = OPEN_IN_STANDARD if level == "standard" else frozenset()
     assert came_to_something(found) <= allowed, {
         name: found[name] for name in came_to_something(found) - allowed
     }
     assert {name: found[name] for name in WORKS if not found[name][0]} == {}
     assert status["level"] == level
+    assert heard == ([1, 1] if level == "standard" else [0, 0]), heard
     assert not status["lacks"]
     assert (folder / "outside/file").read_text() == "secret-canary"
     assert sorted(path.name for path in (folder / "outside").iterdir()) == ["file", "removable"]
@@ -142,6 +152,7 @@ def test_without_a_sandbox_every_attempt_succeeds(user: int | None, folder: Path
         pytest.skip("the attempts are made of Linux's system calls")
     found = tried("off", folder, user)
     assert found.pop("status") is None
+    assert found.pop("heard")
     excused = NEVER | NOT_BY_THIS_USER if user is not None or not ROOT else NEVER
     failed = {
         name: said
@@ -149,6 +160,48 @@ def test_without_a_sandbox_every_attempt_succeeds(user: int | None, folder: Path
         if not well and name not in excused and name != "temporary"
     }
     assert failed == {}
+
+
+def own_network() -> None:
+    if why := missing("strict", network="loopback"):
+        pytest.skip(why)
+
+
+@holds(14)
+def test_a_server_reaches_the_places_it_is_allowed_and_no_others(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own_network()
+    resolve = socket.getaddrinfo
+
+    def known(host: Any, *args: Any, **more: Any) -> Any:
+        return resolve("127.0.0.1" if host == NAME else host, *args, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", known)
+    allowed = ["127.0.0.1:{tcp}", NAME + ":{tcp}"]
+    found = asyncio.run(asyncio.wait_for(visit("strict", folder, allowed), 60))
+    assert found["tcp"][0], found["tcp"]
+    assert found["tcp-by-name"][0], found["tcp-by-name"]
+    assert found["tcp-to-itself"][0], found["tcp-to-itself"]
+    assert not found["tcp-elsewhere"][0]
+    assert not found["unix"][0]
+    assert not found["abstract"][0]
+    assert found["heard"] == [2, 0]
+    assert not found["status"]["lacks"]
+
+
+@holds(14)
+@pytest.mark.parametrize("user", USERS)
+def test_a_network_of_its_own_has_nobody_on_it(user: int | None, folder: Path) -> None:
+    own_network()
+    found = tried("strict", folder, user, "loopback")
+    assert found["tcp-to-itself"][0], found["tcp-to-itself"]
+    assert found["listen"][0]
+    assert not found["tcp"][0]
+    assert not found["tcp-elsewhere"][0]
+    assert not found["abstract"][0]
+    assert found["heard"] == [0, 0]
+    assert {name: found[name] for name in WORKS if not found[name][0]} == {}
 
 
 @holds(14)

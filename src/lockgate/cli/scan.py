@@ -5,6 +5,7 @@ Must not know: what any finding means, or how definitions are judged.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -38,12 +39,26 @@ _GRADES: Final = {"block": exits.FOUND_BLOCK, "review": exits.FOUND_REVIEW}
     show_default=True,
     help="The least severity that the exit code tells of.",
 )
-def command(what: str, form: str | None, fail_on: str) -> int:
+@click.option(
+    "--no-start",
+    is_flag=True,
+    help="Of a CONFIG, look at the configuration alone; start and ask no server.",
+)
+@click.option(
+    "--token-env",
+    metavar="NAME",
+    help="For a URL: the variable that holds a token or API key; never the token itself.",
+)
+def command(
+    what: str, form: str | None, fail_on: str, no_start: bool, token_env: str | None
+) -> int:
     """Scan definitions for what manipulates models: poisoning, concealment, hidden text.
 
     Nothing leaves this machine but the requests to the servers that are scanned.
     """
-    subjects = _subjects(what)
+    if token_env is not None and not os.environ.get(token_env):
+        raise click.UsageError(f"--token-env: the variable {token_env} is not set.")
+    subjects = _subjects(what, start=not no_start, token_env=token_env)
     if form == "json":
         return _code(_written(subjects), fail_on)
     if form == "sarif":
@@ -57,7 +72,7 @@ def command(what: str, form: str | None, fail_on: str) -> int:
     return _code(shown(subjects), fail_on)
 
 
-def _subjects(what: str) -> Iterable[Subject]:
+def _subjects(what: str, *, start: bool, token_env: str | None) -> Iterable[Subject]:
     if what == "-":
         return lines("<stdin>", sys.stdin.buffer)
     path = Path(what)
@@ -65,7 +80,7 @@ def _subjects(what: str) -> Iterable[Subject]:
         return _of_file(path)
     from lockgate.cli.scan_servers import of_config, of_url  # noqa: PLC0415 - needs the gateway
 
-    return of_url(what) if "://" in what else of_config(path)
+    return of_url(what, token_env) if "://" in what else of_config(path, start=start)
 
 
 def _is_lines(path: Path) -> bool:

@@ -31,11 +31,14 @@ from lockgate.config.watch import Watch, sources
 from lockgate.errors import LockgateError
 from lockgate.gateway.app import Gateway
 from lockgate.gateway.auditing import opened
+from lockgate.gateway.pin_keeper import Recorded
 from lockgate.upstreams import orphans
 from lockgate.upstreams.groups import GROUPS
 
 Bound = TypeVar("Bound")
 MakeReloading = Callable[[Gateway], Reloading]
+_APPROVALS: Final = 0.5
+"""Seconds between two looks at the lock file."""
 _PATIENCE: Final = 10.0
 """Seconds the table waits for slow servers; they get their line when they are there."""
 
@@ -107,7 +110,7 @@ def command(
 
 
 async def _serve_http(config: Config, voice: Voice, reloads: MakeReloading) -> int:
-    gateway = Gateway(config, audit=opened(config))
+    gateway = Gateway(config, audit=opened(config), records=True)
     reloading = reloads(gateway)
     stopping = StopSignals(gateway.abort)
     # Where there is no terminal that could hang up, SIGHUP means what it means to services.
@@ -130,6 +133,7 @@ async def _serve_http(config: Config, voice: Voice, reloads: MakeReloading) -> i
         going_on = [
             asyncio.create_task(_follow(gateway, late, voice)),
             asyncio.create_task(reloading.run()),
+            asyncio.create_task(_approvals(gateway, voice)),
             asyncio.create_task(orphans.bury(GROUPS.pids)),
         ]
         await stopping.asked.wait()
@@ -148,6 +152,7 @@ async def _listen(
     except OSError as error:
         what, remedy = _refusal(error)
         where = f"{asked.host}, port {asked.port}" if asked is not None else "an address"
+        where += " (lockgate.admin)" * isinstance(asked, AdminSettings)
         message = f"Cannot listen on {where}: {what}."
         raise LockgateError(message, remedy, reason="cannot-listen") from error
 
@@ -192,6 +197,20 @@ async def _introduce(gateway: Gateway, stopping: StopSignals, voice: Voice) -> l
     return late
 
 
+async def _approvals(gateway: Gateway, voice: Voice) -> None:
+    """Say what first use has recorded; then take over what is approved or denied meanwhile."""
+    await gateway.settled(_PATIENCE)
+    said: Recorded | None = None
+    while True:
+        await gateway.meet()
+        recorded = gateway.pins.recorded()
+        if recorded is not None and recorded != said:
+            said = recorded
+            voice.recorded(recorded)
+        await asyncio.sleep(_APPROVALS)
+        gateway.look_at_pins()
+
+
 async def _follow(gateway: Gateway, late: list[str], voice: Voice) -> None:
     """Say how each server is that was still starting when the table was shown."""
     while late:
@@ -219,7 +238,7 @@ async def _serve_stdio(
     endpoint: str | None, config: Config, voice: Voice, reloads: MakeReloading
 ) -> int:
     descriptors = claim()
-    gateway = Gateway(config, audit=opened(config))
+    gateway = Gateway(config, audit=opened(config), records=True)
     stopping = StopSignals(gateway.abort)
     stopping.listen()
     pipes = await Pipes.open(*descriptors)
@@ -230,10 +249,12 @@ async def _serve_stdio(
         serving = asyncio.create_task(gateway.serve_stdio(pipes.reader, pipes.writer, endpoint))
         introducing = asyncio.create_task(_introduce_all(gateway, stopping, voice))
         reloading = asyncio.create_task(reloads(gateway).run())
+        approvals = asyncio.create_task(_approvals(gateway, voice))
         burying = asyncio.create_task(orphans.bury(GROUPS.pids))
         await asyncio.wait({serving, asked}, return_when=asyncio.FIRST_COMPLETED)
         introducing.cancel()
         reloading.cancel()
+        approvals.cancel()
         burying.cancel()
         if serving.done():
             serving.result()

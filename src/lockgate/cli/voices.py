@@ -17,6 +17,7 @@ from msgspec.structs import asdict
 from lockgate.cli.table import show_server, show_servers, summary
 from lockgate.cli.terminal import Waiting, log_findings, say, show_findings, waiting
 from lockgate.config.finding import Finding
+from lockgate.gateway.pin_keeper import Recorded
 from lockgate.gateway.status import ServerStatus
 from lockgate.gateway.worlds import Reloaded
 
@@ -43,6 +44,20 @@ def stays(done: Reloaded) -> str:
     """Which changes a reload could not take over."""
     keys = ", ".join(done.held)
     return f"{keys}: this takes effect at the next start; until then it stays as it was."
+
+
+def believed(pins: Recorded) -> str:
+    """How much first use has believed."""
+    things = f"{pins.things} definition{'s' * (pins.things != 1)}"
+    return f"{things} of {pins.servers} server{'s' * (pins.servers != 1)}"
+
+
+def unrecorded(pins: Recorded) -> str:
+    """Nothing could be written down."""
+    return (
+        f"{believed(pins)} were believed and not recorded: {pins.why} Until it can be, every start "
+        "believes what it meets. Make the file with `lockgate lock`, where it can be written."
+    )
 
 
 def errors_of(findings: Sequence[Finding]) -> int:
@@ -83,6 +98,10 @@ class Voice(Protocol):
 
     def server(self, server: ServerStatus) -> None:
         """A server that was late is ready or has failed."""
+        ...
+
+    def recorded(self, pins: Recorded) -> None:
+        """What servers define was believed, because nothing was approved before."""
         ...
 
     def reloaded(self, done: Reloaded, settings: Sequence[str]) -> None:
@@ -146,6 +165,14 @@ class Spoken:
     def server(self, server: ServerStatus) -> None:
         """See `Voice.server`."""
         show_server(server)
+
+    def recorded(self, pins: Recorded) -> None:
+        """See `Voice.recorded`."""
+        if pins.path is None:
+            if pins.why is not None:
+                self.warn(unrecorded(pins))
+            return
+        say(f"First use: {believed(pins)} recorded in {pins.path}. Review it, and commit it.")
 
     def reloaded(self, done: Reloaded, settings: Sequence[str]) -> None:
         """See `Voice.reloaded`."""
@@ -222,6 +249,14 @@ class Logged:
         }
         known = {key: value for key, value in facts.items() if value not in (None, "")}
         _log.log(level, "server", extra=known)
+
+    def recorded(self, pins: Recorded) -> None:
+        """See `Voice.recorded`."""
+        if pins.path is None:
+            if pins.why is not None:
+                self.warn(unrecorded(pins))
+            return
+        _log.info("first use", extra={"recorded": pins.things, "path": str(pins.path)})
 
     def reloaded(self, done: Reloaded, settings: Sequence[str]) -> None:
         """See `Voice.reloaded`."""

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from lockgate.config.guard_arguments import ArgumentGuard
+from lockgate.config.guard_outputs import OutputGuard
 from lockgate.config.guard_results import Doing, QuestionSettings, ResultSettings
 from lockgate.config.limits import Section
 
@@ -14,6 +16,12 @@ from lockgate.config.limits import Section
 class GuardSettings(Section):
     """What passes between clients and servers, and what does not."""
 
+    arguments: ArgumentGuard = Field(
+        default=ArgumentGuard(), description="What clients may send to tools."
+    )
+    outputs: OutputGuard = Field(
+        default=OutputGuard(), description="Whether results fit what tools say of them."
+    )
     results: ResultSettings = Field(
         default=ResultSettings(), description="What is done about what servers say."
     )

@@ -22,6 +22,7 @@ from lockgate.config.keys import SERVER_KEYS
 from lockgate.config.model import Config, ServerConfig
 from lockgate.config.nodes import Node
 from lockgate.config.outbound_files import anchored_files, anchored_logins
+from lockgate.config.pins import identities, lock_file
 from lockgate.config.secrets import secrets_of
 from lockgate.config.settings import GatewaySettings, SessionSettings
 from lockgate.core.store import SQLITE
@@ -244,7 +245,11 @@ def _complete(config: Config, tree: Node, expander: Expander, findings: Findings
     if config.lockgate.store is not None:
         texts.append(config.lockgate.store.get_secret_value())
     named += [("key", one.get_secret_value()) for one in _hidden(config.lockgate)]
-    return complete.with_secrets(secrets_of(named, texts))
+    locked = lock_file(config.lockgate.pins_file, folder)
+    if config.lockgate.pins_file is not None:
+        _needs_folder(locked, ("lockgate", "pins_file"), tree, findings)
+    placed = complete.placed(locked, identities(complete, tree))
+    return placed.with_secrets(secrets_of(named, texts))
 
 
 def _hidden(value: object) -> Iterator[SecretStr]:
@@ -276,7 +281,7 @@ def anchored_auth(
     path = folder / auth.keys_file.expanduser()
     if not path.is_file():
         where = (*key, "keys_file")
-        said = f"`{_shown(where)}`: there is no file {path}."
+        said = f"`{_shown(where)}`: {path} is {'no file' if path.exists() else 'not there'}."
         remedy = "`lockgate keys new FILE NAME` makes it; or correct the path."
         findings.add("path-missing", said, remedy, tree.locate(where)[0])
     return auth.model_copy(update={"keys_file": path})
@@ -285,7 +290,13 @@ def anchored_auth(
 def _anchored(config: Config, folder: Path, tree: Node, findings: Findings) -> Config:
     """A file of a relative path lies beside the configuration."""
     auth = anchored_auth(config.lockgate.auth, folder, ("lockgate", "auth"), tree, findings)
-    settings = config.lockgate.model_copy(update={"auth": auth})
+    endpoints = dict(config.lockgate.endpoints)
+    for path, one in endpoints.items():
+        if one.auth is not None:
+            where = ("lockgate", "endpoints", path, "auth")
+            own = anchored_auth(one.auth, folder, where, tree, findings)
+            endpoints[path] = one.model_copy(update={"auth": own})
+    settings = config.lockgate.model_copy(update={"auth": auth, "endpoints": endpoints})
     config = config.model_copy(update={"lockgate": settings})
     sandbox = config.lockgate.sandbox.anchored(folder)
     settings = config.lockgate.model_copy(update={"sandbox": sandbox})

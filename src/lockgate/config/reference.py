@@ -25,6 +25,9 @@ from lockgate.config.admin import AdminSettings
 from lockgate.config.caching import CacheSettings, ServerCache, ToolCache
 from lockgate.config.endpoints import EndpointSettings
 from lockgate.config.finding import KINDS
+from lockgate.config.guard import GuardSettings
+from lockgate.config.guard_arguments import ArgumentGuard, PlaceSettings
+from lockgate.config.guard_outputs import OutputGuard
 from lockgate.config.identity import (
     AuthSettings,
     ClaimSettings,
@@ -125,6 +128,9 @@ _AUTH: Final = "Who may ask. See [who may ask](security/authentication.md)."
 _OUTBOUND: Final = """\
 How the gateway gets the tokens that a server wants to see. See
 [credentials toward servers](security/upstream-credentials.md)."""
+_GUARD: Final = """\
+Of the gateway (`lockgate.guard`) and of a server (`guard`), whose keys win one by one. See
+[traffic](security/traffic.md)."""
 _RATES: Final = """\
 Of the gateway (`lockgate.rate`), of a server, or of tools under their pattern. Each list holds
 rates that all apply: `["10/s burst 20", "1000/day"]`. `1000/day` is a window: never more in any 24
@@ -163,6 +169,10 @@ def page() -> str:
         *_section("Gateway: `lockgate.logins`", LoginSettings, None, ("lockgate", "logins")),
         *_section("Gateway: `lockgate.endpoints.PATH`", EndpointSettings, _ENDPOINTS, ()),
         *_section("Gateway: `lockgate.admin`", AdminSettings, _ADMIN, ()),
+        *_section("Guard: `guard`", GuardSettings, _GUARD, ("guard",)),
+        *_section("Guard: `guard.arguments`", ArgumentGuard, None, ("guard", "arguments")),
+        *_section("Guard: `guard.arguments.rules.PATTERN.NAME`", PlaceSettings, None, ()),
+        *_section("Guard: `guard.outputs`", OutputGuard, None, ("guard", "outputs")),
         *_section("Gateway: `lockgate.log`", LogSettings, None, ("lockgate", "log")),
         *_section("Gateway: `lockgate.session`", SessionSettings, None, ("lockgate", "session")),
         _foreign(),

@@ -23,6 +23,7 @@ from lockgate.config.guard import GuardSettings
 from lockgate.config.identity import AuthSettings, safe_url
 from lockgate.config.limits import GatewayLimits, Section
 from lockgate.config.outbound import LoginSettings
+from lockgate.config.pins import PINS, PINS_FILE, Pins
 from lockgate.config.quantities import Seconds, count, time
 from lockgate.config.rates import RateSettings
 from lockgate.config.sandbox import SandboxSettings, sandbox_of
@@ -237,6 +238,8 @@ class GatewaySettings(Section):
     access: AccessSettings = Field(
         default=AccessSettings(), description="Who may use what; without rules everybody may."
     )
+    pins: Pins = PINS
+    pins_file: Path | None = PINS_FILE
     sandbox: Annotated[SandboxSettings, BeforeValidator(sandbox_of)] = Field(
         default=SandboxSettings(),
         description="What stdio servers may touch that do not say otherwise.",

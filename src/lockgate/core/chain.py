@@ -6,12 +6,12 @@ Two properties hold for every list of policies and every behaviour of theirs. *T
 chain gives a Reply, or re-raises a cancellation, and nothing else. *Closed*: a Result comes out
 only if every policy on the way let it through; a policy that raises, or returns something that is
 no Reply, has refused. Each step of a chain is a coroutine that waits for the next, and a waiting
-coroutine costs time and memory, so what can do without one (`Gate`) has none.
+coroutine costs time and memory, so what can do without one (`Check`) has none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from time import perf_counter
 from typing import Any
 
@@ -19,9 +19,11 @@ from lockgate.core.message import Call, Failure, Reply, Result
 from lockgate.core.policy import (
     AnyPolicy,
     CallNext,
+    Check,
     Decision,
     Gate,
     Lens,
+    Look,
     Observe,
     Policy,
     Recovery,
@@ -36,70 +38,161 @@ def compose(
     policies: Iterable[AnyPolicy],
     inner: CallNext,
     observe: Observe | None = None,
-    failed: Callable[[Call, Failure], Failure] | None = None,
+    failed: Callable[[Call, Failure], Reply] | None = None,
 ) -> CallNext:
     """Wrap `inner` in `policies`, ordered by stage and, within a stage, as given.
 
     Returns a handler with the two properties above. `observe` gets one `Decision` for each policy
     that refused, answered, changed or broke something; `failed` turns each Failure that comes out
-    into the one the caller sees, and must not raise.
+    into what the caller sees, and must not raise.
     """
-    handler, gates, valves = inner, list[Gate](), list[Valve]()
-    wrapped = False
-    for policy in _steps(policies)[::-1]:
+    chain = _Chain(inner, observe)
+    for policy in sorted(policies, key=lambda policy: policy.stage)[::-1]:
+        chain.add(policy)
+    return chain.whole(failed)
+
+
+class _Chain:
+    """What has been composed so far, from the inside out; neighbours of one kind are one step."""
+
+    def __init__(self, inner: CallNext, observe: Observe | None) -> None:
+        self._handler = inner
+        self._observe = observe
+        self._gates: list[Gate] = []
+        self._checks: list[Check] = []
+        self._valves: list[Valve] = []
+        self._lenses: list[Lens] = []
+        # Whether whatever goes wrong inside has become a Reply when it comes out.
+        self._wrapped = False
+
+    def add(self, policy: AnyPolicy) -> None:
+        """Put one policy around what there is."""
         if isinstance(policy, Gate):
-            if valves:
-                handler, valves = _guard_valves(tuple(valves), handler, observe, None), []
-                wrapped = True
-            gates.insert(0, policy)
-            continue
-        if gates or (isinstance(policy, Policy) and not wrapped and not valves):
-            handler, gates = _guard_gates(tuple(gates), handler, observe, None), []
-        wrapped = True
-        if isinstance(policy, Valve):
-            valves.insert(0, policy)
-        elif isinstance(policy, Recovery):
-            handler, valves = _guard_valves(tuple(valves), handler, observe, policy), []
+            self._close_lenses()
+            self._close_valves(None)
+            self._close_checks()
+            self._gates.insert(0, policy)
+        elif isinstance(policy, Check):
+            self._close_lenses()
+            self._close_valves(None)
+            self._close_gates()
+            self._checks.insert(0, policy)
         else:
-            if valves:
-                handler, valves = _guard_valves(tuple(valves), handler, observe, None), []
-            handler = _step(policy, handler, observe)
-    if valves:
-        handler = _guard_valves(tuple(valves), handler, observe, None)
-    if gates or failed is not None or not wrapped:
-        handler = _guard_gates(tuple(gates), handler, observe, failed)
-    return handler
+            self._close_gates()
+            self._close_checks()
+            self._add_step(policy)
 
-
-def _steps(policies: Iterable[AnyPolicy]) -> list[AnyPolicy | tuple[Lens, ...]]:
-    """The policies, outermost first, with lenses side by side as one."""
-    steps: list[AnyPolicy | tuple[Lens, ...]] = []
-    for policy in sorted(policies, key=lambda policy: policy.stage):
-        last = steps[-1] if steps else None
+    def _add_step(self, policy: Policy | Lens | Valve | Recovery) -> None:
         if not isinstance(policy, Lens):
-            steps.append(policy)
-        elif isinstance(last, tuple):
-            steps[-1] = (*last, policy)
+            self._close_lenses()
+        if isinstance(policy, Valve):
+            self._valves.insert(0, policy)
+        elif isinstance(policy, Recovery):
+            self._valves_step(policy)
+        elif isinstance(policy, Lens):
+            self._close_valves(None)
+            self._lenses.insert(0, policy)
         else:
-            steps.append((policy,))
-    return steps
+            self._close_valves(None)
+            if not self._wrapped:
+                self._gates_step(None)
+            self._handler = _guard(policy, self._handler, self._observe)
+
+    def whole(self, failed: Callable[[Call, Failure], Reply] | None) -> CallNext:
+        """The chain, as whoever calls it sees it."""
+        self._close_lenses()
+        self._close_valves(None)
+        self._close_checks()
+        if self._gates or failed is not None or not self._wrapped:
+            self._gates_step(failed)
+        return self._handler
+
+    def _close_gates(self) -> None:
+        if self._gates:
+            self._gates_step(None)
+
+    def _close_valves(self, recovery: Recovery | None) -> None:
+        if self._valves:
+            self._valves_step(recovery)
+
+    def _close_lenses(self) -> None:
+        if self._lenses:
+            self._handler = _guard_lenses(tuple(self._lenses), self._handler, self._observe)
+            self._lenses, self._wrapped = [], True
+
+    def _close_checks(self) -> None:
+        if self._checks:
+            self._handler = _guard_checks(tuple(self._checks), self._handler, self._observe)
+            self._checks = []
+
+    def _gates_step(self, failed: Callable[[Call, Failure], Reply] | None) -> None:
+        self._handler = _guard_gates(tuple(self._gates), self._handler, self._observe, failed)
+        self._gates, self._wrapped = [], True
+
+    def _valves_step(self, recovery: Recovery | None) -> None:
+        self._handler = _guard_valves(tuple(self._valves), self._handler, self._observe, recovery)
+        self._valves, self._wrapped = [], True
 
 
-def _step(
-    policy: Policy | Lens | tuple[Lens, ...], call_next: CallNext, observe: Observe | None
+def _guard_checks(
+    checks: tuple[Check, ...], call_next: CallNext, observe: Observe | None
 ) -> CallNext:
-    if isinstance(policy, tuple):
-        return _guard_lenses(policy, call_next, observe)
-    if isinstance(policy, Lens):
-        return _guard_lenses((policy,), call_next, observe)
-    return _guard(policy, call_next, observe)
+    """Checks side by side: a plain function, unless one of them wants to see the reply."""
+
+    def run(call: Call) -> Awaitable[Reply]:
+        looks: list[tuple[str, Look]] | None = None
+        entered = 0
+        try:
+            for check in asked:
+                said = check(call)
+                if said is not None:
+                    if isinstance(said, Failure):
+                        return _told(checks[entered].name, call, said, observe)
+                    looks = looks or []
+                    looks.append((checks[entered].name, said))
+                entered += 1
+            if looks is None:
+                return call_next(call)
+        except Exception as error:
+            name = checks[entered].name if entered < len(checks) else None
+            return _told(name, call, _broken(name, repr(error)), observe)
+        return _looked(looks, call, call_next, observe)
+
+    asked = tuple(check.check for check in checks)
+    return run
+
+
+async def _told(name: str | None, call: Call, failure: Failure, observe: Observe | None) -> Reply:
+    if name is not None and observe is not None:
+        observe(call, _decision(name, False, failure, 0.0))
+    return failure
+
+
+async def _looked(
+    looks: list[tuple[str, Look]], call: Call, call_next: CallNext, observe: Observe | None
+) -> Reply:
+    """What becomes of a call, once everybody who wanted to has seen it: the innermost first."""
+    try:
+        reply = _reply(await call_next(call), None)
+    except Exception as error:
+        reply = _broken(None, repr(error))
+    for name, look in reversed(looks):
+        try:
+            seen = _reply(look(call, reply), name)
+        except Exception as error:
+            seen = _broken(name, repr(error))
+        if seen is not reply:
+            if observe is not None:
+                observe(call, _decision(name, True, seen, 0.0))
+            reply = seen
+    return reply
 
 
 def _guard_gates(
     gates: tuple[Gate, ...],
     call_next: CallNext,
     observe: Observe | None,
-    failed: Callable[[Call, Failure], Failure] | None,
+    failed: Callable[[Call, Failure], Reply] | None,
 ) -> CallNext:
     """Gates side by side, and whatever `call_next` does made a Reply."""
 

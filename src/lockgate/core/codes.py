@@ -18,8 +18,10 @@ from lockgate.core.codes_access import ACCESS, ACCESS_FINDINGS
 from lockgate.core.codes_audit import AUDIT, AUDIT_COMMANDS
 from lockgate.core.codes_endpoints import ENDPOINT_COMMANDS, ENDPOINT_FINDINGS, ENDPOINTS
 from lockgate.core.codes_facade import FACADE
+from lockgate.core.codes_guard_arguments import ARGUMENTS
 from lockgate.core.codes_guard_content import CONTENT
 from lockgate.core.codes_guard_definitions import DEFINITION_COMMANDS
+from lockgate.core.codes_guard_pins import PIN_COMMANDS, PINS
 from lockgate.core.codes_guard_sandbox import SANDBOX_FINDINGS, SANDBOX_STARTS
 from lockgate.core.codes_identity import IDENTITY, IDENTITY_COMMANDS
 from lockgate.core.codes_outbound import OUTBOUND, OUTBOUND_COMMANDS, VISITORS
@@ -193,6 +195,7 @@ FAILURES: Final = (
     Entry(406, "server-busy", "policy", -32000, 503, 200, LATER,
           "The call's turn at the server did not come; the call was not sent.",
           "Try again shortly, or raise the server's limits."),
+    *ARGUMENTS,
     *CONTENT,
     *IDENTITY,
     *ACCESS,
@@ -200,6 +203,7 @@ FAILURES: Final = (
     *FACADE,
     *VISITORS,
     *ENDPOINTS,
+    *PINS,
     # 5xx: the gateway itself
     Entry(500, "error", "gateway", BY_CODE, BY_CODE, 200, NO,
           "An error that whoever made it did not classify.",
@@ -412,8 +416,8 @@ FINDINGS: Final = (
     finding(840, "public-url", "error",
             "Tokens have to be meant for the gateway, and nothing says what clients call it.",
             "Set `lockgate.public_url`, or the issuer's `audience`."),
-    *ACCESS_FINDINGS,
     *SANDBOX_FINDINGS,
+    *ACCESS_FINDINGS,
     *ENDPOINT_FINDINGS,
 )
 """What `lockgate config check` finds."""
@@ -478,6 +482,7 @@ COMMANDS: Final = (
     *OUTBOUND_COMMANDS,
     *IDENTITY_COMMANDS,
     *AUDIT_COMMANDS,
+    *PIN_COMMANDS,
     *DEFINITION_COMMANDS,
 )
 """How a command can end, and why it did."""

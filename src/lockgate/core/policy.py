@@ -78,6 +78,30 @@ class Gate(Protocol):
         ...
 
 
+Look = Callable[[Call, Reply], Reply]
+"""Judges what became of a call: gives the reply back, or another in its place. Never waits."""
+
+
+@runtime_checkable
+class Check(Protocol):
+    """A policy that judges a call by what it says, and perhaps the reply to it; it never waits.
+
+    A call whose reply nobody wants to see costs no step of the chain: checks are asked in a plain
+    function, and what is inside them is awaited by whoever awaits the chain.
+    """
+
+    name: ClassVar[str]
+    stage: ClassVar[Stage]
+
+    def check(self, call: Call, /) -> Failure | Look | None:
+        """None lets the call in; a Failure is why not; a `Look` lets it in and sees the reply."""
+        ...
+
+    def concerns(self, method: str) -> bool:
+        """As `Policy.concerns`."""
+        ...
+
+
 class Wait:
     """What a valve answers when a call has to wait for its turn: await `turn`, once."""
 
@@ -158,7 +182,7 @@ class Lens(Protocol):
         ...
 
 
-AnyPolicy = Policy | Gate | Valve | Recovery | Lens
+AnyPolicy = Policy | Gate | Check | Valve | Recovery | Lens
 """Whatever can stand in a chain."""
 
 

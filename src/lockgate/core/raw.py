@@ -94,6 +94,11 @@ class Raw(Mapping[str, Any]):
         data: Buffer | None = (self._members or self._split()).get(key)
         return data if data is None else bytes(data)
 
+    def length(self, key: str) -> int:
+        """How many bytes the member had as it came in; 0 when it is absent."""
+        data: Any = (self._members or self._split()).get(key)
+        return 0 if data is None else len(data)
+
     def object(self, key: str) -> Raw:
         """The member as a `Raw` of its own; empty when it is absent, null or not an object."""
         data = self.member(key)

@@ -6,7 +6,7 @@ Must not know: terminals and signals (the command line's part), or how any singl
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -47,6 +47,8 @@ from lockgate.gateway.issuing import OwnIssuer
 from lockgate.gateway.logins import Logins
 from lockgate.gateway.metrics import Sources
 from lockgate.gateway.outbound import Outbound, browsers_base, carried_names
+from lockgate.gateway.pin_keeper import PinKeeper
+from lockgate.gateway.pin_survey import Surveyed, survey
 from lockgate.gateway.sandboxes import achieved_in
 from lockgate.gateway.serving_tls import load, serving_context
 from lockgate.gateway.sights import OPERATOR
@@ -71,11 +73,22 @@ class Gateway:
     the event loop that called `start`.
     """
 
-    def __init__(self, config: Config, clock: Clock = SYSTEM, audit: Audit | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        clock: Clock = SYSTEM,
+        audit: Audit | None = None,
+        *,
+        records: bool = False,
+    ) -> None:
         """Compose; nothing is opened or started yet. `audit` is closed when the gateway stops.
+
+        `records`: where nothing was approved of the servers yet, what they define first is written
+        to the lock file. Otherwise it counts as approved while this gateway lives.
 
         Raises:
             ConfigError: a part of the configuration that only shows now, such as a key file.
+            LockgateError: the lock file cannot be used.
         """
         self._clock = clock
         self._phase = "starting"
@@ -91,6 +104,9 @@ class Gateway:
         # Where nobody can ask for counts, nothing is counted.
         operators = config.lockgate.admin
         meter = None if operators is None else Meter()
+        # What was approved of servers holds for every world, and is read before any of them is.
+        held = any(config.pins(name) != "off" for name in config.enabled)
+        self.pins = PinKeeper(config.lock_file, clock, records=records, needed=held)
         self._audit = audit
         self._worlds = Worlds(
             config,
@@ -101,6 +117,7 @@ class Gateway:
             meter,
             self._outbound,
             None if audit is None else partial(Auditing.of, audit, config.lockgate.audit),
+            self.pins,
         )
         self._black, self._secrets = Blackener(config.secrets), config.secrets
         # Fronts outlive every reload, so what they see of the engine does too.
@@ -137,6 +154,10 @@ class Gateway:
     @property
     def _upstreams(self) -> list[Upstream | Replicas]:
         return [one.upstream for one in self._worlds.current.standing.values()]
+
+    def upstreams(self) -> Sequence[Upstream | Replicas]:
+        """Every enabled server itself, without anything that stands before it."""
+        return self._upstreams
 
     def _fronts(self, config: Config) -> list[tuple[str, ExchangeSettings]]:
         def step_up(path: str) -> StepUp:
@@ -244,6 +265,30 @@ class Gateway:
             reload=self._reload,
             cache=cached.status() if cached else None,
         )
+
+    async def meet(self) -> None:
+        """Ask who they are the servers that are ready and were never asked; all is written down."""
+        for name, one in self._worlds.current.standing.items():
+            if one.upstream.state.phase == "ready" and self.pins.believes(name, "server", "modern"):
+                await self._engine.introduce(name)
+                self.pins.over(name, ["server"])
+        self.pins.flush()
+
+    async def survey(self) -> dict[str, Surveyed]:
+        """What every server that is ready defines, in both eras, to callers of all abilities."""
+        standing = self._worlds.current.standing
+        found: dict[str, Surveyed] = {}
+        for name, one in standing.items():
+            most = self._config.servers[name].limits
+            found[name] = await survey(one.upstream, (most.list_items, most.list_pages))
+        return found
+
+    def look_at_pins(self) -> bool:
+        """Take over what was approved or denied meanwhile; whether there was anything."""
+        changed = self.pins.look()
+        if changed:
+            self._worlds.reconsider(changed)
+        return bool(changed)
 
     async def serve_http(self, host: str, port: int) -> list[tuple[str, int]]:
         """Listen; returns the bound addresses.

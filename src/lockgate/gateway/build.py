@@ -132,7 +132,14 @@ def engine_settings(config: Config) -> EngineSettings:
         concurrent_calls=bounds.concurrent_requests,
         concurrent_per_caller=bounds.concurrent_per_caller,
         listen_streams=bounds.listen_streams,
-        rules=Rules(_rules(config.lockgate.rate, "the gateway")),
+        rules=Rules(
+            _rules(config.lockgate.rate, "the gateway"),
+            endpoints=tuple(
+                (path, _rules(one.rate, f"endpoint {path}"))
+                for path, one in config.lockgate.endpoints.items()
+                if _rules(one.rate, path)
+            ),
+        ),
         resist={name: resist_settings(one) for name, one in servers.items()},
         server_rules={
             name: Rules(

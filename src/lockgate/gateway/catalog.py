@@ -91,6 +91,7 @@ class Catalog(Faces):
             if key[1] in kept and key not in self._kept:
                 self._kept[key] = copy(one)
         self._let_go_of_oldest()
+        self.relearn(kept)
         self._news.inherit(before._news, kept)
         for session, since in before._own_lists.items():
             self._own_lists.setdefault(session, since)
@@ -180,6 +181,8 @@ class Catalog(Faces):
 
     def _keep(self, key: Key, kept: Kept, call: Call) -> None:
         method, server, _ = key
+        if kept.section.problem is None:
+            self._guard.learned(LISTS[method], kept.section, key[2])
         before = self._kept.pop(key, None)
         self._kept[key] = kept
         self._let_go_of_oldest()
@@ -253,8 +256,15 @@ class Catalog(Faces):
             for notification in sorted({LISTS[method].changed for method in touched}):
                 self._on_change(notification, server)
 
+    def relearn(self, servers: Collection[str] | None = None) -> None:
+        """Have the guard look at all lists again that are known; None: of every server."""
+        for (method, server, view), kept in self._kept.items():
+            if kept.section.problem is None and (servers is None or server in servers):
+                self._guard.learned(LISTS[method], kept.section, view)
+
     def reconsider(self, servers: Collection[str]) -> None:
         """The guard judges otherwise now what these servers list."""
+        self.relearn(servers)
         touched = self.remake(servers)
         for notification in sorted({LISTS[method].changed for method in touched}):
             for server in servers:

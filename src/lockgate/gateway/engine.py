@@ -27,7 +27,7 @@ from lockgate.gateway.auditing import Find, found_in
 from lockgate.gateway.caching import Caches
 from lockgate.gateway.catalog import Catalog
 from lockgate.gateway.chains import OTHER, Way
-from lockgate.gateway.facts import OWN_CLIENT, Facts
+from lockgate.gateway.facts import ABLE_CLIENT, OWN_CLIENT, Facts
 from lockgate.gateway.guarding import NO_GUARD, Guard
 from lockgate.gateway.handles import Handles
 from lockgate.gateway.kept import CatalogSettings
@@ -42,6 +42,7 @@ from lockgate.gateway.sights import Judgement, Sights
 from lockgate.gateway.status import ServerStatus
 from lockgate.gateway.subscriptions import Subscriptions
 from lockgate.gateway.tasks import TaskIds
+from lockgate.gateway.telling import told
 from lockgate.gateway.unlisted import AWAY, Unlisted
 from lockgate.observe.decisions import record_decision, record_failure
 from lockgate.observe.meter import Meter
@@ -177,6 +178,8 @@ class Engine:
         )
         if caches is not None and before is None:
             caches.definition, caches.partition = self.catalog.definition, self.sights.partition
+        if guard is not NO_GUARD:
+            guard.definitions.follow(self.catalog)
         self.subscriptions = Subscriptions(ways, task_ids, self.catalog.changed, sights=self.sights)
         self.facts = Facts(
             ways,
@@ -196,7 +199,7 @@ class Engine:
             self.handles,
             LoginTools(self._logins, credentials or {}, record_decision) if self._logins else None,
         )
-        self.subscriptions.locate = router.server_of
+        self.subscriptions.locate = guard.admitting(router.server_of)
         self._limit = ConcurrencyLimit(
             settings.concurrent_calls, settings.concurrent_per_caller, settings.listen_streams
         )
@@ -259,7 +262,13 @@ class Engine:
         reply = await self.facts.ask(call, server)
         if isinstance(reply, Failure):
             return reply
-        return replace(reply, raw=self._guard.introduced(server, reply.raw))
+        return replace(reply, raw=self._guard.introduced(server, reply.raw, call.client.era))
+
+    async def introduce(self, server: str) -> None:
+        """Ask a server who it is, in every era that clients may see it in."""
+        eras: set[Era] = {*self._servers[server].state.eras, "modern"}
+        for era in sorted(eras):
+            await self._ask(Call(method="server/discover", client=OWN_CLIENT[era]), server)
 
     def _repeatable(self, server: str, tool: str) -> bool:
         return self.catalog.repeatable(server, tool)
@@ -276,12 +285,12 @@ class Engine:
         """Answer one call of a client. Awaiting it never raises but for cancellation."""
         return (self._edge.get(call.method) or self._edge[OTHER])(call)
 
-    def _failed(self, call: Call, failure: Failure) -> Failure:
+    def _failed(self, call: Call, failure: Failure) -> Reply:
         """What the caller sees of a failure: no secret of the configuration."""
         record_failure(call, failure)
         if self._meter is not None:
             self._meter.failure(call, failure)
-        return shown(failure, self._mask)
+        return told(shown(failure, self._mask))
 
     async def end_session(self, affinity: str) -> None:
         """A client's session is over: servers that keep one for it are told."""
@@ -416,9 +425,12 @@ class Engine:
         """Learn what a server offers, before anybody asks; `anew`: even if it is known."""
         # Stateless clients reach every server, if need be through the bridge.
         eras: set[Era] = {*server.state.eras, "modern"}
-        for era in sorted(eras):
-            call = Call(method="", client=OWN_CLIENT[era])
-            await self.catalog.learn(server.name, call, anew=anew)
+        clients = [OWN_CLIENT[era] for era in sorted(eras)]
+        if self._guard.curious(server.name):
+            clients += [ABLE_CLIENT[era] for era in sorted(eras)]
+        for client in clients:
+            await self.catalog.learn(server.name, Call(method="", client=client), anew=anew)
+        self._guard.surveyed(server.name)
         self._settled[server.name].set()
 
     def _list_changed(self, method: str, server: str) -> None:

@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from lockgate.core.clock import Clock
-from lockgate.core.message import Call, Era
+from lockgate.core.message import Call, Era, Failure
 from lockgate.core.sight import Sight
 from lockgate.gateway.face import Face, merge, shown
 from lockgate.gateway.facts import OWN_CLIENT
@@ -173,6 +173,11 @@ class Faces(Shelf):
                 self._at_hand.clear()
             self._at_hand[key] = AtHand(call.client, sight, whose, self.edition, *made)
         return made[1]
+
+    def problem(self, server: str, method: str, call: Call) -> Failure | None:
+        """Why what a server lists for this caller is not known as it is now."""
+        kept = self._kept.get((method, server, self.view(server, call)))
+        return None if kept is None else kept.problem
 
     def unread(self, method: str, call: Call) -> list[Unread]:
         """The servers of which the caller's list is not as it is now, or is not there at all."""

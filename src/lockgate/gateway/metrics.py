@@ -36,13 +36,20 @@ def written(sources: Sources) -> bytes:
     """The whole page."""
     page = Exposition()
     _calls(page, sources.meter)
-    _servers(page, sources.meter, sources.status())
+    status = sources.status()
+    _servers(page, sources.meter, status)
     _clients(page, sources)
     page.family(
         "lockgate_policy_crashes_total",
         "counter",
         "How often each policy has crashed.",
         [((("policy", name),), count) for name, count in sources.crashed.items()],
+    )
+    page.family(
+        "lockgate_configuration_refused",
+        "gauge",
+        "1 while a changed configuration was refused and the one before it goes on.",
+        [((), int(status.reload is not None and status.reload.status == "refused"))],
     )
     page.family("lockgate_info", "gauge", "This gateway.", [((("version", __version__),), 1)])
     return page.text()

@@ -21,6 +21,7 @@ Doing = Literal["off", "flag", "redact", "block"]
 """What is done about what was found: nothing is looked for; it is counted and noted; it is taken
 out; nothing of it passes."""
 
+DONE: Final = {"flag": "nothing", "redact": "redacted", "block": "blocked"}
 OPAQUE: Final = frozenset(
     {"requestState", "nextCursor", "resultType", "ttlMs", "cacheScope", "taskId"}
 )
@@ -33,6 +34,10 @@ class Seen(msgspec.Struct, frozen=True):
     by: str
     kind: str
     doing: Doing
+
+    def note(self) -> dict[str, str]:
+        """As whoever gets the content is told of it."""
+        return {"what": self.by, "kind": self.kind, "done": DONE[self.doing]}
 
 
 class Filter(Protocol):

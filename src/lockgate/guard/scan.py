@@ -18,7 +18,7 @@ from lockgate.guard.signals.kinds import KINDS
 from lockgate.guard.signals.rows import Rows
 from lockgate.guard.signals.sentence import SIGNALS
 from lockgate.guard.text.confusable import mixed, unfolded
-from lockgate.guard.text.decoding import carried, decoded
+from lockgate.guard.text.decoding import DECODED, carried, decoded
 from lockgate.guard.text.sentences import sentences
 from lockgate.guard.text.walk import Place, places
 
@@ -45,7 +45,7 @@ def scan(definition: Mapping[str, object]) -> Verdict:
     found = places(definition)
     for place in found:
         _text(place, own, notes)
-    if found.cut:
+    if found.cut or any(len(place.text) > DECODED for place in found):
         notes.add("too-large", "", "")
     if shape.contradicts(definition):
         notes.add("read-only-contradicted", "annotations.readOnlyHint", str(definition["name"]))
@@ -134,8 +134,10 @@ _HIDDEN_KINDS: Final[dict[Hidden, str]] = {
 def _concealed(place: Place, own: frozenset[str], notes: _Notes) -> None:
     """What stands where nobody sees it, and what it says."""
     text = place.text
+    seen: set[Hidden] = {"soft"}
     for spot in spots(text):
-        if spot.kind != "soft":
+        if spot.kind not in seen:
+            seen.add(spot.kind)
             kind = _HIDDEN_KINDS.get(spot.kind, "hidden-characters")
             around = text[max(0, spot.start - _AROUND) : spot.end + _AROUND]
             notes.add(kind, place.path, f"{spot.kind}: {escaped(around)}")

@@ -40,8 +40,9 @@ SPOKEN: Final = frozenset({"notifications/message", "notifications/progress"})
 
 Told = Callable[[Call, Seen], None]
 """Hears of everything that was found."""
-Fits = Callable[[str, str, Raw], bool]
-"""Whether a changed result of a tool (server, tool, result) still is what it declares."""
+Fits = Callable[[Call, Raw, Raw], bool]
+"""Whether a changed result of a tool is what the tool promises, if it was before (call, result as
+it was, result as it is)."""
 
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder().decode
@@ -57,7 +58,7 @@ class Results:
         self,
         settings: ResultRules,
         told: Told,
-        fits: Fits = lambda _server, _tool, _raw: True,
+        fits: Fits = lambda _call, _before, _after: True,
     ) -> None:
         """See the file, and `Told` and `Fits`."""
         self._inspector = Inspector(settings.filters)
@@ -113,7 +114,7 @@ class Results:
         self._tell(call, seen)
         if _blocked(seen) is not None:
             return _refused(seen)
-        if raw is not reply.raw and not self._still_fits(call, raw):
+        if raw is not reply.raw and not self._fits(call, reply.raw, raw):
             return _unredactable(seen)
         if self._settings.borders:
             raw = bordered(raw)
@@ -154,12 +155,6 @@ class Results:
         one = self._failing.inspect(written)
         return (data if one.data is written else _decode(one.data)), one.seen
 
-    def _still_fits(self, call: Call, raw: Raw) -> bool:
-        target = call.target
-        if target is None or target.kind != "tool" or "structuredContent" not in raw:
-            return True
-        return self._fits(target.server, target.name, raw)
-
     def _tell(self, call: Call, seen: Sequence[Seen]) -> None:
         for one in seen:
             self._told(call, one)
@@ -170,11 +165,7 @@ def _blocked(seen: Sequence[Seen]) -> Seen | None:
 
 
 def _noted(raw: Raw, seen: Sequence[Seen]) -> Raw:
-    note = [{"what": one.by, "kind": one.kind, "done": DONE[one.doing]} for one in seen]
-    return raw.replace(_meta=raw.object("_meta").replace(**{NOTE: note}))
-
-
-DONE: Final = {"flag": "nothing", "redact": "redacted", "block": "blocked"}
+    return raw.replace(_meta=raw.object("_meta").replace(**{NOTE: [one.note() for one in seen]}))
 
 
 def _refused(seen: Sequence[Seen]) -> Failure:

@@ -77,6 +77,7 @@ class ChildProcess:
         self._cutting: asyncio.TimerHandle | None = None
         self._ending: asyncio.TimerHandle | None = None
         self._strays: dict[int, str] = {}
+        self._around: Fence | None = None
         self._closed = False
         self._known = False
         self._gone = asyncio.Event()
@@ -106,7 +107,7 @@ class ChildProcess:
         command = resolve(self._spec, environment)
         try:
             groups.GROUPS.prepare()
-            around = self._fence(command, environment)
+            self._around = around = self._fence(command, environment)
             self._starting = asyncio.get_running_loop().create_task(
                 spawn(
                     self,
@@ -146,6 +147,7 @@ class ChildProcess:
             declared=spec.env,
             cwd=spec.cwd,
             open_files=self._limits.open_files,
+            server=self._name,
         )
 
     def _unwanted(self, starting: asyncio.Task[None]) -> None:
@@ -266,6 +268,8 @@ class ChildProcess:
         self._err.end()
         groups.GROUPS.remove(process.pid)
         WATCH.remove(process.pid)
+        if self._around is not None:
+            self._around.ended()
         if self._ending is not None:
             self._ending.cancel()
         groups.kill_strays(self._strays)

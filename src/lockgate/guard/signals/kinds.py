@@ -120,3 +120,56 @@ KINDS: Final[dict[str, Sort]] = {
     "open-path": Sort("note", "A parameter takes any path of the file system.", _TYPE),
     "open-schema": Sort("note", "The schema does not say which arguments there are.", _TYPE),
 }  # fmt: skip
+
+LAUNCH_KINDS: Final[dict[str, Sort]] = {
+    "fetched-script": Sort(
+        "block", "A script is fetched from the network and run as it comes.",
+        "Download it, read it, and name the file.",
+    ),
+    "privileged-container": Sort(
+        "block", "The container may do to its host what root may.",
+        "Leave the switch out; give it the one capability it needs.",
+    ),
+    "engine-socket": Sort(
+        "block", "The container may start others, and so do anything on its host.",
+        "Do not mount the socket of the engine.",
+    ),
+    "host-mount": Sort(
+        "block", "The container sees the files of its host.",
+        "Mount the one folder that it needs, read-only where that is enough.",
+    ),
+    "host-container": Sort(
+        "review", "The container shares its host's network or processes.",
+        "Leave the switch out, or publish the one port that it needs.",
+    ),
+    "whole-disk": Sort(
+        "review", "The server is given a folder that holds nearly everything.",
+        "Name the one folder that it needs.",
+    ),
+    "as-root": Sort("review", "The server is started as another user.", "Start it as you are."),
+    "written-secret": Sort(
+        "review", "A secret stands in the file in plain text.",
+        "Keep it in a variable, and write ${NAME} here.",
+    ),
+    "shell": Sort(
+        "review", "A shell runs whatever its arguments and files expand to.",
+        "Name the program itself as command, and its arguments in args.",
+    ),
+    "inline-code": Sort(
+        "review", "An interpreter is given its program as text, which no review or pin covers.",
+        "Put the program in a file and name the file in args.",
+    ),
+    "unpinned-package": Sort(
+        "review", "Whatever version of a package is newest at that moment is run.",
+        "Name an exact version.",
+    ),
+    "unsafe-env": Sort(
+        "review", "A variable can make the program run other code.",
+        "Remove it.",
+    ),
+    "plain-http": Sort(
+        "review", "What is sent to the server can be read and changed on its way.",
+        "Use an https URL.",
+    ),
+}  # fmt: skip
+"""What can be found in a configuration, beside what its own check says."""

@@ -21,14 +21,17 @@ Form = Literal["base64", "hex", "percent", "entities", "escapes"]
 DEPTH: Final = 2
 """How often what was decoded is decoded again."""
 
+_WHOLE: Final = ("entities", "escapes")
+"""Forms of single letters, which any text may have some of: all of it is read again."""
+
 _MOST: Final = 16
-_LONGEST: Final = 20_000
+DECODED: Final = 20_000
+"""Characters of a text in which encodings are looked for."""
 
 _BASE64: Final = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_-]{20,}={0,2}")
 _HEX: Final = re.compile(r"(?<![0-9A-Za-z])(?:0x)?(?:[0-9A-Fa-f]{2}[ :]?){12,}")
 _PERCENT: Final = re.compile(r"(?:%[0-9A-Fa-f]{2}[\w.~/-]{0,24}){4,}")
 _ENTITIES: Final = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|lt|gt|quot|apos|amp);", re.IGNORECASE)
-_ESCAPES: Final = re.compile(r"(?:\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}){6,}")
 _ESCAPE: Final = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2}))")
 
 
@@ -49,8 +52,9 @@ def decoded(text: str, depth: int = DEPTH) -> list[Decoded]:
     found: list[Decoded] = []
     if len(text) < 12:
         return found
-    for form, written, said in _pieces(text[:_LONGEST]):
-        found.append(Decoded(form, written[:60], said))
+    for form, written, said in _pieces(text[:DECODED]):
+        if _writing(said) or form in _WHOLE:
+            found.append(Decoded(form, written[:60], said))
         if depth > 1:
             found += [
                 Decoded(f"{form} {inner.form}", written[:60], inner.text)
@@ -64,11 +68,13 @@ def decoded(text: str, depth: int = DEPTH) -> list[Decoded]:
 def _pieces(text: str) -> Iterator[tuple[Form, str, str]]:
     if "&" in text and _ENTITIES.search(text):
         yield "entities", text, html.unescape(text)
+    if "\\" in text and _ESCAPE.search(text):
+        yield "escapes", text, _escapes(text)
     for form, sign, pattern, read in _FORMS:
         if sign not in text:
             continue
         for match in pattern.finditer(text):
-            if _writing(said := read(match[0])):
+            if (said := read(match[0])) and said.isprintable():
                 yield form, match[0], said
 
 
@@ -118,7 +124,6 @@ def carried(text: str) -> str:
 
 _FORMS: Final[tuple[tuple[Form, str, re.Pattern[str], Callable[[str], str]], ...]] = (
     ("percent", "%", _PERCENT, _percent),
-    ("escapes", "\\", _ESCAPES, _escapes),
     ("hex", "", _HEX, _hex),
     ("base64", "", _BASE64, _unwrapped),
 )

@@ -17,6 +17,7 @@ from lockgate.identity.outbound.challenge import Challenge, asked
 from lockgate.identity.outbound.metadata import (
     AuthorizationServer,
     Resource,
+    bare,
     canonical,
     read_resource,
     read_server,
@@ -81,7 +82,9 @@ class Discovery:
         """The issuer to use: the configured one, if the resource names it, or its first."""
         if self._issuer is None:
             return described.servers[0]
-        if self._issuer not in described.servers:
+        # Some servers write a lone slash behind a host that has none of its own. What is believed
+        # of the authorization server is compared with the configured spelling all the same.
+        if bare(self._issuer) not in map(bare, described.servers):
             raise Trouble(
                 "oauth-metadata",
                 "it no longer names the authorization server that is configured for it.",

@@ -124,8 +124,9 @@ def read_server(body: bytes, issuer: str) -> AuthorizationServer:
             letter by letter, for an attacker's server would name an honest one here.
     """
     said = _object(body)
-    if said.get("issuer") != issuer:
-        raise _unfit("the metadata of its authorization server is of another issuer")
+    named = said.get("issuer")
+    if named != issuer:
+        raise _another(issuer, named)
     token = said.get("token_endpoint")
     if not isinstance(token, str):
         raise _unfit("its authorization server names no token endpoint")
@@ -142,6 +143,22 @@ def read_server(body: bytes, issuer: str) -> AuthorizationServer:
         documents=said.get("client_id_metadata_document_supported") is True,
         dpop=_strings(said.get("dpop_signing_alg_values_supported")) or (),
     )
+
+
+def bare(issuer: str) -> str:
+    """An issuer without the slash that stands alone behind its host."""
+    host, slash, rest = issuer.partition("://")[2].partition("/")
+    return issuer.removesuffix("/") if host and slash and not rest else issuer
+
+
+def _another(issuer: str, named: object) -> Trouble:
+    if isinstance(named, str) and bare(named) == bare(issuer):
+        return Trouble(
+            "oauth-metadata",
+            f"it names {issuer} as its authorization server, which calls itself {named}.",
+            f"Set `auth.issuer` of the server to {named}; whoever runs it should spell it so.",
+        )
+    return _unfit("the metadata of its authorization server is of another issuer")
 
 
 def _unfit(why: str) -> Trouble:

@@ -10,11 +10,14 @@ import ctypes
 import errno
 import os
 import platform
+import subprocess
 import sys
 from dataclasses import dataclass
 from functools import cache
-from typing import Final
+from pathlib import Path
+from typing import Final, Literal, NamedTuple
 
+from lockgate.upstreams.sandbox import inner
 from lockgate.upstreams.sandbox.numbers import MACHINES, Machine
 
 LINUX: Final = sys.platform == "linux"
@@ -23,6 +26,13 @@ _CREATE_RULESET: Final = 444
 _PR_GET_SECCOMP: Final = 21
 _PR_SET_SECCOMP: Final = 22
 _MODE_FILTER: Final = 2
+
+
+class Way(NamedTuple):
+    """How a process gets namespaces: `direct` as root, in a `user` namespace, or not, and why."""
+
+    kind: Literal["direct", "user", ""]
+    why: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +45,8 @@ class Host:
     missing   why there is no Landlock: absent, disabled or forbidden; empty if there is.
     seccomp   whether system calls can be filtered.
     root      whether Lockgate runs as root.
+    groups    the folder in which a control group that counts processes can be made; empty: none.
+    known     the way to namespaces if it is known already; see `namespaces`.
     """
 
     system: str
@@ -43,6 +55,13 @@ class Host:
     missing: str = ""
     seccomp: bool = False
     root: bool = False
+    groups: str = ""
+    known: Way | None = None
+
+    @property
+    def namespaces(self) -> Way:
+        """The way to a network of one's own. It is tried out, so it is only asked when needed."""
+        return _way() if self.known is None else self.known
 
     @property
     def linux(self) -> bool:
@@ -72,7 +91,53 @@ def this_host() -> Host:
         missing=why,
         seccomp=_seccomp(libc),
         root=os.geteuid() == 0,
+        groups=_groups(),
     )
+
+
+FOR_THE_INTERPRETER: Final = ("LD_LIBRARY_PATH", "PYTHONHOME")
+"""What an interpreter built as a shared library may need to start at all."""
+SCRIPT: Final = (sys.executable, "-I", "-S", str(Path(inner.__file__)))
+"""How `inner` is started."""
+TRY: Final = 10.0
+"""Seconds that trying something out may take."""
+
+
+def plain_environment() -> dict[str, str]:
+    """The environment that `inner` is started with."""
+    return {name: os.environ[name] for name in FOR_THE_INTERPRETER if name in os.environ}
+
+
+@cache
+def _way() -> Way:
+    try:
+        said = subprocess.run(  # noqa: S603 - our own interpreter and script
+            [*SCRIPT, "probe"],
+            env=plain_environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=TRY,
+            check=True,
+        ).stdout.decode("utf-8", "replace")
+    except (OSError, subprocess.SubprocessError) as error:
+        return Way("", type(error).__name__)
+    if said == "direct" or said == "user":
+        return Way(said)
+    return Way("", said)
+
+
+def _groups() -> str:
+    """Where control groups that count processes can be made, which takes root on most systems."""
+    for folder, sign in (
+        ("/sys/fs/cgroup", "cgroup.subtree_control"),
+        ("/sys/fs/cgroup/pids", "tasks"),
+    ):
+        listed = Path(folder, sign)
+        if not os.access(folder, os.W_OK) or not os.access(listed, os.W_OK):
+            continue
+        if sign == "tasks" or "pids" in listed.read_text("ascii", "replace").split():
+            return folder
+    return ""
 
 
 def _landlock(libc: ctypes.CDLL) -> tuple[int, str]:

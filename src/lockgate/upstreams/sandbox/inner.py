@@ -18,15 +18,21 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing it costs as much time as all the rest
+    from collections.abc import Sequence
     from typing import Any
 
 RULESET, ADD_RULE, RESTRICT = 444, 445, 446
+OPEN, AT_FDCWD, NO_LINKS = 437, -100, 4
+MOUNT_SETATTR, AT_RECURSIVE, MOUNT_READ_ONLY = 442, 0x8000, 1
 BENEATH, PORT = 1, 2
 PR_SET_PDEATHSIG, PR_SET_SECCOMP, PR_CAPBSET_DROP = 1, 22, 24
 PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 38, 47, 4
 SECCOMP_MODE_FILTER = 2
 SIGKILL = 9
 CAPABILITIES_3 = 0x20080522
+CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWNET = 0x00020000, 0x10000000, 0x40000000
+MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
+SIOCSIFFLAGS, SIOCSIFADDR, IFF_UP = 0x8914, 0x8916, 1
 OF_FILES = 1 | 2 | 4 | 1 << 14 | 1 << 15
 """The rights that a file can have; the others are of folders."""
 DIRECTORY, KIND = 0o040000, 0o170000
@@ -105,11 +111,140 @@ def drop(kept: tuple[int, ...]) -> None:
     must("capabilities", libc.capset(header, data))
 
 
+def enter(told: dict[str, Any]) -> None:
+    """Have a network of its own, with the doors that are told of, and names that lead to them."""
+    # Loaded while this process can still read the folders of its interpreter.
+    for name in ("socket", "struct"):
+        __import__(name)
+    flags = told["flags"]
+    user, group = os.geteuid(), os.getegid()
+    must("namespaces", libc.unshare(flags), hex(flags))
+    if flags & CLONE_NEWUSER:
+        for name, text in (
+            ("setgroups", "deny"),
+            ("uid_map", f"{user} {user} 1"),
+            ("gid_map", f"{group} {group} 1"),
+        ):
+            put(f"/proc/self/{name}", text)
+    if flags & CLONE_NEWNET:
+        wire(told["addresses"])
+        if told["doors"]:
+            hand_over(told["doors"], told["socket"])
+    if flags & CLONE_NEWNS:
+        must("namespaces", libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None), "/")
+        keep(told["kept"])
+        if told["hosts"]:
+            here = libc.mount(told["hosts"], b"/etc/hosts", None, MS_BIND, None)
+            must("namespaces", here, "/etc/hosts")
+
+
+def keep(kept: Sequence[bytes]) -> None:
+    """Let files be changed below these paths only.
+
+    Also in the ways that Landlock does not judge: modes, owners, times and attributes.
+    """
+    for path in kept:
+        must("namespaces", libc.mount(path, path, None, MS_BIND | MS_REC, None), path)
+    read_only(b"/", True)
+    for path in kept:
+        read_only(path, False)
+    here = os.getcwd()  # noqa: PTH109 - pathlib doubles the start-up
+    os.chdir(here)  # for what is mounted there now
+
+
+def read_only(path: bytes, so: bool) -> None:
+    """Make what is mounted at a path, and below it, read-only or writable."""
+    wanted = (MOUNT_READ_ONLY, 0) if so else (0, MOUNT_READ_ONLY)
+    how = (ctypes.c_uint64 * 4)(*wanted, 0, 0)
+    size = ctypes.c_size_t(ctypes.sizeof(how))
+    result = libc.syscall(MOUNT_SETATTR, AT_FDCWD, path, AT_RECURSIVE, how, size)
+    must("namespaces", result, path)
+
+
+def put(path: str, text: str) -> None:
+    """Write a file of /proc whole."""
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        os.write(file, text.encode())
+        os.close(file)
+    except OSError as error:
+        raise Failed("namespaces", error.errno or 0, path) from error
+
+
+def wire(addresses: Sequence[str]) -> None:
+    """Switch the loopback device on, and give it addresses beside its own."""
+    import socket  # noqa: PLC0415 - only those pay for it who need it
+    import struct  # noqa: PLC0415 - as above
+
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+            request(one, SIOCSIFFLAGS, struct.pack("16sh22x", b"lo", IFF_UP), "lo")
+            for number, address in enumerate(addresses):
+                if ":" in address:
+                    continue
+                place = struct.pack("HH4s8x", socket.AF_INET, 0, socket.inet_aton(address))
+                name = f"lo:{number}".encode()
+                request(one, SIOCSIFADDR, struct.pack("16s16s8x", name, place), address)
+        six = [address for address in addresses if ":" in address]
+        if six:
+            with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as one:
+                for address in six:
+                    place = socket.inet_pton(socket.AF_INET6, address)
+                    request(one, SIOCSIFADDR, struct.pack("16sIi", place, 128, 1), address)
+    except OSError as error:
+        raise Failed("namespaces", error.errno or 0, "lo") from error
+
+
+def request(one: Any, number: int, data: bytes, about: str) -> None:
+    """Ask something of a network device."""
+    text = ctypes.create_string_buffer(data, len(data))
+    must("namespaces", libc.ioctl(one.fileno(), ctypes.c_ulong(number), text), about)
+
+
+def hand_over(doors: list[tuple[str, int]], to: int) -> None:
+    """Listen at each door, and leave who comes there to the gateway."""
+    import socket  # noqa: PLC0415 - only those pay for it who need it
+
+    made: list[socket.socket] = []
+    try:
+        for address, port in doors:
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            made.append(socket.create_server((address, port), family=family, backlog=64))
+        with socket.socket(fileno=to) as gateway:
+            socket.send_fds(gateway, [b"."], [one.fileno() for one in made])
+    except OSError as error:
+        raise Failed("namespaces", error.errno or 0, "doors") from error
+
+
+def probe() -> str:
+    """Which way there is to namespaces: `direct`, `user`, or the error that stands in it."""
+    told: dict[str, Any] = {"addresses": (), "doors": (), "hosts": b"", "kept": ()}
+    own = CLONE_NEWNET | CLONE_NEWNS
+    failed = ""
+    for way, flags in (("direct", own), ("user", own | CLONE_NEWUSER)):
+        try:
+            enter({**told, "flags": flags})
+        except Failed as error:
+            failed = f"{os.strerror(error.number)} ({error.about})"
+        else:
+            return way
+    return failed
+
+
 class Beneath(ctypes.Structure):
     """A rule on everything below a path."""
 
     _pack_ = 1
     _fields_ = [("allowed", ctypes.c_uint64), ("parent", ctypes.c_int32)]
+
+
+def reach(path: bytes) -> int:
+    """A descriptor of a path that has no links; -1 if it is not there, or has one.
+
+    None had a link when it was decided on, so what has one now was put there since.
+    """
+    how = (ctypes.c_uint64 * 3)(os.O_PATH | os.O_CLOEXEC, 0, NO_LINKS)
+    return libc.syscall(OPEN, AT_FDCWD, path, how, ctypes.c_size_t(24))
 
 
 def confine(handled: tuple[int, ...], rules: list[tuple[bytes, int]]) -> None:
@@ -118,9 +253,8 @@ def confine(handled: tuple[int, ...], rules: list[tuple[bytes, int]]) -> None:
     size = ctypes.c_size_t(ctypes.sizeof(attributes))
     ruleset = must("files", libc.syscall(RULESET, attributes, size, 0))
     for path, wanted in rules:
-        try:
-            place = os.open(path, os.O_PATH | os.O_CLOEXEC)
-        except OSError:
+        place = reach(b"/proc/%d" % os.getpid() if path == b"/proc/self" else path)
+        if place == -1:
             continue
         folder = os.fstat(place).st_mode & KIND == DIRECTORY
         allowed = wanted if folder else wanted & OF_FILES
@@ -148,11 +282,15 @@ def screen(steps: bytes) -> None:
 
 def carry_out(plan: dict[str, Any]) -> None:
     """Everything, in the one order in which each step is still allowed to be taken."""
-    die_with(plan["parent"])
     if plan["group"]:
         join(plan["group"])
+    if plan["limits"]:
+        __import__("resource")  # before the next step, as is said there
+    if plan["namespaces"]:
+        enter(plan["namespaces"])
     limit(plan["limits"])
     drop(plan["capabilities"])
+    die_with(plan["parent"])  # a change of privileges before would have undone it
     must("privileges", libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
     if plan["handled"]:
         confine(plan["handled"], plan["rules"])
@@ -162,6 +300,9 @@ def carry_out(plan: dict[str, Any]) -> None:
 
 def main() -> None:
     """Do it, and say why not if it cannot be done."""
+    if sys.argv[1] == "probe":
+        sys.stdout.write(probe())
+        return
     source, report = int(sys.argv[1]), int(sys.argv[2])
     os.set_inheritable(report, False)
     with open(source, "rb") as file:

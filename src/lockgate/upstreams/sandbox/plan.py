@@ -9,13 +9,16 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from lockgate.upstreams.sandbox import filter as calls
+from lockgate.upstreams.sandbox import inner
 from lockgate.upstreams.sandbox import numbers as n
+from lockgate.upstreams.sandbox.doors import Door, doors, extra_addresses
 from lockgate.upstreams.sandbox.host import Host
 from lockgate.upstreams.sandbox.spec import Level, SandboxSpec
-from lockgate.upstreams.sandbox.view import environment, rules
+from lockgate.upstreams.sandbox.view import changed, environment, rules
 
 NEEDED_ABI: Final[Mapping[Level, int]] = {"standard": n.ABI_REFER, "strict": n.ABI_SCOPES}
 """The least of Landlock that keeps what a level promises. Before ABI 2 nothing can be moved from
@@ -88,12 +91,44 @@ def lacking(spec: SandboxSpec, host: Host) -> list[Lack]:
                 f"Run Linux {release} or newer{_OR_STANDARD if spec.level == 'strict' else ''}.",
             )
         )
-    if spec.network not in ("none", "any"):
-        found.append(Lack("there are no networks of its own yet", _NETWORK))
+    if needs_network(spec) and not host.namespaces.kind:
+        why = f"it cannot be given a network of its own: {host.namespaces.why}"
+        found.append(Lack(why, _NAMESPACES))
+    if spec.processes is not None and (lack := _uncounted(host)):
+        found.append(lack)
     return found
 
 
-_NETWORK: Final = "Set `network: none` or `network: any`"
+def needs_network(spec: SandboxSpec) -> bool:
+    """Whether the server gets a network of its own, rather than this machine's or none."""
+    return spec.network not in ("none", "any")
+
+
+def needs_mounts(spec: SandboxSpec) -> bool:
+    """Whether the server gets mounts of its own: for its names, or to have the rest read-only."""
+    return spec.level == "strict" or needs_network(spec)
+
+
+def _uncounted(host: Host) -> Lack | None:
+    """Why processes cannot be counted; None when they can.
+
+    Root's are in a control group only; others', apart from their user's, in a user namespace only.
+    """
+    if host.root:
+        return None if host.groups else Lack("root's processes cannot be counted here", _GROUPS)
+    if host.namespaces.kind == "user":
+        return None
+    why = host.namespaces.why
+    return Lack(f"its processes cannot be counted apart from its user's: {why}", _NAMESPACES)
+
+
+_NAMESPACES: Final = (
+    "Allow unprivileged user namespaces (sysctl user.max_user_namespaces, "
+    "kernel.apparmor_restrict_unprivileged_userns; a container's seccomp profile)"
+)
+_GROUPS: Final = (
+    "Do not run Lockgate as root, or let it write to /sys/fs/cgroup; or leave `processes` out"
+)
 _ELSEWHERE: Final = "Run Lockgate on Linux (x86_64 or aarch64), for example in a container."
 _KERNEL: Final = "Run a kernel with CONFIG_SECCOMP_FILTER."
 _LANDLOCK: Final = (
@@ -114,9 +149,21 @@ class Plan:
     rules: tuple[tuple[str, int], ...]
     filter: bytes
     limits: tuple[tuple[int, int], ...]
+    namespaces: int = 0
+    doors: tuple[Door, ...] = ()
+    kept: tuple[str, ...] = ()
+    group: str = ""
+    processes: int | None = None
 
-    def told(self, parent: int) -> dict[str, Any]:
-        """As plain values."""
+    def told(self, parent: int, group: str, hosts: str, socket: int) -> dict[str, Any]:
+        """As plain values.
+
+        Args:
+            parent: the process it must not outlive.
+            group: the file of its control group that takes processes; empty: none.
+            hosts: the file that is to be its /etc/hosts; empty: none.
+            socket: the descriptor over which it hands over who listens at its doors.
+        """
         return {
             "command": os.fsencode(self.command),
             "argv": [os.fsencode(word) for word in self.argv],
@@ -127,7 +174,18 @@ class Plan:
             "limits": self.limits,
             "capabilities": KEPT,
             "parent": parent,
-            "group": "",
+            "group": group,
+            "namespaces": None if not self.namespaces else self._network(hosts, socket),
+        }
+
+    def _network(self, hosts: str, socket: int) -> dict[str, Any]:
+        return {
+            "flags": self.namespaces,
+            "addresses": extra_addresses(self.doors),
+            "doors": [(door.address, door.place.port) for door in self.doors],
+            "hosts": os.fsencode(hosts),
+            "kept": [os.fsencode(path) for path in self.kept],
+            "socket": socket,
         }
 
 
@@ -160,8 +218,8 @@ def plan(
     lacks = lacking(spec, host)
     if lacks and spec.unenforced == "refuse":
         raise Unenforceable(lacks)
-    temporary = os.path.join(spec.home, "tmp")  # noqa: PTH118 - a string is what all others take
-    seen = rules(spec, command, args, cwd, temporary) if host.landlock else []
+    temporary = str(Path(spec.home, "tmp"))
+    seen = rules(spec, command, args, cwd) if host.landlock else []
     handled = n.files_handled(host.landlock) if host.landlock else 0
     return Plan(
         command=command,
@@ -170,7 +228,12 @@ def plan(
         handled=_attributes(host, handled),
         rules=tuple((path, allowed & handled) for path, allowed in seen),
         filter=_filter(spec, host),
-        limits=_limits(spec, open_files),
+        limits=_limits(spec, host, open_files),
+        namespaces=_namespaces(spec, host),
+        doors=tuple(doors(spec.network)) if isinstance(spec.network, tuple) else (),
+        kept=changed(spec, cwd),
+        group=host.groups if host.root and spec.processes is not None else "",
+        processes=spec.processes,
     )
 
 
@@ -188,15 +251,27 @@ def _attributes(host: Host, files: int) -> tuple[int, ...]:
 def _filter(spec: SandboxSpec, host: Host) -> bytes:
     if host.machine is None or not host.seccomp:
         return b""
-    more: tuple[str, ...] = calls.BY_PATH if spec.level == "strict" else ()
+    # Landlock does not judge these. Where everything else is read-only they do no harm, and
+    # installers need them; where it cannot be, nobody has them.
+    by_path = spec.level == "strict" and not host.namespaces.kind
+    more: tuple[str, ...] = calls.BY_PATH if by_path else ()
     if host.landlock < n.ABI_TRUNCATE:
         more = (*more, "truncate")
     return calls.program(
-        host.machine, internet=spec.network != "none", unix=spec.unix_sockets, refused=more
+        host.machine, internet=_internet(spec, host), unix=spec.unix_sockets, refused=more
     )
 
 
-def _limits(spec: SandboxSpec, open_files: int | None) -> tuple[tuple[int, int], ...]:
+def _internet(spec: SandboxSpec, host: Host) -> bool:
+    """Whether there are sockets of TCP and UDP.
+
+    Where a network of its own is asked for and cannot be had, none is nearer to that than this
+    machine's.
+    """
+    return spec.network == "any" or (needs_network(spec) and bool(host.namespaces.kind))
+
+
+def _limits(spec: SandboxSpec, host: Host, open_files: int | None) -> tuple[tuple[int, int], ...]:
     if sys.platform == "win32":
         return ()
     import resource  # noqa: PLC0415 - absent on Windows
@@ -206,9 +281,23 @@ def _limits(spec: SandboxSpec, open_files: int | None) -> tuple[tuple[int, int],
         found.append((resource.RLIMIT_NOFILE, open_files))
     if spec.memory is not None:
         found.append((resource.RLIMIT_DATA, spec.memory))
-    if spec.processes is not None:
+    if spec.processes is not None and _counted(spec, host):
         found.append((resource.RLIMIT_NPROC, spec.processes))
     return tuple(found)
+
+
+def _counted(spec: SandboxSpec, host: Host) -> bool:
+    """Whether it is in a user namespace for the sake of counting its processes."""
+    return spec.processes is not None and not host.root and host.namespaces.kind == "user"
+
+
+def _namespaces(spec: SandboxSpec, host: Host) -> int:
+    """The namespaces that are made for it, as flags."""
+    flags = 0
+    if needs_mounts(spec) and host.namespaces.kind:
+        flags = inner.CLONE_NEWNS | (inner.CLONE_NEWNET if needs_network(spec) else 0)
+        flags |= inner.CLONE_NEWUSER if host.namespaces.kind == "user" else 0
+    return flags | inner.CLONE_NEWUSER if _counted(spec, host) else flags
 
 
 def achieved(spec: SandboxSpec, host: Host) -> Achieved:
@@ -225,6 +314,6 @@ def achieved(spec: SandboxSpec, host: Host) -> Achieved:
             holds.append("network")
     if spec.memory is not None:
         holds.append("memory")
-    if spec.processes is not None:
+    if spec.processes is not None and _uncounted(host) is None:
         holds.append("processes")
     return Achieved(level=spec.level, holds=tuple(holds), lacks=tuple(one.what for one in lacks))

@@ -9,14 +9,15 @@ import asyncio
 import errno
 import marshal
 import os
-import sys
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from lockgate.upstreams.launch import SpawnFailed
-from lockgate.upstreams.sandbox import inner
-from lockgate.upstreams.sandbox.host import this_host
+from lockgate.upstreams.sandbox import counting
+from lockgate.upstreams.sandbox.doors import Porter, hosts_file
+from lockgate.upstreams.sandbox.host import SCRIPT, plain_environment, this_host
 from lockgate.upstreams.sandbox.plan import Plan, Unenforceable, plan
 from lockgate.upstreams.sandbox.spec import SandboxSpec
 
@@ -24,43 +25,65 @@ UNENFORCED: Final = "sandbox-unenforceable"
 FAILED: Final = "sandbox-failed"
 REPORT_BYTES: Final = 8192
 ALLOW_LESS: Final = "or set `unenforced: allow` in its sandbox to run it with what can be enforced."
-_FOR_THE_INTERPRETER: Final = ("LD_LIBRARY_PATH", "PYTHONHOME")
-"""What an interpreter built as a shared library may need to start at all."""
 
 
 class Fence:
     """The sandbox of one child, from its plan to the report of its start."""
 
-    def __init__(self, made: Plan) -> None:
-        """Opens two descriptors; `close` them whatever happens."""
+    def __init__(self, made: Plan, hosts: Path, server: str) -> None:
+        """Opens descriptors; `close` them whatever happens, and tell it when the child has `ended`.
+
+        Args:
+            made: what the child is told.
+            hosts: where the file with its names is written, if it has doors.
+            server: its name, for the log.
+
+        Raises:
+            OSError: there are no descriptors left, or the system does not let a group be made.
+        """
         self.plan: Final = made
+        self._hosts = ""
+        self._group: Path | None = None
+        self._porter: Porter | None = None
+        self._ours = self._theirs = -1
+        if made.doors:
+            hosts.write_text(hosts_file(made.doors), "ascii")
+            self._hosts = str(hosts)
+            self._porter = Porter(server, made.doors)
+            ours, theirs = socket.socketpair()
+            self._ours, self._theirs = ours.detach(), theirs.detach()
+        if made.group and made.processes is not None:
+            self._group = counting.make(made.group, made.processes)
         self._told = os.memfd_create("plan")
         self._report, self._said = os.pipe()
-        data = memoryview(marshal.dumps(made.told(os.getpid())))
+        group = "" if self._group is None else str(self._group / "cgroup.procs")
+        told = made.told(os.getpid(), group, self._hosts, self._theirs)
+        data = memoryview(marshal.dumps(told))
         while data:
             data = data[os.write(self._told, data) :]
         os.lseek(self._told, 0, os.SEEK_SET)
 
     @property
-    def descriptors(self) -> tuple[int, int]:
+    def descriptors(self) -> tuple[int, ...]:
         """Those that the child inherits. Its program does not: they are closed by then."""
-        return self._told, self._said
+        every = self._told, self._said, self._theirs
+        return tuple(one for one in every if one >= 0)
 
     @property
     def command(self) -> list[str]:
         """What is started in place of the server's program."""
-        script = str(Path(inner.__file__))
-        return [sys.executable, "-I", "-S", script, str(self._told), str(self._said)]
+        return [*SCRIPT, str(self._told), str(self._said)]
 
     @property
     def env(self) -> dict[str, str]:
         """What that needs of an environment; the program gets its own."""
-        return {name: os.environ[name] for name in _FOR_THE_INTERPRETER if name in os.environ}
+        return plain_environment()
 
     def started(self) -> None:
         """The child has its descriptors now."""
         self._shut("_told")
         self._shut("_said")
+        self._shut("_theirs")
 
     async def passed(self) -> None:
         """Return when the server's program has taken its place.
@@ -89,11 +112,23 @@ class Fence:
             loop.remove_reader(self._report)
         if heard:
             raise explained(self.plan.command, bytes(heard))
+        if self._porter is not None:
+            with socket.socket(fileno=os.dup(self._ours)) as ours:
+                ours.setblocking(False)  # it is all there, or will never be
+                await self._porter.take_over(ours)
 
     def close(self) -> None:
         """Close what is still open here."""
         self.started()
         self._shut("_report")
+        self._shut("_ours")
+
+    def ended(self) -> None:
+        """The child, and all it has started, is gone."""
+        if self._porter is not None:
+            self._porter.close()
+        if self._group is not None:
+            counting.remove(self._group)
 
     def _shut(self, name: str) -> None:
         if (descriptor := getattr(self, name)) >= 0:
@@ -110,6 +145,7 @@ def fence(
     declared: Mapping[str, str],
     cwd: str | None,
     open_files: int | None,
+    server: str = "",
 ) -> Fence | None:
     """The sandbox of a child; None when the host has none and `spec` allows that.
 
@@ -133,7 +169,7 @@ def fence(
         what = f"its sandbox ({spec.level}) cannot be enforced here: {error}"
         remedies = " ".join(dict.fromkeys(lack.remedy.rstrip(".") for lack in error.lacks))
         raise SpawnFailed(what, f"{remedies}; {ALLOW_LESS}", reason=UNENFORCED) from None
-    return Fence(made) if host.linux else None
+    return Fence(made, Path(f"{spec.home}.hosts"), server) if host.linux else None
 
 
 def prepare(spec: SandboxSpec) -> None:

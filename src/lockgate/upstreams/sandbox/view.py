@@ -119,45 +119,91 @@ PROCESSES: Final = "/proc"
 
 
 def rules(
-    spec: SandboxSpec, command: str, args: Iterable[str], cwd: str | None, temporary: str
+    spec: SandboxSpec, command: str, args: Iterable[str], cwd: str | None
 ) -> list[tuple[str, int]]:
-    """Paths, and the rights beneath each; a right counts if any rule gives it.
+    """Paths without links, and the rights beneath each; a right counts if any rule gives it.
 
     Args:
         spec: what the server may do.
         command: the program that is started, an absolute path.
         args: its arguments: what they name is readable.
-        cwd: where it was told to start; that folder is its own.
-        temporary: its folder for temporary files.
+        cwd: where it was told to start; that folder is its own, unless it holds everything.
     """
     own = KEEP if spec.level == "strict" else KEEP | n.EXECUTE
-    found: list[tuple[str, int]] = []
-    found += [(path, RUN) for path in PROGRAMS]
+    places = [*spec.write, *([] if cwd is None or wide(Path(cwd)) else [cwd])]
+    changeable = changed(spec, cwd)
+    found = [(path, RUN) for path in PROGRAMS]
     found += [(path, LOOK) for path in (*SETTINGS, *RESOLVER, *MACHINE)]
     found += [(path, USE) for path in DEVICES]
-    found.append((ITSELF if spec.level == "strict" else PROCESSES, LOOK))
-    found += [(path, RUN) for path in of_program(command)]
-    base = cwd or str(Path.cwd())
-    found += [(path, RUN) for path in of_arguments(args, base)]
+    found += [(path, RUN) for path in of_arguments(args, cwd or str(Path.cwd()))]
     found += [(path, RUN) for path in spec.read]
-    found += [(path, own) for path in spec.write]
-    if cwd is not None:
-        found.append((cwd, own))
+    found += [(path, own) for path in places]
     # What it installs for itself it also has to run: npx and uvx keep programs there.
     found.append((spec.home, KEEP | n.EXECUTE))
-    found.append((temporary, own))
-    return found
+    found += [(str(path), RUN) for path in of_program(command)]
+    links: dict[str, str | None] = {}
+    settled = [(settle(str(path), changeable, links), allowed) for path, allowed in found]
+    # An installation of an interpreter is known by its looks, whatever has led there.
+    settled += [(str(path.resolve()), RUN) for path in installations(command)]
+    itself = [(ITSELF if spec.level == "strict" else PROCESSES, LOOK)]
+    return itself + [(path, allowed) for path, allowed in settled if path is not None]
 
 
-def of_program(command: str) -> Iterator[str]:
-    """What a program needs of itself: its file, and the folder of an environment it belongs to."""
-    for path in _chain(Path(command)):
-        yield str(path)
-        yield from _environment(path.parent)
+def changed(spec: SandboxSpec, cwd: str | None) -> tuple[str, ...]:
+    """The folders and files that the server may change, without links."""
+    places = [spec.home, *spec.write, *([] if cwd is None or wide(Path(cwd)) else [cwd])]
+    return tuple(dict.fromkeys(str(Path(path).resolve()) for path in places))
 
 
-def _chain(path: Path) -> Iterator[Path]:
-    """A path and what it leads to, link by link."""
+def settle(
+    path: str, changeable: Iterable[str], links: dict[str, str | None] | None = None
+) -> str | None:
+    """What a path leads to; None where the server itself may have laid a link on the way.
+
+    Otherwise a server could put a link in one of its folders and be given, at its next start, what
+    the link leads to. `links` remembers what was a link and what was none.
+    """
+    links = {} if links is None else links
+    real, rest = "", [one for one in path.split("/") if one][::-1]
+    for _ in range(_STEPS):
+        if not rest:
+            return real or "/"
+        part = rest.pop()
+        if part == ".":
+            continue
+        if part == "..":
+            real = real.rpartition("/")[0]
+            continue
+        step = f"{real}/{part}"
+        leads_to = _link(step, links)
+        if leads_to is None:
+            real = step
+            continue
+        if any(f"{real}/".startswith(f"{one}/") for one in changeable):
+            return None
+        if leads_to.startswith("/"):
+            real = ""
+        rest += [one for one in leads_to.split("/") if one][::-1]
+    return None
+
+
+def _link(path: str, links: dict[str, str | None]) -> str | None:
+    """What a link says; None if it is none."""
+    if path not in links:
+        try:
+            links[path] = os.readlink(path)  # noqa: PTH115 - there are hundreds
+        except OSError:
+            links[path] = None
+    return links[path]
+
+
+_STEPS: Final = 1000
+"""More than any path has parts, its links included."""
+
+
+def of_program(command: str) -> Iterator[Path]:
+    """A program's file, link by link."""
+    path = Path(command)
     for _ in range(40):  # as many links as the system follows
         yield path
         try:
@@ -167,31 +213,36 @@ def _chain(path: Path) -> Iterator[Path]:
         path = Path(os.path.normpath(path.parent / leads_to))
 
 
-def _environment(programs: Path) -> Iterator[str]:
-    """The prefix of a Python environment, or of an installed Python or Node, if it is one."""
-    prefix = programs.parent
-    if programs.name not in ("bin", "Scripts") or _wide(prefix):
-        return
-    settings = prefix / "pyvenv.cfg"
-    if settings.is_file():
-        yield str(prefix)
-        yield from _home_of(settings)
-    elif any(prefix.glob("lib/python3*/os.py")) or (prefix / "lib/node_modules/npm").is_dir():
-        yield str(prefix)
+def installations(command: str) -> Iterator[Path]:
+    """The installations of Python or Node that a program is of."""
+    for path in of_program(command):
+        prefix = path.parent.parent
+        settings = prefix / "pyvenv.cfg"
+        if _installed(prefix) or (settings.is_file() and not wide(prefix)):
+            yield prefix
+        if settings.is_file() and (home := _home_of(settings)) and _installed(home):
+            yield home
 
 
-def _home_of(settings: Path) -> Iterator[str]:
+def _installed(prefix: Path) -> bool:
+    """Whether a folder looks like nothing but an installation of an interpreter."""
+    if wide(prefix):
+        return False
+    python = any(prefix.glob("lib/python3*/os.py"))
+    return python or (prefix / "lib/node_modules/npm/package.json").is_file()
+
+
+def _home_of(settings: Path) -> Path | None:
     """The installation a virtual environment was made from."""
     try:
         lines = settings.read_text("utf-8", "replace").splitlines()
     except OSError:
-        return
+        return None
     for line in lines:
         name, _, value = line.partition("=")
         if name.strip() == "home" and Path(value.strip()).is_absolute():
-            programs = Path(value.strip())
-            if not _wide(programs.parent):
-                yield str(programs.parent)
+            return Path(value.strip()).parent
+    return None
 
 
 def of_arguments(args: Iterable[str], base: str) -> Iterator[str]:
@@ -211,11 +262,11 @@ def of_arguments(args: Iterable[str], base: str) -> Iterator[str]:
                 continue
         except OSError:
             continue
-        if _wide(path):
+        if wide(path):
             continue
         yield str(path)
         real = path.resolve()
-        if real.is_file() and real.suffix in CODE and not _wide(real.parent):
+        if real.is_file() and real.suffix in CODE and not wide(real.parent):
             yield str(real.parent)
 
 
@@ -223,7 +274,7 @@ CODE: Final = frozenset({".cjs", ".js", ".mjs", ".mts", ".php", ".pl", ".py", ".
 """What files of programs end with."""
 
 
-def _wide(path: Path) -> bool:
+def wide(path: Path) -> bool:
     """Whether a folder holds so much that it is never given as a whole unless it is named."""
     try:
         real = path.resolve()

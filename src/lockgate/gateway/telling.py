@@ -1,0 +1,35 @@
+"""Which refusals are told as the result of a tool, so that models see them.
+
+Must not know: who refused.
+
+Source: specification 2026-07-28, server/tools, "Error Handling": wrong input is a tool execution
+error, which models can correct; other errors are the protocol's. So it was in 2025-11-25, and
+clients of older revisions know such results as well.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from lockgate.core.message import Failure, Reply, Result
+from lockgate.core.raw import Raw
+from lockgate.wire.envelope import failure_data
+
+FOR_MODELS: Final = frozenset({"invalid-arguments", "argument-refused"})
+META: Final = "io.github.lockgate/error"
+
+
+def told(failure: Failure) -> Reply:
+    """The failure, or the result it is told as."""
+    if failure.reason not in FOR_MODELS:
+        return failure
+    text = f"{failure.message} {failure.remedy or ''}".strip()
+    return Result(
+        Raw.of(
+            {
+                "content": [{"type": "text", "text": text}],
+                "isError": True,
+                "_meta": {META: failure_data(failure)},
+            }
+        )
+    )
