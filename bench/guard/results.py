@@ -71,7 +71,7 @@ def _found() -> tuple[dict[Set, dict[str, int]], dict[Set, int], dict[Set, int],
         one = row["source"], row["label"], row.get("attack") or row.get("category") or ""
         if row["label"] == "benign":
             one = (*one[:2], "")
-        said = row.get("text") or row.get("frame") or row.get("tool")
+        said = row.get("frame") or row.get("text") or row.get("tool")
         data = json.dumps(said, ensure_ascii=False).encode("utf-8", "replace")
         began = process_time()
         seen = INSPECTOR.inspect(data).seen

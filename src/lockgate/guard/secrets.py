@@ -71,6 +71,16 @@ def find(text: str) -> list[Secret]:
     return found
 
 
+def issued(text: str) -> list[Secret]:
+    """The credentials in a text that have their issuer's mark, as they are, in order."""
+    found: list[Secret] = []
+    for word, at in _ISSUED.within(text):
+        secret = _ISSUED_STEPS[word].look(text, at, 0)
+        if secret is not None and (not found or secret.start >= found[-1].end):
+            found.append(secret)
+    return found
+
+
 def redacted(text: str) -> tuple[str, list[Secret]]:
     """The text with each secret replaced by what it was, and the secrets; the same if none."""
     found = find(text)
@@ -215,9 +225,16 @@ def _encodings(anchor: str) -> Iterator[tuple[str, int]]:
         yield encoded[phase : (skipped + len(anchor)) * 8 // 6], phase
 
 
+def _issued_steps() -> Iterator[tuple[str, _Step]]:
+    for form in ISSUED:
+        for anchor in form.anchors:
+            yield anchor, _Step(_formed(form))
+
+
 def _steps() -> Iterator[tuple[str, _Step]]:
     """Each anchor, and what it leads to."""
-    for form in (*ISSUED, *SHAPED):
+    yield from _issued_steps()
+    for form in SHAPED:
         for anchor in form.anchors:
             yield anchor, _Step(_formed(form))
     yield "-----BEGIN", _Step(_private_key)
@@ -266,3 +283,4 @@ def _first(steps: list[_Step]) -> _Step:
 
 _PLAIN, _PLAIN_STEPS = _gathered(_steps())
 _ANCHORS, _STEPS = _gathered(_all_steps())
+_ISSUED, _ISSUED_STEPS = _gathered(_issued_steps())
