@@ -6,6 +6,7 @@ Must not know: how anything is found or judged.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import TypeVar
 
 import msgspec
@@ -18,6 +19,7 @@ from lockgate.core.match import ByTool
 from lockgate.core.message import Call
 from lockgate.core.policy import AnyPolicy
 from lockgate.core.raw import Raw
+from lockgate.errors import LockgateError
 from lockgate.gateway.argument_checks import SCHEMAS
 from lockgate.gateway.definitions import Definitions
 from lockgate.guard.content import Filter, Inspector
@@ -84,7 +86,17 @@ def contents_of(config: Config, server: str, definitions: Definitions) -> Sequen
 
 
 def _rules(settings: ResultSettings) -> ResultRules:
-    """What is asked about results, in this order: what is hidden first, what is noted last."""
+    """What is asked about results, in this order: what is hidden first, what is noted last.
+
+    Raises:
+        LockgateError: HTML is to be sanitised, and the library for it is not there.
+    """
+    if settings.html == "sanitise" and find_spec("nh3") is None:
+        raise LockgateError(
+            "`html: sanitise` needs a library that is not installed.",
+            "Install lockgate[html].",
+            reason="html-unusable",
+        )
     kinds = settings.personal
     filters: list[Filter] = [
         Characters(settings.characters),

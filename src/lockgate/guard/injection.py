@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Final
 
 import msgspec
@@ -188,11 +189,12 @@ def find(text: str) -> list[str]:
     said = plain(text)
     found: dict[str, None] = {}
     done = 0
-    for word, at in _ANCHORS.within(said):
-        if _ANCHORS.words[word] == _COMMENT:
+    anchors, steps = _gathered()
+    for word, at in anchors.within(said):
+        if anchors.words[word] == _COMMENT:
             done = _comment(said, at, done, found)
             continue
-        for kind, holds in _STEPS[word]:
+        for kind, holds in steps[word]:
             if kind not in found and holds(said, at):
                 found[kind] = None
     return list(found)
@@ -200,7 +202,7 @@ def find(text: str) -> list[str]:
 
 def words() -> Sequence[str]:
     """What a text in plain ASCII cannot do without, in small letters, to hold a sign."""
-    return _ANCHORS.words
+    return _gathered()[0].words
 
 
 def hint(data: bytes) -> bool:
@@ -251,6 +253,7 @@ def _step(sign: Sign) -> Callable[[str, int], bool]:
     return lambda text, at: pattern.search(text, max(0, at - BEFORE), at + after) is not None
 
 
+@cache
 def _gathered() -> tuple[Anchors, list[list[tuple[str, Callable[[str, int], bool]]]]]:
     steps: dict[str, list[tuple[str, Callable[[str, int], bool]]]] = {_COMMENT: []}
     for sign in SIGNS:
@@ -259,6 +262,3 @@ def _gathered() -> tuple[Anchors, list[list[tuple[str, Callable[[str, int], bool
             steps.setdefault(word, []).append((sign.kind, step))
     anchors = Anchors(steps)
     return anchors, [steps[word] for word in anchors.words]
-
-
-_ANCHORS, _STEPS = _gathered()

@@ -21,6 +21,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import Final
 from urllib.parse import unquote
 
@@ -57,8 +58,9 @@ def find(text: str) -> list[Secret]:
     found: list[Secret] = []
     done = 0
     missed = 0
-    for word, at in _ANCHORS.within(text):
-        step = _STEPS[word]
+    anchors, steps = _all()
+    for word, at in anchors.within(text):
+        step = steps[word]
         if at < (missed if step is _percent_step else done):
             continue
         secret = step.look(text, at, missed if step is _percent_step else done)
@@ -74,8 +76,9 @@ def find(text: str) -> list[Secret]:
 def issued(text: str) -> list[Secret]:
     """The credentials in a text that have their issuer's mark, as they are, in order."""
     found: list[Secret] = []
-    for word, at in _ISSUED.within(text):
-        secret = _ISSUED_STEPS[word].look(text, at, 0)
+    anchors, steps = _issued()
+    for word, at in anchors.within(text):
+        secret = steps[word].look(text, at, 0)
         if secret is not None and (not found or secret.start >= found[-1].end):
             found.append(secret)
     return found
@@ -100,16 +103,32 @@ def without(text: str, found: list[Secret]) -> str:
 
 def words() -> Sequence[str]:
     """What a text cannot do without, in small letters, to hold a secret."""
-    return [word.lower() for word in _ANCHORS.words]
+    return [word.lower() for word in _all()[0].words]
+
+
+def _first_in(text: str, latest: int | None = None) -> Secret | None:
+    """The first secret in a text as it is, if it begins at `latest` at the latest."""
+    anchors, steps = _plain_ones()
+    for word, at in anchors.within(text):
+        if latest is not None and at > latest:
+            return None
+        secret = steps[word].look(text, at, 0)
+        if secret is not None:
+            return secret
+    return None
 
 
 def _formed(form: Form) -> Callable[[str, int, int], Secret | None]:
-    pattern, before = re.compile(form.pattern), form.before
+    before = form.before
+    compiled: list[re.Pattern[str]] = []
 
     def look(text: str, at: int, done: int) -> Secret | None:
         del done
         if at and before and text[at - 1] in before:
             return None
+        if not compiled:
+            compiled.append(re.compile(form.pattern))
+        pattern = compiled[0]
         found = pattern.match(text, at)
         if found is None or (form.passes is not None and form.passes(found[0])):
             return None
@@ -149,7 +168,7 @@ def _named(text: str, at: int, done: int) -> Secret | None:
     if span is None:
         return None
     value = text[slice(*span)]
-    if any(_PLAIN_STEPS[word].look(value, there, 0) for word, there in _PLAIN.within(value)):
+    if _first_in(value) is not None:
         return None  # which is found for what it is
     return Secret(*span, "named-secret")
 
@@ -162,11 +181,8 @@ def _percent(text: str, at: int, done: int) -> Secret | None:
     if end - start < SHORTEST_RUN:
         return None
     plain = unquote(text[start:end])
-    for word, there in _PLAIN.within(plain):
-        secret = _PLAIN_STEPS[word].look(plain, there, 0)
-        if secret is not None:
-            return Secret(start, end, secret.kind)
-    return None
+    secret = _first_in(plain)
+    return None if secret is None else Secret(start, end, secret.kind)
 
 
 def _run_end(text: str, at: int) -> int:
@@ -185,13 +201,8 @@ def _in_base64(phase: int) -> Callable[[str, int, int], Secret | None]:
         if start < done:
             return None
         plain = _plain(text[start : start + ENCODED])
-        for word, there in _PLAIN.within(plain):
-            if there > 2:
-                return None
-            secret = _PLAIN_STEPS[word].look(plain, there, 0)
-            if secret is not None:
-                return _whole_run(text, at, done, secret.kind)
-        return None
+        secret = _first_in(plain, 2)
+        return None if secret is None else _whole_run(text, at, done, secret.kind)
 
     return look
 
@@ -281,6 +292,17 @@ def _first(steps: list[_Step]) -> _Step:
     return _Step(look)
 
 
-_PLAIN, _PLAIN_STEPS = _gathered(_steps())
-_ANCHORS, _STEPS = _gathered(_all_steps())
-_ISSUED, _ISSUED_STEPS = _gathered(_issued_steps())
+# Made when they are first needed: many who load this never do.
+@cache
+def _issued() -> tuple[Anchors, list[_Step]]:
+    return _gathered(_issued_steps())
+
+
+@cache
+def _plain_ones() -> tuple[Anchors, list[_Step]]:
+    return _gathered(_steps())
+
+
+@cache
+def _all() -> tuple[Anchors, list[_Step]]:
+    return _gathered(_all_steps())
