@@ -56,6 +56,7 @@ from lockgate.gateway.status import GatewayStatus, ReloadStatus, ServerStatus
 from lockgate.gateway.visitors import Visitors
 from lockgate.gateway.worlds import Reloaded, Worlds
 from lockgate.observe.audit import Audit
+from lockgate.observe.contents import FOUND
 from lockgate.observe.decisions import CRASHED
 from lockgate.observe.log import Blackener
 from lockgate.observe.meter import Meter
@@ -200,6 +201,7 @@ class Gateway:
             meter=meter,
             status=self.status,
             crashed=CRASHED,
+            found=FOUND,
             http=lambda: self._server.stats,
             exchanges=lambda: {path: one.exchange for path, one in self._endpoints.served.items()},
             running=lambda: self._engine.running,
