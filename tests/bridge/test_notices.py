@@ -155,7 +155,7 @@ def test_a_level_that_does_not_exist(cell: str) -> None:
 @pytest.mark.parametrize("flag", LISTS)
 def test_a_changed_list_is_told(cell: str, flag: str) -> None:
     async def play() -> None:
-        async with cell_world(cell) as w:
+        async with cell_world(cell, pins="off") as w:
             method, listing = LISTS[flag]
             client = await w.client(cell[0])
             before = (await client.ask(listing)).result

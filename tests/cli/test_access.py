@@ -37,7 +37,10 @@ def file(tmp_path: Path) -> Path:
 
 
 def explain(file: Path, *args: str) -> Any:
-    return CliRunner().invoke(program, ["access", "explain", str(file), *args])
+    """What is said; a slip of the pen ends with exit code 2, a verdict has a `return_value`."""
+    words = ["access", "explain", str(file), *args]
+    done = CliRunner().invoke(program, words, standalone_mode=False)
+    return CliRunner().invoke(program, words) if done.exception else done
 
 
 @pytest.mark.parametrize(
@@ -64,8 +67,8 @@ def explain(file: Path, *args: str) -> Any:
     ],
 )
 def test_verdicts(file: Path, args: str, verdict: str, rule: str | None, exits: int) -> None:
-    done = run("access", "explain", file, *args.split(), "--json")
-    assert done.returncode == exits, done.stderr
+    done = explain(file, *args.split(), "--json")
+    assert done.return_value == exits, done.stderr
     told = json.loads(done.stdout)
     assert told["verdict"] == verdict
     assert (told["rule"] or {"name": None})["name"] == rule
@@ -73,6 +76,10 @@ def test_verdicts(file: Path, args: str, verdict: str, rule: str | None, exits: 
     for one in told["rules"]:
         assert one["matches"] == (not one["missed"])
         assert re.fullmatch(r".*mcp\.json:\d+", one["place"])
+
+
+def test_the_verdict_is_the_exit_code(file: Path) -> None:
+    assert run("access", "explain", file, "a/slow").returncode == 5
 
 
 def test_it_is_written_for_people(file: Path) -> None:
@@ -99,6 +106,34 @@ def test_slips_are_told(file: Path, args: list[str], says: str) -> None:
     done = explain(file, *args)
     assert done.exit_code == 2
     assert says in done.stderr
+
+
+def test_a_caller_with_a_key_has_what_the_key_has(tmp_path: Path) -> None:
+    keys = tmp_path / "keys.json"
+    new = ["keys", "new", str(keys), "builds", "--group", "w", "--scope", "all"]
+    assert CliRunner().invoke(program, new).exit_code == 0
+    rules = [{"allow": "a/put", "who": {"group": "w"}, "scopes": "x"}]
+    file = config_file(
+        tmp_path,
+        {"a": tiny(), "b": tiny()},
+        access={"rules": rules},
+        auth={"keys_file": "keys.json", "scopes_implied": {"all": ["x"]}},
+        endpoints={"/one": {"servers": ["a"], "naming": "bare"}},
+    )
+    known = explain(file, "a/put", "--as", "key:builds")
+    assert known.return_value == 0, known.output
+    assert "caller   key:builds (groups w; scopes all, x)" in known.stdout
+    unknown = explain(file, "a/put", "--as", "key:bulids")
+    assert unknown.return_value == 5
+    assert "no API key of the name 'bulids'. Did you mean key:builds?" in unknown.stderr
+    told = explain(file, "a/put", "--as", "key:bulids", "--group", "w", "--scope", "x")
+    assert told.return_value == 0
+    slip = explain(file, "bb/put", "--endpoint", "/one")
+    assert "Did you mean b/put?" in slip.stderr
+    keys.write_text("[]")
+    unread = explain(file, "a/put", "--as", "key:builds")
+    assert unread.return_value == 5
+    assert "Groups and scopes are those of the options alone." in unread.stderr
 
 
 def test_without_a_tool_everything_that_is_seen_is_listed(file: Path) -> None:

@@ -106,3 +106,14 @@ def test_the_nearest_key_of_a_rule_is_suggested(tmp_path: Path) -> None:
     path.write_text(json.dumps({"servers": SERVERS, "lockgate": {"access": {"rules": [rule]}}}))
     [one] = examine(path, {"PATH": "/usr/bin:/bin"}).findings
     assert (one.id, "endpoints" in one.remedy) == ("unknown-key", True)
+
+
+@pytest.mark.parametrize("key", ["who", "unless"])
+def test_an_id_that_nobody_can_have_is_named(key: str, tmp_path: Path) -> None:
+    rules: list[Any] = [{"allow": "*"}, {"name": "mine", "deny": "docs", key: {"id": "ci"}}]
+    [(kind, said, remedy)] = found(tmp_path, rules, auth={"keys_env": "KEYS"})
+    assert (kind, said) == ("access-impossible", "Access, mine: no caller has the id 'ci'.")
+    assert "key:ci" in remedy
+    for fine in ("key:ci", "c*", "https://idp.example.com#ci", "anonymous"):
+        rules[1][key] = [{"id": ["key:x", fine]}]
+        assert found(tmp_path, rules, auth={"keys_env": "KEYS"}) == []

@@ -184,6 +184,7 @@ FRONTS_OWN = {
     *("token-missing", "token-invalid", "token-expired", "credentials-malformed", "proof-invalid"),
     "issuer-unavailable",
     *("login-stray", "login-refused", "login-mixed-up"),  # answered by pages
+    *("login-somebody-else", "login-unverified"),  # the same
 }
 """Refused before there is a call, so that no reply of the engine is ever one of these."""
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from lockgate.config.model import Config
 from lockgate.gateway.app import Gateway
+from lockgate.gateway.auditing import opened
 from lockgate.gateway.worlds import Reloaded
 from tests.bridge.clients import Client
 from tests.bridge.handshake_server import OldServer
@@ -50,7 +51,7 @@ class Changing:
             "old": {"url": old.url},
             "new": {"url": new.url},
         }
-        self.gateway = Gateway(self.config())
+        self.gateway = Gateway(self.config(), audit=opened(self.config()))
         self.stack = AsyncExitStack()
         self.port = 0
 

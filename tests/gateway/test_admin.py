@@ -18,6 +18,7 @@ from lockgate.observe.meter import BOUNDS, Histogram
 from tests.bridge.clients import Client, Json
 from tests.fronts.served import run
 from tests.gateway.reloading import Changing, changing
+from tests.security.controls import holds
 from tests.support.waiting import until
 
 TOKEN = "a-token-of-operators"
@@ -160,10 +161,15 @@ def test_counts_go_on_over_a_reload() -> None:
             found = samples((await fetched(url, "/metrics"))[1])
             labels = 'endpoint="/mcp",method="tools/call",outcome="ok"'
             assert found[f"lockgate_calls_total{{{labels}}}"] == 2
+            assert found["lockgate_configuration_refused"] == 0
+            w.gateway.refuse_reload()
+            found = samples((await fetched(url, "/metrics"))[1])
+            assert found["lockgate_configuration_refused"] == 1
 
     run(play())
 
 
+@holds(10)
 def test_a_token_guards_all_but_health() -> None:
     async def play() -> None:
         async with watched({"token": TOKEN, "path": "/ops"}) as (_, url):

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from lockgate.core.credentials import Credentials
-from lockgate.core.message import Call, Failure, Principal, Reply, Result
+from lockgate.core.message import Call, Failure, Reply, Result
 from lockgate.core.raw import Raw
-from lockgate.gateway.catalog import ATTEMPTS
+from lockgate.gateway.reads import ATTEMPTS
 from lockgate.testing import ScriptedServer
 from tests.gateway.world import HANDSHAKE, MODERN, World, tool, until
+from tests.support.credentials import Apart
 
 DOWN = Failure(
     code=-32603,
@@ -307,32 +308,13 @@ def test_without_ttl_an_old_list_is_answered_at_once_and_refreshed_behind() -> N
     run(test)
 
 
-class Personal:
-    """Credentials of their own for every principal."""
-
-    shared = False
-
-    def partition(self, principal: Principal, /) -> str:
-        return principal.id
-
-    def headers(
-        self, principal: Principal, method: str = "POST", /
-    ) -> tuple[tuple[bytes, bytes], ...]:
-        raise NotImplementedError
-
-    async def refused(
-        self, principal: Principal, www_authenticate: str | None, nonce: str | None = None, /
-    ) -> bool:
-        raise NotImplementedError
-
-
 @pytest.mark.parametrize("personal", [False, True])
 def test_principals_share_a_list_unless_the_server_can_tell_them_apart(personal: bool) -> None:
     async def test() -> None:
         server = ScriptedServer("a", tools=[tool("x")])
         each = dict[str, Credentials]()
         if personal:
-            each["a"] = Personal()
+            each["a"] = Apart()
         world = World([server], credentials=each)
         rich = HANDSHAKE.__class__(
             era="handshake", protocol_version="2025-11-25", capabilities_key="rich"

@@ -245,7 +245,7 @@ def test_names_are_spelled_as_the_endpoint_says(
 
 def test_headers_of_a_hidden_tool_give_nothing_away() -> None:
     async def play() -> None:
-        async with changing(endpoints={"/less": {"tools": ["!new/region*"]}}) as w:
+        async with changing(endpoints={"/less": {"tools": ["!new/region*"]}}, pins="off") as w:
             region = {"type": "string", "x-mcp-header": "Region"}
             schema = {"type": "object", "properties": {"region": region}}
             w.new.extra_tools = [{"name": "region_of", "inputSchema": schema}]

@@ -46,7 +46,11 @@ def gateway(
     for name in names:
         keys[name], kept = new_key(name, time.time())
         listed.append(kept)
-    settings: dict[str, Any] = {"logins": {"store": f"sqlite:{folder / 'logins.db'}"}}
+    # What the server lists is named for the account, and what is called is not listed at all.
+    settings: dict[str, Any] = {
+        "logins": {"store": f"sqlite:{folder / 'logins.db'}"},
+        "pins": "off",
+    }
     if names:
         (folder / "keys.json").write_bytes(write_keys(listed))
         settings["auth"] = {"keys_file": str(folder / "keys.json")}
@@ -55,13 +59,13 @@ def gateway(
         yield url, keys
 
 
-def logging_in(browser: Browser, seen: list[str]) -> Any:
-    """Answers the question of a server by logging in."""
+def logging_in(browser: Browser, seen: list[str], **fields: str) -> Any:
+    """Answers the question of a server by logging in, with `fields` filled in on the page."""
 
     def answer(method: str, params: dict[str, Any]) -> Any:
         assert method == "elicitation/create"
         seen.append(params["url"])
-        status, text = browser.log_in(params["url"])
+        status, text = browser.log_in(params["url"], **fields)
         assert status == 200, text
         return {"action": "accept"}
 
@@ -86,17 +90,15 @@ def test_two_people_never_share(era: str, spoken: str, tmp_path: Path) -> None:
         clients = {}
         for name in ("ann", "bob"):
             client = Keyed(url, ERAS[spoken], key=keys[name])
-            client.answer = logging_in(Browser(), seen)
+            client.answer = logging_in(Browser(), seen, key=keys[name])
             clients[name] = client.open()
-        with pytest.raises(RefusedError, match="log in"):
-            clients["ann"].tools()
+        assert [one["name"] for one in clients["ann"].tools()] == ["guarded__log_in"]
 
         server.account = "ann-there"
         first = tool(clients["ann"])
         assert first.startswith("ann-there ")
         # The other is asked for a login of its own, with the first one's at hand.
-        with pytest.raises(RefusedError, match="log in"):
-            clients["bob"].tools()
+        assert [one["name"] for one in clients["bob"].tools()] == ["guarded__log_in"]
         server.account = "bob-there"
         second = tool(clients["bob"])
         assert second.startswith("bob-there ")
@@ -227,3 +229,79 @@ def test_where_callers_are_told_apart_a_page_needs_its_link(tmp_path: Path) -> N
         status, text = Browser().open(refused.value.error["data"]["url"])
         assert status == 200
         assert "key:ann" in text
+
+
+@must("upstream-challenge")
+@pytest.mark.parametrize("spoken", ["modern", "handshake"])
+def test_a_tool_asks_for_the_login_whose_want_hides_the_others(spoken: str, tmp_path: Path) -> None:
+    with guarded() as server, running.fixture_server("second") as second:
+        servers = {
+            "guarded": {"url": server.url, "auth": "oauth"},
+            "other": {"url": second},
+        }
+        store = {"store": f"sqlite:{tmp_path / 'logins.db'}"}
+        config = running.config_of(servers, tmp_path, logins=store)
+        with running.gateway(config) as url:
+            client = Plain(url, ERAS[spoken])
+            seen: list[str] = []
+            client.answer = logging_in(Browser(), seen)
+            client.open()
+            before = client.tools()
+            names = [one["name"] for one in before]
+            assert "guarded__log_in" in names
+            assert any(name.startswith("other__") for name in names)
+            asking = next(one for one in before if one["name"] == "guarded__log_in")
+            assert "guarded" in asking["description"]
+            assert asking["inputSchema"]["type"] == "object"
+
+            done = client.call("tools/call", {"name": "guarded__log_in", "arguments": {}})
+            assert "guarded lets you in" in said(done)
+            assert len(seen) == 1
+            after = {one["name"] for one in client.tools()}
+            assert "guarded__tool-of-ann-there" in after
+            assert "guarded__log_in" not in after
+            # Whoever has it from an earlier list is not asked again.
+            done = client.call("tools/call", {"name": "guarded__log_in", "arguments": {}})
+            assert "guarded lets you in" in said(done)
+            assert len(seen) == 1
+
+
+@must("upstream-challenge")
+def test_clients_without_pages_are_told_by_the_tool_where_to_go(tmp_path: Path) -> None:
+    with guarded() as server, gateway(server, tmp_path) as (url, _):
+        client = Plain(url, capabilities={})
+        client.open()
+        assert [one["name"] for one in client.tools()] == ["guarded__log_in"]
+        for method in ("prompts/list", "resources/list"):
+            with pytest.raises(RefusedError, match="log in"):
+                client.ask(method)
+        with pytest.raises(RefusedError) as refused:
+            client.call("tools/call", {"name": "guarded__log_in", "arguments": {}})
+        assert refused.value.error["data"]["code"] == "LG-460"
+        assert Browser().log_in(refused.value.error["data"]["url"])[0] == 200
+        assert [one["name"] for one in client.tools()] == ["tool-of-ann-there"]
+
+
+@must("upstream-challenge")
+def test_a_login_that_is_not_the_callers_to_make_is_an_error(tmp_path: Path) -> None:
+    with guarded() as server, gateway(server, tmp_path, account="shared") as (url, _):
+        client = Plain(url)
+        client.open()
+        with pytest.raises(RefusedError, match="lockgate login guarded"):
+            client.tools()
+
+
+@must("upstream-challenge")
+def test_who_may_not_see_a_server_is_not_asked_to_log_in_there(tmp_path: Path) -> None:
+    with guarded() as server, running.fixture_server("second") as second:
+        servers = {"guarded": {"url": server.url, "auth": "oauth"}, "other": {"url": second}}
+        store = {"store": f"sqlite:{tmp_path / 'logins.db'}"}
+        apart = {"/few": {"servers": ["other"]}, "/some": {"tools": ["guarded/x*", "other/*"]}}
+        config = running.config_of(servers, tmp_path, logins=store, endpoints=apart)
+        with running.gateway(config) as url:
+            few = Plain(url.replace("/mcp", "/few")).open()
+            assert not [one for one in few.tools() if "log_in" in one["name"]]
+            with pytest.raises(RefusedError, match="Unknown tool"):
+                few.call("tools/call", {"name": "guarded__log_in", "arguments": {}})
+            some = Plain(url.replace("/mcp", "/some")).open()
+            assert [one for one in some.tools() if one["name"] == "guarded__log_in"]

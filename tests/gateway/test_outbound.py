@@ -3,30 +3,41 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
+import os
 import stat
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from redis import Redis
 
 from lockgate.config.model import Config
 from lockgate.config.outbound import LoginSettings
 from lockgate.core.clock import SYSTEM
+from lockgate.core.message import ANONYMOUS, Failure
 from lockgate.errors import LockgateError
 from lockgate.fronts.http import Headers, HttpRequest
+from lockgate.gateway.identity import Doors
+from lockgate.gateway.issuing import OwnIssuer
 from lockgate.gateway.logging_in import LoggingIn
 from lockgate.gateway.logins import Logins
 from lockgate.gateway.outbound import Outbound, browsers_base
 from lockgate.gateway.vaults import login_keys
+from lockgate.gateway.visitors import Visitors
 from lockgate.wire.seal import KeyRing
 from tests.security.musts import must
 from tests.support.guarded import guarded
+from tests.support.valkey import valkey
 from tests.support.visiting import Browser
 
 
-def config(folder: Path, servers: dict[str, Any], **settings: Any) -> Config:
-    logins = {"store": f"sqlite:{folder / 'logins.db'}"}
+def config(folder: Path, servers: dict[str, Any], logins: Any = None, **settings: Any) -> Config:
+    logins = logins or {"store": f"sqlite:{folder / 'logins.db'}"}
     return Config.model_validate({"servers": servers, "lockgate": {"logins": logins, **settings}})
 
 
@@ -69,7 +80,10 @@ def test_the_gateways_own_document(public: str | None, tmp_path: Path) -> None:
         settings = config(tmp_path, {"a": entry()}, **({"public_url": public} if public else {}))
         outbound.turn_to(settings)
         outbound.base = browsers_base(settings, "http://127.0.0.1:4040")
-        logins = Logins(outbound, lambda: settings, SYSTEM)
+        own = OwnIssuer(SYSTEM, None)
+        keys = KeyRing.generate()
+        visitors = Visitors(outbound, Doors(SYSTEM, own, keys), own, lambda: settings, SYSTEM)
+        logins = Logins(outbound, visitors, lambda: settings, SYSTEM)
         answer = Answer()
         request = HttpRequest(method="GET", path="/login/client.json", query="", headers={})
         await logins.handlers()["/login/client.json"](request, answer)  # type: ignore[arg-type] - all that is used
@@ -79,7 +93,8 @@ def test_the_gateways_own_document(public: str | None, tmp_path: Path) -> None:
         else:
             said = json.loads(answer.body)
             assert said["client_id"] == f"{public}/login/client.json"
-            assert said["redirect_uris"] == [f"{public}/login/callback"]
+            back = [f"{public}/login/callback", f"{public}/login/identity"]
+            assert said["redirect_uris"] == back
             assert said["client_name"]
             assert "refresh_token" in said["grant_types"]
         await outbound.close()
@@ -118,10 +133,33 @@ def test_keys_that_cannot_be_read_are_no_reason_to_make_new_ones(tmp_path: Path)
         login_keys(LoginSettings.model_validate({"keys_file": str(tmp_path / "keys")}))
 
 
-def test_a_login_from_the_terminal_is_found_by_the_gateway(tmp_path: Path) -> None:
-    async def scenario() -> None:
+@contextmanager
+def login_store(kind: str, folder: Path) -> Iterator[tuple[dict[str, Any], Callable[[], bytes]]]:
+    """The settings of one, and all that is in it."""
+    if kind == "sqlite":
+        file = folder / "logins.db"
+        yield {"store": f"sqlite:{file}"}, file.read_bytes
+        return
+    keys = folder / "keys"
+    keys.write_text(urlsafe_b64encode(os.urandom(32)).decode() + "\n")
+    with valkey() as server:
+
+        def everything() -> bytes:
+            client: Any = Redis(port=server.port)
+            with client:
+                names = list(client.scan_iter())
+                kept = [client.get(one) for one in names if client.type(one) == b"string"]
+                return b" ".join((*names, *kept))
+
+        yield {"store": server.url, "keys_file": str(keys)}, everything
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "valkey"])
+def test_a_login_from_the_terminal_is_found_by_the_gateway(kind: str, tmp_path: Path) -> None:
+    async def scenario(logins: dict[str, Any], everything: Callable[[], bytes]) -> None:
         with guarded() as server:
-            settings = config(tmp_path, {"g": {"url": server.url, "auth": {"type": "oauth"}}})
+            entry = {"url": server.url, "auth": {"type": "oauth"}}
+            settings = config(tmp_path, {"g": entry}, logins)
             logging_in = LoggingIn(settings, "g")
             address = await logging_in.begin()
             status, text = await asyncio.to_thread(Browser().open, address)
@@ -129,22 +167,31 @@ def test_a_login_from_the_terminal_is_found_by_the_gateway(tmp_path: Path) -> No
             await logging_in.close()
             assert (status, "Logged in" in text) == (200, True)
 
-            outbound = Outbound(KeyRing.generate(), SYSTEM)
-            shown: Any = outbound.turn_to(settings)["g"]
-            from lockgate.core.message import ANONYMOUS
-
-            headers = dict(await shown.headers(ANONYMOUS))
-            assert headers[b"authorization"] == b"Bearer token-1-of-ann-there"
-            await outbound.close()
+            # Whoever has the store and the keys has the login; who has other keys has none.
+            foreign = tmp_path / "foreign"
+            foreign.write_text(urlsafe_b64encode(os.urandom(32)).decode() + "\n")
+            strange = config(tmp_path, {"g": entry}, {**logins, "keys_file": str(foreign)})
+            for one in (settings, settings, strange):
+                outbound = Outbound(KeyRing.generate(), SYSTEM)
+                shown: Any = outbound.turn_to(one)["g"]
+                found = shown.headers(ANONYMOUS)
+                found = await found if inspect.isawaitable(found) else found
+                if one is settings:
+                    assert dict(found)[b"authorization"] == b"Bearer token-1-of-ann-there"
+                else:
+                    assert not found or isinstance(found, Failure)
+                await outbound.close()
+            kept = everything()
+            assert kept
+            assert b"token-1" not in kept
+            assert b"ann-there" not in kept
             ending = LoggingIn(settings, "g")
             assert await ending.log_out()
             assert not await ending.log_out()
             await ending.close()
-            kept = (tmp_path / "logins.db").read_bytes()
-            assert b"token-1" not in kept
-            assert b"ann" not in kept
 
-    asyncio.run(scenario())
+    with login_store(kind, tmp_path) as (logins, everything):
+        asyncio.run(scenario(logins, everything))
 
 
 @pytest.mark.parametrize(

@@ -201,7 +201,7 @@ def test_listeners_follow_and_are_told_to_look_again(era: str) -> None:
 @pytest.mark.parametrize("differ", [True, False])
 def test_a_failover_announces_lists_only_if_they_differ(differ: bool) -> None:
     async def play() -> None:
-        async with replicated("MM") as w:
+        async with replicated("MM", pins="off") as w:
             if differ:
                 w.servers[1].extra_tools.append({"name": "more", "inputSchema": {"type": "object"}})
             client = await w.client("M")

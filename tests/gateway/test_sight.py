@@ -10,13 +10,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from lockgate.core.message import Call, Failure, Kind, Notification, Principal, Reply, Result
+from lockgate.core.message import Call, Failure, Kind, Notification, Reply, Result
 from lockgate.core.names import Naming
 from lockgate.core.raw import Raw
 from lockgate.core.sight import Sight
 from lockgate.gateway.sights import OPERATOR
 from lockgate.testing import ScriptedServer
 from tests.gateway.world import HANDSHAKE, MODERN, World, tool, until
+from tests.support.credentials import Apart
 
 
 class Seeing(msgspec.Struct, frozen=True, kw_only=True):
@@ -438,25 +439,6 @@ def test_the_operator_is_told_by_identity_and_shares_what_is_nobodys() -> None:
     assert msgspec.structs.replace(OPERATOR) is not OPERATOR
 
 
-class ByTeam:
-    """Credentials of a team, which is the first letter of its members' names."""
-
-    shared = False
-
-    def partition(self, principal: Principal, /) -> str:
-        return principal.id[0]
-
-    def headers(
-        self, principal: Principal, method: str = "POST", /
-    ) -> tuple[tuple[bytes, bytes], ...]:
-        raise NotImplementedError
-
-    async def refused(
-        self, principal: Principal, www_authenticate: str | None, nonce: str | None = None, /
-    ) -> bool:
-        raise NotImplementedError
-
-
 def test_who_is_shown_to_a_server_as_another_is_introduced_and_listed_apart() -> None:
     async def test() -> None:
         async def about(call: Call) -> Reply:
@@ -467,7 +449,9 @@ def test_who_is_shown_to_a_server_as_another_is_introduced_and_listed_apart() ->
             return Result(Raw.of({"tools": [tool(f"of_{call.principal.id[0]}")]}))
 
         own = ScriptedServer("own", answers={"server/discover": about, "tools/list": listed})
-        here = World([own, ScriptedServer("all", tools=[tool("t")])], credentials={"own": ByTeam()})
+        # Of a team, which is the first letter of its members' names.
+        teams = Apart(lambda one: one.id[0])
+        here = World([own, ScriptedServer("all", tools=[tool("t")])], credentials={"own": teams})
         for who in ("red1", "blue1", "red2"):
             team = who[0]
             said_of = value(await here.router(here.call("server/discover", principal=who)))

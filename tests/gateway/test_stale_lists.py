@@ -48,14 +48,14 @@ async def read(world: World, seconds: float) -> list[str]:
     """Every list as it is after this time, once all that is asked behind it is answered."""
     world.clock.advance(seconds)
     await world.ask("tools/list")
-    await until(lambda: not world.catalog._fetching)
+    await until(lambda: not world.catalog._reads._tasks)
     return names(await world.ask("tools/list"))
 
 
 async def seen(world: World) -> list[str]:
     """Every list as it is, and all that is asked behind it of `b` is answered."""
     listed = names(await world.ask("tools/list"))
-    await until(lambda: all(server == "a" for _, server, _ in world.catalog._fetching))
+    await until(lambda: all(server == "a" for _, server, _ in world.catalog._reads._tasks))
     return listed
 
 

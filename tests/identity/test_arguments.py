@@ -12,6 +12,7 @@ from lockgate.config.access import ArgumentSettings
 from lockgate.core.targets import Words, divided, readings
 from lockgate.gateway.access import condition
 from lockgate.identity.arguments import MOST_VALUES, Condition, all_hold, all_may_hold
+from tests.security.controls import holds
 
 SCALARS = st.one_of(
     st.none(),
@@ -92,6 +93,7 @@ def test_readings_of_a_uri_are_bounded_and_begin_with_it(uri: str) -> None:
     assert next(iter(found), uri) == uri
 
 
+@holds(30)
 @given(st.lists(st.sampled_from(["..", ".", "a", "%2e%2e", "", "%2E.", "..%2f"]), max_size=6))
 def test_no_reading_of_what_is_allowed_leaves_its_folder(steps: list[str]) -> None:
     uri = "file:///public/" + "/".join(steps)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from lockgate.identity.proofs import MOST_SEEN, Proofs
+from lockgate.config.identity import AuthSettings
+from lockgate.identity.proofs import MOST_SEEN, Held, Proofs, Terms
 from tests.identity.issuer import Holder, ec
 from tests.identity.world import Guarded, guarded, run
 from tests.security.musts import must
@@ -120,6 +121,24 @@ def test_both_schemes_are_named_to_who_sends_nothing() -> None:
     run(test())
 
 
+@must("dpop")
+def test_a_reload_lets_no_proof_in_twice() -> None:
+    async def test() -> None:
+        async with guarded() as it:
+            holder = Holder()
+            token = it.token(cnf=holder.bound)
+            proof = holder.proof("POST", it.resource, token)
+            assert (await it.call(token, scheme="DPoP", DPoP=proof)).status == 200
+            auth = {"issuers": [{"issuer": it.issuer.url}], "dpop_window": 90}
+            config = it.world.gateway._config
+            settings = AuthSettings.model_validate(auth)
+            await it.world.gateway.reload(config.with_settings(auth=settings))
+            assert (await it.refused(token, scheme="DPoP", DPoP=proof)).status == 401
+            assert (await bound(it, holder, token)).status == 200
+
+    run(test())
+
+
 def test_what_is_remembered_of_proofs_is_bounded() -> None:
     holder, proofs = Holder(), Proofs(most=3)
     jkt = holder.bound["jkt"]
@@ -127,12 +146,12 @@ def test_what_is_remembered_of_proofs_is_bounded() -> None:
 
     def check(at: float = now) -> object:
         proof = holder.proof("POST", "https://a/mcp", "token", iat=int(at))
-        return proofs.check(proof, "token", jkt, "POST", "https://a/mcp", at, 60)
+        return proofs.check(proof, "token", jkt, Terms("POST", "https://a/mcp", at, 60))
 
-    assert [check() for _ in range(3)] == [None] * 3
+    assert all(isinstance(check(), Held) for _ in range(3))
     full = check()
     assert getattr(full, "cause", None) == "away"
     assert len(proofs) == 3
-    assert check(now + 100) is None
+    assert isinstance(check(now + 100), Held)
     assert len(proofs) == 1
     assert MOST_SEEN > 1000

@@ -275,8 +275,40 @@ def test_the_command_says_who_one_is(monkeypatch: pytest.MonkeyPatch) -> None:
             free = await ask(f"http://127.0.0.1:{world.port}/mcp")
             assert free.return_value == 0
             assert "asks nobody" in free.output
-        assert isinstance((await ask("http://127.0.0.1:1/mcp")).exception, LockgateError)
         for url, name in (("http://mcp.example.com/mcp", "GOOD"), ("http://127.0.0.1:1/", "NONE")):
             assert isinstance((await ask(url, "--token-env", name)).exception, UsageError)
+
+    run(test())
+
+
+def test_the_command_does_not_take_a_failure_for_being_let_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def ask(*args: str) -> str:
+        invoke = partial(CliRunner().invoke, standalone_mode=False)
+        error = (await asyncio.to_thread(invoke, program, ["whoami", *args])).exception
+        assert isinstance(error, LockgateError)
+        return f"{error} {error.remedy}"
+
+    async def page(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 2\r\n\r\nhi")
+        await writer.drain()
+        writer.close()
+
+    async def test() -> None:
+        assert "refuses connections" in await ask("http://127.0.0.1:1/mcp")
+        async with guarded() as it:
+            monkeypatch.setenv("GOOD", it.token())
+            elsewhere = await ask(it.resource.replace("/mcp", "/other"), "--token-env", "GOOD")
+            assert "HTTP status 404: Nothing is served here." in elsewhere
+            it.issuer.status["/keys"] = 500
+            unasked = await ask(it.resource, "--token-env", "GOOD")
+            assert "HTTP status 503" in unasked
+            assert "Try again" in unasked
+        async with await asyncio.start_server(page, "127.0.0.1", 0) as site:
+            port = site.sockets[0].getsockname()[1]
+            told = await ask(f"http://127.0.0.1:{port}/")
+            assert "HTTP status 200. Check the URL" in told
 
     run(test())

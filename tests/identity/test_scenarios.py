@@ -8,6 +8,7 @@ import pytest
 
 from lockgate.core.message import ANONYMOUS, Kind, Principal
 from lockgate.core.sight import Everything
+from tests.security.controls import holds
 from tests.security.musts import must
 from tests.support.access import book, call, caller, outcome, sights
 
@@ -168,6 +169,7 @@ CALLER_ROWS: list[Row] = [
 ]
 
 
+@holds(39)
 @pytest.mark.parametrize(
     ("rules", "more", "rows"),
     [

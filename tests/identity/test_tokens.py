@@ -360,7 +360,9 @@ def test_many_at_once_ask_for_the_keys_once() -> None:
 
 @must("issuer-away")
 @pytest.mark.parametrize("path", ["/keys", "metadata"])
-def test_an_issuer_that_is_away_is_no_fault_of_the_token(path: str) -> None:
+def test_an_issuer_that_is_away_is_no_fault_of_the_token(
+    path: str, caplog: pytest.LogCaptureFixture
+) -> None:
     async def test() -> None:
         issuer = Issuer()
         issuer.status = {issuer.places[0] if path == "metadata" else path: 500}
@@ -373,6 +375,10 @@ def test_an_issuer_that_is_away_is_no_fault_of_the_token(path: str) -> None:
             asked = len(issuer.asked)
             assert (await it.refused(it.token())).status == 503
             assert len(issuer.asked) == asked  # not asked again at once
+        [told] = [one for one in caplog.records if one.name == "lockgate.identity"]
+        assert told.levelname == "WARNING"
+        assert "its tokens get 503" in told.getMessage()
+        assert vars(told)["code"] == "LG-445"
 
     run(test())
 

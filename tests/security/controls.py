@@ -1,81 +1,43 @@
-"""The security controls that hold from the start, and the mark by which a test says which it shows.
+"""The security controls of a gateway (`controls.toml`), and the mark of tests that show them.
 
-The numbers are those of the threat model; `test_controls` fails when one of them has no test.
+A test names what it shows with ``@holds``. ``test_controls`` fails when a control has no test, or
+names a file that does not exist.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from pathlib import Path
 
-import pytest
+import msgspec
 
-Test = TypeVar("Test", bound=Callable[..., Any])
+from tests.security.marking import Held
+from tests.security.musts import must
 
 
-class Control(NamedTuple):
-    """One promise, and the files that keep it (below `src/lockgate`)."""
+class Control(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One promise.
 
+    about     what it protects from, in a few words.
+    promise   what holds, in words of our own.
+    enforced  the files that keep it, below `src/lockgate`.
+    musts     the demands of `musts.toml` it is made of; their tests are its own.
+    open      what of it does not hold yet; then it may have no test.
+    """
+
+    about: str
     promise: str
-    enforced: tuple[str, ...]
+    enforced: tuple[str, ...] = ()
+    musts: tuple[str, ...] = ()
+    open: str = ""
 
 
-CONTROLS = {
-    8: Control(
-        "Host and Origin are judged on every path before anything else",
-        ("fronts/screen.py", "fronts/routes.py"),
-    ),
-    9: Control(
-        "Loopback unless told; binding wider without authentication refuses to start",
-        ("cli/up.py", "config/settings.py"),
-    ),
-    11: Control(
-        "Children come from the configuration alone, as an argument list, with no unsafe variables",
-        ("upstreams/launch.py", "upstreams/spawning.py", "gateway/app.py"),
-    ),
-    12: Control(
-        "${VAR} is expanded in the configuration and in nothing that a peer sends",
-        ("config/expand.py",),
-    ),
-    13: Control(
-        "A child gets what is declared and a small safe set, never this process's environment",
-        ("upstreams/environment.py",),
-    ),
-    22: Control(
-        "What is hidden is also refused when it is called",
-        ("upstreams/annotations.py", "upstreams/http_modern.py", "gateway/router.py"),
-    ),
-    23: Control(
-        "Names are spelled server__tool, clashes are refused, none is routed by taking it apart",
-        ("core/names.py", "gateway/face.py", "gateway/unlisted.py"),
-    ),
-    24: Control(
-        "Headers that repeat the body agree with it, or the request is refused; the body counts",
-        ("wire/headers.py", "wire/modern_in.py"),
-    ),
-    25: Control(
-        "Invalid x-mcp-header tools are dropped; no line break and no client header goes upstream",
-        ("upstreams/annotations.py", "upstreams/head.py", "upstreams/remote.py"),
-    ),
-    42: Control(
-        "Dubious JSON has one meaning, and what was inspected is what is forwarded",
-        ("wire/jsonrpc.py", "core/raw.py"),
-    ),
-    44: Control(
-        "A policy that crashes or answers nonsense has refused",
-        ("core/chain.py",),
-    ),
-    46: Control(
-        "Upstream addresses, bodies, traces and configured secrets are shown to no client",
-        ("upstreams/refusals.py", "upstreams/spec.py", "gateway/health.py", "observe/log.py"),
-    ),
-}
+CONTROLS = msgspec.toml.decode(
+    Path(__file__).with_suffix(".toml").read_bytes(), type=dict[int, Control], strict=False
+)
+holds = Held("holds", CONTROLS)
+"""The mark of a test that shows controls of the table."""
 
 
-def holds(*numbers: int) -> Callable[[Test], Test]:
-    """Say which controls a test shows."""
-
-    def marked(test: Test) -> Test:
-        return pytest.mark.control(*numbers)(test)
-
-    return marked
+def shown(number: int) -> set[str]:
+    """The tests that show a control, its own and those of its demands."""
+    return holds.by(number).union(*(must.by(one) for one in CONTROLS[number].musts))

@@ -7,10 +7,10 @@ test names none there is.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from tests.security.marking import Held
 
 
 @dataclass(frozen=True)
@@ -35,19 +35,5 @@ MUSTS = {
         Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
     ).items()
 }
-HELD: dict[str, set[str]] = {}
-
-
-def must(*ids: str) -> Callable[[Any], Any]:
-    """The test holds these demands."""
-    unknown = [name for name in ids if name not in MUSTS]
-    assert ids, "a test names a demand"
-    assert not unknown, f"no such demand in musts.toml: {unknown}"
-
-    def mark(function: Any) -> Any:
-        place = f"{function.__module__.replace('.', '/')}.py::{function.__name__}"
-        for name in ids:
-            HELD.setdefault(name, set()).add(place)
-        return function
-
-    return mark
+must = Held("must", MUSTS)
+"""The mark of a test that holds demands of the table."""

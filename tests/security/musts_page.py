@@ -6,12 +6,9 @@ Knows nothing but the table and the tests that name its rows.
 
 from __future__ import annotations
 
-import importlib
-from pathlib import Path
+from tests.security.marking import ROOT, links
+from tests.security.musts import MUSTS, must
 
-from tests.security.musts import HELD, MUSTS
-
-ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/security/authorization.md"
 ROLES = {
     "server": "As a server: toward clients",
@@ -29,26 +26,16 @@ whose source is *project* are promises of ours beyond that.
 """
 
 
-def load() -> None:
-    """Import every test module that names a demand, so that `HELD` is whole."""
-    for path in sorted(ROOT.glob("tests/**/test_*.py")):
-        if "@must(" in path.read_text(encoding="utf-8"):
-            importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
-
-
 def written() -> str:
     """The page as it should be."""
-    load()
+    must.load()
     blocks = [HEAD]
     for role, title in ROLES.items():
         rows = [one for one in MUSTS.values() if one.role == role]
         if not rows:
             continue
         blocks.append(f"## {title}\n\n| | source | held by |\n|---|---|---|")
-        for one in rows:
-            files = sorted({test.partition("::")[0] for test in HELD.get(one.id, ())})
-            links = ", ".join(f"[{Path(file).stem}](../../{file})" for file in files)
-            blocks.append(f"| {one.text} | {one.source} | {links} |")
+        blocks.extend(f"| {one.text} | {one.source} | {links(must.by(one.id))} |" for one in rows)
         blocks.append("")
     return "\n".join(blocks)
 

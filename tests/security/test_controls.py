@@ -1,33 +1,35 @@
-"""Every control of the table has a test, and is kept by files that exist."""
+"""The table of controls and the tests that show them agree, in both directions."""
 
 from __future__ import annotations
 
-from importlib import import_module
-from pathlib import Path
+import pytest
 
-from tests.security.controls import CONTROLS
+from tests.security.controls import CONTROLS, holds, shown
+from tests.security.controls_page import PAGE, written
+from tests.security.marking import ROOT
+from tests.security.musts import MUSTS, must
 
-HERE = Path(__file__).parent
-SOURCE = HERE.parents[1] / "src" / "lockgate"
-
-
-def shown() -> set[int]:
-    numbers: set[int] = set()
-    for path in HERE.glob("test_*.py"):
-        module = import_module(f"tests.security.{path.stem}")
-        for name, value in vars(module).items():
-            if name.startswith("test_"):
-                marks = getattr(value, "pytestmark", [])
-                numbers |= {one for mark in marks if mark.name == "control" for one in mark.args}
-    return numbers
+holds.load()
+must.load()
 
 
-def test_every_control_has_a_test() -> None:
-    assert shown() == set(CONTROLS)
+def test_the_table_is_whole() -> None:
+    assert list(CONTROLS) == list(range(1, 47))
 
 
-def test_every_control_is_kept_somewhere() -> None:
-    for control in CONTROLS.values():
-        assert control.enforced
-        for file in control.enforced:
-            assert (SOURCE / file).is_file(), file
+@pytest.mark.parametrize("number", CONTROLS)
+def test_every_control_is_kept_and_shown(number: int) -> None:
+    one = CONTROLS[number]
+    assert one.about
+    assert one.promise
+    assert set(one.musts) <= MUSTS.keys()
+    for file in one.enforced:
+        assert (ROOT / "src/lockgate" / file).is_file(), file
+    if not one.open:
+        assert one.enforced, "no file is said to keep it"
+        assert shown(number), "no test names it: mark one with @holds"
+
+
+def test_the_page_of_controls_is_current() -> None:
+    current = PAGE.read_text(encoding="utf-8")
+    assert current == written(), "run python -m tests.security.controls_page"

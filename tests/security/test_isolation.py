@@ -15,6 +15,7 @@ import pytest
 from tests.bridge.clients import Begun, Client, Stream, progress
 from tests.bridge.scripts import ELICIT, URI, structured
 from tests.fronts.served import run
+from tests.security.controls import holds
 from tests.security.tenants import CELLS, NewCounting, Tenants, tenants
 from tests.support.waiting import until
 
@@ -48,6 +49,7 @@ async def drained(stream: Stream) -> list[Any]:
 # Sessions.
 
 
+@holds(26)
 @handshake_client
 def test_a_session_is_its_owners(cell: str) -> None:
     async def test(w: Tenants) -> None:
@@ -191,6 +193,7 @@ def test_progress_and_log_messages_go_to_the_caller_alone(cell: str) -> None:
 # What is listened to.
 
 
+@holds(27)
 @each_cell
 def test_updates_reach_who_subscribed(cell: str) -> None:
     async def test(w: Tenants) -> None:
@@ -223,6 +226,7 @@ def test_nobody_ends_somebody_elses_subscription(cell: str) -> None:
 # What is kept.
 
 
+@holds(27)
 @each_cell
 @pytest.mark.parametrize("public", [False, True])
 def test_what_is_cached_is_private_unless_it_is_said_to_be_public(cell: str, public: bool) -> None:
@@ -237,6 +241,7 @@ def test_what_is_cached_is_private_unless_it_is_said_to_be_public(cell: str, pub
     play(test, cell, entry={"tools": {"tick": rule}})
 
 
+@holds(27)
 @each_cell
 def test_sessions_at_a_server_are_not_shared(cell: str) -> None:
     async def test(w: Tenants) -> None:
@@ -269,6 +274,7 @@ class TaskServer(NewCounting):
         return await super()._result(method, params, headers, stream)
 
 
+@holds(26)
 def test_tasks_are_their_owners() -> None:
     async def test(w: Tenants) -> None:
         extensions = {"extensions": {"io.modelcontextprotocol/tasks": {}}}
@@ -315,6 +321,7 @@ def test_places_are_counted_for_each(cell: str) -> None:
     play(test, cell, limits={"concurrent_per_caller": 1})
 
 
+@holds(40)
 @each_cell
 def test_rates_are_counted_for_each(cell: str) -> None:
     async def test(w: Tenants) -> None:

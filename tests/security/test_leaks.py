@@ -112,7 +112,7 @@ class Stage:
     def _settled(self) -> bool:
         """Whether every list is known: while one is not, there is less to count."""
         catalog = self.gateway._engine.catalog
-        return not catalog._fetching and all(one.tools for one in self.gateway.servers())
+        return not catalog._reads._tasks and all(one.tools for one in self.gateway.servers())
 
     async def quiet(self) -> None:
         """Everybody has gone, and the time has passed for which anything is kept."""

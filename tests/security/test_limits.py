@@ -19,6 +19,7 @@ import pytest
 from tests.bridge.clients import Client
 from tests.bridge.scripted_http import EVENTS
 from tests.fronts.served import run
+from tests.security.controls import holds
 from tests.security.test_processes import mirror
 from tests.security.world import JSON, SCHEMA, Json, Peer, World, before, gateway, modern
 from tests.support.waiting import until
@@ -206,6 +207,7 @@ async def holding(**limits: int) -> AsyncIterator[tuple[World, Holding, list[Cli
                 client.close()
 
 
+@holds(40)
 @pytest.mark.parametrize("era", ["L", "M"])
 def test_calls_at_once_over_the_bound(era: str) -> None:
     async def play() -> None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from tests.security.musts import HELD, MUSTS, Must
-from tests.security.musts_page import PAGE, ROLES, load, written
+from tests.security.musts import MUSTS, Must, must
+from tests.security.musts_page import PAGE, ROLES, written
 
-load()
+must.load()
 
 
 @pytest.mark.parametrize("one", MUSTS.values(), ids=lambda one: one.id)
 def test_every_demand_is_held(one: Must) -> None:
-    assert HELD.get(one.id), "no test names it: mark one with @must"
+    assert must.by(one.id), "no test names it: mark one with @must"
     assert one.role in ROLES
     assert one.text
     assert one.source

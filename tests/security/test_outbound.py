@@ -15,6 +15,7 @@ from tests.security.world import JSON, Json, Peer, before
 SECRET = "Bearer s3cr3t-of-this-server"
 
 
+@holds(29)
 @holds(25, 46)
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("era", ["L", "M"])
@@ -47,6 +48,7 @@ def test_a_redirect_is_not_followed(status: int, era: str) -> None:
     run(play())
 
 
+@holds(29)
 @holds(25)
 def test_credentials_of_one_server_reach_no_other() -> None:
     async def play() -> None:

@@ -28,8 +28,7 @@ from hypothesis.stateful import invariant, precondition, rule
 from lockgate.core.message import Call, Failure, Principal, Reply, Result
 from lockgate.core.raw import Raw
 from lockgate.core.sight import Everything
-from lockgate.gateway import catalog as module
-from lockgate.gateway import shelf
+from lockgate.gateway import faces, shelf
 from lockgate.gateway.catalog import Catalog
 from lockgate.gateway.face import Face
 from lockgate.gateway.kept import CatalogSettings
@@ -38,6 +37,7 @@ from lockgate.gateway.sights import Sights
 from lockgate.testing import ManualClock
 from tests.gateway.world import HANDSHAKE, MODERN, tool
 from tests.stateful.timeless import Machine, bounded
+from tests.support.credentials import Apart
 
 TOOLS = "tools/list"
 DOWN = Failure(-32603, "It is down.", "upstream", "server-unavailable")
@@ -140,29 +140,10 @@ class Server:
         return Result(Raw.of({"tools": tools, **more, **hints}))
 
 
-class Own:
-    """Credentials of each person: what is listed for one is nobody else's."""
-
-    shared = False
-
-    def partition(self, principal: Principal, /) -> str:
-        return principal.id
-
-    def headers(
-        self, principal: Principal, method: str = "POST", /
-    ) -> tuple[tuple[bytes, bytes], ...]:
-        raise NotImplementedError
-
-    async def refused(
-        self, principal: Principal, www_authenticate: str | None, nonce: str | None = None, /
-    ) -> bool:
-        raise NotImplementedError
-
-
 class Lists(Machine):
     def __init__(self) -> None:
         super().__init__()
-        self.patches = [mock.patch.object(one, "MOST_VIEWS", MOST) for one in (module, shelf)]
+        self.patches = [mock.patch.object(one, "MOST_VIEWS", MOST) for one in (faces, shelf)]
         for patch in self.patches:
             patch.start()
         self.servers = {"a": Server("a", TTL, self.clock), "b": Server("b", None, self.clock)}
@@ -174,7 +155,7 @@ class Lists(Machine):
             self.servers.values(),
             CatalogSettings(wait=WAIT, refresh=REFRESH, retry=RETRY, stale=STALE, page_size=100),
             self.clock,
-            sights=Sights(everything, credentials=dict.fromkeys(NAMES, Own())),
+            sights=Sights(everything, credentials=dict.fromkeys(NAMES, Apart())),
         )
 
     # Servers.
@@ -366,7 +347,7 @@ class Lists(Machine):
         assert len(catalog._faces) <= MOST
         assert len(catalog._at_hand) <= MOST
         assert len(catalog._kept) <= MOST * len(LISTS)
-        assert catalog._overtaken.keys() <= catalog._fetching.keys()
+        assert catalog._reads._overtaken.keys() <= catalog._reads._tasks.keys()
 
     @invariant()
     def nobody_waits_for_a_server_that_answers(self) -> None:
@@ -381,7 +362,7 @@ class Lists(Machine):
     async def end(self) -> None:
         await self.catalog.close()
         await asyncio.gather(*self.callers, return_exceptions=True)
-        assert not self.catalog._fetching
+        assert not self.catalog._reads._tasks
 
 
 class ListsOfMany(Lists):

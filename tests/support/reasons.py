@@ -312,7 +312,8 @@ def _spoken(node: ast.AST, module: Module) -> Iterator[ast.expr]:
         called = node.func
         word = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
         yield from (one.value for one in node.keywords if one.arg == "reason" and word != "Failure")
-        if module.name.startswith("lockgate.config") and word in REPORTS and node.args:
+        finds = module.name.startswith(("lockgate.config", "lockgate.gateway.launches"))
+        if finds and word in REPORTS and node.args:
             yield node.args[0]
         if module.name == "lockgate.upstreams.launch":
             yield from (one.value for one in node.keywords if one.arg == "id")

@@ -42,10 +42,11 @@ class Browser:
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
 
-    def log_in(self, url: str) -> tuple[int, str]:
-        """Open the page, and go on from there as its form says."""
+    def log_in(self, url: str, **fields: str) -> tuple[int, str]:
+        """Open the page, and go on from there as its form says, with `fields` filled in."""
         status, text = self.open(url)
         if status != 200:
             return status, text
         form = {name: unescape(value) for name, value in FIELD.findall(text)}
+        form |= fields
         return self.open(urllib.parse.urljoin(url, "login"), form)

@@ -95,7 +95,10 @@ INTRODUCTION = {
 
 
 class SseServer(ScriptedServer):
-    """HTTP with SSE. `endpoint` may hold `{}` for the session; POSTs elsewhere are 404 or 405."""
+    """HTTP with SSE. `endpoint` may hold `{}` for the session; POSTs elsewhere are 404 or 405.
+
+    wanted  the Authorization headers it takes; none: all of them.
+    """
 
     def __init__(self, endpoint: str = "messages?session={}", modern_body: bool = False) -> None:
         super().__init__(self._handle)
@@ -105,12 +108,16 @@ class SseServer(ScriptedServer):
         self.slow_initialized = asyncio.Event()
         self.slow_initialized.set()
         self.gets = 0
+        self.wanted: set[str] = set()
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/a/sse"
 
     async def _handle(self, asked: Asked, answer: Answer) -> None:
+        if self.wanted and asked.headers.get("authorization") not in self.wanted:
+            answer.send(401, www_authenticate="Bearer")
+            return
         if asked.http == "GET":
             await self._stream(answer)
             return
@@ -149,11 +156,12 @@ class SseServer(ScriptedServer):
 
 
 class SocketServer:
-    """A WebSocket. `status` refuses the upgrade with it."""
+    """A WebSocket. `status` refuses the upgrade with it; `wanted` is as for the other."""
 
     def __init__(self, *eras: str, **options: Any) -> None:
         self.eras = set(eras or ("handshake",))
         self.status = 0
+        self.wanted: set[str] = set()
         self.peers: list[Peer] = []
         self.requests: list[Request] = []
         self.closed: list[int | None] = []
@@ -193,9 +201,11 @@ class SocketServer:
 
     def _judge(self, socket: ServerConnection, request: Request) -> Response | None:
         self.requests.append(request)
-        if not self.status:
+        shown = request.headers.get("authorization", "")
+        status = 401 if self.wanted and shown not in self.wanted else self.status
+        if not status:
             return None
-        response = socket.respond(HTTPStatus(self.status), "no")
+        response = socket.respond(HTTPStatus(status), "no")
         response.headers["location"] = "ws://127.0.0.1:1/other"
         return response
 
@@ -229,7 +239,7 @@ async def reaching(
     server: SseServer | SocketServer, tls: Any = None, **more: Any
 ) -> AsyncIterator[Upstream]:
     """An upstream of this server; nothing of it is left behind."""
-    headers = more.pop("headers", {})
+    headers, credentials = more.pop("headers", {}), more.pop("credentials", None)
     if isinstance(server, SocketServer):
         transport: Any = WebSocketSpec(url=more.pop("url", server.url), headers=headers)
     else:
@@ -238,7 +248,7 @@ async def reaching(
     settings = {"start_timeout": 5.0, "call_timeout": 10.0, **more}
     pool = HttpPool(tls=tls)
     spec = UpstreamSpec(name="it", transport=transport, limits=limits, **settings)
-    one = Upstream(spec, pool=pool, backoff=QUICK)
+    one = Upstream(spec, pool=pool, backoff=QUICK, credentials=credentials)
     try:
         yield one
     finally:

@@ -12,16 +12,19 @@ from typing import Any, Final, cast
 
 import click
 import msgspec
+from msgspec.structs import replace
 from rich.text import Text
 
 from lockgate.cli import exits, running, session
 from lockgate.cli.options import config_argument, examined
-from lockgate.cli.terminal import console, hang, visible
+from lockgate.cli.terminal import console, hang, say, visible
 from lockgate.config.access_check import PATH as RULES
+from lockgate.config.identity import AuthSettings
 from lockgate.config.load import Loaded
 from lockgate.config.model import Config
 from lockgate.core.message import ANONYMOUS, Call, Kind, Principal
 from lockgate.core.names import nearest, spell
+from lockgate.errors import LockgateError
 from lockgate.gateway.access import book_of
 from lockgate.gateway.app import Gateway
 from lockgate.gateway.endpoint_sights import (
@@ -31,7 +34,9 @@ from lockgate.gateway.endpoint_sights import (
     servers_at,
 )
 from lockgate.gateway.facts import OWN_CLIENT
+from lockgate.gateway.judging import read
 from lockgate.identity.explaining import OTHER_THINGS, Asked, Explanation, Reason, explain
+from lockgate.identity.keys import ApiKey, principal_of
 from lockgate.identity.principals import including
 from lockgate.identity.rules import HINTS
 
@@ -74,13 +79,18 @@ def command() -> None:
 @config_argument
 @click.argument("tool", required=False)
 @click.argument("words", nargs=-1, metavar="[KEY=VALUE]...")
-@click.option("--as", "who", metavar="ID", help="The caller; left out: one nobody knows.")
+@click.option(
+    "--as",
+    "who",
+    metavar="ID",
+    help="The caller; left out: one nobody knows. key:NAME has the groups and scopes of its key.",
+)
 @click.option("--group", "groups", multiple=True, help="A group of the caller; repeatable.")
 @click.option("--scope", "scopes", multiple=True, help="A scope it was granted; repeatable.")
 @click.option("--client", help="The OAuth client it calls by.")
 @click.option("--issuer", default="", help="Who vouches for it.")
 @click.option("--claim", "claims", multiple=True, metavar="K=V", help="A claim; repeatable.")
-@click.option("--endpoint", metavar="PATH", help="Where it calls; left out: `lockgate.path`.")
+@click.option("--endpoint", metavar="PATH", help="Where it calls; left out: the first one.")
 @click.option(
     "--kind", type=click.Choice(list(_KINDS)), default="tool", help="What TOOL is the name of."
 )
@@ -99,7 +109,9 @@ def explain_command(config: Path, tool: str | None, as_json: bool, **given: Any)
     """
     loaded, settings = examined(config)
     endpoint = _endpoint(given["endpoint"], settings)
-    principal = _principal(given, _implied(settings, endpoint))
+    auth = _auth(settings, endpoint)
+    implied = {scope: frozenset(others) for scope, others in auth.scopes_implied.items()}
+    principal = _principal(given, implied, _key(given["who"], auth))
     if tool is None:
         seen = running.run(_everything(settings, principal, endpoint))
         _show_all(seen, principal, as_json)
@@ -109,7 +121,7 @@ def explain_command(config: Path, tool: str | None, as_json: bool, **given: Any)
     if unknown is not None:
         raise click.UsageError(f"{unknown!r} is no annotation; there are {', '.join(HINTS)}.")
     book = book_of(settings, lambda _server, _tool: (hints,), _places(loaded, settings))
-    server, name = _located(tool, settings, endpoint)
+    server, name = _located(tool, _KINDS[given["kind"]], settings, endpoint)
     found = Asked(
         principal=principal,
         endpoint=endpoint,
@@ -127,23 +139,51 @@ def explain_command(config: Path, tool: str | None, as_json: bool, **given: Any)
     return exits.OK if told.verdict.answer == "allow" else exits.REFUSED
 
 
-def _implied(config: Config, endpoint: str) -> dict[str, frozenset[str]]:
-    """What broader scopes include where the caller calls."""
+def _auth(config: Config, endpoint: str) -> AuthSettings:
+    """Who may ask where the caller calls."""
     own = config.lockgate.endpoints.get(endpoint)
-    auth = (own.auth if own is not None else None) or config.lockgate.auth
-    return {scope: frozenset(others) for scope, others in auth.scopes_implied.items()}
+    return (own.auth if own is not None else None) or config.lockgate.auth
 
 
-def _principal(given: Mapping[str, Any], implied: Mapping[str, frozenset[str]]) -> Principal:
+def _key(who: str | None, auth: AuthSettings) -> ApiKey | None:
+    """The key that a caller called `key:NAME` shows; what cannot be found out is said."""
+    kind, colon, name = (who or "").partition(":")
+    if kind != "key" or not colon or not (auth.keys_file or auth.keys_env):
+        return None
+    try:
+        keys = {one.name: one for one in read(auth)}
+    except LockgateError as error:
+        say(f"note: {error} Groups and scopes are those of the options alone.")
+        return None
+    if name not in keys:
+        guess = nearest(name, keys)
+        hint = f" Did you mean key:{guess}?" if guess else ""
+        say(f"note: there is no API key of the name {visible(name)!r}.{hint}")
+    return keys.get(name)
+
+
+def _principal(
+    given: Mapping[str, Any], implied: Mapping[str, frozenset[str]], key: ApiKey | None
+) -> Principal:
     who: str | None = given["who"]
     scopes = frozenset(one for text in given["scopes"] for one in text.split())
+    groups = frozenset[str](given["groups"])
+    claims = {name: _scalar(value) for name, value in map(_pair, given["claims"])}
+    if key is not None:
+        known = principal_of(key, implied)
+        return replace(
+            known,
+            scopes=known.scopes | including(scopes, implied),
+            groups=known.groups | groups,
+            claims={**known.claims, **claims},
+        )
     return Principal(
         id=who or ANONYMOUS.id,
         issuer=given["issuer"],
         client=given["client"],
         scopes=including(scopes, implied),
-        groups=frozenset(given["groups"]),
-        claims={key: _scalar(value) for key, value in map(_pair, given["claims"])},
+        groups=groups,
+        claims=claims,
     )
 
 
@@ -204,7 +244,7 @@ def _offered(config: Config, endpoint: str, server: str, kind: Kind, name: str) 
     return sight_of(call).shows(server, kind, name)
 
 
-def _located(tool: str, config: Config, endpoint: str) -> tuple[str, str]:
+def _located(tool: str, kind: Kind, config: Config, endpoint: str) -> tuple[str, str]:
     """The server and its own name of what a person calls TOOL.
 
     Raises:
@@ -214,14 +254,15 @@ def _located(tool: str, config: Config, endpoint: str) -> tuple[str, str]:
     if slash and name and server in config.servers:
         return server, name
     there = servers_at(config, endpoint)
+    guess = nearest(server, config.servers)
+    slip = slash and name and kind in ("tool", "prompt") and guess is not None
     if naming_of(endpoints_of(config)[endpoint], config, there) == "prefix":
         for one in there:
             prefix = spell(one, "", "prefix")
             if tool.startswith(prefix) and tool != prefix:
                 return one, tool[len(prefix) :]
-    elif len(there) == 1:
+    elif len(there) == 1 and not slip:
         return there[0], tool
-    guess = nearest(server, config.servers)
     hint = f"Did you mean {guess}/{name or 'NAME'}?" if guess else "Write SERVER/NAME."
     raise click.UsageError(f"No server of the configuration is meant by {tool!r}. {hint}")
 
@@ -263,7 +304,7 @@ def _show(asked: Asked, told: Explanation, any_rules: bool) -> None:
     thing = f"{asked.kind} {asked.server}/{asked.name}"
     out.print(Text.assemble((visible(thing), "bold"), ": ", (says, style)))
     facts = [
-        ("caller", asked.principal.id),
+        ("caller", _described(asked.principal)),
         ("endpoint", asked.endpoint),
         ("because", _why(told, any_rules=any_rules, offered=asked.offered)),
     ]
@@ -274,6 +315,12 @@ def _show(asked: Asked, told: Explanation, any_rules: bool) -> None:
         hang(out, Text.assemble((f"  {label:<9}", "dim"), visible(text)))
     for one in told.reasons:
         _show_rule(one, decided=one.rule is told.verdict.rule)
+
+
+def _described(who: Principal) -> str:
+    has = (("groups", who.groups), ("scopes", who.scopes))
+    said = [f"{word} {', '.join(sorted(found))}" for word, found in has if found]
+    return f"{who.id} ({'; '.join(said)})" if said else who.id
 
 
 def _why(told: Explanation, *, any_rules: bool, offered: bool) -> str:

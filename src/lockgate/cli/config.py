@@ -25,6 +25,7 @@ from lockgate.config.gather import Gathered, Line, gather, write, written
 from lockgate.config.load import examine
 from lockgate.config.schema import schema as written_schema
 from lockgate.errors import ConfigError, LockgateError
+from lockgate.gateway.key_files import review_keys
 from lockgate.gateway.launches import review_launches
 
 _json_flag = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
@@ -42,12 +43,13 @@ def check(config: Path, as_json: bool) -> int:
     """Say what is wrong with CONFIG, where, and what to do (exit code 2 on errors)."""
     loaded = examine(config, os.environ)
     review_launches(loaded)
+    review_keys(loaded)
     findings = loaded.findings.ordered()
     if as_json:
         click.echo(json.dumps([_written(one) for one in findings], indent=2, ensure_ascii=False))
-        return exits.USAGE if loaded.config is None else exits.OK
+        return exits.USAGE if loaded.findings.fatal else exits.OK
     show_findings(findings, to_stderr=False)
-    if loaded.config is None:
+    if loaded.config is None or loaded.findings.fatal:
         return exits.USAGE
     servers, off = len(loaded.config.enabled), len(loaded.config.servers)
     more = f", {off - servers} disabled" if off > servers else ""

@@ -15,6 +15,8 @@ USAGE: Final = 2
 UNAVAILABLE: Final = 3
 TOOL_ERROR: Final = 4
 REFUSED: Final = 5
+FOUND_REVIEW: Final = 7
+FOUND_BLOCK: Final = 8
 INTERRUPTED: Final = 130
 
 EXITS: Final[dict[int, str]] = {
@@ -24,6 +26,8 @@ EXITS: Final[dict[int, str]] = {
     UNAVAILABLE: ENTRIES["exit-3"].meaning,
     TOOL_ERROR: ENTRIES["exit-4"].meaning,
     REFUSED: ENTRIES["exit-5"].meaning,
+    FOUND_REVIEW: ENTRIES["exit-7"].meaning,
+    FOUND_BLOCK: ENTRIES["exit-8"].meaning,
     INTERRUPTED: ENTRIES["exit-130"].meaning,
 }
 

@@ -19,6 +19,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from lockgate.cli import exits
+from lockgate.cli.alone import alone
 from lockgate.cli.terminal import console, visible
 from lockgate.config.quantities import seconds_of
 from lockgate.errors import LockgateError
@@ -49,18 +50,19 @@ def new(
 
     To replace a key without a gap, make one of another name, hand it out, and revoke the old one.
     """
-    listed = _read(file) if file.exists() else []
     now = time.time()
-    try:
-        until = None if expires is None else now + _span(expires)
-        text, kept = new_key(name, now, scopes=scopes, groups=groups, expires=until)
-        written = write_keys([*listed, kept])
-        read_keys(written)
-    except BadKeys as error:
-        if any(one.name == name for one in listed):
-            raise click.UsageError(f"{name!r} has a key already; revoke it first.") from error
-        raise click.UsageError(f"{error}.") from error
-    _write(file, written)
+    until = None if expires is None else now + _span(expires)
+    with alone(file):
+        listed = _read(file) if file.exists() else []
+        try:
+            text, kept = new_key(name, now, scopes=scopes, groups=groups, expires=until)
+            written = write_keys([*listed, kept])
+            read_keys(written)
+        except BadKeys as error:
+            if any(one.name == name for one in listed):
+                raise click.UsageError(f"{name!r} has a key already; revoke it first.") from error
+            raise click.UsageError(f"{error}.") from error
+        _write(file, written)
     click.echo(text)
     click.echo(
         f"This is the key of {name}; it is not kept, so copy it now. Clients send it as\n"
@@ -99,11 +101,12 @@ def list_(file: Path, as_json: bool) -> int:
 @click.argument("name")
 def revoke(file: Path, name: str) -> int:
     """Take the key of NAME out of FILE, so that it is accepted no more."""
-    listed = _read(file)
-    left = [one for one in listed if one.name != name]
-    if len(left) == len(listed):
-        raise click.UsageError(f"{file} has no key of the name {name!r}.")
-    _write(file, write_keys(left))
+    with alone(file):
+        listed = _read(file)
+        left = [one for one in listed if one.name != name]
+        if len(left) == len(listed):
+            raise click.UsageError(f"{file} has no key of the name {name!r}.")
+        _write(file, write_keys(left))
     click.echo(f"The key of {name} is revoked.", err=True)
     return exits.OK
 

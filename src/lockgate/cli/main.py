@@ -34,15 +34,24 @@ VARIABLE: Final = "LOCKGATE_LOG"
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "up": ("lockgate.cli.up", "Serve every server of CONFIG at one MCP endpoint."),
+    "lock": ("lockgate.cli.lock", "Record what the servers define, or check it."),
+    "approve": ("lockgate.cli.approve", "Look at what is withheld, and say yes or no to it."),
     "tools": ("lockgate.cli.tools", "List the tools that CONFIG offers."),
     "call": ("lockgate.cli.call", "Call a tool and show its result."),
     "login": ("lockgate.cli.login", "Log in to a server that wants a person's account."),
     "logout": ("lockgate.cli.logout", "Forget such a login."),
+    "check": ("lockgate.cli.check", "Say what this machine can hold stdio servers to."),
     "config": ("lockgate.cli.config", "Check, show or import configurations."),
     "keys": ("lockgate.cli.keys", "Make, list and revoke API keys."),
     "whoami": ("lockgate.cli.whoami", "Say what an endpoint asks of callers, and who you are."),
     "access": ("lockgate.cli.access", "Say who may use what, and which rule says so."),
+    "inventory": (
+        "lockgate.cli.inventory",
+        "Find servers that clients here reach past the gateway.",
+    ),
+    "audit": ("lockgate.cli.audit", "Check that an audit log is as it was written."),
     "explain": ("lockgate.cli.explain", "Say what an error code means and what to do."),
+    "scan": ("lockgate.cli.scan", "Look for what manipulates models in definitions."),
     "completion": ("lockgate.cli.completion", "Print the completion script of a shell."),
 }
 

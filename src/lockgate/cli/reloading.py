@@ -8,20 +8,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from lockgate.cli import running
+from lockgate.cli.binding import check_open
+from lockgate.cli.callers import asked_of_callers
 from lockgate.cli.files import OpenFiles
 from lockgate.cli.options import start_log, warnings_of
 from lockgate.cli.voices import Voice, errors_of
 from lockgate.config.load import Loaded, examine
-from lockgate.config.model import Config
+from lockgate.config.model import Config, GatewaySettings
 from lockgate.config.watch import Watch, sources
-from lockgate.errors import LockgateError
+from lockgate.errors import LockgateError, UnsafeBind
 from lockgate.gateway.app import Gateway
 
 _log: Final = logging.getLogger("lockgate.up")
@@ -34,11 +36,13 @@ class Overrides:
     """What the command line said, which wins over every file.
 
     log_format  as it is: it stays for the life of the process.
+    guarded     the address that is listened on, if strangers must not be served; it stays too.
     """
 
     settings: Mapping[str, Any]
     log_level: str | None
     log_format: str
+    guarded: str | None = None
 
 
 class Reloading:
@@ -107,6 +111,13 @@ class Reloading:
 
     async def _take_over(self, loaded: Loaded, written: Config) -> None:
         config = written.with_settings(**self._overrides.settings)
+        if self._overrides.guarded is not None:
+            try:
+                check_open(config, self._overrides.guarded)
+            except UnsafeBind as error:
+                self._gateway.refuse_reload(1)
+                self._voice.warn(f"The changed configuration was refused: {error}")
+                return
         # Servers on their way out may still say what was secret until now.
         both = config.with_secrets(config.secrets | self._config.secrets)
         start_log(both, self._overrides.log_level, self._overrides.log_format)
@@ -116,9 +127,13 @@ class Reloading:
         except LockgateError as error:
             self._voice.warn(f"The changed configuration was refused: {error}")
             return
+        other = _other(self._config.lockgate, config.lockgate, done.held)
+        asked = asked_of_callers(config)
+        news = asked if asked != asked_of_callers(self._config) else []
         self._config = config
         self._files.allow(config)
-        self._voice.reloaded(done)
+        self._voice.reloaded(done, other)
+        self._voice.callers(news)
         for server in self._gateway.servers():
             if server.name in (*done.added, *done.changed):
                 self._voice.server(server)
@@ -129,3 +144,11 @@ class Reloading:
         found = {(one.id, one.summary): one for one in warnings_of(loaded)}
         self._voice.findings([one for key, one in found.items() if key not in self._said])
         self._said = set(found)
+
+
+def _other(before: GatewaySettings, now: GatewaySettings, held: Sequence[str]) -> list[str]:
+    """The settings that differ and are taken over."""
+    names = [
+        name for name in GatewaySettings.model_fields if getattr(before, name) != getattr(now, name)
+    ]
+    return [name for name in names if f"lockgate.{name}" not in held]

@@ -17,6 +17,8 @@ import click
 from pydantic import ValidationError
 
 from lockgate.cli import exits, running, session
+from lockgate.cli.binding import UNRESOLVED, check_bind
+from lockgate.cli.callers import asked_of_callers
 from lockgate.cli.files import OpenFiles
 from lockgate.cli.options import config_argument, examined, log_options, start_log, warnings_of
 from lockgate.cli.pipes import Pipes, claim
@@ -24,16 +26,19 @@ from lockgate.cli.reloading import Overrides, Reloading
 from lockgate.cli.running import StopSignals
 from lockgate.cli.voices import Logged, Spoken, Voice
 from lockgate.config.admin import AdminSettings
-from lockgate.config.check import loopback
 from lockgate.config.model import Config, GatewaySettings
 from lockgate.config.watch import Watch, sources
-from lockgate.errors import LockgateError, UnsafeBind
+from lockgate.errors import LockgateError
 from lockgate.gateway.app import Gateway
+from lockgate.gateway.auditing import opened
+from lockgate.gateway.pin_keeper import Recorded
 from lockgate.upstreams import orphans
 from lockgate.upstreams.groups import GROUPS
 
 Bound = TypeVar("Bound")
 MakeReloading = Callable[[Gateway], Reloading]
+_APPROVALS: Final = 0.5
+"""Seconds between two looks at the lock file."""
 _PATIENCE: Final = 10.0
 """Seconds the table waits for slow servers; they get their line when they are there."""
 
@@ -93,7 +98,8 @@ def command(
     files.allow(settings)
 
     def reloading(gateway: Gateway) -> Reloading:
-        overrides = Overrides(changes, log_level, chosen)
+        host = None if stdio or insecure_bind else settings.lockgate.host
+        overrides = Overrides(changes, log_level, chosen, host)
         return Reloading(gateway, settings, config, overrides, watch, voice, files)
 
     if endpoint is not None and not stdio:
@@ -103,38 +109,8 @@ def command(
     return running.run(serve(settings, voice, reloading), outlives_terminal=outlives)
 
 
-def check_bind(config: Config, voice: Voice, *, insecure: bool) -> None:
-    """Refuse to offer every tool to the network.
-
-    Raises:
-        UnsafeBind: the address is not loopback, nobody has to say who they are, and `insecure` is
-            not set.
-        LockgateError: the host is a name, and nobody knows it.
-    """
-    host = config.lockgate.host
-    if loopback(host) or config.identifies:
-        return
-    try:
-        socket.getaddrinfo(host.strip("[]"), None)
-    except (socket.gaierror, UnicodeError) as error:
-        # Nobody could reach it: that nothing here checks callers is not what is wrong.
-        message = f"Cannot listen on {host}: {UNRESOLVED[0]}."
-        raise LockgateError(message, UNRESOLVED[1], reason="cannot-listen") from error
-    if not insecure:
-        raise UnsafeBind(
-            f"Listening on {host} would let everyone who can reach this machine call every tool: "
-            "this configuration has no authentication.",
-            "Configure lockgate.auth (`lockgate keys new` makes an API key), or leave the host at "
-            "127.0.0.1; or pass --insecure-bind if the network itself keeps strangers out.",
-        )
-    voice.warn(
-        f"listening on {host} without authentication (--insecure-bind). Everyone who can reach "
-        "this address can call every tool of every server."
-    )
-
-
 async def _serve_http(config: Config, voice: Voice, reloads: MakeReloading) -> int:
-    gateway = Gateway(config)
+    gateway = Gateway(config, audit=opened(config), records=True)
     reloading = reloads(gateway)
     stopping = StopSignals(gateway.abort)
     # Where there is no terminal that could hang up, SIGHUP means what it means to services.
@@ -149,6 +125,7 @@ async def _serve_http(config: Config, voice: Voice, reloads: MakeReloading) -> i
     try:
         await gateway.start()
         voice.listening(gateway.urls)
+        voice.callers(asked_of_callers(config))
         if operators is not None:
             voice.operators(operators)
         late = await _introduce(gateway, stopping, voice)
@@ -156,6 +133,7 @@ async def _serve_http(config: Config, voice: Voice, reloads: MakeReloading) -> i
         going_on = [
             asyncio.create_task(_follow(gateway, late, voice)),
             asyncio.create_task(reloading.run()),
+            asyncio.create_task(_approvals(gateway, voice)),
             asyncio.create_task(orphans.bury(GROUPS.pids)),
         ]
         await stopping.asked.wait()
@@ -174,6 +152,7 @@ async def _listen(
     except OSError as error:
         what, remedy = _refusal(error)
         where = f"{asked.host}, port {asked.port}" if asked is not None else "an address"
+        where += " (lockgate.admin)" * isinstance(asked, AdminSettings)
         message = f"Cannot listen on {where}: {what}."
         raise LockgateError(message, remedy, reason="cannot-listen") from error
 
@@ -186,7 +165,6 @@ def _refusal(error: OSError) -> tuple[str, str]:
     return known or (error.strerror or str(error), "Choose another host or port.")
 
 
-UNRESOLVED: Final = ("the name does not resolve", "Correct the host.")
 _REFUSALS: Final = {
     errno.EADDRINUSE: (
         "another program has the port",
@@ -219,6 +197,20 @@ async def _introduce(gateway: Gateway, stopping: StopSignals, voice: Voice) -> l
     return late
 
 
+async def _approvals(gateway: Gateway, voice: Voice) -> None:
+    """Say what first use has recorded; then take over what is approved or denied meanwhile."""
+    await gateway.settled(_PATIENCE)
+    said: Recorded | None = None
+    while True:
+        await gateway.meet()
+        recorded = gateway.pins.recorded()
+        if recorded is not None and recorded != said:
+            said = recorded
+            voice.recorded(recorded)
+        await asyncio.sleep(_APPROVALS)
+        gateway.look_at_pins()
+
+
 async def _follow(gateway: Gateway, late: list[str], voice: Voice) -> None:
     """Say how each server is that was still starting when the table was shown."""
     while late:
@@ -246,7 +238,7 @@ async def _serve_stdio(
     endpoint: str | None, config: Config, voice: Voice, reloads: MakeReloading
 ) -> int:
     descriptors = claim()
-    gateway = Gateway(config)
+    gateway = Gateway(config, audit=opened(config), records=True)
     stopping = StopSignals(gateway.abort)
     stopping.listen()
     pipes = await Pipes.open(*descriptors)
@@ -257,10 +249,12 @@ async def _serve_stdio(
         serving = asyncio.create_task(gateway.serve_stdio(pipes.reader, pipes.writer, endpoint))
         introducing = asyncio.create_task(_introduce_all(gateway, stopping, voice))
         reloading = asyncio.create_task(reloads(gateway).run())
+        approvals = asyncio.create_task(_approvals(gateway, voice))
         burying = asyncio.create_task(orphans.bury(GROUPS.pids))
         await asyncio.wait({serving, asked}, return_when=asyncio.FIRST_COMPLETED)
         introducing.cancel()
         reloading.cancel()
+        approvals.cancel()
         burying.cancel()
         if serving.done():
             serving.result()

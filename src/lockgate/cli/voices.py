@@ -17,6 +17,7 @@ from msgspec.structs import asdict
 from lockgate.cli.table import show_server, show_servers, summary
 from lockgate.cli.terminal import Waiting, log_findings, say, show_findings, waiting
 from lockgate.config.finding import Finding
+from lockgate.gateway.pin_keeper import Recorded
 from lockgate.gateway.status import ServerStatus
 from lockgate.gateway.worlds import Reloaded
 
@@ -27,19 +28,36 @@ Endpoints = Mapping[str, Sequence[str]]
 """The servers that can be seen at each address."""
 
 
-def became(done: Reloaded) -> str:
-    """What a reload did, in a few words."""
+def became(done: Reloaded, settings: Sequence[str]) -> str:
+    """What a reload did, in a few words; `settings` are those of ours that differ."""
     words = ("added", "changed", "removed")
     said = [f"{word} {', '.join(getattr(done, word))}" for word in words if getattr(done, word)]
-    if not said:
-        return "every server stays as it is"
-    return "; ".join([*said, f"{len(done.kept)} unchanged"])
+    said.append(f"{len(done.kept)} unchanged" if said else "every server stays as it is")
+    if settings:
+        said.insert(0, f"other {', '.join(settings)}")
+    elif len(said) == 1 and not done.held:
+        said.insert(0, "the files it names were read again")
+    return "; ".join(said)
 
 
 def stays(done: Reloaded) -> str:
     """Which changes a reload could not take over."""
     keys = ", ".join(done.held)
     return f"{keys}: this takes effect at the next start; until then it stays as it was."
+
+
+def believed(pins: Recorded) -> str:
+    """How much first use has believed."""
+    things = f"{pins.things} definition{'s' * (pins.things != 1)}"
+    return f"{things} of {pins.servers} server{'s' * (pins.servers != 1)}"
+
+
+def unrecorded(pins: Recorded) -> str:
+    """Nothing could be written down."""
+    return (
+        f"{believed(pins)} were believed and not recorded: {pins.why} Until it can be, every start "
+        "believes what it meets. Make the file with `lockgate lock`, where it can be written."
+    )
 
 
 def errors_of(findings: Sequence[Finding]) -> int:
@@ -62,6 +80,10 @@ class Voice(Protocol):
         """Clients can connect: at these addresses, with these servers behind each."""
         ...
 
+    def callers(self, asked: Sequence[str]) -> None:
+        """What is asked of callers, in sentences."""
+        ...
+
     def operators(self, where: str) -> None:
         """Operators can ask, below this address."""
         ...
@@ -78,8 +100,12 @@ class Voice(Protocol):
         """A server that was late is ready or has failed."""
         ...
 
-    def reloaded(self, done: Reloaded) -> None:
-        """A changed configuration is in use."""
+    def recorded(self, pins: Recorded) -> None:
+        """What servers define was believed, because nothing was approved before."""
+        ...
+
+    def reloaded(self, done: Reloaded, settings: Sequence[str]) -> None:
+        """A changed configuration is in use; `settings` are those of ours that differ."""
         ...
 
     def refused(self, findings: Sequence[Finding]) -> None:
@@ -116,6 +142,11 @@ class Spoken:
         for url, servers in where.items():
             say(f"  {url:<{widest}}  {', '.join(servers) or 'no server'}")
 
+    def callers(self, asked: Sequence[str]) -> None:
+        """See `Voice.callers`."""
+        for line in asked:
+            say(line)
+
     def operators(self, where: str) -> None:
         """See `Voice.operators`."""
         say(f"For operators: {where}/metrics, {where}/ready")
@@ -135,9 +166,17 @@ class Spoken:
         """See `Voice.server`."""
         show_server(server)
 
-    def reloaded(self, done: Reloaded) -> None:
+    def recorded(self, pins: Recorded) -> None:
+        """See `Voice.recorded`."""
+        if pins.path is None:
+            if pins.why is not None:
+                self.warn(unrecorded(pins))
+            return
+        say(f"First use: {believed(pins)} recorded in {pins.path}. Review it, and commit it.")
+
+    def reloaded(self, done: Reloaded, settings: Sequence[str]) -> None:
         """See `Voice.reloaded`."""
-        say(f"Configuration reloaded: {became(done)}.")
+        say(f"Configuration reloaded: {became(done, settings)}.")
         if done.held:
             self.warn(stays(done))
 
@@ -171,6 +210,11 @@ class Logged:
         for url, servers in where.items():
             behind = {"servers": ", ".join(servers)} if len(where) > 1 else {}
             _log.info("listening", extra={"url": url, **behind})
+
+    def callers(self, asked: Sequence[str]) -> None:
+        """See `Voice.callers`."""
+        for line in asked:
+            _log.info(line)
 
     def operators(self, where: str) -> None:
         """See `Voice.operators`."""
@@ -206,9 +250,19 @@ class Logged:
         known = {key: value for key, value in facts.items() if value not in (None, "")}
         _log.log(level, "server", extra=known)
 
-    def reloaded(self, done: Reloaded) -> None:
+    def recorded(self, pins: Recorded) -> None:
+        """See `Voice.recorded`."""
+        if pins.path is None:
+            if pins.why is not None:
+                self.warn(unrecorded(pins))
+            return
+        _log.info("first use", extra={"recorded": pins.things, "path": str(pins.path)})
+
+    def reloaded(self, done: Reloaded, settings: Sequence[str]) -> None:
         """See `Voice.reloaded`."""
         facts = {name: list(servers) for name, servers in asdict(done).items() if servers}
+        if settings:
+            facts["settings"] = list(settings)
         _log.info("reloaded", extra=facts)
         if done.held:
             self.warn(stays(done))

@@ -31,6 +31,10 @@ _UNAUTHORIZED: Final = 401
 _FORBIDDEN: Final = 403
 _REFUSALS: Final = (_UNAUTHORIZED, _FORBIDDEN)
 _OK: Final = 200
+_BAD: Final = 400
+_BROKEN: Final = 500
+_BUSY: Final = 429
+_TYPES: Final = ("application/json", "text/event-stream")
 
 
 @click.command("whoami", epilog=exits.epilog())
@@ -44,7 +48,7 @@ _OK: Final = 200
 def command(url: str, token_env: str | None, as_json: bool) -> int:
     """Say what the endpoint at URL asks of its callers, and with a token, who that is.
 
-    Ends with 0 if the caller is let in, and with 1 if it is not.
+    Ends with 0 if the caller is let in, and with 1 if it is not, or if that cannot be told.
     """
     token = None
     if token_env is not None:
@@ -73,7 +77,7 @@ async def _ask(url: str, token: str | None) -> dict[str, Any]:
 async def _asked(fetch: Fetch, url: str, token: str | None) -> dict[str, Any]:
     stranger = await _try(fetch, url, None)
     challenge = _challenge(stranger)
-    open_to_all = stranger.status not in _REFUSALS
+    open_to_all = _let_in(stranger, url)
     found: dict[str, Any] = {
         "url": url,
         "authentication": "none" if open_to_all else "required",
@@ -84,11 +88,36 @@ async def _asked(fetch: Fetch, url: str, token: str | None) -> dict[str, Any]:
     }
     if token is not None and not open_to_all:
         mine = await _try(fetch, url, token)
-        found["accepted"] = mine.status not in _REFUSALS
+        found["accepted"] = _let_in(mine, url)
         found["refusal"] = None if found["accepted"] else {**_challenge(mine), **_error(mine)}
         if found["accepted"]:
             found["principal"] = await _principal(fetch, url, token)
     return found
+
+
+def _let_in(answer: Fetched, url: str) -> bool:
+    """Whether whoever asked was let in, as far as the answer tells.
+
+    Whatever is not from an MCP endpoint that heard the question is no answer to it: a path that
+    nothing is served at, a web page, a gateway that cannot ask its identity provider just now.
+
+    Raises:
+        LockgateError: it does not tell.
+    """
+    if answer.status in _REFUSALS:
+        return False
+    kind = answer.headers.get("content-type", "")
+    if answer.status < _BAD and (not answer.body or kind.startswith(_TYPES)):
+        return True
+    if answer.status not in (_BUSY, *range(_BROKEN, 600)) and b'"jsonrpc"' in answer.body:
+        return True
+    error = _error(answer)
+    said = f": {error['message']}" if "message" in error else ""
+    raise LockgateError(
+        visible(f"{url} answers with HTTP status {answer.status}{said}").rstrip(".") + ".",
+        visible(error.get("remedy") or "Check the URL: `lockgate up` prints those it serves."),
+        reason="server-needed",
+    )
 
 
 def _headers(token: str | None) -> list[tuple[str, str]]:
@@ -140,7 +169,9 @@ def _error(answer: Fetched) -> dict[str, Any]:
     members = cast("dict[str, Any]", error)
     data: object = members.get("data")
     told = cast("dict[str, Any]", data) if isinstance(data, dict) else {}
-    found = {"message": members.get("message"), "code": told.get("code")}
+    told = told or members
+    found = {name: told.get(name) for name in ("code", "remedy")}
+    found["message"] = members.get("message")
     return {name: value for name, value in found.items() if isinstance(value, str)}
 
 

@@ -6,48 +6,30 @@ contradicts itself is refused here; names that exist nowhere are found by `acces
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal, Self, cast
+from typing import Annotated, Final, Literal, Self, cast
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
+from lockgate.config.flows import FlowSettings
 from lockgate.config.limits import Section
+from lockgate.config.patterns import MOST_WORDS, TEXTS, Patterns, Text, Texts, listed
 from lockgate.config.quantities import Seconds, count, time
 from lockgate.core.targets import TargetPattern, divided
 
 VERBS: Final = ("allow", "deny", "hide", "approve")
 MOST_RULES: Final = 1000
-MOST_WORDS: Final = 1000
-_TEXTS: Final[dict[str, Any]] = {
-    "anyOf": [
-        {"type": "string"},
-        {"type": "array", "items": {"type": "string"}, "maxItems": MOST_WORDS},
-    ]
-}
 
 
-def _listed(value: object) -> object:
-    """One of what may be several."""
-    return cast("object", value) if isinstance(value, list) else [value]
+def _scalar(value: object) -> object:
+    # Said once here; the union below would say for each of its kinds that it is not that.
+    if not isinstance(value, str | int | float):
+        raise ValueError("a text, a number, true or false is needed")
+    return value
 
 
-def _pattern(text: str) -> str:
-    divided(text)
-    return text
-
-
-Text = Annotated[str, Field(min_length=1, max_length=2048)]
-Texts = Annotated[
-    list[Text], BeforeValidator(_listed), Field(max_length=MOST_WORDS), WithJsonSchema(_TEXTS)
-]
-Patterns = Annotated[
-    list[Annotated[Text, AfterValidator(_pattern)]],
-    BeforeValidator(_listed),
-    Field(max_length=MOST_WORDS),
-    WithJsonSchema(_TEXTS),
-]
 Scalars = Annotated[
-    list[Text | int | float | bool],
-    BeforeValidator(_listed),
+    list[Annotated[Text | int | float | bool, BeforeValidator(_scalar)]],
+    BeforeValidator(listed),
     Field(max_length=MOST_WORDS),
     WithJsonSchema(
         {"anyOf": [{"type": ["string", "number", "boolean"]}, {"type": "array"}]},
@@ -93,7 +75,7 @@ def _things(value: object) -> object:
 Things = Annotated[
     ThingsSettings | None,
     BeforeValidator(_things),
-    WithJsonSchema({"anyOf": [*_TEXTS["anyOf"], ThingsSettings.model_json_schema()]}),
+    WithJsonSchema({"anyOf": [*TEXTS["anyOf"], ThingsSettings.model_json_schema()]}),
 ]
 
 
@@ -278,6 +260,11 @@ class AccessSettings(Section):
         max_length=MOST_RULES,
         description="The rules, in any order. `allow` grants; `hide`, `deny` and `approve` only "
         "take away, from whatever is allowed.",
+    )
+    flows: list[FlowSettings] = Field(
+        default=[],
+        max_length=100,
+        description="What must not follow what, for one caller.",
     )
     approval: ApprovalSettings = Field(
         default=ApprovalSettings(), description="How people are asked."

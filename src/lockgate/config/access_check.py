@@ -10,10 +10,11 @@ from collections.abc import Collection, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import Final
 
-from lockgate.config.access import RuleSettings
+from lockgate.config.access import RuleSettings, WhoSettings
 from lockgate.config.finding import Findings
 from lockgate.config.model import Config
 from lockgate.config.nodes import Node
+from lockgate.core.message import ANONYMOUS
 from lockgate.core.names import nearest, spell
 from lockgate.core.targets import ALL, TargetPattern, special
 
@@ -49,7 +50,7 @@ def review_access(
 def _nobody(config: Config, tree: Node, findings: Findings) -> None:
     """Rules about callers that can never be told apart; the first is enough."""
     settings = config.lockgate
-    if settings.auth.asks or any(one.auth and one.auth.asks for one in settings.endpoints.values()):
+    if settings.asks or any(one.auth and one.auth.asks for one in settings.endpoints.values()):
         return
     for number, rule in enumerate(settings.access.rules):
         key = next((key for key in ("who", "scopes") if getattr(rule, key)), None)
@@ -91,6 +92,8 @@ class _Rule:
             for number, pattern in enumerate(patterns):
                 self._server(pattern, key, number)
                 self._name(pattern, key, number)
+        for key in ("who", "unless"):
+            self._ids(key, getattr(self._rule, key))
         for number, endpoint in enumerate(self._rule.endpoints):
             if not any(fnmatchcase(one, endpoint) for one in endpoints):
                 guess = nearest(endpoint, endpoints)
@@ -101,6 +104,19 @@ class _Rule:
                     "endpoints",
                     number,
                 )
+
+    def _ids(self, key: str, callers: Sequence[WhoSettings]) -> None:
+        """Ids that nobody can have: a rule that takes away from them takes nothing away."""
+        for number, one in ((n, one) for n, caller in enumerate(callers) for one in caller.id):
+            if special(one) or one.startswith("key:") or "#" in one or one == ANONYMOUS.id:
+                continue
+            where = self._tree.written((*PATH, self._number, key, number, "id"))
+            self.note(
+                "access-impossible",
+                f"no caller has the id {one!r}.",
+                f"Write key:{one} for an API key, ISSUER#{one} for a subject of an issuer.",
+                *where[len(PATH) + 1 :],
+            )
 
     def _server(self, pattern: TargetPattern, key: str, number: int) -> None:
         servers = self._config.servers

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from lockgate.config.access_check import review_access
 from lockgate.config.endpoints_check import review_endpoints
 from lockgate.config.finding import Findings
+from lockgate.config.flows_check import review_flows
 from lockgate.config.model import SERVER_NAME, Config, ServerConfig
 from lockgate.config.nodes import Node, Position
 from lockgate.config.secrets import looks_secret, secret_name
@@ -33,7 +34,10 @@ _OWN_HEADERS: Final = frozenset(
     | {"mcp-session-id", "mcp-protocol-version", "mcp-method", "mcp-name", "te", "upgrade"}
 )
 _SCHEMES: Final = ("http", "https", "ws", "wss")
-_STDIO_ONLY: Final = ("args", "env", "cwd", "envFile", "idle_stop", "spare", "allow_unsafe_env")
+_EVERYWHERE: Final = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not listened on
+_STDIO_ONLY: Final = (
+    *("args", "env", "cwd", "envFile", "idle_stop", "spare", "allow_unsafe_env", "sandbox"),
+)
 _HTTP_ONLY: Final = ("headers", "connect_timeout")
 
 
@@ -57,9 +61,11 @@ def review(config: Config, tree: Node, environ: Mapping[str, str], findings: Fin
     for name, server in config.enabled.items():
         node = servers.members[name]
         _Rules(name, server, node, findings).run(environ)
-    review_endpoints(config, tree, findings)
-    review_access(config, tree, findings, [config.lockgate.path, *config.lockgate.endpoints])
-    _bind(config, tree, findings)
+    if not findings.incomplete:
+        review_endpoints(config, tree, findings)
+        review_access(config, tree, findings, [config.lockgate.path, *config.lockgate.endpoints])
+        review_flows(config, tree, findings)
+        _bind(config, tree, findings)
     _readable(config, tree, findings)
 
 
@@ -339,15 +345,7 @@ def _unfound(command: str, path: Path) -> tuple[str, str]:
 
 
 def _bind(config: Config, tree: Node, findings: Findings) -> None:
-    admin = config.lockgate.admin
-    if admin is not None and admin.token is None and not loopback(admin.host):
-        findings.add(
-            "admin-open",
-            f"`lockgate.admin.host` {admin.host} is reachable from other machines, and whoever "
-            "asks there needs no token.",
-            "Leave it at 127.0.0.1, or set `token`, best as ${ADMIN_TOKEN}.",
-            tree.locate(("lockgate", "admin", "host"))[0],
-        )
+    _admin(config, tree, findings)
     settings = config.lockgate
     if settings.public_url is None and not loopback(settings.host):
         _audiences(config, tree, findings)
@@ -361,9 +359,31 @@ def _bind(config: Config, tree: Node, findings: Findings) -> None:
     if not loopback(settings.host) and not config.identifies:
         findings.add(
             "wide-bind",
-            f"`lockgate.host` {config.lockgate.host} is reachable from other machines.",
+            f"`lockgate.host` {config.lockgate.host} is reachable from other machines, and "
+            "strangers are let in: `lockgate up` refuses that.",
             "Configure `lockgate.auth`, leave it at 127.0.0.1, or start with --insecure-bind.",
             tree.locate(("lockgate", "host"))[0],
+        )
+
+
+def _admin(config: Config, tree: Node, findings: Findings) -> None:
+    admin = config.lockgate.admin
+    if admin is not None and admin.token is None and not loopback(admin.host):
+        findings.add(
+            "admin-open",
+            f"`lockgate.admin.host` {admin.host} is reachable from other machines, and whoever "
+            "asks there needs no token.",
+            "Leave it at 127.0.0.1, or set `token`, best as ${ADMIN_TOKEN}.",
+            tree.locate(("lockgate", "admin", "host"))[0],
+        )
+    if admin is None or not admin.port or admin.port != config.lockgate.port:
+        return
+    if admin.host == config.lockgate.host or {admin.host, config.lockgate.host} & _EVERYWHERE:
+        findings.add(
+            "admin-port",
+            f"`lockgate.admin` has the port of the gateway itself, {admin.port}.",
+            "Give it another one; left out, it is 4041.",
+            tree.locate(("lockgate", "admin", "port"))[0],
         )
 
 

@@ -118,7 +118,7 @@ def _server(name: str, node: Node, findings: Findings) -> Node:
         target = ALIASES.get(key, key)
         if target == "enabled" and isinstance(value.value, bool):
             members["disabled"] = replace(value, value=not value.value)
-        elif target in SERVER_KEYS and not (key == "tools" and isinstance(value.value, list)):
+        elif target in SERVER_KEYS and not _of_another(key, value):
             members[target] = _converted(name, target, value, findings)
         elif key in CLIENT_SERVER_KEYS:
             ignored.append(key)
@@ -134,6 +134,16 @@ def _server(name: str, node: Node, findings: Findings) -> Node:
             node.members[ignored[0]].key_at,
         )
     return node.with_members(members) if isinstance(node.value, dict) else node
+
+
+def _of_another(key: str, node: Node) -> bool:
+    """Whether a key that we have too is written as another client writes it."""
+    if key == "tools":
+        return isinstance(node.value, list)
+    if key == "sandbox":
+        network = node.members.get("network")
+        return "filesystem" in node.members or (network is not None and bool(network.members))
+    return False
 
 
 def _converted(name: str, key: str, node: Node, findings: Findings) -> Node:

@@ -59,12 +59,14 @@ class Findings(list[Finding]):
     """The findings of one file, as they are collected.
 
     misspelt  servers with a key nobody knows: that something is missing there needs no second word.
+    incomplete  whether parts were left out because they do not fit: what names them may be fine.
     """
 
     def __init__(self, file: Path) -> None:
         super().__init__()
         self.file = file
         self.misspelt: set[str] = set()
+        self.incomplete = False
 
     def add(self, kind: str, summary: str, remedy: str, at: tuple[int, int] | None = None) -> None:
         """Note one finding of a kind in `KINDS`, at (line, column)."""

@@ -59,7 +59,7 @@ def gather(sources: Iterable[Source]) -> Gathered:
     for source in sources:
         if not source.path.is_file():
             continue
-        content, why = _content(source.path)
+        content, why = content_of(source.path)
         if why is not None:
             lines.append(_line(source, "unreadable", detail=why))
             continue
@@ -75,9 +75,9 @@ def _line(source: Source, outcome: Outcome, **more: str | None) -> Line:
 
 
 def _take(source: Source, name: str, entry: Entry, servers: dict[str, Entry]) -> Line:
-    if _is_lockgate(entry):
+    if is_lockgate(entry):
         return _line(source, "itself", server=name)
-    entry = _placed(entry, source)
+    entry = placed(entry, source)
     for taken, other in servers.items():
         if other == entry:
             return _line(source, "same", server=name, name=taken)
@@ -87,7 +87,8 @@ def _take(source: Source, name: str, entry: Entry, servers: dict[str, Entry]) ->
     return _line(source, outcome, server=name, name=ours)
 
 
-def _is_lockgate(entry: Entry) -> bool:
+def is_lockgate(entry: Entry) -> bool:
+    """Whether the entry starts Lockgate itself."""
     words = [str(entry.get("command", "")), *[str(arg) for arg in entry.get("args", [])]]
     return any(PurePath(word).stem == "lockgate" for word in words) and "up" in words
 
@@ -102,7 +103,7 @@ def _free(name: str, client: str, servers: dict[str, Entry]) -> str:
     return candidate
 
 
-def _placed(entry: Entry, source: Source) -> Entry:
+def placed(entry: Entry, source: Source) -> Entry:
     """The entry with what depended on its file's place written out."""
     if source.project is not None and "command" in entry:
         entry = {**entry, "cwd": entry.get("cwd", str(source.project))}
@@ -128,7 +129,7 @@ def _variable(label: str) -> str:
     return name if name and not name[0].isdigit() else f"INPUT_{name}"
 
 
-def _content(path: Path) -> tuple[object, str | None]:
+def content_of(path: Path) -> tuple[object, str | None]:
     """The plain content of a file, or None and why not."""
     if path.suffix == ".toml":
         try:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from lockgate.config.limits import Section
+from lockgate.config.oauth_client import SignInSettings
 from lockgate.config.quantities import Seconds, time
 
 Algorithm = Literal[
@@ -165,6 +166,14 @@ class IssuerSettings(Section):
     introspection: IntrospectionSettings | None = Field(
         default=None, description="Ask it about tokens that say nothing themselves (opaque ones)."
     )
+    sign_in: SignInSettings = Field(
+        default=SignInSettings(),
+        description=(
+            "Who the gateway is to it when people show who they are before they log in at a "
+            "server. By default it registers by itself, as clients do. The redirect URI is "
+            "`public_url` and `/login/identity`."
+        ),
+    )
 
     @field_validator("issuer")
     @classmethod
@@ -221,6 +230,17 @@ class AuthSettings(Section):
         ),
     )
     dpop_window: Seconds = time(60, 5, 600, "How old a proof of possession may be.")
+    dpop_nonce: Literal["off", "allow", "require"] = Field(
+        default="off",
+        description=(
+            "Nonces in proofs (RFC 9449 section 9), so that none can be made ahead of time: "
+            "`allow` gives them and judges those that come back, `require` accepts no proof "
+            "without one. Replicas need `lockgate.session.keys` in common."
+        ),
+    )
+    dpop_nonce_life: Seconds = time(
+        300, 10, 3600, "How long a nonce is good, at most; at least half as long."
+    )
 
     @property
     def asks(self) -> bool:
@@ -251,4 +271,6 @@ class AuthSettings(Section):
     def _check_whole(self) -> AuthSettings:
         if self.dpop == "require" and (self.keys_file or self.keys_env):
             raise ValueError("`dpop: require` lets no API key in; leave `keys_file` out")
+        if self.dpop == "off" and self.dpop_nonce != "off":
+            raise ValueError("`dpop: off` accepts no proof; leave `dpop_nonce` out")
         return self

@@ -22,6 +22,7 @@ from lockgate.config.keys import SERVER_KEYS
 from lockgate.config.model import Config, ServerConfig
 from lockgate.config.nodes import Node
 from lockgate.config.outbound_files import anchored_files, anchored_logins
+from lockgate.config.pins import identities, lock_file
 from lockgate.config.secrets import secrets_of
 from lockgate.config.settings import GatewaySettings, SessionSettings
 from lockgate.core.store import SQLITE
@@ -122,11 +123,27 @@ def _validate(tree: Node, findings: Findings) -> Config:
         for problem in error.errors(include_url=False):
             path: list[str | int] = list(problem["loc"])
             _note(path, problem["type"], problem["msg"], tree, findings)
-            if path[0] == "servers" and len(path) > 1:
-                plain["servers"].pop(path[1], None)
-            else:
-                plain.pop(path[0], None)
+            _leave_out(plain, path)
+        findings.incomplete = True
+        if not findings.fatal:  # what was left out must never be served without
+            findings.add("invalid-value", "The file does not fit its schema.", _NO_PLACE, tree.at)
+    try:
+        return Config.model_validate(plain)
+    except ValidationError:  # what is left of the settings does not fit together
+        plain.pop("lockgate", None)
     return Config.model_validate(plain)
+
+
+def _leave_out(plain: dict[str, Any], path: Sequence[str | int]) -> None:
+    """Take the server, or the section of our own settings, that `path` is in out of a file."""
+    outer = plain.get(str(path[0]))
+    if len(path) > 1 and isinstance(outer, dict):
+        cast("dict[str | int, Any]", outer).pop(path[1], None)
+    else:
+        plain.pop(str(path[0]), None)
+
+
+_NO_PLACE: Final = "Compare it with docs/configuration.md, or with `lockgate config schema`."
 
 
 _WORDING: Final = {
@@ -144,16 +161,15 @@ _WORDING: Final = {
 def _note(
     loc: Sequence[str | int], kind: str, message: str, tree: Node, findings: Findings
 ) -> None:
-    path = [step for step in loc if step != "[key]"]
+    through = [step for step in loc if step != "[key]"]
+    path = tree.written(through)
     at, _ = tree.locate(path)
     shown = _shown(path)
-    if kind == "extra_forbidden":
-        known = _known_keys(path[:-1])
-        node = tree.find(path)
-        if node is not None:
-            dialect.unknown(str(path[-1]), node, known, f"`{_shown(path[:-1])}`", findings)
-        return
     node = tree.find(path)
+    if kind == "extra_forbidden" and node is not None:
+        known = _known_keys(through[:-1])
+        dialect.unknown(str(path[-1]), node, known, f"`{_shown(path[:-1])}`", findings)
+        return
     if findings.fatal and node is not None and node.unresolved:
         return  # the missing variable has been noted; what is left of it fits nothing
     got = f", not {node.kind}" if node is not None and kind in _WORDING else ""
@@ -177,23 +193,28 @@ def _known_keys(path: Sequence[str | int]) -> list[str]:
     """The keys of the model's object at a path."""
     if len(path) == 2 and path[0] == "servers":
         return list(SERVER_KEYS)
-    model: Any = ServerConfig if path[0] == "servers" else GatewaySettings
+    models: list[type[BaseModel]]
+    models = [ServerConfig] if path[0] == "servers" else [GatewaySettings]
     for step in path[2 if path[0] == "servers" else 1 :]:
-        if isinstance(step, int):
-            continue
-        inner = model.model_fields.get(step)
-        model = None if inner is None else _model_in(inner.annotation)
-        if model is None:
-            return []
-    return list(model.model_fields)
+        held = [model.model_fields[step] for model in models if step in model.model_fields]
+        if held:
+            models = [inner for one in held for inner in _models_in(one.annotation)]
+        else:  # a number, a name of the file's own choice, or which of several models it is
+            models = [one for one in models if step in _types(one)] or models
+    return [key for model in models for key in model.model_fields]
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    """The model that a setting holds, or holds a list of; None: it holds none."""
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    """The models that a setting holds, or holds a list or an object of."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    inside = (found for one in get_args(annotation) if (found := _model_in(one)) is not None)
-    return next(inside, None)
+        return [annotation]
+    return [found for one in get_args(annotation) for found in _models_in(one)]
+
+
+def _types(model: type[BaseModel]) -> tuple[object, ...]:
+    """What `type` may be in a model that is told by it from others."""
+    field = model.model_fields.get("type")
+    return () if field is None else get_args(field.annotation)
 
 
 def _complete(config: Config, tree: Node, expander: Expander, findings: Findings) -> Config:
@@ -224,7 +245,11 @@ def _complete(config: Config, tree: Node, expander: Expander, findings: Findings
     if config.lockgate.store is not None:
         texts.append(config.lockgate.store.get_secret_value())
     named += [("key", one.get_secret_value()) for one in _hidden(config.lockgate)]
-    return complete.with_secrets(secrets_of(named, texts))
+    locked = lock_file(config.lockgate.pins_file, folder)
+    if config.lockgate.pins_file is not None:
+        _needs_folder(locked, ("lockgate", "pins_file"), tree, findings)
+    placed = complete.placed(locked, identities(complete, tree))
+    return placed.with_secrets(secrets_of(named, texts))
 
 
 def _hidden(value: object) -> Iterator[SecretStr]:
@@ -245,13 +270,18 @@ def _hidden(value: object) -> Iterator[SecretStr]:
 def anchored_auth(
     auth: AuthSettings, folder: Path, key: Sequence[str], tree: Node, findings: Findings
 ) -> AuthSettings:
-    """The settings with an absolute path, of a file that is there."""
+    """The settings with absolute paths, that of the API keys of a file that is there."""
+    issuers = [
+        one.model_copy(update={"sign_in": anchored_files(one.sign_in, folder)})
+        for one in auth.issuers
+    ]
+    auth = auth.model_copy(update={"issuers": issuers})
     if auth.keys_file is None:
         return auth
     path = folder / auth.keys_file.expanduser()
     if not path.is_file():
         where = (*key, "keys_file")
-        said = f"`{_shown(where)}`: there is no file {path}."
+        said = f"`{_shown(where)}`: {path} is {'no file' if path.exists() else 'not there'}."
         remedy = "`lockgate keys new FILE NAME` makes it; or correct the path."
         findings.add("path-missing", said, remedy, tree.locate(where)[0])
     return auth.model_copy(update={"keys_file": path})
@@ -260,7 +290,16 @@ def anchored_auth(
 def _anchored(config: Config, folder: Path, tree: Node, findings: Findings) -> Config:
     """A file of a relative path lies beside the configuration."""
     auth = anchored_auth(config.lockgate.auth, folder, ("lockgate", "auth"), tree, findings)
-    settings = config.lockgate.model_copy(update={"auth": auth})
+    endpoints = dict(config.lockgate.endpoints)
+    for path, one in endpoints.items():
+        if one.auth is not None:
+            where = ("lockgate", "endpoints", path, "auth")
+            own = anchored_auth(one.auth, folder, where, tree, findings)
+            endpoints[path] = one.model_copy(update={"auth": own})
+    settings = config.lockgate.model_copy(update={"auth": auth, "endpoints": endpoints})
+    config = config.model_copy(update={"lockgate": settings})
+    sandbox = config.lockgate.sandbox.anchored(folder)
+    settings = config.lockgate.model_copy(update={"sandbox": sandbox})
     config = config.model_copy(update={"lockgate": settings})
     tls = config.lockgate.tls
     named = {name: folder / path.expanduser() for name, path in tls.files.items()}
@@ -271,6 +310,14 @@ def _anchored(config: Config, folder: Path, tree: Node, findings: Findings) -> C
             findings.add("path-missing", said, "Correct the path.", tree.locate(where)[0])
     settings = config.lockgate.model_copy(update={"tls": tls.model_copy(update=named)})
     config = config.model_copy(update={"lockgate": settings})
+    audit = config.lockgate.audit
+    if audit is not None:
+        files = {"file": audit.file, "key_file": audit.key_file}
+        placed = {name: folder / one.expanduser() for name, one in files.items() if one}
+        for name, path in placed.items():
+            _needs_folder(path, ("lockgate", "audit", name), tree, findings)
+        settings = config.lockgate.model_copy(update={"audit": audit.model_copy(update=placed)})
+        config = config.model_copy(update={"lockgate": settings})
     disk = config.lockgate.cache.disk
     if disk is not None:
         disk = folder / disk.expanduser()
@@ -315,6 +362,8 @@ def _complete_server(
     changes: dict[str, Any] = {}
     if server.cwd is not None:
         changes["cwd"] = folder / server.cwd.expanduser()
+    if server.sandbox.model_fields_set:
+        changes["sandbox"] = server.sandbox.anchored(folder)
     if server.auth is not None:
         changes["auth"] = anchored_files(server.auth, folder)
     if server.envFile is not None:

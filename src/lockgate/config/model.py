@@ -7,8 +7,9 @@ from the fields below, so a setting is described in one place.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BeforeValidator,
@@ -23,6 +24,7 @@ from lockgate.config.caching import ServerCache
 from lockgate.config.guard import GuardSettings
 from lockgate.config.limits import GatewayLimits, Section, ServerLimits
 from lockgate.config.outbound import ServerAuth, auth_of, forwarded, mapped
+from lockgate.config.pins import SERVER_PINS, Pins, identity_of
 from lockgate.config.quantities import Seconds, seconds_of, time
 from lockgate.config.rates import RateSettings
 from lockgate.config.resist import (
@@ -33,6 +35,7 @@ from lockgate.config.resist import (
     RetrySettings,
     ToolSettings,
 )
+from lockgate.config.sandbox import SandboxSettings, sandbox_of
 from lockgate.config.settings import GatewaySettings, LogSettings, SessionSettings
 
 __all__ = [
@@ -211,6 +214,13 @@ class ServerConfig(Section):
             "NODE_OPTIONS, PYTHONPATH and the like); refused otherwise."
         ),
     )
+    sandbox: Annotated[SandboxSettings, BeforeValidator(sandbox_of)] = Field(
+        default=SandboxSettings(),
+        description=(
+            "What a stdio server may touch on this machine: `off`, `standard`, `strict`, or an "
+            "object."
+        ),
+    )
     limits: ServerLimits = Field(default=ServerLimits(), description="Bounds on this server.")
     rate: RateSettings = Field(
         default=RateSettings(), description="How often this server may be asked; off by default."
@@ -236,6 +246,7 @@ class ServerConfig(Section):
     cache: ServerCache = Field(
         default=ServerCache(), description="Which of its answers are kept and given again."
     )
+    pins: Pins | None = SERVER_PINS
     guard: GuardSettings = Field(
         default=GuardSettings(),
         description="What passes between clients and this server; wins over `lockgate.guard`.",
@@ -304,6 +315,17 @@ class Config(Section):
         default=GatewaySettings(), description="The gateway's own settings."
     )
     _secrets: frozenset[str] = PrivateAttr(default=frozenset())
+    _lock_file: Path | None = PrivateAttr(default=None)
+    _identities: Mapping[str, Mapping[str, Any]] = PrivateAttr(default={})
+
+    @model_validator(mode="after")
+    def _settle_sandboxes(self) -> Config:
+        """What `lockgate.sandbox` says holds for every server that does not say otherwise."""
+        general = self.lockgate.sandbox
+        for name, server in self.servers.items():
+            settled = server.sandbox.over(general)
+            self.servers[name] = server.model_copy(update={"sandbox": settled})
+        return self
 
     @property
     def enabled(self) -> dict[str, ServerConfig]:
@@ -344,6 +366,25 @@ class Config(Section):
         """
         settings = GatewaySettings.model_validate({**self.lockgate.__dict__, **changes})
         return self.model_copy(update={"lockgate": settings})
+
+    @property
+    def lock_file(self) -> Path | None:
+        """Where what was approved of the servers is kept; None: this came from no file."""
+        return self._lock_file
+
+    def identity(self, server: str) -> Mapping[str, Any]:
+        """Who a server is: what is started for it or connected to, without secrets."""
+        return self._identities.get(server) or identity_of(self.servers[server])
+
+    def pins(self, server: str) -> Pins:
+        """How a server is held to what was approved of it."""
+        return self.servers[server].pins or self.lockgate.pins
+
+    def placed(self, lock_file: Path, identities: Mapping[str, Mapping[str, Any]]) -> Config:
+        """A copy that knows where its lock file is, and who the servers are as the file has it."""
+        copy = self.model_copy()
+        copy._lock_file, copy._identities = lock_file, identities  # noqa: SLF001 - as below
+        return copy
 
     def with_secrets(self, secrets: frozenset[str]) -> Config:
         """A copy that knows which values must not be written anywhere."""

@@ -84,6 +84,23 @@ class Node:
             node, at = inner, inner.key_at or inner.at
         return at, True
 
+    def written(self, path: Sequence[str | int]) -> list[str | int]:
+        """The steps of `path` as the file has them, for a path through a model.
+
+        Where the file may be shorter than the model (one object for a list of one, a plain text for
+        an object), the path has steps that the file has not: those on the way are left out. The end
+        stays, for a key that is missing is named too, but not numbers of a list that is none.
+        """
+        node, steps, absent = self, list[str | int](), list[str | int]()
+        for step in path:
+            inner = _step(node, step)
+            if inner is None:
+                absent.append(step)
+            else:
+                node, absent = inner, []
+                steps.append(step)
+        return steps + [step for step in absent if isinstance(step, str) or node.items]
+
     def find(self, path: Sequence[str | int]) -> Node | None:
         """The value at `path`, or None."""
         node: Node | None = self

@@ -10,7 +10,8 @@ from typing import Any, Final, TypeVar
 
 from pydantic import SecretStr
 
-from lockgate.config.outbound import ClientSettings, LoginSettings, ServerAuth
+from lockgate.config.oauth_client import ClientSettings
+from lockgate.config.outbound import LoginSettings, ServerAuth
 from lockgate.core.store import SQLITE
 
 Settings = TypeVar("Settings", bound=ClientSettings)

@@ -47,6 +47,7 @@ from lockgate.config.resist import (
     RetrySettings,
     ToolSettings,
 )
+from lockgate.config.sandbox import SandboxSettings
 from lockgate.config.schema import schema
 from lockgate.config.settings import GatewaySettings, LogSettings, SessionSettings
 from lockgate.config.tls import TlsSettings
@@ -108,6 +109,9 @@ _TOOLS: Final = """\
 Under each pattern, for example `"tools": {"search_*": {"rate": {"total": ["5/s"]}}}`."""
 _RETRY: Final = "What is sent again when it failed. See [retries](policies/retry.md)."
 _BREAKER: Final = "When a server is not asked for a while. See [breaker](policies/breaker.md)."
+_SANDBOX: Final = """\
+What a stdio server may touch, and under `lockgate.sandbox` what all may that do not say otherwise.
+`"sandbox": "strict"` is short for `{"level": "strict"}`. See [sandbox](security/sandbox.md)."""
 _CRASHES: Final = """\
 When the program of a stdio server dies so often that it is left alone for longer. See
 [supervision](concepts/supervision.md)."""
@@ -148,6 +152,7 @@ def page() -> str:
         *_section("Servers: `tools`", ToolSettings, _TOOLS, ("tools",)),
         *_section("Servers: `tools.PATTERN.cache`", ToolCache, None, ("tools", "cache")),
         *_section("Servers: `cache`", ServerCache, None, ("cache",)),
+        *_section("Servers: `sandbox`", SandboxSettings, _SANDBOX, ("sandbox",)),
         *_section("Servers: `auth`", ServerAuth, _OUTBOUND, ("auth",)),
         *_section("Servers: `auth.provider`", ProviderSettings, None, ()),
         *_section("Rates: `rate`", RateSettings, _RATES, ("rate",)),

@@ -9,12 +9,13 @@ from __future__ import annotations
 import base64
 import binascii
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 
 from lockgate.config.access import AccessSettings
 from lockgate.config.admin import AdminSettings
+from lockgate.config.audit import AuditSettings
 from lockgate.config.caching import CacheSettings
 from lockgate.config.endpoints import EndpointSettings
 from lockgate.config.facade import FacadeSettings
@@ -22,8 +23,10 @@ from lockgate.config.guard import GuardSettings
 from lockgate.config.identity import AuthSettings, safe_url
 from lockgate.config.limits import GatewayLimits, Section
 from lockgate.config.outbound import LoginSettings
+from lockgate.config.pins import PINS, PINS_FILE, Pins
 from lockgate.config.quantities import Seconds, count, time
 from lockgate.config.rates import RateSettings
+from lockgate.config.sandbox import SandboxSettings, sandbox_of
 from lockgate.config.tls import TlsSettings
 from lockgate.core.store import spelled
 
@@ -235,6 +238,12 @@ class GatewaySettings(Section):
     access: AccessSettings = Field(
         default=AccessSettings(), description="Who may use what; without rules everybody may."
     )
+    pins: Pins = PINS
+    pins_file: Path | None = PINS_FILE
+    sandbox: Annotated[SandboxSettings, BeforeValidator(sandbox_of)] = Field(
+        default=SandboxSettings(),
+        description="What stdio servers may touch that do not say otherwise.",
+    )
     logins: LoginSettings = Field(
         default=LoginSettings(), description="Logins of people at servers that want them."
     )
@@ -248,6 +257,10 @@ class GatewaySettings(Section):
     admin: AdminSettings | None = Field(
         default=None,
         description="A listener of its own for operators: health, readiness, metrics.",
+    )
+    audit: AuditSettings | None = Field(
+        default=None,
+        description="Who called what, on record in a file that shows when it was altered.",
     )
     guard: GuardSettings = Field(
         default=GuardSettings(), description="What passes between clients and servers."

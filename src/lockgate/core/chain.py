@@ -22,6 +22,7 @@ from lockgate.core.policy import (
     Check,
     Decision,
     Gate,
+    Lens,
     Look,
     Observe,
     Policy,
@@ -78,11 +79,15 @@ class _Chain:
             self._close_checks()
             self._add_step(policy)
 
-    def _add_step(self, policy: Policy | Valve | Recovery) -> None:
+    def _add_step(self, policy: Policy | Lens | Valve | Recovery) -> None:
         if isinstance(policy, Valve):
             self._valves.insert(0, policy)
         elif isinstance(policy, Recovery):
             self._valves_step(policy)
+        elif isinstance(policy, Lens):
+            self._close_valves(None)
+            self._handler = _guard_lens(policy, self._handler, self._observe)
+            self._wrapped = True
         else:
             self._close_valves(None)
             if not self._wrapped:
@@ -339,6 +344,35 @@ async def _recover(
         milliseconds = (perf_counter() - started) * 1000
         observe(call, Decision(recovery.name, "changed", milliseconds, failure.reason))
     return reply
+
+
+def _guard_lens(lens: Lens, call_next: CallNext, observe: Observe | None) -> CallNext:
+    """What the lens passes on, both ways; whatever `call_next` does is made a Reply."""
+    inward, outward, name = lens.inward, lens.outward, lens.name
+
+    async def run(call: Call) -> Reply:
+        policy: str | None = name
+        reply: Reply
+        passed = False
+        try:
+            seen = inward(call)
+            if isinstance(seen, Failure):
+                reply = seen
+            else:
+                policy = None
+                given = _reply(await call_next(seen), None)
+                policy = name
+                passed = True
+                reply = _reply(outward(seen, given), name)
+                if reply is given:
+                    return reply
+        except Exception as error:
+            reply = _broken(policy, repr(error))
+        if observe is not None and policy is not None:
+            observe(call, _decision(policy, passed, reply, 0.0))
+        return reply
+
+    return run
 
 
 def _guard(policy: Policy, call_next: CallNext, observe: Observe | None) -> CallNext:

@@ -15,11 +15,16 @@ from types import MappingProxyType
 from typing import Final
 
 from lockgate.core.codes_access import ACCESS, ACCESS_FINDINGS
+from lockgate.core.codes_audit import AUDIT, AUDIT_COMMANDS
 from lockgate.core.codes_endpoints import ENDPOINT_COMMANDS, ENDPOINT_FINDINGS, ENDPOINTS
 from lockgate.core.codes_facade import FACADE
 from lockgate.core.codes_guard_arguments import ARGUMENTS
+from lockgate.core.codes_guard_content import CONTENT
+from lockgate.core.codes_guard_definitions import DEFINITION_COMMANDS, DEFINITIONS
+from lockgate.core.codes_guard_pins import PIN_COMMANDS, PINS
+from lockgate.core.codes_guard_sandbox import SANDBOX_FINDINGS, SANDBOX_STARTS
 from lockgate.core.codes_identity import IDENTITY, IDENTITY_COMMANDS
-from lockgate.core.codes_outbound import OUTBOUND, OUTBOUND_COMMANDS
+from lockgate.core.codes_outbound import OUTBOUND, OUTBOUND_COMMANDS, VISITORS
 from lockgate.core.taxonomy import (
     BY_CODE,
     IDEMPOTENT,
@@ -191,11 +196,15 @@ FAILURES: Final = (
           "The call's turn at the server did not come; the call was not sent.",
           "Try again shortly, or raise the server's limits."),
     *ARGUMENTS,
+    *CONTENT,
     *IDENTITY,
     *ACCESS,
     *OUTBOUND,
     *FACADE,
+    *VISITORS,
     *ENDPOINTS,
+    *PINS,
+    *DEFINITIONS,
     # 5xx: the gateway itself
     Entry(500, "error", "gateway", BY_CODE, BY_CODE, 200, NO,
           "An error that whoever made it did not classify.",
@@ -212,6 +221,7 @@ FAILURES: Final = (
     Entry(505, "gateway-stopped", "gateway", -32603, 200, 200, IDEMPOTENT,
            "The gateway stopped while the call was running, and its shutdown_grace was over.",
            "Find out whether it took effect before calling again."),
+    *AUDIT,
     # 6xx: a server that is asked
     Entry(600, "upstream-error", "upstream", BY_CODE, BY_CODE, 200, NO,
           "The server's own error, passed on word for word; clients see no code of ours on it.",
@@ -329,6 +339,7 @@ STARTS: Final = (
     start(715, "server-noisy", "upstream",
           "The server wrote so much in a row that is no MCP message that it was ended.",
           "Have it log to stderr: only MCP messages belong on its stdout."),
+    *SANDBOX_STARTS,
 )
 """Why a server is not ready, for the eyes of its owner: start-up table and log."""
 
@@ -406,6 +417,7 @@ FINDINGS: Final = (
     finding(840, "public-url", "error",
             "Tokens have to be meant for the gateway, and nothing says what clients call it.",
             "Set `lockgate.public_url`, or the issuer's `audience`."),
+    *SANDBOX_FINDINGS,
     *ACCESS_FINDINGS,
     *ENDPOINT_FINDINGS,
 )
@@ -464,9 +476,15 @@ COMMANDS: Final = (
     command(930, "store-unusable", "environment",
             "The store that is configured cannot be used by this installation.",
             "Install what the error names, or correct lockgate.store."),
+    command(931, "unfit-here", "environment",
+            "This system has not what the command needs.",
+            "Leave out the option that the error names, or use another system."),
     *ENDPOINT_COMMANDS,
     *OUTBOUND_COMMANDS,
     *IDENTITY_COMMANDS,
+    *AUDIT_COMMANDS,
+    *PIN_COMMANDS,
+    *DEFINITION_COMMANDS,
 )
 """How a command can end, and why it did."""
 # fmt: on

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from lockgate.core.taxonomy import NO, Entry, finding
+from lockgate.core.taxonomy import LATER, NO, Entry, finding
 
 # A table: each entry is a line of facts, then its two sentences.
 # fmt: off
@@ -24,6 +24,12 @@ ACCESS: Final = (
     Entry(453, "approval-refused", "policy", -32000, 403, 200, NO,
           "A person was asked about this call, and did not say yes.",
           "Do without it, or ask the person what should be different."),
+    Entry(454, "flow-denied", "policy", -32000, 403, 200, NO,
+          "What this caller has read must not flow to what it calls now; data.flow has the rule.",
+          "Make the call in a session that has not read such things."),
+    Entry(459, "approval-unavailable", "gateway", -32603, 200, 200, LATER,
+          "A person has answered, and the store that knows which answers were used is away.",
+          "Try again with the same answer; the log says what ails the store."),
 )
 
 ACCESS_FINDINGS: Final = (

@@ -30,6 +30,9 @@ ENDPOINT_FINDINGS: Final = (
     finding(873, "admin-open", "error",
             "The listener for operators is reachable from other machines, and has no token.",
             "Leave lockgate.admin.host at 127.0.0.1, or set lockgate.admin.token."),
+    finding(874, "admin-port", "error",
+            "The listener for operators has the port of the gateway itself.",
+            "Give lockgate.admin.port another number."),
 )
 
 ENDPOINT_COMMANDS: Final = (

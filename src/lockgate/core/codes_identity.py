@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from lockgate.core.taxonomy import LATER, NO, Entry, command
+from lockgate.core.taxonomy import LATER, NO, NOW, Entry, command
 
 # A table: each entry is a line of facts, then its two sentences.
 # fmt: off
@@ -30,6 +30,9 @@ IDENTITY: Final = (
     Entry(445, "issuer-unavailable", "gateway", -32603, 503, 503, LATER,
           "Who could say whether the token is good cannot be reached; nothing was decided.",
           "Try again; the gateway's log says what ails the issuer."),
+    Entry(446, "proof-nonce", "client", -32600, 401, 401, NOW,
+          "The proof of possession (DPoP) has no nonce of this gateway, or one that is over.",
+          "Make a new proof with the nonce in the DPoP-Nonce header of this answer."),
 )
 """Credentials of callers, and what is found out about them."""
 

@@ -60,6 +60,16 @@ OUTBOUND: Final = (
 )
 """What can be wrong with what the gateway shows to servers: 460 to 474."""
 
+VISITORS: Final = (
+    Entry(488, "login-somebody-else", "client", -32603, 400, 400, NO,
+          "Whoever opened a link to log in is not the one whose call it was made for.",
+          "Whoever made the call opens it; a link that somebody else sent is to be reported."),
+    Entry(489, "login-unverified", "configuration", -32603, 400, 400, NO,
+          "The gateway has no way to find out whether a login is for who is at the browser.",
+          "Configure `auth` or `facade`, or `sign_in` of the issuer; or use `lockgate login`."),
+)
+"""What can be wrong with who is at the browser: from 488."""
+
 OUTBOUND_COMMANDS: Final = (
     command(938, "login-unfit", "configuration",
             "Nobody logs in to this server, or it has to be said whose login it is.",

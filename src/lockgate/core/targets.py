@@ -16,6 +16,8 @@ from urllib.parse import unquote
 
 import msgspec
 
+from lockgate.core.message import Target
+
 ALL: Final = "*"
 MOST_DECODED: Final = 4
 _special: Final = re.compile(r"[*?\[]")
@@ -85,6 +87,30 @@ class Words:
 
     def __repr__(self) -> str:
         return f"Words({', '.join(self.patterns)})"
+
+
+class Things:
+    """Whatever of servers any of some patterns matches, whichever kind of thing it is."""
+
+    __slots__ = ("_by_server",)
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        """Patterns as `divided` reads them."""
+        by_server: dict[str, list[str]] = {}
+        for one in map(divided, patterns):
+            by_server.setdefault(one.server, []).append(one.name)
+        self._by_server = [(Words([server]), Words(names)) for server, names in by_server.items()]
+
+    def __contains__(self, target: object) -> bool:
+        """A URI is one of them if any reading of it is, or if nobody can say how it is read."""
+        if not isinstance(target, Target):
+            return False
+        uri = target.kind in ("resource", "template")
+        forms = readings(target.name) if uri else (target.name,)
+        return any(
+            target.server in servers and (not forms or any(form in names for form in forms))
+            for servers, names in self._by_server
+        )
 
 
 def readings(uri: str) -> tuple[str, ...]:

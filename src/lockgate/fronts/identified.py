@@ -16,11 +16,13 @@ import msgspec
 from msgspec.structs import replace
 
 from lockgate.core.message import Principal
+from lockgate.fronts.dressed import Dressed
 from lockgate.fronts.http import Handler, HttpRequest, Responder, nothing_more
 from lockgate.fronts.streams import JSON
-from lockgate.wire.challenge import Challenge
+from lockgate.wire.challenge import Admitted, Challenge
 from lockgate.wire.envelope import failure_error
 
+Found = Principal | Admitted | Challenge
 WHO: Final = b"application/vnd.lockgate.principal+json"
 _NO_STORE: Final = (b"cache-control", b"no-store")
 
@@ -28,9 +30,7 @@ _NO_STORE: Final = (b"cache-control", b"no-store")
 class Authenticator(Protocol):
     """Knows callers."""
 
-    def authenticate(
-        self, request: HttpRequest, /
-    ) -> Principal | Challenge | Awaitable[Principal | Challenge]:
+    def authenticate(self, request: HttpRequest, /) -> Found | Awaitable[Found]:
         """Who asks, or what is answered instead; awaitable only when it takes time.
 
         Never raises for anything a client sends.
@@ -50,25 +50,22 @@ class Identified:
         found = self._authenticate(request)
         if isinstance(found, Principal) and request.method == "POST":
             return self._inner(replace(request, principal=found), responder)
-        if isinstance(found, Principal | Challenge):
+        if isinstance(found, Principal | Challenge | Admitted):
             return self._go_on(found, request, responder)
         return self._later(found, request, responder)
 
     async def _later(
-        self,
-        found: Awaitable[Principal | Challenge],
-        request: HttpRequest,
-        responder: Responder,
+        self, found: Awaitable[Found], request: HttpRequest, responder: Responder
     ) -> None:
         await self._go_on(await found, request, responder)
 
-    def _go_on(
-        self, found: Principal | Challenge, request: HttpRequest, responder: Responder
-    ) -> Awaitable[None]:
+    def _go_on(self, found: Found, request: HttpRequest, responder: Responder) -> Awaitable[None]:
         if isinstance(found, Challenge):
             body = failure_error(None, found.failure)
             responder.send(found.status, (*JSON, _NO_STORE, *found.headers), body)
             return nothing_more()
+        if isinstance(found, Admitted):
+            found, responder = found.principal, Dressed(responder, found.headers)
         if request.method == "GET" and WHO in request.headers.get(b"accept", b""):
             responder.send(200, ((b"content-type", WHO), _NO_STORE), introduced(found))
             return nothing_more()

@@ -17,22 +17,15 @@ from typing import Final
 
 from lockgate.core.codes import CODES
 from lockgate.core.raw import encode
-from lockgate.fronts.http import (
-    Handler,
-    Headers,
-    HttpRequest,
-    Passage,
-    Responder,
-    Tunnel,
-    nothing_more,
-)
+from lockgate.fronts.dressed import Dressed
+from lockgate.fronts.http import Handler, Headers, HttpRequest, Responder, nothing_more
 
 LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
 ANY: Final = "*"
 
 _JSON: Final = (b"content-type", b"application/json")
 _METHODS: Final = b"GET, POST, DELETE, OPTIONS"
-_EXPOSED: Final = b"Mcp-Session-Id, WWW-Authenticate, MCP-Protocol-Version"
+_EXPOSED: Final = b"Mcp-Session-Id, WWW-Authenticate, MCP-Protocol-Version, DPoP-Nonce"
 _ASKED: Final = (
     b"Content-Type, Accept, Authorization, Last-Event-ID, Mcp-Session-Id, MCP-Protocol-Version, "
     b"Mcp-Method, Mcp-Name, DPoP"
@@ -107,7 +100,7 @@ class Routes:
                 if _is_preflight(request):
                     responder.send(204, _preflight(origin, request))
                     return nothing_more()
-                responder = _Shared(responder, origin)
+                responder = Dressed(responder, _shared(origin))
         handler = self._handlers.get(request.path) or self._public.get(request.path)
         if handler is None:
             where = self._endpoint or "the path of an endpoint"
@@ -202,44 +195,13 @@ def _split(asked: bytes) -> list[bytes]:
     return [name.strip() for name in asked.split(b",")]
 
 
-class _Shared:
-    """A responder whose answers a page of one origin may read."""
-
-    __slots__ = ("_headers", "_responder", "task")
-
-    def __init__(self, responder: Responder, origin: bytes) -> None:
-        self._responder = responder
-        self.task = responder.task
-        self._headers: Headers = (
-            (b"access-control-allow-origin", origin),
-            (b"vary", b"Origin"),
-            (b"access-control-expose-headers", _EXPOSED),
-        )
-
-    @property
-    def started(self) -> bool:
-        return self._responder.started
-
-    def send(self, status: int, headers: Headers, body: bytes = b"") -> None:
-        self._responder.send(status, (*headers, *self._headers), body)
-
-    def start(self, status: int, headers: Headers) -> None:
-        self._responder.start(status, (*headers, *self._headers))
-
-    def write(self, chunk: bytes) -> None:
-        self._responder.write(chunk)
-
-    def end(self) -> None:
-        self._responder.end()
-
-    def abort(self) -> None:
-        self._responder.abort()
-
-    def on_close(self, callback: Callable[[], None]) -> None:
-        self._responder.on_close(callback)
-
-    def take_over(self, tunnel: Tunnel) -> Passage | None:
-        return self._responder.take_over(tunnel)
+def _shared(origin: bytes) -> Headers:
+    """What lets a page of this origin read an answer."""
+    return (
+        (b"access-control-allow-origin", origin),
+        (b"vary", b"Origin"),
+        (b"access-control-expose-headers", _EXPOSED),
+    )
 
 
 def _refuse(responder: Responder, status: int, reason: str, message: str, remedy: str) -> None:

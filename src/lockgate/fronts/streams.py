@@ -13,7 +13,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from lockgate.core.clock import Clock
-from lockgate.fronts.http import Headers, Passage, Responder, Tunnel
+from lockgate.fronts.dressed import Dressed
+from lockgate.fronts.http import Headers, Responder
 from lockgate.wire import sse
 
 JSON: Final[Headers] = ((b"content-type", b"application/json"),)
@@ -22,6 +23,7 @@ EVENTS: Final[Headers] = (
     (b"cache-control", b"no-cache, no-transform"),
     (b"x-accel-buffering", b"no"),
 )
+_FORBIDDEN: Final = 403
 BEAT: Final = 1.0
 COMMENTS: Final = 256
 """Comments in one beat, so that calls do not wait for thousands of them."""
@@ -218,7 +220,8 @@ class Stream(Running):
     def deny(self, challenge: Headers, /) -> None:
         """See `Running.deny`. Once the stream is open its status has been said."""
         if not self.streaming and challenge:
-            self._responder = _Denied(self._responder, challenge)
+            # RFC 6750 section 3.1.
+            self._responder = Dressed(self._responder, challenge, _FORBIDDEN)
 
     def close(self) -> None:
         """End without an answer: an empty stream, which promises none."""
@@ -255,43 +258,3 @@ class Stream(Running):
     def _comment(self, now: float) -> None:
         self._responder.write(sse.COMMENT)
         self.touched = now
-
-
-class _Denied:
-    """A responder whose answer is that something is forbidden (RFC 6750 section 3.1)."""
-
-    __slots__ = ("_challenge", "_responder", "task")
-
-    def __init__(self, responder: Responder, challenge: Headers) -> None:
-        self._responder = responder
-        self._challenge = challenge
-        self.task = responder.task
-
-    @property
-    def started(self) -> bool:
-        return self._responder.started
-
-    def send(self, status: int, headers: Headers, body: bytes = b"") -> None:
-        del status
-        self._responder.send(_FORBIDDEN, (*headers, *self._challenge), body)
-
-    def start(self, status: int, headers: Headers) -> None:
-        self._responder.start(status, headers)
-
-    def write(self, chunk: bytes) -> None:
-        self._responder.write(chunk)
-
-    def end(self) -> None:
-        self._responder.end()
-
-    def abort(self) -> None:
-        self._responder.abort()
-
-    def on_close(self, callback: Callable[[], None]) -> None:
-        self._responder.on_close(callback)
-
-    def take_over(self, tunnel: Tunnel) -> Passage | None:
-        return self._responder.take_over(tunnel)
-
-
-_FORBIDDEN: Final = 403

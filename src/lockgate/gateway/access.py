@@ -15,14 +15,17 @@ from lockgate.config.access import (
     ThingsSettings,
     WhoSettings,
 )
+from lockgate.config.flows import FlowSettings
 from lockgate.config.model import Config
 from lockgate.config.secrets import secret_name
 from lockgate.core.clock import Clock
+from lockgate.core.flowing import Answered
 from lockgate.core.match import ByTool
 from lockgate.core.message import Kind
 from lockgate.core.once import Once
+from lockgate.core.policy import AnyPolicy
 from lockgate.core.sight import Everything, SightOf
-from lockgate.core.targets import Words
+from lockgate.core.targets import Things, Words
 from lockgate.gateway.catalog import Catalog
 from lockgate.gateway.hints import ToolHints
 from lockgate.gateway.sights import OPERATOR
@@ -32,6 +35,7 @@ from lockgate.identity.rules import KINDS, HintsOf, Rule, What, Who, no_hints
 from lockgate.identity.sights import AccessSights
 from lockgate.observe.decisions import record_decision
 from lockgate.policies.approval import Approval, ApprovalSettings
+from lockgate.policies.flows import Flow, Flows
 from lockgate.wire.seal import KeyRing
 
 _KINDS: Final[Mapping[str, frozenset[Kind]]] = {
@@ -59,20 +63,30 @@ class Access:
         *,
         keys: KeyRing,
         once: Once,
+        answered: Answered,
         clock: Clock,
         mask: Callable[[str], str],
     ) -> None:
-        """`within` gives the sights of endpoints; None: there is one that shows everything."""
-        self.approval: Approval | None = None
+        """`within` gives the sights of endpoints; None: there is one that shows everything.
+
+        `once` and `answered` are what outlives configurations: questions asked, and what answered.
+        """
+        self.policies: list[AnyPolicy] = []
+        """What stands before every server, outermost first."""
         self.sight_of = within
         self._hints = ToolHints()
-        if not restricts(config):
-            return
-        book = book_of(config, self._hints)
-        within = within or _everything(config)
-        self.sight_of = AccessSights(within, book, record_decision, exempt=OPERATOR)
-        if book.approves:
-            self.approval = Approval(approval_settings(config, mask), keys, once, clock)
+        flows = config.lockgate.access.flows
+        approves = any(one.approve for one in flows)
+        if restricts(config):
+            book = book_of(config, self._hints)
+            within = within or _everything(config)
+            self.sight_of = AccessSights(within, book, record_decision, exempt=OPERATOR)
+            approves = approves or book.approves
+        if approves:
+            settings = approval_settings(config, mask)
+            self.policies.append(Approval(settings, keys, once, clock))
+        if flows:
+            self.policies.append(Flows([_flow(*one) for one in enumerate(flows)], answered))
 
     def look_into(self, catalog: Catalog) -> None:
         """Read in this catalog what servers say of their tools."""
@@ -109,6 +123,16 @@ def approval_settings(config: Config, mask: Callable[[str], str]) -> ApprovalSet
         characters=settings.characters,
         hidden=lambda name: name in masked or secret_name(name),
         mask=mask,
+    )
+
+
+def _flow(number: int, settings: FlowSettings) -> Flow:
+    return Flow(
+        name=settings.name or f"flow {number + 1}",
+        after=tuple(map(Things, settings.after)),
+        verb=settings.verb,
+        about=Things(settings.approve or settings.deny),
+        within=settings.within,
     )
 
 

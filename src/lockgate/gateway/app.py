@@ -6,12 +6,14 @@ Must not know: terminals and signals (the command line's part), or how any singl
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
+import msgspec
 from msgspec.structs import replace
 
+from lockgate import __version__
 from lockgate.config.model import Config
 from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.message import Call, Failure, Notification, Principal, drop
@@ -25,6 +27,7 @@ from lockgate.fronts.settings import ExchangeSettings, StepUp
 from lockgate.fronts.stdio import Reader, StdioFront, Writer
 from lockgate.gateway.access import restricts
 from lockgate.gateway.admin import Admin
+from lockgate.gateway.auditing import Auditing
 from lockgate.gateway.build import (
     disk_store,
     fronts,
@@ -44,10 +47,15 @@ from lockgate.gateway.issuing import OwnIssuer
 from lockgate.gateway.logins import Logins
 from lockgate.gateway.metrics import Sources
 from lockgate.gateway.outbound import Outbound, browsers_base, carried_names
+from lockgate.gateway.pin_keeper import PinKeeper
+from lockgate.gateway.pin_survey import Surveyed, survey
+from lockgate.gateway.sandboxes import achieved_in
 from lockgate.gateway.serving_tls import load, serving_context
 from lockgate.gateway.sights import OPERATOR
 from lockgate.gateway.status import GatewayStatus, ReloadStatus, ServerStatus
+from lockgate.gateway.visitors import Visitors
 from lockgate.gateway.worlds import Reloaded, Worlds
+from lockgate.observe.audit import Audit
 from lockgate.observe.decisions import CRASHED
 from lockgate.observe.log import Blackener
 from lockgate.observe.meter import Meter
@@ -65,11 +73,22 @@ class Gateway:
     the event loop that called `start`.
     """
 
-    def __init__(self, config: Config, clock: Clock = SYSTEM) -> None:
-        """Compose; nothing is opened or started yet.
+    def __init__(
+        self,
+        config: Config,
+        clock: Clock = SYSTEM,
+        audit: Audit | None = None,
+        *,
+        records: bool = False,
+    ) -> None:
+        """Compose; nothing is opened or started yet. `audit` is closed when the gateway stops.
+
+        `records`: where nothing was approved of the servers yet, what they define first is written
+        to the lock file. Otherwise it counts as approved while this gateway lives.
 
         Raises:
             ConfigError: a part of the configuration that only shows now, such as a key file.
+            LockgateError: the lock file cannot be used.
         """
         self._clock = clock
         self._phase = "starting"
@@ -82,20 +101,33 @@ class Gateway:
         self._disk = disk_store(config, clock)
         # The servers and the engine around them; a reload puts others in their place.
         self._outbound = Outbound(self._keys, clock)
-        # People log in to servers by browser, in two steps that belong together.
-        self._logins = Logins(self._outbound, lambda: self._config, clock)
         # Where nobody can ask for counts, nothing is counted.
         operators = config.lockgate.admin
         meter = None if operators is None else Meter()
+        # What was approved of servers holds for every world, and is read before any of them is.
+        held = any(config.pins(name) != "off" for name in config.enabled)
+        self.pins = PinKeeper(config.lock_file, clock, records=records, needed=held)
+        self._audit = audit
         self._worlds = Worlds(
-            config, self._keys, clock, self._store, self._disk, meter, self._outbound
+            config,
+            self._keys,
+            clock,
+            self._store,
+            self._disk,
+            meter,
+            self._outbound,
+            None if audit is None else partial(Auditing.of, audit, config.lockgate.audit),
+            self.pins,
         )
         self._black, self._secrets = Blackener(config.secrets), config.secrets
         # Fronts outlive every reload, so what they see of the engine does too.
         facade = self._worlds.facade
         # Who may ask is found out before anything else is looked at.
         self._own = OwnIssuer(clock, self._store)
-        self._doors = Doors(clock, self._own)
+        self._doors = Doors(clock, self._own, self._keys, self._store)
+        # People log in to servers by browser, each of them only as who they are here.
+        visitors = Visitors(self._outbound, self._doors, self._own, lambda: self._config, clock)
+        self._logins = Logins(self._outbound, visitors, lambda: self._config, clock)
         self._endpoints = Endpoints(lambda settings: Exchange(facade, settings))
         self._endpoints.serve(self._fronts(config), 0)
         # Host and Origin are judged before any path is, health included.
@@ -122,6 +154,10 @@ class Gateway:
     @property
     def _upstreams(self) -> list[Upstream | Replicas]:
         return [one.upstream for one in self._worlds.current.standing.values()]
+
+    def upstreams(self) -> Sequence[Upstream | Replicas]:
+        """Every enabled server itself, without anything that stands before it."""
+        return self._upstreams
 
     def _fronts(self, config: Config) -> list[tuple[str, ExchangeSettings]]:
         def step_up(path: str) -> StepUp:
@@ -189,6 +225,7 @@ class Gateway:
         """Begin connecting to every server that starts eagerly; returns at once."""
         await self._engine.start()
         self._phase = "serving"
+        self._note("started", {"version": __version__, "servers": list(self._config.enabled)})
 
     async def settled(self, seconds: float) -> bool:
         """Wait until every server is ready or has failed once; False: some are not yet."""
@@ -206,11 +243,13 @@ class Gateway:
         ]
         cached = self._worlds.current.caches
         counts = cached.counts() if cached else {}
+        sandboxes = achieved_in(self._config)
         # Both may quote what a server wrote, and a server may write what it was given.
         return [
             replace(
                 self._outbound.told(one, self._config),
                 cache=counts.get(one.name),
+                sandbox=sandboxes.get(one.name),
                 error=self._black(one.error) if one.error else None,
                 remedy=self._black(one.remedy) if one.remedy else None,
             )
@@ -226,6 +265,30 @@ class Gateway:
             reload=self._reload,
             cache=cached.status() if cached else None,
         )
+
+    async def meet(self) -> None:
+        """Ask who they are the servers that are ready and were never asked; all is written down."""
+        for name, one in self._worlds.current.standing.items():
+            if one.upstream.state.phase == "ready" and self.pins.believes(name, "server", "modern"):
+                await self._engine.introduce(name)
+                self.pins.over(name, ["server"])
+        self.pins.flush()
+
+    async def survey(self) -> dict[str, Surveyed]:
+        """What every server that is ready defines, in both eras, to callers of all abilities."""
+        standing = self._worlds.current.standing
+        found: dict[str, Surveyed] = {}
+        for name, one in standing.items():
+            most = self._config.servers[name].limits
+            found[name] = await survey(one.upstream, (most.list_items, most.list_pages))
+        return found
+
+    def look_at_pins(self) -> bool:
+        """Take over what was approved or denied meanwhile; whether there was anything."""
+        changed = self.pins.look()
+        if changed:
+            self._worlds.reconsider(changed)
+        return bool(changed)
 
     async def serve_http(self, host: str, port: int) -> list[tuple[str, int]]:
         """Listen; returns the bound addresses.
@@ -343,7 +406,14 @@ class Gateway:
                 await store.close()
         await self._doors.close()
         await self._outbound.close()
+        if self._audit is not None:
+            self._note("stopped", {})
+            await self._audit.close()
         self._phase = "stopped"
+
+    def _note(self, event: str, fields: dict[str, Any]) -> None:
+        if self._audit is not None:
+            self._audit.note(event, fields)
 
     async def reload(self, config: Config) -> Reloaded:
         """Go over to another configuration while calls go on; returns when new calls go there.
@@ -367,6 +437,7 @@ class Gateway:
             self.refuse_reload()
             raise
         self._reload = ReloadStatus(status="applied", at=self._clock.wall())
+        self._note("reloaded", msgspec.to_builtins(done))
         return done
 
     def _swapped(self, listed: ApiKeys, config: Config) -> None:

@@ -30,6 +30,7 @@ from lockgate.gateway.engine import EngineSettings
 from lockgate.gateway.facade import Facade
 from lockgate.gateway.kept import CatalogSettings
 from lockgate.gateway.resistance import ResistSettings
+from lockgate.gateway.sandboxes import sandbox_spec
 from lockgate.policies.breaker import BreakerSettings
 from lockgate.policies.bulkhead import BulkheadSettings
 from lockgate.policies.hedge import HedgeSettings
@@ -72,6 +73,7 @@ def upstream_spec(name: str, server: ServerConfig) -> UpstreamSpec:
             env=server.plain_env(),
             cwd=str(server.cwd) if server.cwd is not None else None,
             allow_unsafe_env=server.allow_unsafe_env,
+            sandbox=sandbox_spec(name, server.sandbox),
         )
     elif server.transport == "websocket":
         transport = WebSocketSpec(
@@ -131,7 +133,14 @@ def engine_settings(config: Config) -> EngineSettings:
         concurrent_calls=bounds.concurrent_requests,
         concurrent_per_caller=bounds.concurrent_per_caller,
         listen_streams=bounds.listen_streams,
-        rules=Rules(_rules(config.lockgate.rate, "the gateway")),
+        rules=Rules(
+            _rules(config.lockgate.rate, "the gateway"),
+            endpoints=tuple(
+                (path, _rules(one.rate, f"endpoint {path}"))
+                for path, one in config.lockgate.endpoints.items()
+                if _rules(one.rate, path)
+            ),
+        ),
         resist={name: resist_settings(one) for name, one in servers.items()},
         server_rules={
             name: Rules(

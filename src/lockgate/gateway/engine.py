@@ -19,17 +19,19 @@ from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.codes import CODES
 from lockgate.core.credentials import Credentials
 from lockgate.core.message import LISTEN, Call, Era, Failure, Reply
-from lockgate.core.policy import AnyPolicy, CallNext, Gate, Policy, Recovery
+from lockgate.core.policy import AnyPolicy, CallNext
 from lockgate.core.rules import NO_RULES, Rules
 from lockgate.core.sight import Everything, SightOf
 from lockgate.core.store import Store, StoreGone
+from lockgate.gateway.auditing import Find, found_in
 from lockgate.gateway.caching import Caches
 from lockgate.gateway.catalog import Catalog
 from lockgate.gateway.chains import OTHER, Way
-from lockgate.gateway.facts import OWN_CLIENT, Facts
+from lockgate.gateway.facts import ABLE_CLIENT, OWN_CLIENT, Facts
 from lockgate.gateway.guarding import NO_GUARD, Guard
 from lockgate.gateway.handles import Handles
 from lockgate.gateway.kept import CatalogSettings
+from lockgate.gateway.login_tools import LoginTools
 from lockgate.gateway.news import News
 from lockgate.gateway.param_headers import ParamHeaders
 from lockgate.gateway.rates import Rates
@@ -105,11 +107,12 @@ class Engine:
         keys: KeyRing | None = None,
         sight_of: SightOf | None = None,
         judged: bool = True,
-        approval: Recovery | None = None,
+        outermost: Sequence[AnyPolicy] = (),
         credentials: Mapping[str, Credentials] | None = None,
         logins: Mapping[str, AnyPolicy] | None = None,
         guard: Guard = NO_GUARD,
         meter: Meter | None = None,
+        audited: Callable[[Find], AnyPolicy] | None = None,
     ) -> None:
         """Compose everything between fronts and servers; nothing is started yet.
 
@@ -118,9 +121,9 @@ class Engine:
         have counted counts on where its settings are the same, and, if it is about a server in
         trouble, the server is one of `kept`. `keys` bind what clients carry to who got it;
         `sight_of` says what callers see (None: everything, everyone) and, where they are `judged`,
-        may do; `approval` asks people about that; `credentials` says whom servers can tell apart;
-        `guard` stands between all of them and what servers say.
-        `meter` counts calls; None: nobody does.
+        may do; `outermost` policies stand before every server; `credentials` says whom servers can
+        tell apart; `guard` stands between all of them and what servers say. `meter` counts calls;
+        None: nobody does. `audited` makes what writes them down.
         """
         self._store = store
         self._meter = meter
@@ -128,7 +131,7 @@ class Engine:
         self._caches = caches
         self._logins = logins or {}
         self._guard = guard
-        self._approval = approval
+        self._outermost = outermost
         self._mask = mask
         self._servers = {server.name: server for server in servers}
         self._settings = settings
@@ -189,10 +192,13 @@ class Engine:
         router = Router(
             ways, self.catalog, self._ask, task_ids, self.subscriptions, unlisted, self.handles
         )
-        self.subscriptions.locate = router.server_of
+        if self._logins:
+            router.login_tools = LoginTools(self._logins, credentials or {}, record_decision)
+        self.subscriptions.locate = guard.admitting(router.server_of)
         self._limit = ConcurrencyLimit(
             settings.concurrent_calls, settings.concurrent_per_caller, settings.listen_streams
         )
+        self._audit = None if audited is None else audited(found_in(self.catalog.peek))
         self._edge = self._edge_chains(router)
         self.listen: CallNext = self._edge[LISTEN]
         self.headers = ParamHeaders(self.catalog)
@@ -204,9 +210,9 @@ class Engine:
         self._took: dict[str, float] = {}
 
     def _edge_chains(self, router: Router) -> dict[str, CallNext]:
-        policies: list[Policy | Gate] = [KnownMethods(), self._limit, *self.rates.edge()]
-        if self._meter is not None:
-            policies.insert(0, self._meter)
+        policies: list[AnyPolicy] = [KnownMethods(), self._limit, *self.rates.edge()]
+        outermost = (self._audit, self._meter)
+        policies[:0] = [policy for policy in outermost if policy is not None]
         return {
             method: compose(
                 [policy for policy in policies if policy.concerns(method)],
@@ -235,8 +241,7 @@ class Engine:
             policies.insert(0, self._logins[server.name])
         if self._judged:
             policies.insert(0, Judgement(self.sights.of))
-        if self._approval is not None:
-            policies.insert(0, self._approval)
+        policies[:0] = self._outermost
         resistance = self.resistance.get(server.name)
         # One call of a client counts once for its rates, however often it is sent.
         policies += [] if resistance is None else resistance.policies
@@ -252,7 +257,13 @@ class Engine:
         reply = await self.facts.ask(call, server)
         if isinstance(reply, Failure):
             return reply
-        return replace(reply, raw=self._guard.introduced(server, reply.raw))
+        return replace(reply, raw=self._guard.introduced(server, reply.raw, call.client.era))
+
+    async def introduce(self, server: str) -> None:
+        """Ask a server who it is, in every era that clients may see it in."""
+        eras: set[Era] = {*self._servers[server].state.eras, "modern"}
+        for era in sorted(eras):
+            await self._ask(Call(method="server/discover", client=OWN_CLIENT[era]), server)
 
     def _repeatable(self, server: str, tool: str) -> bool:
         return self.catalog.repeatable(server, tool)
@@ -409,9 +420,12 @@ class Engine:
         """Learn what a server offers, before anybody asks; `anew`: even if it is known."""
         # Stateless clients reach every server, if need be through the bridge.
         eras: set[Era] = {*server.state.eras, "modern"}
-        for era in sorted(eras):
-            call = Call(method="", client=OWN_CLIENT[era])
-            await self.catalog.learn(server.name, call, anew=anew)
+        clients = [OWN_CLIENT[era] for era in sorted(eras)]
+        if self._guard.curious(server.name):
+            clients += [ABLE_CLIENT[era] for era in sorted(eras)]
+        for client in clients:
+            await self.catalog.learn(server.name, Call(method="", client=client), anew=anew)
+        self._guard.surveyed(server.name)
         self._settled[server.name].set()
 
     def _list_changed(self, method: str, server: str) -> None:

@@ -18,6 +18,7 @@ from lockgate.core.message import Failure, Result, Target
 from lockgate.core.names import Naming, alias_uri, confusable, spell
 from lockgate.core.raw import Raw, encode
 from lockgate.core.sight import Sight
+from lockgate.gateway import login_tools
 from lockgate.gateway.listing import ENVELOPE, Item, ListMethod, Section
 from lockgate.wire.jsonrpc import INVALID_PARAMS
 
@@ -81,15 +82,18 @@ def merge(
     for none of them and refused with the origins named; a resource URI that several servers offer
     is listed under an alias for each. `modern`: write the caching hints of revision 2026-07-28;
     `personal`: which never call it public. Cursors of one `endpoint` are worth nothing at others.
+    Where a section is absent for want of a login, the tool that asks for it stands in its place.
     """
     parts = tuple(sections)
+    there = [part for part in parts if part.problem is None]
+    logins = login_tools.listed(entry, parts)
     entries = [
         _Entry(
             _public(entry, part.server, item.key, naming),
             Target(part.server, entry.kind, item.key),
             item,
         )
-        for part in parts
+        for part in there
         for item in part.items
     ]
     listed, refused = _settle(entry, entries)
@@ -97,8 +101,13 @@ def merge(
         for key, why in part.withheld.items():
             refused.setdefault(_public(entry, part.server, key, naming), why)
     items = {one.public: _renamed(entry, one) for one in listed}
+    for tool in logins:
+        items.setdefault(tool.key, tool.raw)
     digest = sha256(b"\0".join(item.encode() for item in items.values())).hexdigest()[:16]
-    envelope = _envelope(parts, modern=modern, personal=personal)
+    # Whoever logs in sees another list at once.
+    envelope = _envelope(there, modern=modern, personal=personal or bool(logins))
+    if logins and modern:
+        envelope["ttlMs"] = b"0"
     mark = sha256(f"{endpoint}\0{digest}".encode()).hexdigest()[:16]
     return Face(
         entry=entry,

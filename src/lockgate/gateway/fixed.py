@@ -28,6 +28,7 @@ FIXED: Final = (
     "logins.store",
     "logins.keys_file",
     "admin",
+    "audit",
     "cache.disk",
     "cache.disk_bytes",
     "cache.entry_bytes",

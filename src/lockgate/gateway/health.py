@@ -22,6 +22,7 @@ from lockgate.fronts.http import Handler, HttpRequest, Responder
 from lockgate.gateway.status import GatewayStatus, ReloadStatus, ServerStatus
 from lockgate.gateway.unread import ListTrouble
 from lockgate.upstreams.replicas import ReplicaState
+from lockgate.upstreams.sandbox.plan import Achieved
 
 _HEADERS: Final = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"))
 _ALIVE: Final = b'{"status":"ok"}'
@@ -115,9 +116,16 @@ def _server(server: ServerStatus) -> dict[str, object]:
         shown["code"] = server.code
     if server.retry_in is not None:
         shown["retry_in"] = server.retry_in
+    if server.sandbox is not None:
+        shown["sandbox"] = _sandbox(server.sandbox)
     if server.cache is not None:
         shown["cache"] = {**asdict(server.cache), "hit_rate": server.cache.hit_rate}
     return shown
+
+
+def _sandbox(one: Achieved) -> dict[str, object]:
+    shown: dict[str, object] = {"level": one.level, "holds": one.holds}
+    return shown if one.whole else {**shown, "lacks": one.lacks}
 
 
 def _replica(one: ReplicaState) -> dict[str, object]:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
@@ -21,6 +22,8 @@ from lockgate.core.secret import Secret
 from lockgate.core.store import Store
 from lockgate.errors import LockgateError
 from lockgate.fronts.http import Handler, HttpRequest, Responder
+from lockgate.gateway.outbound import DOCUMENT, IDENTITY
+from lockgate.identity.fetch import MOST, WITHIN, Fetched, FetchFailed
 from lockgate.stores.memory import MemoryStore
 from lockgate.wire.seal import KEY_BYTES
 
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
     # It takes long to import, and most configurations have none.
     from lockgate.gateway.fetching import PoolFetch
     from lockgate.identity.facade.facade import Facade, Serves
-    from lockgate.identity.facade.settings import FacadeSettings
+    from lockgate.identity.facade.settings import FacadeSettings, KnownClient
     from lockgate.identity.tokens import Issuer
 
 _log: Final = logging.getLogger("lockgate.gateway")
@@ -137,6 +140,33 @@ class OwnIssuer:
             self._fetches = PoolFetch(public_only=True), PoolFetch()
         return self._fetches
 
+    async def fetch(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Sequence[tuple[str, str]] = (),
+        body: bytes = b"",
+        most: int = MOST,
+        within: float = WITHIN,
+    ) -> Fetched:
+        """See `lockgate.identity.fetch.Fetch`: what it answers to this very process.
+
+        Which way leads from here to the address that browsers know us by, nobody has to know.
+        """
+        del most, within
+        facade = self._facade
+        under = facade.settings.issuer.rstrip("/") if facade is not None else ""
+        path = url.removeprefix(under) if url.startswith(under + "/") else urlsplit(url).path
+        serves = None if facade is None else facade.paths().get(path)
+        if serves is None:
+            raise FetchFailed("the gateway is no authorization server now", "unreachable")
+        said = {name.encode("latin-1"): value.encode("latin-1") for name, value in headers}
+        request = HttpRequest(method=method, path=path, query="", headers=said, body=body)
+        answer = await serves(request)
+        told = {name.decode("latin-1"): value.decode("latin-1") for name, value in answer.headers}
+        return Fetched(answer.status, told, answer.body)
+
     def for_people(self) -> dict[str, Handler]:
         """What browsers open, by path: answered to pages of ours alone."""
         return {path: one for path, one in self._handlers().items() if path in _FOR_PEOPLE}
@@ -209,15 +239,7 @@ def facade_settings(
             )
             for name, one in told.scopes.items()
         },
-        clients=tuple(
-            own.KnownClient(
-                id=name,
-                name=one.name,
-                redirect_uris=tuple(one.redirect_uris),
-                secret=_secret(one.secret),
-            )
-            for name, one in told.clients.items()
-        ),
+        clients=(*_clients(told), _itself(told, public)),
         registration=told.registration,
         documents=told.documents,
         hosts=frozenset(told.document_hosts),
@@ -235,6 +257,22 @@ def facade_settings(
             tokens=_rates(told.rates.tokens),
         ),
     )
+
+
+def _clients(told: Wanted) -> Iterator[KnownClient]:
+    from lockgate.identity.facade.settings import KnownClient  # noqa: PLC0415 - see above
+
+    for name, one in told.clients.items():
+        uris = tuple(one.redirect_uris)
+        yield KnownClient(id=name, name=one.name, redirect_uris=uris, secret=_secret(one.secret))
+
+
+def _itself(told: Wanted, public: str) -> KnownClient:
+    """The gateway as a client of its own, by which its pages know who is at a browser."""
+    from lockgate.identity.facade.settings import KnownClient  # noqa: PLC0415 - see above
+
+    back = (public + IDENTITY,)
+    return KnownClient(id=public + DOCUMENT, name=told.name, redirect_uris=back, own=True)
 
 
 def _rates(texts: Sequence[str]) -> tuple[Rate, ...]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from html import escape
 from typing import Final
 
+import msgspec
+
 HEADERS: Final = (
     (b"content-type", b"text/html; charset=utf-8"),
     (b"cache-control", b"no-store"),
@@ -24,7 +26,7 @@ HEADERS: Final = (
 )
 _STYLE: Final = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:4rem auto;padding:0 1rem}"
-    "button{font:inherit;padding:.5rem 1rem}code{overflow-wrap:anywhere}"
+    "button,input{font:inherit;padding:.5rem 1rem}input{max-width:100%}code{overflow-wrap:anywhere}"
 )
 
 
@@ -37,25 +39,55 @@ def _page(title: str, body: str) -> bytes:
     ).encode()
 
 
-def consent(server: str, address: str, owner: str, ticket: str, seal: str) -> bytes:
+class Consent(msgspec.Struct, frozen=True, kw_only=True):
+    """What the page that asks shows.
+
+    server, address  which server.
+    owner   whose login it becomes; empty: callers are not told apart.
+    key     they show who they are by their API key.
+    issuer  they show it by signing in there.
+    """
+
+    server: str
+    address: str
+    owner: str
+    key: bool
+    issuer: str
+    ticket: str
+    seal: str
+
+
+def consent(told: Consent) -> bytes:
     """Asks whether this person wants to log in, and says whose calls that will serve."""
-    whose = (
-        f"Calls that <code>{escape(owner)}</code> makes through this gateway will then be made "
-        "there with your account."
-        if owner
-        else "Calls made through this gateway will then be made there with your account."
-    )
+    server, owner = escape(told.server), escape(told.owner)
+    calls = f"Calls that <code>{owner}</code> makes" if owner else "Calls made"
+    button = "Go on to the login page"
+    if told.issuer:
+        button = "Sign in"
     return _page(
-        f"Log in to {server}",
-        f"<p>The server <b>{escape(server)}</b> at <code>{escape(address)}</code> wants to know "
-        f"who you are. You will be sent to its own login page. {whose}</p>"
-        "<p><b>Go on only if you asked for this yourself</b>, just now, in your own program. A "
-        "link that somebody sent you would give them the use of your account.</p>"
+        f"Log in to {told.server}",
+        f"<p>The server <b>{server}</b> at <code>{escape(told.address)}</code> wants to know "
+        f"who you are. You will be sent to its own login page. {calls} through this gateway will "
+        "then be made there with your account.</p>"
+        "<p><b>Go on only if you asked for this yourself</b>, just now, in your own program.</p>"
         '<form method="post" action="login">'
-        f'<input type="hidden" name="ticket" value="{escape(ticket, quote=True)}">'
-        f'<input type="hidden" name="seal" value="{escape(seal, quote=True)}">'
-        "<button>Go on to the login page</button></form>",
+        f'<input type="hidden" name="ticket" value="{escape(told.ticket, quote=True)}">'
+        f'<input type="hidden" name="seal" value="{escape(told.seal, quote=True)}">'
+        f"{_proof(told)}<button>{button}</button></form>",
     )
+
+
+def _proof(told: Consent) -> str:
+    """How they show that the login is theirs."""
+    if told.key:
+        return (
+            "<p><label>Your API key of this gateway, which shows that this is you:<br>"
+            '<input type="password" name="key" autocomplete="off" required></label></p>'
+        )
+    if told.issuer:
+        issuer = f"<code>{escape(told.issuer)}</code>"
+        return f"<p>First you sign in at {issuer}, which shows that this is you.</p>"
+    return ""
 
 
 def done(server: str) -> bytes:

@@ -13,6 +13,7 @@ from lockgate import __version__
 from lockgate.fronts.exchange import Exchange
 from lockgate.fronts.server import HttpStats
 from lockgate.gateway.status import GatewayStatus, ServerStatus
+from lockgate.observe.definitions import FOUND
 from lockgate.observe.exposition import Exposition, Labels
 from lockgate.observe.meter import Meter
 
@@ -36,13 +37,29 @@ def written(sources: Sources) -> bytes:
     """The whole page."""
     page = Exposition()
     _calls(page, sources.meter)
-    _servers(page, sources.meter, sources.status())
+    status = sources.status()
+    _servers(page, sources.meter, status)
     _clients(page, sources)
     page.family(
         "lockgate_policy_crashes_total",
         "counter",
         "How often each policy has crashed.",
         [((("policy", name),), count) for name, count in sources.crashed.items()],
+    )
+    page.family(
+        "lockgate_configuration_refused",
+        "gauge",
+        "1 while a changed configuration was refused and the one before it goes on.",
+        [((), int(status.reload is not None and status.reload.status == "refused"))],
+    )
+    page.family(
+        "lockgate_definition_findings_total",
+        "counter",
+        "Different things found in what servers define, by what is done about them.",
+        [
+            ((("server", server), ("finding", kind), ("doing", doing)), count)
+            for (server, kind, doing), count in FOUND.items()
+        ],
     )
     page.family("lockgate_info", "gauge", "This gateway.", [((("version", __version__),), 1)])
     return page.text()

@@ -9,7 +9,7 @@ tokens.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,10 +19,12 @@ import msgspec
 from pydantic import BaseModel, SecretStr
 
 from lockgate.config.model import Config, ServerConfig
-from lockgate.config.outbound import ClientSettings, ServerAuth
+from lockgate.config.oauth_client import ClientSettings
+from lockgate.config.outbound import ServerAuth
 from lockgate.core.clock import Clock
 from lockgate.core.codes import CODES
 from lockgate.core.credentials import SHARED, Credentials
+from lockgate.core.message import ANONYMOUS
 from lockgate.core.secret import Secret
 from lockgate.core.store import Store
 from lockgate.errors import LockgateError
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 PAGE: Final = "/login"
 DOCUMENT: Final = "/login/client.json"
 CALLBACK: Final = "/login/callback"
+IDENTITY: Final = "/login/identity"
 LINK: Final = "login-link"
 LINK_SECONDS: Final = 900
 
@@ -64,6 +67,8 @@ class Outbound:
         """Told the server's name when somebody has logged in or out there."""
         self.base: str | None = None
         """What browsers call the gateway; None: there is no way for them."""
+        self.shows: Callable[[str], bool] = lambda _owner: False
+        """Whether the owner of a login can show at a browser that it is them."""
 
     # From the configuration.
 
@@ -114,8 +119,8 @@ class Outbound:
         return self._vault
 
     def link(self, server: str, owner: str) -> str | None:
-        """The page where this owner logs in to that server."""
-        if self.base is None:
+        """The page where this owner logs in to that server; None: there is none for them."""
+        if self.base is None or not self.shows(owner):
             return None
         said = msgspec.json.encode([server, owner])
         sealed = self.keys.seal(LINK, said, now=self._clock.wall(), ttl=LINK_SECONDS)
@@ -128,9 +133,9 @@ class Outbound:
         if not waits and not (status.phase == "ready" and person and person.wanting):
             return status
         remedy = f"Run `lockgate login {status.name}`."
-        if person is None or config.lockgate.auth.asks:
+        if person is None or config.identifies:
             remedy = "Whoever calls it is told what to do."
-        elif self.base is not None and not person.one_account:
+        elif self.base is not None and not person.one_account and self.shows(ANONYMOUS.id):
             remedy = f"Open {self.base}{PAGE}?server={quote(status.name)} and log in there."
         return msgspec.structs.replace(
             status,
@@ -189,13 +194,11 @@ class Outbound:
         from lockgate.identity.outbound.person import Person  # noqa: PLC0415 - see above
 
         client = client_of(auth, auth.issuer)
-        public = config.lockgate.public_url or ""
-        own = public + DOCUMENT if public.startswith("https://") else None
         vault = self.vault(config)
         settings = EntranceSettings(
             entry=name,
             client=client,
-            document=auth.client_document or own,
+            document=auth.client_document or own_document(config),
             scopes=tuple(auth.scopes),
             dpop=auth.dpop,
         )
@@ -264,20 +267,30 @@ class Outbound:
         return grants.TokenExchange(means, subject, there)
 
     def _reach(self, url: str, auth: ServerAuth) -> Reach:
+        provider = auth.provider
+        named = [auth.issuer, provider and provider.issuer, provider and provider.token_url]
+        return self.reach(url, [one for one in named if one])
+
+    def reach(self, url: str, named: Sequence[str] = ()) -> Reach:
+        """What asks `url`, the `named` ones, and what these name."""
         from lockgate.gateway.fetching import PoolFetch  # noqa: PLC0415 - see above
         from lockgate.identity.outbound.reach import Reach  # noqa: PLC0415 - see above
 
         if self._fetches is None:
             self._fetches = PoolFetch(), PoolFetch(public_only=True)
-        provider = auth.provider
-        named = [auth.issuer, provider and provider.issuer, provider and provider.token_url]
         known, strange = self._fetches
-        return Reach(known, strange, url, [one for one in named if one])
+        return Reach(known, strange, url, named)
 
 
 def wants_any(server: ServerConfig) -> bool:
     """Whether a server is shown anything beside its configured headers."""
     return bool(server.auth or server.forward_headers or server.claim_headers)
+
+
+def own_document(config: Config) -> str | None:
+    """The URL of the gateway's own client metadata document, where it can be one."""
+    public = config.lockgate.public_url or ""
+    return public + DOCUMENT if public.startswith("https://") else None
 
 
 def browsers_base(config: Config, listening: str | None) -> str | None:

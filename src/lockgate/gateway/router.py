@@ -34,6 +34,7 @@ from lockgate.gateway.face import Face
 from lockgate.gateway.handles import Handles
 from lockgate.gateway.introduction import WAITING, introduce
 from lockgate.gateway.listing import LISTS
+from lockgate.gateway.login_tools import LoginTools
 from lockgate.gateway.resources import candidates, only_by_hidden
 from lockgate.gateway.tasks import TaskIds
 from lockgate.upstreams.guard import NOBODY
@@ -82,6 +83,8 @@ class Router:
         """
         self._sights = catalog.sights
         self._handles = handles
+        self.login_tools: LoginTools | None = None
+        """What callers are asked to log in by, where servers are hidden without."""
         self._apart = handles is not None and handles.restricted
         self._servers = servers
         # Where several are asked at once, one that breaks must not take the others' answers along.
@@ -138,7 +141,7 @@ class Router:
     async def _list(self, call: Call) -> Reply:
         face = await self._catalog.face(call.method, call)
         problems = [part.problem for part in face.parts if part.problem is not None]
-        if problems and len(problems) == len(face.parts):
+        if len(problems) == len(face.parts) and problems and not face.items:
             return nobody(call.method, problems)
         return face.page(call.params.get("cursor"))
 
@@ -159,7 +162,7 @@ class Router:
         target = None if neutral is None else neutral.routes.get(name)
         if target is None:
             asked = await self._find(method, call, name)
-            if isinstance(asked, Failure):
+            if not isinstance(asked, Target):
                 return asked
             target = asked
         params = call.params if target.name == name else call.params.replace(name=target.name)
@@ -168,13 +171,22 @@ class Router:
             return self._outward(call, target.server, reply)
         return reply
 
-    async def _find(self, method: str, call: Call, name: str) -> Target | Failure:
-        """Where a name leads that was not at hand."""
+    async def _find(self, method: str, call: Call, name: str) -> Target | Reply:
+        """Where a name leads that was not at hand; a Reply if it is of nothing a server has."""
         target = self._catalog.route(method, call, name)
         if target is not None:
             return target
         face = await self._catalog.face(method, call)
-        return face.routes.get(name) or self._unlisted(call, face, name)
+        target = face.routes.get(name)
+        if target is not None or self.login_tools is None or method != "tools/list":
+            return target or self._unlisted(call, face, name)
+        server = self.login_tools.find(name, self._sights.of(call).servers)
+        if server is None:
+            return self._unlisted(call, face, name)
+        reply = await self.login_tools.call(call, server)
+        if isinstance(reply, Failure) or reply.kind == "complete":
+            return reply
+        return self._outward(call, server, reply)
 
     def _inward(self, call: Call) -> Call | Failure:
         """The call with what it carries for a server in that server's words."""

@@ -14,6 +14,7 @@ import msgspec
 from lockgate.core.cached import Counts
 from lockgate.gateway.unread import ListTrouble
 from lockgate.upstreams.replicas import ReplicaState
+from lockgate.upstreams.sandbox.plan import Achieved
 
 
 class ServerStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +27,7 @@ class ServerStatus(msgspec.Struct, frozen=True, kw_only=True):
     retry_in   seconds until the next attempt, in backoff and crash-looping.
     breaker    closed, open or half-open; see `lockgate.policies.breaker`.
     cache      what came of looking up answers; None when it has no cache.
+    sandbox    what a stdio server is held to; None when it has no sandbox.
     tools, prompts, resources  how many it lists; None when not known.
     lists      which of its lists cannot be read, though it is not known to be down.
     error, remedy              why it is not ready, in one line each.
@@ -46,6 +48,7 @@ class ServerStatus(msgspec.Struct, frozen=True, kw_only=True):
     retry_in: float | None = None
     breaker: str = "closed"
     cache: Counts | None = None
+    sandbox: Achieved | None = None
     replicas: tuple[ReplicaState, ...] = ()
     code: str | None = None
     error: str | None = None

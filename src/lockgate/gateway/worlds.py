@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from hashlib import blake2b
@@ -25,10 +25,13 @@ import msgspec
 from lockgate.config.model import Config, ServerConfig
 from lockgate.core.clock import Clock
 from lockgate.core.credentials import Credentials
+from lockgate.core.flowing import Answered
 from lockgate.core.once import Once
+from lockgate.core.policy import AnyPolicy
 from lockgate.core.store import Store
 from lockgate.errors import LockgateError
 from lockgate.gateway.access import Access, restricts
+from lockgate.gateway.auditing import Find
 from lockgate.gateway.build import (
     caches,
     ejection_settings,
@@ -43,6 +46,7 @@ from lockgate.gateway.fixed import hold
 from lockgate.gateway.guards import guard_of
 from lockgate.gateway.listing import LISTS
 from lockgate.gateway.outbound import Outbound, told_of, wants_any
+from lockgate.gateway.pin_keeper import PinKeeper
 from lockgate.gateway.relays import Relays
 from lockgate.gateway.world import Standing, World
 from lockgate.observe.decisions import record_decision
@@ -91,21 +95,29 @@ class Worlds:
         disk: Store | None = None,
         meter: Meter | None = None,
         outbound: Outbound | None = None,
+        audited: Callable[[Find], AnyPolicy] | None = None,
+        pins: PinKeeper | None = None,
     ) -> None:
         """Compose the first world; nothing is opened or started yet.
 
         outbound  makes what servers are shown.
         store  what replicas share; as `disk`, the cache's file, it outlives every world.
         meter  counts the calls of all of them, if anybody does.
+        audited  makes what writes them down, if anything does.
+                pins  knows what was approved of servers; None: nothing was, and nothing is kept.
         """
+        self._audited = audited
+        self._pins = pins or PinKeeper(None, clock)
         self._meter = meter
         self._store = store
         self._disk = disk
         self._keys = keys
         self._outbound = outbound or Outbound(keys, clock)
         self._clock = clock
-        # What people were asked in one world may be answered in the next.
-        self._once = Once(clock)
+        # What people were asked in one world may be answered in the next, and what callers have
+        # read there they know.
+        self._once = Once(clock, store)
+        self._answered = Answered(clock)
         self._pools: dict[frozenset[tuple[Origin, PoolLimits]], HttpPool] = {}
         self._relays = Relays()
         self._lock = asyncio.Lock()
@@ -149,9 +161,11 @@ class Worlds:
             endpoint_sights(config),
             keys=self._keys,
             once=self._once,
+            answered=self._answered,
             clock=self._clock,
             mask=mask,
         )
+        guard = guard_of(config, self._pins)
         engine = Engine(
             [one.upstream for one in standing.values()],
             engine_settings(config),
@@ -163,15 +177,17 @@ class Worlds:
             same,
             credentials=shown,
             logins=self._outbound.policies(config),
-            guard=guard_of(config),
+            guard=guard,
             keys=self._keys,
             sight_of=access.sight_of,
             # Without rules, whatever can be seen may be used.
             judged=restricts(config),
-            approval=access.approval,
+            outermost=access.policies,
             meter=self._meter,
+            audited=self._audited,
         )
         access.look_into(engine.catalog)
+        guard.look_into(engine.catalog)
         engine.relay_listens(self._relays.listen)
         return World(config, engine, standing, cached)
 
@@ -298,6 +314,11 @@ class Worlds:
         return {
             LISTS[key[0]].changed for key, digest in shown.items() if blind or seen[key] != digest
         }
+
+    def reconsider(self, servers: Collection[str]) -> None:
+        """Something else was approved of these servers; it counts from now on, for all calls."""
+        for world in (*self._earlier, self.current):
+            world.engine.catalog.reconsider(servers)
 
     # Draining.
 

@@ -17,6 +17,7 @@ import msgspec
 from lockgate.core.message import Kind, Principal
 from lockgate.core.targets import Words
 from lockgate.identity.arguments import all_hold, all_may_hold
+from lockgate.identity.index import Index
 from lockgate.identity.rules import (
     KINDS,
     Hints,
@@ -154,28 +155,28 @@ class Extract:
     def __init__(self, book: Book, rules: Sequence[Rule]) -> None:
         self._book = book
         self._rules = tuple(rules) if book.rules else (NO_RULES,)
-        self._of_server: dict[str, tuple[Rule, ...]] = {}
+        self._of_server: dict[str, Index] = {}
         self._entries: dict[tuple[tuple[Rule, ...], frozenset[str]], Entry] = {}
         self.hints = any(rule.hints for rule in self._rules)
 
-    def on(self, server: str) -> tuple[Rule, ...]:
+    def _on(self, server: str) -> Index:
         """The rules about anything of a server."""
         found = self._of_server.get(server)
         if found is None:
-            found = self._of_server[server] = tuple(
-                rule for rule in self._rules if any(server in one.servers for one in rule.what)
-            )
+            about = [one for one in self._rules if any(server in it.servers for it in one.what)]
+            found = self._of_server[server] = Index(server, about)
         return found
 
     def sees(self, server: str) -> bool:
         """Whether anything of a server may be shown."""
-        return any(r.grants for r in self.on(server)) and not any(
-            r.verb == "hide" and not r.hints and _covers_all(r, server) for r in self.on(server)
+        rules = self._on(server).rules
+        return any(r.grants for r in rules) and not any(
+            r.verb == "hide" and not r.hints and _covers_all(r, server) for r in rules
         )
 
     def sees_all(self, server: str) -> bool:
         """Whether everything of a server is shown for certain."""
-        rules = self.on(server)
+        rules = self._on(server).rules
         return not any(r.verb == "hide" for r in rules) and any(
             r.grants and not r.hints and _covers_all(r, server) for r in rules
         )
@@ -183,7 +184,8 @@ class Extract:
     def entry(self, server: str, kind: Kind, name: str) -> Entry:
         """The rules about one thing; equal ones are one object."""
         forms = forms_of(kind, name)
-        found = tuple(rule for rule in self.on(server) if rule.covers(kind, server, forms))
+        able = self._on(server).about(forms)
+        found = tuple(rule for rule in able if rule.covers(kind, server, forms))
         if self.hints and any(rule.hints for rule in found):
             variants = self.variants(server, kind, name)
             found = tuple(r for r in found if not r.hints or (variants and r.hinted(variants)))

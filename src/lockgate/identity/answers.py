@@ -1,6 +1,6 @@
 """What callers are told who are not let in: status, challenge, and the error in the body.
 
-Must not know: how a credential is judged. Sources: RFC 6750 section 3, RFC 9449 section 7.1,
+Must not know: how a credential is judged. Sources: RFC 6750 section 3, RFC 9449 sections 7.1 and 9,
 RFC 9728 section 5.1, revision 2026-07-28, basic/authorization, "Error Handling".
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from lockgate.core.codes_identity import IDENTITY
 from lockgate.core.message import Failure
 from lockgate.identity.settings import ALGORITHMS, EndpointSettings
 from lockgate.identity.verdicts import Refused
@@ -18,6 +19,8 @@ from lockgate.wire.jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, OVERLOADED
 AGAIN: Final = 5
 """Seconds after which an issuer that was away may be back."""
 _REALM: Final = "lockgate"
+_OF_PROOFS: Final = frozenset({"invalid_dpop_proof", "use_dpop_nonce"})
+_REMEDY: Final = {one.reason: one.remedy for one in IDENTITY}
 
 
 class Answers:
@@ -29,7 +32,9 @@ class Answers:
         self._oauth = oauth
         self._scopes = " ".join(settings.scopes or settings.supported)
         # No error is named to who sent no credentials: they have done nothing wrong (RFC 6750).
-        self.missing: Final = self._unauthorized(_missing())
+        self.missing: Final = self._unauthorized(
+            _failure("token-missing", "This endpoint is for callers who say who they are.")
+        )
         self.malformed: Final = self._bad(
             "The Authorization header is not of the form `Bearer TOKEN`."
         )
@@ -42,9 +47,12 @@ class Answers:
             retry = (b"retry-after", b"%d" % AGAIN)
             return Challenge(503, (retry,), _away(why.why))
         if why.cause == "proof":
-            return self._unauthorized(_proof(why.why), "invalid_dpop_proof", why.why)
-        made = _expired if why.cause == "expired" else _invalid
-        return self._unauthorized(made(why.why), "invalid_token", why.why)
+            failure = _failure("proof-invalid", why.why)
+            return self._unauthorized(failure, "invalid_dpop_proof", why.why)
+        if why.cause == "nonce":
+            return self._unauthorized(_failure("proof-nonce", why.why), "use_dpop_nonce", why.why)
+        reason = "token-expired" if why.cause == "expired" else "token-invalid"
+        return self._unauthorized(_failure(reason, why.why), "invalid_token", why.why)
 
     def insufficient(self, scopes: Iterable[str]) -> Challenge:
         """What a credential is answered that was granted too little; `scopes` is all it takes."""
@@ -56,7 +64,8 @@ class Answers:
         return self._headers("insufficient_scope", "More scopes are needed.", " ".join(scopes))
 
     def _bad(self, why: str) -> Challenge:
-        return Challenge(400, self._headers("invalid_request", why), _malformed(why))
+        failure = _failure("credentials-malformed", why)
+        return Challenge(400, self._headers("invalid_request", why), failure)
 
     def _unauthorized(self, failure: Failure, error: str = "", why: str = "") -> Challenge:
         return Challenge(401, self._headers(error, why), failure)
@@ -74,61 +83,15 @@ class Answers:
         }
         told: list[bytes] = []
         # An error is of the scheme that was used; of a proof, only DPoP's can be.
-        if settings.dpop != "require" and error != "invalid_dpop_proof":
+        if settings.dpop != "require" and error not in _OF_PROOFS:
             told.append(challenge("Bearer", params))
         if self._oauth and settings.dpop != "off" and (not error or not told):
             told.append(challenge("DPoP", {**params, "algs": " ".join(ALGORITHMS)}))
         return tuple((CHALLENGE, one) for one in told)
 
 
-def _missing() -> Failure:
-    return Failure(
-        INVALID_REQUEST,
-        "This endpoint is for callers who say who they are.",
-        "client",
-        "token-missing",
-        remedy="Send Authorization: Bearer with an access token or an API key.",
-    )
-
-
-def _invalid(why: str) -> Failure:
-    return Failure(
-        INVALID_REQUEST,
-        why,
-        "client",
-        "token-invalid",
-        remedy="Get a new token for this very endpoint, from an issuer its metadata names.",
-    )
-
-
-def _expired(why: str) -> Failure:
-    return Failure(
-        INVALID_REQUEST,
-        why,
-        "client",
-        "token-expired",
-        remedy="Get a new token, and send the request again with it.",
-    )
-
-
-def _proof(why: str) -> Failure:
-    return Failure(
-        INVALID_REQUEST,
-        why,
-        "client",
-        "proof-invalid",
-        remedy="Make a new proof for each request, with the key the token is bound to.",
-    )
-
-
-def _malformed(why: str) -> Failure:
-    return Failure(
-        INVALID_REQUEST,
-        why,
-        "client",
-        "credentials-malformed",
-        remedy="Send one Authorization header with one credential, and none in the URL.",
-    )
+def _failure(reason: str, why: str) -> Failure:
+    return Failure(INVALID_REQUEST, why, "client", reason, remedy=_REMEDY[reason])
 
 
 def _insufficient(scopes: list[str]) -> Failure:
@@ -149,5 +112,5 @@ def _away(why: str) -> Failure:
         "gateway",
         "issuer-unavailable",
         data={"retry_after": AGAIN},
-        remedy="Try again; the gateway's log says what ails the issuer.",
+        remedy=_REMEDY["issuer-unavailable"],
     )

@@ -1,11 +1,13 @@
 """Who asks at one endpoint: credentials in, a principal or a challenge out.
 
-Must not know: fronts, MCP, servers. Sources: RFC 6750, RFC 9449 section 7, RFC 9728 section 5,
-revision 2026-07-28, basic/authorization.
+Must not know: fronts, MCP, servers. Sources: RFC 6750, RFC 9449 sections 7 and 9, RFC 9728
+section 5, revision 2026-07-28, basic/authorization.
 
 A credential that was accepted is known by a digest of its header for a while, so that the
-next request with it costs one look into a table. Everything that is looked at before that look is
-looked at with every request.
+next request with it costs one look into a table. Tokens that come often are found by their last
+letters and compared as a whole, which is cheaper than a digest of as many bytes as they have; API
+keys are not, since nothing here keeps one. Everything that is looked at before that look is looked
+at with every request.
 """
 
 from __future__ import annotations
@@ -22,20 +24,27 @@ from lockgate.identity.answers import Answers
 from lockgate.identity.introspection import Introspection
 from lockgate.identity.jose import BadToken, Signed, looks_signed, read
 from lockgate.identity.keys import PREFIX, Keyring
-from lockgate.identity.proofs import Proofs
+from lockgate.identity.nonces import Nonces
+from lockgate.identity.proofs import Held, Proofs, Terms
 from lockgate.identity.recent import Recent
 from lockgate.identity.settings import EndpointSettings
 from lockgate.identity.tokens import Issuer, judged, judged_later, key_id, unfit
 from lockgate.identity.verdicts import Accepted, Refused
-from lockgate.wire.challenge import Challenge
+from lockgate.wire.challenge import Admitted, Challenge
 
 MOST_REFUSED: Final = 10_000
+MOST_NEAR: Final = 1024
+"""Tokens that are compared as a whole."""
+LONGEST_NEAR: Final = 4096
+_LAST: Final = 24
 _AUTHORIZATION: Final = b"authorization"
 _DPOP: Final = b"dpop"
 _TOKEN: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=")
 UNKNOWN_ISSUER: Final = Refused("The token is of no issuer that is accepted here.")
 
-Verdict = Principal | Challenge
+_NONCE: Final = b"dpop-nonce"
+
+Verdict = Principal | Admitted | Challenge
 
 
 class Asked(Protocol):
@@ -68,6 +77,7 @@ class Authentication:
         keys: Keyring | None = None,
         proofs: Proofs | None = None,
         recent: Recent | None = None,
+        nonces: Nonces | None = None,
     ) -> None:
         self.settings = settings
         self.answers = Answers(settings, oauth=bool(issuers or introspections))
@@ -76,9 +86,12 @@ class Authentication:
         self._issuers = {one.settings.issuer: one for one in issuers}
         self._introspections = tuple(introspections)
         self._keys = keys
-        self._proofs = proofs or Proofs()
-        self._recent = recent or Recent()
+        # Not `or`: what remembers nothing yet is false.
+        self._proofs = Proofs() if proofs is None else proofs
+        self._nonces = nonces
+        self._recent = Recent() if recent is None else recent
         self._known = self._recent.table
+        self._near: dict[bytes, tuple[bytes, Accepted]] = {}
         self._refused: dict[bytes, tuple[float, Refused]] = {}
         self._asking: dict[bytes, asyncio.Task[Accepted | Refused]] = {}
 
@@ -94,13 +107,17 @@ class Authentication:
             return self.answers.missing
         if request.repeated and not request.repeated.isdisjoint((_AUTHORIZATION, _DPOP)):
             return self.answers.repeated
-        digest = sha256(value).digest()
-        known = self._known.get(digest)
+        near = self._near.get(value[-_LAST:])
+        if near is not None and near[0] == value:
+            known, digest = near[1], b""
+        else:
+            digest = sha256(value).digest()
+            known = self._known.get(digest)
         if known is not None and known.until > self._wall():
             if known.bound is None:
                 return known.principal
             return self._proved(known, request, value)
-        return self._look(request, value, digest)
+        return self._look(request, value, digest or sha256(value).digest())
 
     def _look(self, request: Asked, value: bytes, digest: bytes) -> Verdict | Awaitable[Verdict]:
         scheme, token = _parted(value)
@@ -118,7 +135,8 @@ class Authentication:
     async def _awaited(
         self, found: Awaitable[Accepted | Refused], request: Asked, value: bytes, digest: bytes
     ) -> Verdict:
-        return self._concluded(await found, request, value, digest)
+        concluded = self._concluded(await found, request, value, digest)
+        return await concluded if isinstance(concluded, Awaitable) else concluded
 
     def _judge(
         self, token: str, digest: bytes
@@ -192,7 +210,7 @@ class Authentication:
 
     def _concluded(
         self, found: Accepted | Refused, request: Asked, value: bytes, digest: bytes
-    ) -> Verdict:
+    ) -> Verdict | Awaitable[Verdict]:
         if isinstance(found, Refused):
             return self.answers.refused(found)
         missing = self._missing_scopes(found.principal)
@@ -203,6 +221,10 @@ class Authentication:
                 Refused("Only tokens that are bound to a key are accepted.")
             )
         self._recent.add(digest, found, len(value))
+        if found.principal.subject is not None and len(value) <= LONGEST_NEAR:
+            if len(self._near) >= MOST_NEAR:
+                self._near.clear()
+            self._near[value[-_LAST:]] = value, found
         return self._proved(found, request, value)
 
     def _missing_scopes(self, who: Principal) -> Challenge | None:
@@ -211,7 +233,9 @@ class Authentication:
             return None
         return self.answers.insufficient(wanted)
 
-    def _proved(self, found: Accepted, request: Asked, value: bytes) -> Verdict:
+    def _proved(
+        self, found: Accepted, request: Asked, value: bytes
+    ) -> Verdict | Awaitable[Verdict]:
         """A token that is bound, so that more than it has to be shown with every request."""
         bound = found.bound
         if bound is None:
@@ -221,10 +245,32 @@ class Authentication:
             return self.answers.refused(Refused(why))
         if bound.key is None:
             return found.principal
-        wrong = self._wrong_proof(bound.key, request, value)
-        return found.principal if wrong is None else self.answers.refused(wrong)
+        held = self._proof(bound.key, request, value)
+        if isinstance(held, Refused):
+            return self._refused_proof(held)
+        if self._proofs.shared:
+            return self._proved_everywhere(found.principal, held)
+        return self._admitted(found.principal, held)
 
-    def _wrong_proof(self, key: str, request: Asked, value: bytes) -> Refused | None:
+    async def _proved_everywhere(self, who: Principal, held: Held) -> Verdict:
+        wrong = await self._proofs.first(held, self.settings.window)
+        return self._admitted(who, held) if wrong is None else self._refused_proof(wrong)
+
+    def _admitted(self, who: Principal, held: Held) -> Verdict:
+        """Who has shown a nonce that is not the newest, or none, is told the newest."""
+        if self._nonces is None:
+            return who
+        nonce = self._nonces.current(self._wall())
+        return who if held.nonce == nonce else Admitted(who, ((_NONCE, nonce.encode()),))
+
+    def _refused_proof(self, why: Refused) -> Challenge:
+        answer = self.answers.refused(why)
+        if self._nonces is None:
+            return answer
+        nonce = self._nonces.current(self._wall()).encode()
+        return Challenge(answer.status, (*answer.headers, (_NONCE, nonce)), answer.failure)
+
+    def _proof(self, key: str, request: Asked, value: bytes) -> Held | Refused:
         scheme, token = _parted(value)
         if scheme != "dpop" or token is None or self.settings.dpop == "off":
             return Refused("The token is bound to a key; use DPoP.", "proof")
@@ -232,15 +278,9 @@ class Authentication:
         if not proof:
             return Refused("The proof of possession is missing.", "proof")
         settings = self.settings
-        return self._proofs.check(
-            proof,
-            token,
-            key,
-            request.method,
-            settings.base + request.path,
-            self._wall(),
-            settings.window,
-        )
+        url = settings.base + request.path
+        terms = Terms(request.method, url, self._wall(), settings.window, self._nonces)
+        return self._proofs.check(proof, token, key, terms)
 
     async def close(self) -> None:
         """Ask nobody any more."""

@@ -18,6 +18,7 @@ from typing import Any, Final, Protocol, cast
 import msgspec
 
 from lockgate.core.clock import Clock
+from lockgate.core.codes import CODES
 from lockgate.identity.documents import NoDocument, document, issuer_metadata, place
 from lockgate.identity.fetch import Fetch
 from lockgate.identity.jose import Key, fits, public_key
@@ -122,8 +123,16 @@ class FetchedKeys:
                 raise NoDocument(f"the issuer {self._settings.issuer} publishes no usable key")
         except NoDocument as error:
             self._failed = True
-            _log.warning("the keys of an issuer cannot be fetched: %s", error)
+            kept = self._clock.monotonic() - self._got < self._settings.last_good
+            _log.warning(
+                "the keys of an issuer cannot be fetched: %s; %s",
+                error,
+                "the last ones serve on" if kept else "its tokens get 503 until they can",
+                extra={"code": CODES["issuer-unavailable"]},
+            )
         else:
+            if self._failed:
+                _log.info("the keys of the issuer %s are there again", self._settings.issuer)
             self._failed = False
             self._entries, self._got = found, self._clock.monotonic()
         finally:

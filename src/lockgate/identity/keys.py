@@ -137,7 +137,7 @@ class Keyring:
 
     def __init__(self, listed: Iterable[ApiKey], implied: Mapping[str, frozenset[str]]) -> None:
         self._known: dict[str, tuple[str, Principal]] = {
-            one.id: (one.hash, _principal(one, implied)) for one in listed
+            one.id: (one.hash, principal_of(one, implied)) for one in listed
         }
 
     def __len__(self) -> int:
@@ -154,7 +154,8 @@ class Keyring:
         return Accepted(who, who.expires or float("inf"))
 
 
-def _principal(one: ApiKey, implied: Mapping[str, frozenset[str]]) -> Principal:
+def principal_of(one: ApiKey, implied: Mapping[str, frozenset[str]]) -> Principal:
+    """The caller that a key makes; `implied` says which scopes a broader one includes."""
     claims: dict[str, Any] = {"name": one.name}
     return Principal(
         id=f"key:{one.name}",

@@ -1,6 +1,10 @@
 """Proofs of possession (RFC 9449): who sends a bound token has the key it is bound to.
 
 Must not know: access tokens, fronts.
+
+Each proof is good for one use. Which were used is remembered here, and in the store that replicas
+share, if there is one: then a proof is good for one use at all of them. While that store is away
+each remembers for itself, and a proof that was seen elsewhere is still too old after the window.
 """
 
 from __future__ import annotations
@@ -8,12 +12,15 @@ from __future__ import annotations
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 from urllib.parse import urlsplit
 
 from joserfc.errors import JoseError
 
+from lockgate.core.once import first
+from lockgate.core.store import Counters, StoreGone
 from lockgate.identity.jose import BadToken, Key, Signed, fits, public_key, read, verified
+from lockgate.identity.nonces import Nonces
 from lockgate.identity.settings import ALGORITHMS
 from lockgate.identity.verdicts import Refused
 
@@ -25,29 +32,59 @@ _PORTS: Final = {"http": 80, "https": 443}
 _PRIVATE: Final = ("d", "p", "q", "dp", "dq", "qi", "k")
 
 
+class Terms(NamedTuple):
+    """What a proof has to be.
+
+    method  for this method.
+    url     for this, without query.
+    now     the time, on the wall clock.
+    window  no older than this.
+    nonces  with one of these; None: nobody looks.
+    """
+
+    method: str
+    url: str
+    now: float
+    window: float
+    nonces: Nonces | None = None
+
+
+class Held(NamedTuple):
+    """A proof that holds, and was not seen here before.
+
+    digest  of what tells it from all others.
+    nonce   the one in it; None: it has none.
+    """
+
+    digest: bytes
+    nonce: object
+
+
 class Proofs:
     """Checks proofs, and remembers which were seen for as long as they could be used again."""
 
-    def __init__(self, most: int = MOST_SEEN) -> None:
+    def __init__(self, most: int = MOST_SEEN, store: Counters | None = None) -> None:
+        """`store` is what replicas share."""
         self._seen: dict[bytes, float] = {}
         self._most = most
+        self._store = store
 
     def __len__(self) -> int:
         return len(self._seen)
 
-    def check(
-        self, proof: str, token: str, bound: str, method: str, url: str, now: float, window: float
-    ) -> Refused | None:
-        """What is wrong with a proof; None when it holds.
+    @property
+    def shared(self) -> bool:
+        """Whether `first` has somebody to ask."""
+        return self._store is not None
+
+    def check(self, proof: str, token: str, bound: str, terms: Terms) -> Held | Refused:
+        """Whether a proof holds, as far as can be told here; it is used up.
 
         Args:
             proof: the value of the `DPoP` header.
             token: the access token beside it.
             bound: the thumbprint the token is bound to.
-            method: the method of the request.
-            url: what the request is for, without query.
-            now: the time, on the wall clock.
-            window: how old it may be.
+            terms: what it has to be.
         """
         try:
             signed = read(proof)
@@ -60,15 +97,31 @@ class Proofs:
             return _wrong("is by another key than the token's")
         if not verified(signed, key):
             return _wrong("is not signed by its key")
-        wrong = _wrong_claims(signed.claims, token, method, url, now, window)
+        wrong = _wrong_claims(signed.claims, token, terms)
         if wrong is not None:
             return _wrong(wrong)
-        return self._remember(signed.claims["jti"], bound, now, window)
+        nonce: object = signed.claims.get("nonce")
+        if terms.nonces is not None and not terms.nonces.accepts(nonce, terms.now):
+            return _NONCE
+        digest = _digest(signed.claims["jti"], bound)
+        return self._remember(digest, terms) or Held(digest, nonce)
 
-    def thumbprint(
-        self, proof: str, method: str, url: str, now: float, window: float
-    ) -> str | Refused:
-        """The key a token is to be bound to, by a proof that comes without one (section 5)."""
+    async def first(self, held: Held, window: float) -> Refused | None:
+        """What is wrong with a proof that holds here, as far as all replicas can tell."""
+        if self._store is None:
+            return None
+        name = urlsafe_b64encode(held.digest).decode()
+        try:
+            alone = await first(self._store, f"proof:{name}", window + AHEAD)
+        except StoreGone:
+            return None
+        return None if alone else _wrong(_USED)
+
+    def thumbprint(self, proof: str, terms: Terms) -> str | Refused:
+        """The key a token is to be bound to, by a proof that comes without one (section 5).
+
+        What it is shown for can be used once, at all replicas; so it need not be asked of them.
+        """
         try:
             signed = read(proof)
         except BadToken:
@@ -76,23 +129,23 @@ class Proofs:
         key = _key(signed)
         if key is None or not verified(signed, key):
             return _wrong("is not signed by the public key it holds")
-        wrong = _wrong_claims(signed.claims, None, method, url, now, window)
+        wrong = _wrong_claims(signed.claims, None, terms)
         if wrong is not None:
             return _wrong(wrong)
         bound = _thumbprint(key)
-        return self._remember(signed.claims["jti"], bound, now, window) or bound
+        return self._remember(_digest(signed.claims["jti"], bound), terms) or bound
 
-    def _remember(self, name: str, bound: str, now: float, window: float) -> Refused | None:
-        digest = sha256(f"{bound} {name}".encode("utf-8", "surrogatepass")).digest()
+    def _remember(self, digest: bytes, terms: Terms) -> Refused | None:
+        now = terms.now
         if self._seen.get(digest, 0.0) > now:
-            return _wrong("was used before")
+            return _wrong(_USED)
         if len(self._seen) >= self._most:
             self._forget(now)
         if len(self._seen) >= self._most:
             # To forget one that can still be used again would let it be used again.
             return Refused("Too many proofs of possession at once; try again.", "away")
         self._seen.pop(digest, None)
-        self._seen[digest] = now + window + AHEAD
+        self._seen[digest] = now + terms.window + AHEAD
         return None
 
     def _forget(self, now: float) -> None:
@@ -101,6 +154,16 @@ class Proofs:
             if until > now:
                 return
             del self._seen[digest]
+
+
+_USED: Final = "was used before"
+_NONCE: Final = Refused(
+    "The proof of possession has to hold the nonce that is given here.", "nonce"
+)
+
+
+def _digest(name: str, bound: str) -> bytes:
+    return sha256(f"{bound} {name}".encode("utf-8", "surrogatepass")).digest()
 
 
 def _wrong(what: str) -> Refused:
@@ -128,19 +191,17 @@ def _thumbprint(key: Key) -> str:
         return ""
 
 
-def _wrong_claims(
-    claims: Mapping[str, Any], token: str | None, method: str, url: str, now: float, window: float
-) -> str | None:
+def _wrong_claims(claims: Mapping[str, Any], token: str | None, terms: Terms) -> str | None:
     name, made = claims.get("jti"), claims.get("iat")
     if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_ID:
         return "has no proper jti"
-    if claims.get("htm") != method:
+    if claims.get("htm") != terms.method:
         return "is for another method"
-    if not same_place(claims.get("htu"), url):
+    if not same_place(claims.get("htu"), terms.url):
         return "is for another URL"
     if isinstance(made, bool) or not isinstance(made, int | float):
         return "does not say when it was made"
-    if not now - window <= made <= now + AHEAD:
+    if not terms.now - terms.window <= made <= terms.now + AHEAD:
         return "is too old or from the future"
     if token is None:
         return None

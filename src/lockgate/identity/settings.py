@@ -90,6 +90,8 @@ class EndpointSettings:
     implied    what a scope includes beside itself.
     dpop       whether tokens are bound to their clients' keys (RFC 9449).
     window     how old a proof of possession may be.
+    nonce      whether proofs hold a nonce of ours (section 9).
+    nonce_life how long one is good, at most.
     certificates  clients may show certificates, to which tokens may be bound (RFC 8705).
     """
 
@@ -101,4 +103,6 @@ class EndpointSettings:
     implied: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
     dpop: Binding = "allow"
     window: float = 60.0
+    nonce: Binding = "off"
+    nonce_life: float = 300.0
     certificates: bool = False

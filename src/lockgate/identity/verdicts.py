@@ -11,7 +11,7 @@ import msgspec
 
 from lockgate.core.message import Principal
 
-Cause = Literal["malformed", "invalid", "expired", "proof", "scope", "away"]
+Cause = Literal["malformed", "invalid", "expired", "proof", "nonce", "scope", "away"]
 
 
 class Bound(msgspec.Struct, frozen=True):
@@ -41,8 +41,9 @@ class Refused(msgspec.Struct, frozen=True):
     """Why a credential is not accepted, in words its sender may read.
 
     cause  malformed: not in a form that can be looked at; expired: it was good before; proof: the
-           proof of possession is wrong; scope: too little was granted; away: who could tell cannot
-           be reached now; invalid: everything else.
+           proof of possession is wrong; nonce: it has not the nonce it must have; scope: too
+           little was granted; away: who could tell cannot be reached now; invalid: everything
+           else.
     """
 
     why: str

@@ -16,7 +16,11 @@ from lockgate.core.policy import Decision
 
 _log: Final = logging.getLogger("lockgate.calls")
 _LONGEST: Final = 200
-_LEVELS: Final = {"refused": logging.INFO, "crashed": logging.ERROR}
+_LEVELS: Final = {
+    "refused": logging.INFO,
+    "crashed": logging.ERROR,
+    "flagged": logging.INFO,
+}
 
 CRASHED: Final[Counter[str]] = Counter()
 """How often each policy has crashed in this process."""

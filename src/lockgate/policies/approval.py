@@ -12,7 +12,9 @@ its client. Does not protect from: a client that answers in its person's place.
     | the state and no answer            | the question once more                                |
     | another's, an old or a used state  | the question once more, as if it had brought nothing  |
 
-A state opens for one principal, method, target and set of arguments, for a short time, and once.
+A state opens for one principal, method, target and set of arguments, for a short time, and once:
+at all replicas that share a store and keys, else at the process that gave it. While such a store is
+away nobody can tell what was used, and nothing is let through (`approval-unavailable`).
 What the server itself asks after a yes goes to the client with the server's state inside one of
 ours, so that the person is not asked again and again; nor can that be used twice.
 """
@@ -25,16 +27,17 @@ from typing import ClassVar, Final
 import msgspec
 
 from lockgate.core.clock import SYSTEM, Clock
-from lockgate.core.legible import Hidden, lines, shortened, visible
+from lockgate.core.legible import Hidden
 from lockgate.core.message import Call, Failure, Reply, Result
 from lockgate.core.once import Once
 from lockgate.core.policy import CallNext, Stage
 from lockgate.core.raw import Raw
+from lockgate.core.store import StoreGone
 from lockgate.wire.binding import bound_to
-from lockgate.wire.elicitation import shows_forms, yes_or_no
+from lockgate.wire.elicitation import LONGEST_NAME, because, question, shows_forms, yes_or_no
 from lockgate.wire.envelope import unreadable
 from lockgate.wire.handshake_out import ABANDON
-from lockgate.wire.jsonrpc import FORBIDDEN
+from lockgate.wire.jsonrpc import FORBIDDEN, INTERNAL_ERROR
 from lockgate.wire.seal import BadSeal, KeyRing
 
 ASKABLE: Final = frozenset({"tools/call", "prompts/get", "resources/read"})
@@ -42,7 +45,8 @@ ASKABLE: Final = frozenset({"tools/call", "prompts/get", "resources/read"})
 APPROVED: Final = "approved"
 """Among the facts of a call that a person has said yes to."""
 KEY: Final = "lockgate-approval"
-LONGEST_NAME: Final = 200
+AGAIN: Final = 5
+"""Seconds after which a store that was away may be back."""
 _PURPOSE: Final = "approval"
 _STATES: Final = ("inputResponses", "requestState")
 
@@ -101,11 +105,13 @@ class Approval:
         if failure.reason != "approval-required":
             return failure
         try:
-            opened = self._take(call)
+            opened = await self._take(call)
             answers = call.params.object("inputResponses")
             answer = answers.object(KEY) if opened is not None and KEY in answers else None
         except msgspec.MsgspecError:
             return unreadable()
+        except StoreGone:
+            return _UNKNOWN
         if opened is not None and opened.said:
             return await self._on(call, again, call.params, opened.state)
         if ABANDON in call.params:
@@ -133,26 +139,13 @@ class Approval:
         if not shows_forms(call.client.capabilities):
             return failure
         try:
-            message = self._settings.mask(self._said(call))
+            settings = self._settings
+            said = question(call, settings.hidden, settings.characters, because(failure))
+            message = settings.mask(said)
         except msgspec.MsgspecError:
             return unreadable()
         asked = {"inputRequests": {KEY: yes_or_no(message)}, "requestState": self._give(call)}
         return Result(Raw.of(asked), "input_required")
-
-    def _said(self, call: Call) -> str:
-        """The question. What is shown of the arguments is what the server will be sent."""
-        target = call.target
-        if target is None:
-            return "Is this call to go on?"
-        name, server = (
-            shortened(visible(one), LONGEST_NAME) for one in (target.name, target.server)
-        )
-        text = f"Is the {target.kind} {name} of the server {server} to be used?"
-        arguments: object = call.params.get("arguments")
-        if not arguments:
-            return f"{text} It is given no arguments." if target.kind == "tool" else text
-        shown = lines(arguments, self._settings.hidden, self._settings.characters)
-        return "\n".join((f"{text} With these arguments:", *shown))
 
     def _give(self, call: Call, *, said: bool = False, state: str | None = None) -> str:
         """A state to come back with."""
@@ -161,8 +154,12 @@ class Approval:
         what = msgspec.msgpack.encode(_Open(self._once.process, number, said, state))
         return self._keys.seal(_PURPOSE, what, now=self._clock.wall(), ttl=wait, bind=_bind(call))
 
-    def _take(self, call: Call) -> _Open | None:
-        """What the caller's state stands for, if it is its own and not used; then it is used."""
+    async def _take(self, call: Call) -> _Open | None:
+        """What the caller's state stands for, if it is its own and not used; then it is used.
+
+        Raises:
+            StoreGone: whether it was used is not known.
+        """
         state: object = call.params.get("requestState")
         if not isinstance(state, str):
             return None
@@ -171,7 +168,19 @@ class Approval:
         except BadSeal:
             return None
         opened = _read(sealed)
-        return opened if self._once.use(opened.process, opened.number) else None
+        unused = await self._once.use(opened.process, opened.number, self._settings.wait)
+        return opened if unused else None
+
+
+_UNKNOWN: Final = Failure(
+    code=INTERNAL_ERROR,
+    message="Whether this answer of a person was used before cannot be told now.",
+    origin="gateway",
+    reason="approval-unavailable",
+    policy=Approval.name,
+    data={"retry_after": AGAIN},
+    remedy="Try again with the same answer; the store that replicas share is away.",
+)
 
 
 def _bind(call: Call) -> str:

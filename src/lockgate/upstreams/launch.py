@@ -24,12 +24,14 @@ class SpawnFailed(OSError):
 
     what    why, alone.
     remedy  what to do: a sentence.
+    reason  what `lockgate.core.codes` calls it.
     """
 
-    def __init__(self, what: str, remedy: str) -> None:
+    def __init__(self, what: str, remedy: str, *, reason: str = "start-failed") -> None:
         super().__init__(f"{what}. {remedy}")
         self.what = what
         self.remedy = remedy
+        self.reason = reason
 
 
 def resolve(spec: StdioSpec, environment: Mapping[str, str]) -> str:
@@ -53,6 +55,13 @@ def resolve(spec: StdioSpec, environment: Mapping[str, str]) -> str:
         raise SpawnFailed(
             "its command or an argument has a character no argument can hold",
             "Correct command and args.",
+        )
+    if spec.sandbox is not None and spec.sandbox.pinned and (what := unpinned(spec)):
+        raise SpawnFailed(
+            f"its sandbox wants packages pinned, and {what}",
+            "Name an exact version or digest: package@1.2.3, package==1.2.3, image@sha256:…; or "
+            "set `packages: any` in its sandbox.",
+            reason="package-unpinned",
         )
     directory = _directory(spec.cwd)
     command = spec.command
@@ -142,15 +151,17 @@ _INLINE: Final[dict[str, frozenset[str]]] = {
 }
 """Interpreters, and the arguments after which their program stands as text."""
 
-_RUNNERS: Final[dict[str, tuple[str, ...]]] = {
-    "bunx": (),
-    "npx": (),
-    "pipx": ("run",),
-    "pnpm": ("dlx",),
-    "pnpx": (),
-    "uv": ("tool", "run"),
-    "uvx": (),
-    "yarn": ("dlx",),
+_RUNNERS: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
+    "bun": (("x",),),
+    "bunx": ((),),
+    "npm": (("exec",), ("x",)),
+    "npx": ((),),
+    "pipx": (("run",),),
+    "pnpm": (("dlx",),),
+    "pnpx": ((),),
+    "uv": (("tool", "run"),),
+    "uvx": ((),),
+    "yarn": (("dlx",),),
 }
 """Programs that download a package and run it, and the words that make them do so."""
 
@@ -161,6 +172,16 @@ _TAKE_A_VALUE: Final = frozenset(
 _NAMES_A_PACKAGE: Final = frozenset({"--package", "--from", "--spec"})
 _PYTHON_RUNNERS: Final = frozenset({"pipx", "uv", "uvx"})
 _package: Final = re.compile(r"@?[A-Za-z0-9][\w.\-]*(/[\w.\-]+)?(\[[\w,.\-]*\])?")
+_CONTAINERS: Final = frozenset({"docker", "nerdctl", "podman"})
+_ALONE: Final = frozenset(
+    {"-d", "-i", "-it", "-P", "-q", "-t", "-ti", "--detach", "--init", "--interactive"}
+    | {"--no-healthcheck", "--oom-kill-disable", "--privileged", "--publish-all", "--quiet"}
+    | {"--read-only", "--rm", "--sig-proxy", "--tty", "--use-api-socket"}
+)
+"""Options of `docker run` that take no value."""
+_digest: Final = re.compile(r"@sha256:[0-9a-f]{64}\Z")
+_whole: Final = re.compile(r"@v?\d+\.\d+\.\d+[\w.+\-]*\Z")
+_commit: Final = re.compile(r"[@#][0-9a-f]{40}\Z")
 _exact: Final = re.compile(r"(@v?|===?)\d[\w.+!\-]*\Z")
 _version: Final = re.compile(r"[\d.]+\Z")
 
@@ -216,11 +237,8 @@ def _inline(arg: str, flags: frozenset[str]) -> bool:
 
 
 def _download(program: str, args: tuple[str, ...]) -> LaunchFinding | None:
-    words = _RUNNERS.get(program)
-    if words is None or args[: len(words)] != words:
-        return None
-    name = _package_of(program, args[len(words) :])
-    if name is None or _exact.search(name):
+    name = _package_of(program, args)
+    if name is None or _local(name) or ":" in name or _exact.search(name):
         return None
     written = _package.match(name)
     return LaunchFinding(
@@ -232,8 +250,11 @@ def _download(program: str, args: tuple[str, ...]) -> LaunchFinding | None:
 
 
 def _package_of(program: str, args: tuple[str, ...]) -> str | None:
-    """The package that is run; None when it is a file, an address, or cannot be told."""
-    rest = iter(args)
+    """The package or address that is run, as it is written; None when there is none."""
+    words = next((one for one in _RUNNERS.get(program, ()) if args[: len(one)] == one), None)
+    if words is None:
+        return None
+    rest = iter(args[len(words) :])
     name: str | None = None
     for arg in rest:
         flag, _, value = arg.partition("=")
@@ -247,6 +268,43 @@ def _package_of(program: str, args: tuple[str, ...]) -> str | None:
         elif not arg.startswith("-"):
             name = arg
             break
-    if name is None or ":" in name or name.startswith((".", "/", "~")):
-        return None
     return name
+
+
+def _local(name: str) -> bool:
+    """Whether it is a file of this machine."""
+    return name.startswith((".", "/", "~", "file:"))
+
+
+def unpinned(spec: StdioSpec) -> str | None:
+    """What this command runs whose content its own words do not settle; None if they do.
+
+    The end of a sentence. A package of a runner needs an exact version, an address in a version
+    control system a whole commit, the image of a container its digest.
+    """
+    program = _program(spec.command)
+    if program in _CONTAINERS:
+        image = _image_of(spec.args)
+        return None if image is None or _digest.search(image) else f"{program} gets no digest"
+    if program == "deno" and any(arg.startswith(("npm:", "jsr:", "http")) for arg in spec.args):
+        return "deno gets its program from the network"
+    name = _package_of(program, spec.args)
+    if name is None or _local(name):
+        return None
+    settled = _commit if ":" in name else _exact
+    if program not in _PYTHON_RUNNERS and settled is _exact:
+        settled = _whole  # `@1` and `@1.2` are ranges there
+    return None if settled.search(name) else f"{program} gets no exact version"
+
+
+def _image_of(args: tuple[str, ...]) -> str | None:
+    """The image that `docker run` is given."""
+    rest = iter(args)
+    if "run" not in rest:  # leaves what comes after it
+        return None
+    for arg in rest:
+        if not arg.startswith("-"):
+            return arg
+        if arg not in _ALONE and "=" not in arg:
+            next(rest, None)
+    return None

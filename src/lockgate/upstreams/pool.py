@@ -327,17 +327,29 @@ class _Line:
     async def _open(self) -> Connection:
         url = self._url
         tls = self._pool.tls() if url.scheme == "https" else None
+        made: list[Connection] = []
+
+        def protocol() -> Connection:
+            made.append(Connection(self, self._limits.response, url.shown, self.loop))
+            return made[-1]
+
         try:
             async with asyncio.timeout(self._limits.connect_seconds):
                 connection = await connect(
                     self.loop,
-                    lambda: Connection(self, self._limits.response, url.shown, self.loop),
+                    protocol,
                     url.host,
                     url.port,
                     tls,
                     self._pool.reachable or REACHES[self._limits.reach],
                 )
+        except asyncio.CancelledError:
+            for one in made:
+                one.forsake()
+            raise
         except TimeoutError:
+            for one in made:
+                one.forsake()
             raise TimedOut(f"connecting to {url.shown} took too long", phase="connect") from None
         except OSError as error:
             raise connect_failed(url, error) from error

@@ -21,6 +21,7 @@ from lockgate.upstreams.environment import child_environment
 from lockgate.upstreams.launch import SpawnFailed, refused, resolve
 from lockgate.upstreams.lines import Lines
 from lockgate.upstreams.memory import WATCH, OverMemory
+from lockgate.upstreams.sandbox.starting import Fence, fence
 from lockgate.upstreams.spawning import Process, spawn
 from lockgate.upstreams.spec import StdioSpec, UpstreamLimits
 
@@ -76,6 +77,7 @@ class ChildProcess:
         self._cutting: asyncio.TimerHandle | None = None
         self._ending: asyncio.TimerHandle | None = None
         self._strays: dict[int, str] = {}
+        self._around: Fence | None = None
         self._closed = False
         self._known = False
         self._gone = asyncio.Event()
@@ -105,6 +107,7 @@ class ChildProcess:
         command = resolve(self._spec, environment)
         try:
             groups.GROUPS.prepare()
+            self._around = around = self._fence(command, environment)
             self._starting = asyncio.get_running_loop().create_task(
                 spawn(
                     self,
@@ -113,9 +116,12 @@ class ChildProcess:
                     environment,
                     self._spec.cwd,
                     self._limits.open_files,
+                    around,
                 )
             )
             await asyncio.shield(self._starting)
+        except SpawnFailed:
+            raise
         except (OSError, ValueError) as error:
             raise refused(self._spec.command, error) from error
         except asyncio.CancelledError:
@@ -128,6 +134,21 @@ class ChildProcess:
         if self._gone.is_set():
             # Whoever starts it has to hear of its start before of its end.
             asyncio.get_running_loop().call_soon(self._on_exit, self._reason)
+
+    def _fence(self, command: str, environment: dict[str, str]) -> Fence | None:
+        spec = self._spec
+        if spec.sandbox is None:
+            return None
+        return fence(
+            spec.sandbox,
+            command=command,
+            args=spec.args,
+            env=environment,
+            declared=spec.env,
+            cwd=spec.cwd,
+            open_files=self._limits.open_files,
+            server=self._name,
+        )
 
     def _unwanted(self, starting: asyncio.Task[None]) -> None:
         if starting.cancelled() or starting.exception() is None:
@@ -247,6 +268,8 @@ class ChildProcess:
         self._err.end()
         groups.GROUPS.remove(process.pid)
         WATCH.remove(process.pid)
+        if self._around is not None:
+            self._around.ended()
         if self._ending is not None:
             self._ending.cancel()
         groups.kill_strays(self._strays)

@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, Protocol, cast
 
@@ -45,6 +45,37 @@ class Owner(Protocol):
         ...
 
 
+class Fence(Protocol):
+    """What a process with a sandbox is started through."""
+
+    @property
+    def descriptors(self) -> Sequence[int]:
+        """Descriptors it inherits."""
+        ...
+
+    @property
+    def command(self) -> Sequence[str]:
+        """What is started, to become the program in the end."""
+        ...
+
+    @property
+    def env(self) -> Mapping[str, str]:
+        """The environment of that."""
+        ...
+
+    def started(self) -> None:
+        """It runs."""
+        ...
+
+    async def passed(self) -> None:
+        """Return once it has become the program. Raises OSError when it will not."""
+        ...
+
+    def close(self) -> None:
+        """It is needed no more."""
+        ...
+
+
 class Process(Protocol):
     """A process that runs or has run."""
 
@@ -72,16 +103,23 @@ async def spawn(
     environment: Environment,
     cwd: str | None,
     open_files: int | None = None,
+    fence: Fence | None = None,
 ) -> None:
     """Start a process in a session of its own (on Windows: a group), out of reach of Ctrl-C.
 
     open_files  how many it may have open; None: as this process was started. Not on Windows.
+    fence       what it is started through, in place of `command`, `args` and `environment`, all
+                of which that knows already. Not on Windows.
 
     Raises:
         OSError, ValueError: the system refused.
     """
     if POSIX:
-        await _Popen(owner, command, args, environment, cwd, open_files).connect()
+        try:
+            await _Popen(owner, [command, *args], environment, cwd, open_files, fence).connect()
+        finally:
+            if fence is not None:
+                fence.close()
         return
     await asyncio.get_running_loop().subprocess_exec(
         lambda: _Proactor(owner),
@@ -99,16 +137,21 @@ class _Popen:
     def __init__(
         self,
         owner: Owner,
-        command: str,
-        args: Sequence[str],
-        environment: Environment,
+        words: Sequence[str],
+        environment: Mapping[str, str],
         cwd: str | None,
         open_files: int | None,
+        fence: Fence | None,
     ) -> None:
         self._owner = owner
+        self._fence = fence
         pipe = subprocess.PIPE
+        inherited: Sequence[int] = ()
+        before = descriptors.restorer(open_files)
+        if fence is not None:
+            words, environment, inherited = fence.command, fence.env, fence.descriptors
         self._popen = subprocess.Popen(  # noqa: S603 - an argument list, resolved and checked
-            [command, *args],
+            words,
             bufsize=0,
             stdin=pipe,
             stdout=pipe,
@@ -116,8 +159,11 @@ class _Popen:
             env=environment,
             cwd=cwd,
             start_new_session=True,
-            preexec_fn=descriptors.restorer(open_files),  # noqa: PLW1509 - one system call; see there
+            pass_fds=inherited,
+            preexec_fn=before,  # noqa: PLW1509 - one system call; see there
         )
+        if fence is not None:
+            fence.started()
         self.pid = self._popen.pid
         self.code: int | None = None
         self.stdin: asyncio.WriteTransport | None = None
@@ -129,6 +175,8 @@ class _Popen:
     async def connect(self) -> None:
         """Give the pipes to the loop. If that fails or is cancelled, the process is ended."""
         try:
+            if self._fence is not None:
+                await self._fence.passed()
             await self._connect(asyncio.get_running_loop())
         except BaseException:
             self._popen.kill()

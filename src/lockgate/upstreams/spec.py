@@ -12,6 +12,7 @@ from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
 
 from lockgate.upstreams.crashes import CrashRule
+from lockgate.upstreams.sandbox.spec import SandboxSpec
 
 MIB = 1024 * 1024
 
@@ -24,6 +25,7 @@ class StdioSpec:
     env               what the child gets beside the small safe set.
     cwd               where it starts; None: where Lockgate runs.
     allow_unsafe_env  let `env` name variables that change what code a program runs.
+    sandbox           what it may touch; None: whatever Lockgate itself may.
     """
 
     command: str
@@ -31,6 +33,7 @@ class StdioSpec:
     env: Mapping[str, str] = field(default_factory=dict[str, str])
     cwd: str | None = None
     allow_unsafe_env: bool = False
+    sandbox: SandboxSpec | None = None
 
     def __repr__(self) -> str:
         """Names variables without their values, and the arguments by number: both hold secrets."""

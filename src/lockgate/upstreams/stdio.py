@@ -144,7 +144,7 @@ class StdioProcess:
             self.alive = False
             if isinstance(error, SpawnFailed):
                 raise Down(
-                    f"it could not be started: {error.what}", error.remedy, reason="start-failed"
+                    f"it could not be started: {error.what}", error.remedy, reason=error.reason
                 ) from None
             raise Down(
                 f"it could not be started: {error.strerror or error}", reason="start-failed"

@@ -1,4 +1,4 @@
-"""A refusal of who asks, as HTTP says it: the status, and what `WWW-Authenticate` tells the client.
+"""What becomes of who asks, as HTTP says it: a refusal, and what it tells the client to do.
 
 Must not know: how anybody is recognised. Sources: RFC 9110 section 11.6.1, RFC 6750 section 3,
 RFC 9728 section 5.1, RFC 9449 section 7.1.
@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from lockgate.core.message import Failure
+from lockgate.core.message import Failure, Principal
 
 CHALLENGE: Final = b"www-authenticate"
 _ASCII: Final = range(0x20, 0x7F)
@@ -27,6 +27,16 @@ class Challenge(msgspec.Struct, frozen=True):
     status: int
     headers: tuple[tuple[bytes, bytes], ...]
     failure: Failure
+
+
+class Admitted(msgspec.Struct, frozen=True):
+    """Who asks is let in, and the answer has something to tell them beside.
+
+    headers  of the answer, behind its own.
+    """
+
+    principal: Principal
+    headers: tuple[tuple[bytes, bytes], ...]
 
 
 def challenge(scheme: str, params: Mapping[str, str]) -> bytes:

@@ -98,8 +98,12 @@ class KeyRing:
     def marked(self, purpose: str, said: str, mark: str, *, bind: str = "") -> bool:
         """Whether `mark` is that sign, by any of the keys."""
         given = mark.encode()
-        known = [_mark(key, purpose, said, bind).encode() for key in self._marks]
-        return any(compare_digest(given, one) for one in known)
+        known = self.marks(purpose, said, bind=bind)
+        return any(compare_digest(given, one.encode()) for one in known)
+
+    def marks(self, purpose: str, said: str, *, bind: str = "") -> list[str]:
+        """That sign by each of the keys, the one that `mark` gives first."""
+        return [_mark(key, purpose, said, bind) for key in self._marks]
 
     def __repr__(self) -> str:
         """Says how many keys, nothing about them."""

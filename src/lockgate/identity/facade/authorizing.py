@@ -108,6 +108,9 @@ class Authorizing:
         wish = wrong[0] if wrong is not None else self._wish(pairs, found)
         if isinstance(wish, Refusal):
             return self._sent_back(found, dict(pairs), wish)
+        if found.kind == "own":
+            # Nobody but this gateway learns anything, and its own page has asked already.
+            return await self._to_provider(request, wish)
         browser = self._opened("facade browser", web.cookie_named(request, _BROWSER))
         if browser and await self._remembered(digest(browser), wish):
             return await self._to_provider(request, wish, remembered=digest(browser))
@@ -156,7 +159,7 @@ class Authorizing:
             "iss": self._settings.issuer,
         }
         back = web.with_params(uri, said)
-        if client.kind == "configured":
+        if client.kind in ("configured", "own"):
             return web.redirect(back)
         text = pages.wrong(
             f"{client.name} asked for something that cannot be done",

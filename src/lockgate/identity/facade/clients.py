@@ -25,16 +25,18 @@ from lockgate.wire.seal import BadSeal, KeyRing
 PREFIX: Final = "lgc_"
 LONGEST_ID: Final = 4096
 LONGEST_NAME: Final = 80
+GRANTS: Final = ("authorization_code", "refresh_token")
 _PURPOSE: Final = "facade client"
 
-Kind = Literal["configured", "document", "registered"]
+Kind = Literal["configured", "document", "registered", "own"]
 Method = Literal["none", "client_secret_basic", "client_secret_post"]
 
 
 class Client(msgspec.Struct, frozen=True, kw_only=True):
     """One client.
 
-    kind           who vouches for it: who runs the gateway, the host of its document, or nobody.
+    kind           who vouches for it: who runs the gateway, the host of its document, or nobody;
+                   `own`: it is the gateway itself.
     redirect_uris  where people may be sent back to.
     method         how it authenticates at the token endpoint; `none`: it is a public client.
     secret_digest  of its secret, when it has one.
@@ -48,7 +50,7 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     redirect_uris: tuple[str, ...]
     method: Method = "none"
     secret_digest: bytes = b""
-    grants: tuple[str, ...] = ("authorization_code", "refresh_token")
+    grants: tuple[str, ...] = GRANTS
     host: str = ""
 
     @property
@@ -121,10 +123,11 @@ def known(client: KnownClient) -> Client:
     return Client(
         id=client.id,
         name=client.name,
-        kind="configured",
+        kind="own" if client.own else "configured",
         redirect_uris=client.redirect_uris,
         method="none" if secret is None else "client_secret_basic",
         secret_digest=b"" if secret is None else secret_digest(secret.reveal()),
+        grants=("authorization_code",) if client.own else GRANTS,
     )
 
 
@@ -185,9 +188,7 @@ def shown_name(name: object, otherwise: str) -> str:
 
 def grants_of(listed: Sequence[str]) -> tuple[str, ...]:
     """Of what a client lists as its grant types, what it may use here."""
-    return tuple(
-        one for one in ("authorization_code", "refresh_token") if one in (listed or _IMPLIED)
-    )
+    return tuple(one for one in GRANTS if one in (listed or _IMPLIED))
 
 
 _IMPLIED: Final = ("authorization_code",)

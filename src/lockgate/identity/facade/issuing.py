@@ -31,7 +31,7 @@ from lockgate.identity.facade.signing import Signer
 from lockgate.identity.facade.vault import Vault
 from lockgate.identity.facade.web import Answer, Asked, Pairs
 from lockgate.identity.facade.wishes import granted, resource_of
-from lockgate.identity.proofs import Proofs
+from lockgate.identity.proofs import Proofs, Terms
 from lockgate.identity.verdicts import Refused
 
 _log: Final = logging.getLogger("lockgate.identity")
@@ -123,7 +123,8 @@ class Issuing:
         if b"dpop" in request.repeated:
             return _PROOF
         url = self._settings.issuer.rstrip("/") + TOKEN
-        found = self._proofs.thumbprint(proof, "POST", url, self._clock.wall(), PROOF_WINDOW)
+        terms = Terms("POST", url, self._clock.wall(), PROOF_WINDOW)
+        found = self._proofs.thumbprint(proof, terms)
         if isinstance(found, Refused):
             return replace(_PROOF, why=found.why)
         # Whoever has the refresh token of a public client has to have its key as well.

@@ -61,12 +61,16 @@ class ProviderSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownClient:
-    """A client whoever runs the gateway registered."""
+    """A client whoever runs the gateway registered.
+
+    own  it is the gateway itself, which wants to know who is at a browser and nothing more.
+    """
 
     id: str
     name: str
     redirect_uris: tuple[str, ...]
     secret: Secret | None = None
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

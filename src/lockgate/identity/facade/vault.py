@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from lockgate.core.clock import Clock
+from lockgate.core.once import first
 from lockgate.core.rate import Rate
 from lockgate.core.store import Demand, Store, StoreGone
 from lockgate.identity.facade.clients import digest
@@ -87,23 +88,21 @@ class Vault:
 
     async def first(self, kind: str, handle: str, ttl: float) -> bool | Refusal:
         """Whether nobody has used `handle` before; it counts as used from now on, for `ttl`."""
-        rate = Rate(1, max(1, int(ttl) + 1))
-        return await self._taken(Demand(self._name(f"used-{kind}", handle), (rate,)))
+        try:
+            return await first(self._store, self._name(f"used-{kind}", handle), ttl)
+        except StoreGone:
+            return STORE_AWAY
 
     async def admit(self, kind: str, peer: str, rates: tuple[Rate, ...]) -> Refusal | None:
         """Count one more of `kind` from an address; a Refusal when these are too many."""
         if not rates:
             return None
-        found = await self._taken(Demand(self._name(f"rate-{kind}", peer), rates))
-        if found is True:
-            return None
-        return TOO_OFTEN if found is False else found
-
-    async def _taken(self, demand: Demand) -> bool | Refusal:
+        demand = Demand(self._name(f"rate-{kind}", peer), rates)
         try:
-            return (await self._store.take((demand,))).wait == 0
+            taken = await self._store.take((demand,))
         except StoreGone:
             return STORE_AWAY
+        return TOO_OFTEN if taken.wait else None
 
     @staticmethod
     def _name(kind: str, handle: str) -> str:

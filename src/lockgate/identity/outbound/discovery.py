@@ -9,20 +9,25 @@ another authorization server is followed there.
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
+from lockgate.identity.documents import metadata_urls
 from lockgate.identity.outbound.challenge import Challenge, asked
 from lockgate.identity.outbound.metadata import (
     AuthorizationServer,
     Resource,
+    bare,
     canonical,
     read_resource,
     read_server,
     resource_places,
-    server_places,
 )
 from lockgate.identity.outbound.reach import Reach
 from lockgate.identity.outbound.trouble import Trouble
+
+OPENID: Final = "openid"
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -77,7 +82,9 @@ class Discovery:
         """The issuer to use: the configured one, if the resource names it, or its first."""
         if self._issuer is None:
             return described.servers[0]
-        if self._issuer not in described.servers:
+        # Some servers write a lone slash behind a host that has none of its own. What is believed
+        # of the authorization server is compared with the configured spelling all the same.
+        if bare(self._issuer) not in map(bare, described.servers):
             raise Trouble(
                 "oauth-metadata",
                 "it no longer names the authorization server that is configured for it.",
@@ -113,7 +120,7 @@ class Discovery:
         """
         what = "the authorization server"
         self._reach.check(issuer, what)
-        for place in server_places(issuer):
+        for place in metadata_urls(issuer):
             answer = await self._reach("GET", place, what)
             if answer.status == 200:
                 found = read_server(answer.body, issuer)
@@ -143,3 +150,23 @@ class Discovery:
         if answer.status not in (401, 403):
             return None
         return asked(answer.headers.get("www-authenticate"))
+
+
+class Settled(Discovery):
+    """For a resource that is our own: whose tokens it accepts, nobody has to be asked."""
+
+    def __init__(self, reach: Reach, resource: str, issuer: str) -> None:
+        """`issuer` is the authorization server whose tokens `resource` accepts."""
+        super().__init__(reach, resource, issuer=issuer, resource=resource)
+        self._settled = issuer
+
+    async def find(self, challenge: Challenge | None = None) -> Found:
+        """See `Discovery`."""
+        del challenge
+        server = await self.server(self._settled)
+        # Whoever asks an OpenID provider for nothing at all is given nothing, not even a code.
+        return Found(self.resource, server, (OPENID,) if OPENID in server.scopes else None)
+
+    async def challenge(self) -> Challenge | None:
+        """See `Discovery`."""
+        return None

@@ -63,14 +63,17 @@ def wanted_scopes(
     demanded: Sequence[str],
     found: Found,
     before: Iterable[str] = (),
+    *,
+    lasting: bool = True,
 ) -> tuple[str, ...]:
     """What to ask for: what was demanded, or configured, or what the resource says it needs.
 
-    `before` is what was asked for or granted earlier, so that nothing is lost by asking anew.
+    `before` is what was asked for or granted earlier, so that nothing is lost by asking anew;
+    `lasting` adds what some want to hear before they give a refresh token.
     """
     first = configured or demanded or found.scopes or ()
     scopes = dict.fromkeys([*before, *first, *demanded])
-    if OFFLINE in found.server.scopes:
+    if lasting and OFFLINE in found.server.scopes:
         scopes[OFFLINE] = None
     return tuple(scopes)
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
-from secrets import token_hex
 from typing import Any, Final
 
 import msgspec
@@ -24,17 +23,15 @@ from lockgate.identity.outbound.clients import Client
 from lockgate.identity.outbound.entrance import Entrance
 from lockgate.identity.outbound.flow import Flow
 from lockgate.identity.outbound.granted import INSUFFICIENT, MOST, YOUNG
-from lockgate.identity.outbound.login import Login, pack, unpack
+from lockgate.identity.outbound.login import Login
+from lockgate.identity.outbound.owned import LOOK_AGAIN, Owned, Place
 from lockgate.identity.outbound.reach import Reach
 from lockgate.identity.outbound.renewal import Renewal
-from lockgate.identity.outbound.shown import Shown
 from lockgate.identity.outbound.tokens import Asking, Token, ask
 from lockgate.identity.outbound.trouble import Trouble
 from lockgate.identity.outbound.vault import Vault
 from lockgate.wire.jsonrpc import INTERNAL_ERROR
 
-LOOK_AGAIN: Final = 2.0
-"""Seconds in which the vault is not asked again for a login that was not there."""
 STEPS: Final = 2
 """How often one person is asked for the same further scopes."""
 POLL: Final = 1.0
@@ -43,22 +40,6 @@ ITSELF: Final = "lockgate:gateway"
 
 Link = Callable[[str, str], str | None]
 """The page where the owner (second) logs in to the server (first); None: there is no page."""
-
-
-class _One:
-    """What is known of one owner."""
-
-    def __init__(self, url: str, clock: Clock) -> None:
-        self.shown = Shown(url, clock)
-        self.login: Login | None = None
-        self.renewal: Renewal | None = None
-        self.looked = -LOOK_AGAIN
-        # Nothing that was seen without this login is ever taken for what it shows.
-        self.since = 0.0
-        self.account = f"none-{token_hex(8)}"
-        self.challenge: Challenge | None = None
-        self.steps: dict[tuple[str, ...], int] = {}
-        self.changed = asyncio.Event()
 
 
 class Person:
@@ -96,12 +77,19 @@ class Person:
         self._url = url
         self._entrance = entrance
         self._reach = reach
-        self._vault = vault
-        self._client = client
+        self._place = Place(
+            server,
+            url,
+            vault=vault,
+            reach=reach,
+            client=client,
+            clock=clock,
+            tell=self._tell,
+        )
         self._one_account = one_account
         self._link = link
         self._clock = clock
-        self._ones: OrderedDict[str, _One] = OrderedDict()
+        self._ones: OrderedDict[str, Owned] = OrderedDict()
         self._challenge: Challenge | None = None
         self._watchers: list[Callable[[], None]] = []
 
@@ -144,22 +132,22 @@ class Person:
             return self._renewed(one, owner, method)
         return self._show(one, token, method)
 
-    def _show(self, one: _One, token: Token, method: str) -> Headers:
+    def _show(self, one: Owned, token: Token, method: str) -> Headers:
         return one.shown.headers(token, one.login.prover if one.login else None, method)
 
-    def _without(self, one: _One, owner: str) -> Headers | Failure:
+    def _without(self, one: Owned, owner: str) -> Headers | Failure:
         return () if self._challenge is None else self.needed(owner)
 
-    async def _loaded(self, one: _One, owner: str, method: str) -> Headers | Failure:
+    async def _loaded(self, one: Owned, owner: str, method: str) -> Headers | Failure:
         try:
-            await self._look(one, owner)
+            await one.look()
         except Trouble as trouble:
             return trouble.failure(self.server)
         if one.renewal is None:
             return self._without(one, owner)
         return await self._renewed(one, owner, method)
 
-    async def _renewed(self, one: _One, owner: str, method: str) -> Headers | Failure:
+    async def _renewed(self, one: Owned, owner: str, method: str) -> Headers | Failure:
         renewal = one.renewal
         if renewal is None:
             return self._without(one, owner)
@@ -169,16 +157,16 @@ class Person:
             return self._lost(one, owner, trouble)
         return self._show(one, token, method)
 
-    def _lost(self, one: _One, owner: str, trouble: Trouble) -> Failure:
+    def _lost(self, one: Owned, owner: str, trouble: Trouble) -> Failure:
         if trouble.reason != "token-refused":
             return trouble.failure(self.server)
         one.challenge = one.challenge or self._challenge
         return self.needed(owner, again=True)
 
-    def _one(self, owner: str) -> _One:
+    def _one(self, owner: str) -> Owned:
         one = self._ones.get(owner)
         if one is None:
-            one = self._ones[owner] = _One(self._url, self._clock)
+            one = self._ones[owner] = Owned(self._place, owner)
             while len(self._ones) > MOST:
                 self._ones.popitem(last=False)
         else:
@@ -199,20 +187,24 @@ class Person:
         if login is not None and login.prover is not None and login.prover.take(self._url, nonce):
             return True
         challenge = asked(www_authenticate)
+        before = one.renewal.token if one.renewal is not None else None
         self._challenge = challenge
         one.challenge = challenge
         try:
-            if await self._look(one, owner) or (login is None and one.login is not None):
+            if await one.look() or (login is None and one.login is not None):
                 return True
             if login is None or one.renewal is None:
                 return self.needed(owner)
+            if one.renewal.token is not None and one.renewal.token is not before:
+                # Another call has had it renewed while the vault was asked.
+                return True
             if challenge.error == INSUFFICIENT:
                 return self._step_up(one, owner, login, challenge)
             return await self._refreshed(one, owner, one.renewal)
         except Trouble as trouble:
             return trouble.failure(self.server)
 
-    async def _refreshed(self, one: _One, owner: str, renewal: Renewal) -> bool | Failure:
+    async def _refreshed(self, one: Owned, owner: str, renewal: Renewal) -> bool | Failure:
         token = renewal.token
         if token is not None and renewal.age < YOUNG:
             return self.needed(owner, again=True)
@@ -223,7 +215,7 @@ class Person:
             return self._lost(one, owner, trouble)
         return True
 
-    def _step_up(self, one: _One, owner: str, login: Login, challenge: Challenge) -> Failure:
+    def _step_up(self, one: Owned, owner: str, login: Login, challenge: Challenge) -> Failure:
         wanted = tuple(sorted(challenge.scopes))
         tried = one.steps.get(wanted, 0)
         if not wanted or set(wanted) <= set(login.granted) or tried >= STEPS:
@@ -246,7 +238,8 @@ class Person:
         what = "log in again" if again else "log in"
         if scopes:
             what = "allow more"
-        by_hand = f"Run `lockgate login {self.server}` where the gateway runs"
+        whom = "" if owner in ("", ANONYMOUS.id) else f" --as '{owner}'"
+        by_hand = f"Run `lockgate login {self.server}{whom}` where the gateway runs"
         remedy = f"Open {link}" if link else by_hand
         data: dict[str, Any] = {"server": self.server}
         if link:
@@ -273,27 +266,29 @@ class Person:
     async def begin(self, owner: str, redirect_uri: str, browser: str = "") -> str:
         """Where to send the owner's browser. Raises `Trouble`."""
         one = self._one(owner)
-        await self._look(one, owner)
+        await one.look()
         challenge = one.challenge or self._challenge
         return await self._entrance.begin(
-            owner, redirect_uri, challenge=challenge, before=one.login, browser=browser
+            owner,
+            redirect_uri,
+            challenge=challenge,
+            before=one.login,
+            forgotten=one.forgotten,
+            browser=browser,
         )
 
     async def finish(self, flow: Flow, params: Mapping[str, str], browser: str = "") -> None:
         """Take in the answer of the authorization server. Raises `Trouble`."""
         one = self._one(flow.owner)
         login = await self._entrance.finish(flow, params, one.login, browser)
-        await self._vault.put("login", self._key(flow.owner), pack(login))
-        self._take(one, flow.owner, login)
+        await one.put(login)
 
     async def log_out(self, owner: str) -> bool:
         """Forget the owner's login; whether there was one. Raises `Trouble`."""
         one = self._one(owner)
-        await self._look(one, owner)
+        await one.look()
         had = one.login
-        await self._vault.delete("login", self._key(owner))
-        one.login, one.renewal, one.account = None, None, f"none-{token_hex(8)}"
-        self._tell()
+        await one.remove()
         if had is not None:
             await self._revoke(had)
         return had is not None
@@ -324,7 +319,7 @@ class Person:
             if one.renewal is not None and one.since >= since:
                 return True
             try:
-                if await self._look(one, owner):
+                if await one.look():
                     return True
             except Trouble:
                 return False
@@ -337,77 +332,6 @@ class Person:
             except TimeoutError:
                 continue
 
-    # What is kept.
-
-    def _key(self, owner: str) -> str:
-        return f"{self.server}\0{self._url}\0{owner}"
-
-    async def _look(self, one: _One, owner: str) -> bool:
-        """Look into the vault; whether there is another token than the one in use."""
-        kept = await self._vault.get("login", self._key(owner))
-        one.looked = self._clock.monotonic()
-        if kept is None:
-            return False
-        try:
-            login = unpack(kept, self._client)
-        except (msgspec.MsgspecError, KeyError, ValueError):
-            return False
-        current = one.renewal.token if one.renewal is not None else None
-        if one.login is not None and login.token.access == one.login.token.access:
-            return False
-        if current is not None and login.token.access == current.access:
-            return False
-        self._take(one, owner, login)
-        return True
-
-    def _take(self, one: _One, owner: str, login: Login) -> None:
-        async def refresh() -> Token:
-            return await self._refresh(one, owner)
-
-        one.login = login
-        one.renewal = Renewal(refresh, self._clock, login.token)
-        one.account = login.account
-        one.since = self._clock.wall()
-        one.challenge = None
-        one.changed.set()
-        one.changed = asyncio.Event()
-        self._tell()
-
     def _tell(self) -> None:
         for watcher in self._watchers:
             watcher()
-
-    async def _refresh(self, one: _One, owner: str) -> Token:
-        """A new token by the refresh token; another process may have been quicker."""
-        login = one.login
-        if login is None or await self._look(one, owner):
-            if one.login is not None:
-                return one.login.token
-            raise _over()
-        if login.token.refresh is None:
-            raise _over()
-        grant = {
-            "grant_type": "refresh_token",
-            "refresh_token": login.token.refresh.reveal(),
-            "resource": login.resource,
-        }
-        asking = Asking(self._reach, login.server, login.client, login.prover)
-        try:
-            token = await ask(asking, grant, self._clock.wall())
-        except Trouble as trouble:
-            newer = trouble.error == "invalid_grant" and await self._look(one, owner)
-            if newer and one.login is not None:
-                return one.login.token
-            if trouble.error == "invalid_grant":
-                one.login = login.without_refresh()
-            raise
-        renewed = login.renewed(token)
-        one.login = renewed
-        await self._vault.put("login", self._key(owner), pack(renewed))
-        return renewed.token
-
-
-def _over() -> Trouble:
-    return Trouble(
-        "token-refused", "the login is over, and there is no way to renew it.", "Log in again."
-    )

@@ -24,11 +24,11 @@ LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _METHODS: tuple[Method, ...] = ("none", "client_secret_basic", "client_secret_post")
 
 
-def document(client_id: str, redirect_uri: str) -> dict[str, Any]:
+def document(client_id: str, *redirect_uris: str) -> dict[str, Any]:
     """The client's metadata document, served at the URL that is its id."""
     return {
         "client_id": client_id,
-        **_described(redirect_uri),
+        **_described(*redirect_uris),
         "token_endpoint_auth_method": "none",
     }
 
@@ -45,13 +45,13 @@ def local(redirect_uri: str) -> bool:
     return urlsplit(redirect_uri).hostname in LOOPBACK
 
 
-def _described(redirect_uri: str) -> dict[str, Any]:
+def _described(*redirect_uris: str) -> dict[str, Any]:
     return {
         "client_name": NAME,
-        "redirect_uris": [redirect_uri],
+        "redirect_uris": list(redirect_uris),
         "grant_types": list(GRANTS),
         "response_types": ["code"],
-        "application_type": "native" if local(redirect_uri) else "web",
+        "application_type": "native" if all(map(local, redirect_uris)) else "web",
     }
 
 

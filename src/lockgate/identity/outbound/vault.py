@@ -15,7 +15,7 @@ from lockgate.core.store import Blobs, Counters, Demand, StoreGone
 from lockgate.identity.outbound.trouble import Trouble
 from lockgate.wire.seal import BadSeal, KeyRing
 
-What = Literal["login", "client", "flow", "issuer"]
+What = Literal["login", "client", "flow", "issuer", "refresh"]
 DAY: Final = 86400.0
 LONGEST: Final = 400 * DAY
 

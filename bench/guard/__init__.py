@@ -1,0 +1,1 @@
+"""How well definitions are judged: detection by source, false alarms, cost, others beside it."""

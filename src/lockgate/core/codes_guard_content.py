@@ -1,0 +1,28 @@
+"""The part of the table of errors that is about what passes in arguments and results.
+
+Must not know: how any of them comes about. See `codes`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from lockgate.core.taxonomy import NO, Entry
+
+# A table: each entry is a line of facts, then its two sentences.
+# fmt: off
+CONTENT: Final = (
+    Entry(430, "result-blocked", "policy", -32000, 403, 200, NO,
+          "What the server answered holds something that does not pass here; data.found has what.",
+          "Ask whoever runs the gateway; lockgate.guard.results says what is blocked."),
+    Entry(431, "argument-secret", "policy", -32000, 403, 200, NO,
+          "The arguments hold a secret, and no secrets go to this server; data.found has which.",
+          "Leave it out; lockgate.guard.secrets says what happens to secrets."),
+    Entry(432, "result-unredactable", "policy", -32000, 403, 200, NO,
+          "Something had to be taken out of a structured result, which its schema then forbids.",
+          "Ask whoever runs the gateway; `flag` in lockgate.guard.results lets it pass."),
+    Entry(433, "question-blocked", "policy", -32000, 403, 200, NO,
+          "The server wanted to ask a person for something that no server may ask for.",
+          "Give such things to the server's own configuration, never to a form in a chat."),
+)
+# fmt: on

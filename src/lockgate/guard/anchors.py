@@ -1,0 +1,42 @@
+"""Many short words looked for in one pass: where a closer look is worth its time.
+
+Must not know: what is looked for, or what follows once it is found.
+
+Most text holds none of what a guard looks for, and most calls are small. So each thing that is
+looked for names a few characters it cannot do without, all of those are searched for together (Aho
+and Corasick, 1975), and only what is found is looked at again. The time is linear in the text,
+whatever it is; `docs/why/content.md` has what it costs and what the alternatives did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from ahocorasick_rs import AhoCorasick, BytesAhoCorasick, Implementation
+
+
+class Anchors:
+    """A set of words, looked for in texts and in JSON as it arrives."""
+
+    __slots__ = ("_bytes", "_text", "words")
+
+    def __init__(self, words: Iterable[str]) -> None:
+        """`words` are ASCII or not, none of them empty, and told apart by case."""
+        self.words: Final = tuple(dict.fromkeys(words))
+        # The last of the implementations is the fastest, and takes the most memory: some 200 KiB.
+        self._text = AhoCorasick(self.words, implementation=Implementation.DFA)
+        self._bytes = BytesAhoCorasick(
+            [word.encode() for word in self.words], implementation=Implementation.DFA
+        )
+
+    def within(self, text: str) -> list[tuple[int, int]]:
+        """Which of the words are in the text: (the word's number, where it begins), in order."""
+        return [
+            (word, start)
+            for word, start, _ in self._text.find_matches_as_indexes(text, overlapping=True)
+        ]
+
+    def hint(self, data: bytes) -> bool:
+        """Whether JSON bytes hold one of the words as it is, unescaped."""
+        return bool(self._bytes.find_matches_as_indexes(data))

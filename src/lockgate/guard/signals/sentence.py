@@ -1,0 +1,309 @@
+"""The signals of one sentence: what an attack on the model that reads it has to say.
+
+Must not know: where the sentence stands in a definition, or what is done about it. Each signal is
+one function from rows to the words that show it, nothing if it is not there.
+
+A signal that blocks has to be something an honest definition has no reason to say, and is held to
+that by `bench/guard`; one that asks for a look may be said honestly now and then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from lockgate.guard.finding import Severity
+from lockgate.guard.signals.rows import Rows, near, then
+
+Judge = Callable[[Rows, frozenset[str]], int]
+
+
+class Signal(msgspec.Struct, frozen=True):
+    """One thing a sentence may say.
+
+    judge  given the rows and the names that are the definition's own: the words that show it.
+    """
+
+    id: str
+    severity: Severity
+    judge: Judge
+
+
+def _secrets(rows: Rows) -> int:
+    return rows["secret"] | rows["secret-file"] | rows.marks["home"]
+
+
+def _moved(rows: Rows) -> int:
+    return rows["attach"] | rows["strictly-send"] | rows["read"]
+
+
+# -- what blocks
+
+
+def _concealment(rows: Rows, _own: frozenset[str]) -> int:
+    """Somebody is not to be told."""
+    told = rows["strictly-tell"] & ~(rows["please"] << 1)
+    untold = then(rows["not"], told, 3) if told else 0
+    if untold:
+        if then(untold, rows["person"], 5):
+            return untold
+        if then(rows["person"], then(rows["not"], told, 4), 6):
+            return untold
+        if then(untold, rows.any("secret", "call", "tool", "tamper", "attach"), 8) and rows.any(
+            "you", "model", "silently", "naturally", "secret"
+        ):
+            return untold
+    return then(rows["necessity"], told, 3) and rows["person"]
+
+
+def _kept_from_view(rows: Rows, _own: frozenset[str]) -> int:
+    """A step is said to be left out of what a person sees."""
+    shown = near(rows["unshown"], rows["view"] & rows["person"], 7) if rows["unshown"] else 0
+    kept = then(rows["kept-from"], rows["person"] | rows["summary"], 5)
+    return (shown | kept) and rows.any("also", "step", "must", "you")
+
+
+def _silently(rows: Rows, _own: frozenset[str]) -> int:
+    """Something is to be handed over or changed without being seen."""
+    if not rows["silently"]:
+        return 0
+    return near(rows["silently"], rows.any("strictly-send", "attach", "tamper"), 4) or near(
+        rows["silently"], rows.any("read", "call"), 2
+    )
+
+
+def _secret_taken(rows: Rows, _own: frozenset[str]) -> int:
+    """Secrets of the host are to be read, or handed over, beside what the tool is for."""
+    secrets = _secrets(rows)
+    if not secrets or rows["optional"]:
+        return 0
+    return _file_taken(rows) or _secret_sent(rows, secrets)
+
+
+def _file_taken(rows: Rows) -> int:
+    files = rows["secret-file"] | rows.marks["home"]
+    if not files or not near(files, _moved(rows), 12):
+        return 0
+    sent = near(files, rows["strictly-send"], 8) and _sinks(rows)
+    return files if sent or rows.any("must", "before", "silently", "lever", "also") else 0
+
+
+def _secret_sent(rows: Rows, secrets: int) -> int:
+    moved = near(secrets, _moved(rows), 8)
+    if not moved:
+        return 0
+    if _sinks(rows) and rows.any("attach", "send"):
+        return secrets
+    if near(secrets, rows["read"], 6) and rows["handed"]:
+        return rows.any("must", "also", "before", "whenever", "silently", "external") and secrets
+    if near(secrets, rows["strictly-send"], 8):
+        return rows.any("also", "silently") and secrets
+    return rows["lever"] and rows.any("must", "also") and secrets
+
+
+def _sinks(rows: Rows) -> int:
+    """Addresses that are written there."""
+    return rows.marks["url"] | rows.marks["mail"] | rows.marks["phone"]
+
+
+def _sent_away(rows: Rows, _own: frozenset[str]) -> int:
+    """What passes is to be sent to an address that is written there."""
+    sink = _sinks(rows)
+    if not sink or rows["format"]:
+        return 0
+    sent = near(sink, rows["strictly-send"] | rows["sent"], 10)
+    return sent and rows.any("must", "silently", "also", "whenever", "before", "after") and sent
+
+
+def _override(rows: Rows, _own: frozenset[str]) -> int:
+    """Earlier instructions are to be forgotten."""
+    dropped = rows["override"]
+    if not dropped or then(rows["not"], dropped, 2):
+        return 0
+    strictly = then(rows["setting-aside"], rows["order"], 5) and rows["you"]
+    return strictly or then(then(dropped, rows["prior"], 4), rows["order"], 3)
+
+
+def _forced_command(rows: Rows, _own: frozenset[str]) -> int:
+    """A command of the shell is to be run, or to precede others."""
+    shell = rows["shell"]
+    if not shell or then(rows["not"], shell, 6):
+        return 0
+    return rows.any("must", "before") and shell
+
+
+def _speaks_for_the_user(rows: Rows, _own: frozenset[str]) -> int:
+    """The definition speaks as if it were the user or the system."""
+    return rows["from-user"] and rows.any("you", "model") and rows.any("urgent", "must", "please")
+
+
+def _covert_harm(rows: Rows, _own: frozenset[str]) -> int:
+    """Harm that is to go unseen."""
+    return near(rows["unaware"] | rows["silently"], rows["harm"], 30)
+
+
+def _context_sent(rows: Rows, _own: frozenset[str]) -> int:
+    """The prompt or the conversation is to be handed over."""
+    context = rows["context"]
+    if not context or not near(context, rows["attach"] | rows["strictly-send"], 6):
+        return 0
+    ordered = rows["must"] and near(context, rows["whole"], 3)
+    return ordered or (near(context, rows["strictly-send"], 4) and _sinks(rows))
+
+
+def _tampering(rows: Rows, own: frozenset[str]) -> int:
+    """What other tools are given or return is to be changed."""
+    changed = near(rows["tamper"], rows["subject"], 6)
+    if not changed or not rows.any("whenever", "before", "after"):
+        return 0
+    other = rows.other_tool() | rows.foreign(own)
+    return other and rows["call"] and (_sinks(rows) or (rows["strictly-tell"] and rows["not"]))
+
+
+# -- what asks for a look
+
+
+def _without_consent(rows: Rows, _own: frozenset[str]) -> int:
+    return rows["unaware"] | rows["consent-skipped"]
+
+
+def _unshown(rows: Rows, _own: frozenset[str]) -> int:
+    return (
+        near(rows["unshown"], rows["view"], 6)
+        or then(rows["necessity"], rows["tell"], 4)
+        or then(rows["kept-from"], rows["view"], 4)
+    )
+
+
+def _disguise(rows: Rows, _own: frozenset[str]) -> int:
+    return near(rows["naturally"], rows.any("attach", "strictly-tell", "secret", "person"), 10)
+
+
+def _secret_asked(rows: Rows, _own: frozenset[str]) -> int:
+    secrets = _secrets(rows)
+    if not secrets:
+        return 0
+    files = rows["secret-file"] | rows.marks["home"]
+    if files and rows.any("read", "strictly-send", "attach") and rows.any("whenever", "before"):
+        return files
+    if near(secrets, rows["strictly-send"], 6):
+        return rows.any("must", "before", "external", "whenever") and secrets
+    if near(secrets, (rows["attach"] | rows["read"]) & 0b111, 8) and rows["person"]:
+        return secrets
+    return near(secrets, _moved(rows), 6) and rows.any("must", "before", "also") and secrets
+
+
+def _context_taken(rows: Rows, _own: frozenset[str]) -> int:
+    context = rows["context"]
+    if not context:
+        return 0
+    return near(context, rows["attach"] | rows["strictly-send"], 6) or (
+        near(context, rows["whole"], 3) and rows.any("you", "must", "model")
+    )
+
+
+def _asks_which_model(rows: Rows, _own: frozenset[str]) -> int:
+    named = near(rows["model"], rows["which"], 3)
+    return named and then(rows["calling"], rows["tool"], 3)
+
+
+def _changes_others(rows: Rows, own: frozenset[str]) -> int:
+    changed = near(rows["tamper"], rows["subject"], 6)
+    if not changed or not rows.any("whenever", "must", "before", "after"):
+        return 0
+    turn = rows["before"] | rows["after"]
+    return rows.other_tool() | rows.foreign(own) | near(turn, rows["call"], 5)
+
+
+def _forced_value(rows: Rows, _own: frozenset[str]) -> int:
+    subject = near(rows["set"], rows["subject"], 5)
+    return subject and (
+        rows["regardless"] or (rows["must"] and rows.any("whenever", "before", "also"))
+    )
+
+
+def _precondition(rows: Rows, _own: frozenset[str]) -> int:
+    return rows["must"] and near(rows["before"], rows["call"], 5)
+
+
+def _orders_other_tool(rows: Rows, own: frozenset[str]) -> int:
+    other = rows.foreign(own)
+    if not other:
+        return 0
+    if rows["must"] and rows.any("before", "after", "whenever"):
+        return other
+    several = other & (other - 1)
+    return several and rows["after"] and rows["call"]
+
+
+def _file_asked(rows: Rows, _own: frozenset[str]) -> int:
+    files = rows.marks["path"] | rows.marks["home"]
+    if not files:
+        return 0
+    handled = near(files, rows["read"] | rows["attach"] | rows["delete"], 8)
+    return handled and rows.any("must", "also", "before")
+
+
+def _preferred(rows: Rows, own: frozenset[str]) -> int:
+    best = near(rows["best"], rows["tool"], 3) and rows.any("this", "prefer")
+    others = rows["other-tools"] | then(rows["other"], rows["tool"], 3)
+    rivals = others | rows.foreign(own)
+    return (
+        best
+        or (rivals and rows["over-others"] and rows["prefer"])
+        or (rows["takes-over"] and rows.any("tool", "order"))
+        or (others and rows["disparaged"])
+        or (rows["regardless"] and rows["this"] and rows["tool"] and rows["call"])
+    )
+
+
+def _personal_sent(rows: Rows, _own: frozenset[str]) -> int:
+    sent = near(rows["personal"], rows["strictly-send"], 6)
+    return sent and (rows["also"] or (rows["external"] and rows.any("must", "whenever")))
+
+
+def _installs(rows: Rows, _own: frozenset[str]) -> int:
+    return rows["install"] and rows["must"] and rows["before"]
+
+
+def _removes(rows: Rows, _own: frozenset[str]) -> int:
+    gone = near(rows["delete"], rows["subject"] | rows["personal"], 4)
+    return gone and rows["must"] and rows.any("also", "after")
+
+
+def _harm(rows: Rows, _own: frozenset[str]) -> int:
+    return rows["harm"] and near(rows["harm"], rows.any("tamper", "subject", "call"), 8)
+
+
+SIGNALS: Final[tuple[Signal, ...]] = (
+    Signal("concealment", "block", _concealment),
+    Signal("kept-from-view", "block", _kept_from_view),
+    Signal("silent-action", "block", _silently),
+    Signal("secret-taken", "block", _secret_taken),
+    Signal("sent-away", "block", _sent_away),
+    Signal("override", "block", _override),
+    Signal("forced-command", "block", _forced_command),
+    Signal("false-speaker", "block", _speaks_for_the_user),
+    Signal("covert-harm", "block", _covert_harm),
+    Signal("context-sent", "block", _context_sent),
+    Signal("tampering", "block", _tampering),
+    Signal("without-consent", "review", _without_consent),
+    Signal("unshown-step", "review", _unshown),
+    Signal("disguise", "review", _disguise),
+    Signal("secret-asked", "review", _secret_asked),
+    Signal("context-taken", "review", _context_taken),
+    Signal("asks-which-model", "review", _asks_which_model),
+    Signal("changes-others", "review", _changes_others),
+    Signal("forced-value", "review", _forced_value),
+    Signal("precondition", "review", _precondition),
+    Signal("other-tool", "review", _orders_other_tool),
+    Signal("file-asked", "review", _file_asked),
+    Signal("personal-data-sent", "review", _personal_sent),
+    Signal("preference", "review", _preferred),
+    Signal("installs", "review", _installs),
+    Signal("removes", "review", _removes),
+    Signal("declared-harm", "review", _harm),
+)
+"""In the order they are reported. See `lockgate.guard.signals.kinds` for what each means."""

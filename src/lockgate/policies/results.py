@@ -1,0 +1,197 @@
+"""What servers answer, looked through before anybody reads it.
+
+Changes: what is to be taken out of results, failures, progress and log lines is replaced. Refuses:
+results that hold what is to be blocked. Notes: what was found and let pass, in `_meta` of the
+result. Costs: one reading of the bytes for hints; more only where there is one. Does not protect
+from: what has no form by which it is known (`docs/security/content.md` has the figures).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Final
+
+import msgspec
+from msgspec.structs import replace
+
+from lockgate.core.message import LISTEN, Call, Failure, Notification, Reply
+from lockgate.core.policy import Stage
+from lockgate.core.raw import Raw
+from lockgate.guard.borders import bordered
+from lockgate.guard.content import Inspector, Seen
+from lockgate.guard.pieces import each_text, rejoined
+from lockgate.guard.rules import ResultRules
+
+FORBIDDEN: Final = -32000
+NOTE: Final = "io.github.lockgate/found"
+"""The member of a result's `_meta` that says what was found and let pass."""
+ANSWERS: Final = frozenset(
+    {
+        "tools/call",
+        "resources/read",
+        "prompts/get",
+        "completion/complete",
+        "tasks/get",
+        "tasks/update",
+        "tasks/result",
+    }
+)
+SPOKEN: Final = frozenset({"notifications/message", "notifications/progress"})
+
+Told = Callable[[Call, Seen], None]
+"""Hears of everything that was found."""
+Fits = Callable[[str, str, Raw], bool]
+"""Whether a changed result of a tool (server, tool, result) still is what it declares."""
+
+_encode: Final = msgspec.json.Encoder().encode
+_decode: Final = msgspec.json.Decoder().decode
+
+
+class Results:
+    """The inspection of what one server says."""
+
+    name: ClassVar[str] = "results"
+    stage: ClassVar[Stage] = Stage.INSPECT
+
+    def __init__(
+        self,
+        settings: ResultRules,
+        told: Told,
+        fits: Fits = lambda _server, _tool, _raw: True,
+    ) -> None:
+        """See the file, and `Told` and `Fits`."""
+        self._inspector = Inspector(settings.filters)
+        self._failing = Inspector((*settings.filters, *settings.failing))
+        self._settings = settings
+        self._told = told
+        self._fits = fits
+
+    def concerns(self, method: str) -> bool:
+        """What answers with content, and streams that carry what servers say."""
+        return method in ANSWERS or method == LISTEN
+
+    def inward(self, call: Call, /) -> Call | Failure:
+        """See `lockgate.core.policy.Lens`; what is said meanwhile is looked through as well."""
+        emit = call.emit
+
+        def said(notification: Notification) -> None:
+            if notification.method in SPOKEN:
+                params, seen = self._inspector.inspect_members(notification.params)
+                self._tell(call, seen)
+                if _blocked(seen) is not None:
+                    return
+                if params is not notification.params:
+                    notification = Notification(notification.method, params)
+            emit(notification)
+
+        return call.replace(emit=said)
+
+    def outward(self, call: Call, reply: Reply, /) -> Reply:
+        """See `lockgate.core.policy.Lens`."""
+        if isinstance(reply, Failure):
+            return self._failure(call, reply) if reply.origin == "upstream" else reply
+        if call.method == LISTEN:
+            return reply
+        raw = self._as_text(call, reply.raw)
+        inspector = self._failing if _failed(raw) else self._inspector
+        raw, seen = inspector.inspect_members(raw)
+        raw, apart = rejoined(raw, inspector.doing("secrets"))
+        seen = tuple(dict.fromkeys((*seen, *apart)))
+        self._tell(call, seen)
+        if _blocked(seen) is not None:
+            return _refused(seen)
+        if raw is not reply.raw and not self._still_fits(call, raw):
+            return _unredactable(seen)
+        if self._settings.borders:
+            raw = bordered(raw)
+        if seen:
+            raw = _noted(raw, seen)
+        return reply if raw is reply.raw else replace(reply, raw=raw)
+
+    def _as_text(self, call: Call, raw: Raw) -> Raw:
+        """The result with its pages made harmless."""
+        html = self._settings.html
+        if html is None:
+            return raw
+        pages = self._settings.html_tools["" if call.target is None else call.target.name]
+        if not pages and b"html" not in raw.encode():
+            return raw
+        return each_text(
+            raw, lambda text, kind: html(text) if pages or kind.startswith("text/html") else text
+        )
+
+    def _failure(self, call: Call, failure: Failure) -> Failure:
+        message, found = self._failing.inspect_text(failure.message)
+        data, more = self._data(failure.data)
+        seen = tuple(dict.fromkeys((*found, *more)))
+        if not seen:
+            return failure
+        self._tell(call, seen)
+        if _blocked(seen) is not None:
+            return _refused(seen)
+        return replace(failure, message=message, data=data)
+
+    def _data(self, data: Any) -> tuple[Any, Sequence[Seen]]:
+        if data is None:
+            return None, ()
+        try:
+            written = _encode(data)
+        except (TypeError, ValueError):
+            return None, ()
+        one = self._failing.inspect(written)
+        return (data if one.data is written else _decode(one.data)), one.seen
+
+    def _still_fits(self, call: Call, raw: Raw) -> bool:
+        target = call.target
+        if target is None or target.kind != "tool" or "structuredContent" not in raw:
+            return True
+        return self._fits(target.server, target.name, raw)
+
+    def _tell(self, call: Call, seen: Sequence[Seen]) -> None:
+        for one in seen:
+            self._told(call, one)
+
+
+def _failed(raw: Raw) -> bool:
+    return b'"isError"' in raw.encode() and raw.get("isError") is True
+
+
+def _blocked(seen: Sequence[Seen]) -> Seen | None:
+    return next((one for one in seen if one.doing == "block"), None)
+
+
+def _noted(raw: Raw, seen: Sequence[Seen]) -> Raw:
+    note = [{"what": one.by, "kind": one.kind, "done": DONE[one.doing]} for one in seen]
+    return raw.replace(_meta=raw.object("_meta").replace(**{NOTE: note}))
+
+
+DONE: Final = {"flag": "nothing", "redact": "redacted", "block": "blocked"}
+
+
+def _refused(seen: Sequence[Seen]) -> Failure:
+    found = sorted({f"{one.by}: {one.kind}" for one in seen if one.doing == "block"})
+    return Failure(
+        code=FORBIDDEN,
+        message=f"What the server answered does not pass here ({', '.join(found)}).",
+        origin="policy",
+        reason="result-blocked",
+        policy=Results.name,
+        data={"found": found},
+        remedy="Ask whoever runs the gateway; lockgate.guard.results says what is blocked.",
+    )
+
+
+def _unredactable(seen: Sequence[Seen]) -> Failure:
+    found = sorted({f"{one.by}: {one.kind}" for one in seen if one.doing == "redact"})
+    return Failure(
+        code=FORBIDDEN,
+        message=(
+            f"The result holds what is taken out here ({', '.join(found)}), and without that it "
+            "is not what the tool's outputSchema promises."
+        ),
+        origin="policy",
+        reason="result-unredactable",
+        policy=Results.name,
+        data={"found": found},
+        remedy="Ask whoever runs the gateway; `flag` in lockgate.guard.results lets it pass.",
+    )

@@ -1,0 +1,35 @@
+"""The bars of the guard on the development data, and that the cost grows with the text alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.guard import corpora, growth, judges
+from bench.guard.tables import Measured, bars
+
+
+@pytest.mark.skipif(bool(corpora.absent()), reason=f"no development data: {corpora.absent()}")
+def test_the_bars_are_held() -> None:
+    data = corpora.load()
+    sets = {"real": data.real, **{f"attack {name}": rows for name, rows in data.attacks.items()}}
+    grades = {
+        name: judges.lockgate([row.tool for row in rows]).grades for name, rows in sets.items()
+    }
+    assert len(grades) == 9
+    assert len(grades["real"]) > 9000
+    # what a scan takes is measured by the benchmark: a busy machine says nothing about it
+    assert bars(Measured("lockgate", grades, 0.0), {}) == []
+
+
+def test_our_own_examples() -> None:
+    own = [row for row in corpora.own() if row.malicious]
+    grades = judges.lockgate([row.tool for row in own]).grades
+    assert sum(one > 0 for one in grades) >= 0.9 * len(own)
+    honest = [row.tool for row in corpora.own() if not row.malicious]
+    assert max(judges.lockgate(honest).grades) < 2
+
+
+def test_no_text_makes_a_scan_slow() -> None:
+    slow = {name: ratio for name, ratio in growth.ratios().items() if ratio > 40}
+    again = {name: ratio for name, ratio in growth.ratios().items() if ratio > 40}
+    assert not slow.keys() & again.keys(), (slow, again)
