@@ -57,6 +57,7 @@ from lockgate.gateway.visitors import Visitors
 from lockgate.gateway.withheld import Held, held
 from lockgate.gateway.worlds import Reloaded, Worlds
 from lockgate.observe.audit import Audit
+from lockgate.observe.contents import FOUND
 from lockgate.observe.decisions import CRASHED
 from lockgate.observe.log import Blackener
 from lockgate.observe.meter import Meter
@@ -201,6 +202,7 @@ class Gateway:
             meter=meter,
             status=self.status,
             crashed=CRASHED,
+            found=FOUND,
             http=lambda: self._server.stats,
             exchanges=lambda: {path: one.exchange for path, one in self._endpoints.served.items()},
             running=lambda: self._engine.running,

@@ -41,7 +41,7 @@ def guard_of(config: Config, pins: PinKeeper) -> Guard:
             *_gate(pinning, config, name),
             *([Withheld(withheld)] if read.concerns(name) else []),
             # What stands in arguments and answers, whoever wrote it.
-            *contents_of(config, name),
+            *contents_of(config, name, definitions),
             # By the server's own schemas, of what no policy before it has refused.
             *argument_checks(config, server, definitions),
         ]
