@@ -217,7 +217,9 @@ def gateway(
         CannotStart: it did not.
     """
     port = _free_port()
-    config = folder / f"{name}.json"
+    # A folder of its own: what was approved of servers is remembered beside the configuration.
+    config = folder / f"{name}-lockgate" / "mcp.json"
+    config.parent.mkdir(exist_ok=True)
     written: dict[str, Any] = {
         "mcpServers": {
             server: {

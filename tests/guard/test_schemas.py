@@ -251,6 +251,18 @@ def test_deep_values_do_not_break_anything() -> None:
     assert timed({"properties": {"a": {"$ref": "#"}}}, value)[0] == [str(TOO_MUCH)]
 
 
+@pytest.mark.parametrize("times", [5, 190])
+def test_references_that_lead_far_at_every_level_are_followed(times: int) -> None:
+    defs: dict[str, Any] = {
+        f"l{one}": {"allOf": [{"$ref": f"#/$defs/l{one + 1}"}]} for one in range(times)
+    }
+    defs[f"l{times}"] = {"type": "object", "properties": {"a": {"$ref": "#/$defs/l0"}}}
+    schema = {"$defs": defs, "$ref": "#/$defs/l0"}
+    found, seconds = timed(schema, nested(60))
+    assert (found, seconds < QUICK) == ([], True)
+    assert timed(schema, {"a": {"a": 3}})[0]
+
+
 def test_schemas_are_compiled_once_and_let_go_of() -> None:
     known = Schemas(most=2)
     one = known.of(b'{"type":"object"}')

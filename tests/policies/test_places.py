@@ -12,6 +12,7 @@ from lockgate.guard.places.hosts import UrlRule
 from lockgate.guard.places.rules import PlaceRule, Places
 from lockgate.policies.places import PlaceCheck, PlaceLookup
 from tests.support.asking import asked
+from tests.support.builds import interpreted
 
 DEFINITION = Raw.of({"inputSchema": {"properties": {"url": {"format": "uri"}}}})
 DNS = {
@@ -77,6 +78,7 @@ def test_a_list_is_judged_whole_and_not_looked_up_without_end() -> None:
     assert refused(rule, urls=[f"https://{one}.good.example/" for one in range(100)])
 
 
+@interpreted
 def test_a_lookup_that_hangs_refuses(monkeypatch: Any) -> None:
     monkeypatch.setattr("lockgate.policies.places.WITHIN", 0.01)
     assert refused(Places({}, "public"), url="https://never.example/")

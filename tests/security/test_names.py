@@ -215,7 +215,8 @@ def test_names_that_become_equal_are_refused(first: str, second: str) -> None:
     async def play() -> None:
         tools = [{"name": name, "inputSchema": SCHEMA} for name in (first, second)]
         one = Peer("a", tools=tools)
-        async with before(one, Peer("b")) as w:
+        off = {"definitions": {"block": "off"}}  # which would let the first of them stay
+        async with before(one, Peer("b"), guard=off) as w:
             assert await w.tools() == ["b__echo"]
             for name in (first, second, "a__my_tool", "a__t__l"):
                 assert (await w.call(name)).error["code"] == UNKNOWN

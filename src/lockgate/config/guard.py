@@ -8,6 +8,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from lockgate.config.guard_arguments import ArgumentGuard
+from lockgate.config.guard_definitions import DefinitionSettings
 from lockgate.config.guard_outputs import OutputGuard
 from lockgate.config.guard_results import Doing, QuestionSettings, ResultSettings
 from lockgate.config.limits import Section
@@ -18,6 +19,9 @@ class GuardSettings(Section):
 
     arguments: ArgumentGuard = Field(
         default=ArgumentGuard(), description="What clients may send to tools."
+    )
+    definitions: DefinitionSettings = Field(
+        default=DefinitionSettings(), description="What is done about what servers define."
     )
     outputs: OutputGuard = Field(
         default=OutputGuard(), description="Whether results fit what tools say of them."

@@ -36,3 +36,19 @@ class OutputGuard(Section):
             "`refuse` does not make them."
         ),
     )
+    schemes: list[str] = Field(
+        default=[],
+        max_length=100,
+        description=(
+            "Schemes that links and embedded resources in results may have, such as `https`; "
+            "others refuse the result. None: any."
+        ),
+    )
+    media: list[str] = Field(
+        default=[],
+        max_length=100,
+        description=(
+            "Media types that images, audio and embedded resources in results may have, such as "
+            "`image/*`. None: any."
+        ),
+    )

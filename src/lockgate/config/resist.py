@@ -11,10 +11,11 @@ from pydantic import BeforeValidator, Field
 
 from lockgate.config.access import Texts
 from lockgate.config.caching import ToolCache
-from lockgate.config.limits import Section
-from lockgate.config.quantities import Seconds, count, seconds_of, time
+from lockgate.config.limits import MIB, Section
+from lockgate.config.quantities import Seconds, bytes_of, count, seconds_of, size, time
 from lockgate.config.rates import RateSettings
 
+MaybeBytes = Annotated[int | None, BeforeValidator(bytes_of)]
 Share = Annotated[float, Field(strict=False)]
 
 
@@ -162,6 +163,15 @@ class ToolSettings(Section):
     )
     timeout: Annotated[float | None, BeforeValidator(seconds_of)] = time(
         None, 0.1, 86400, "The longest a call of one may take. None: the server's `timeout`."
+    )
+    arguments_bytes: MaybeBytes = size(
+        None, 16, 1024 * MIB, "The most bytes of arguments they may be sent. None: no own bound."
+    )
+    result_bytes: MaybeBytes = size(
+        None,
+        64,
+        2048 * MIB,
+        "The most bytes of a result. None: the server's `limits.message_bytes` alone.",
     )
     scopes: Texts = Field(
         default=[],

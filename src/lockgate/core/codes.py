@@ -20,7 +20,7 @@ from lockgate.core.codes_endpoints import ENDPOINT_COMMANDS, ENDPOINT_FINDINGS, 
 from lockgate.core.codes_facade import FACADE
 from lockgate.core.codes_guard_arguments import ARGUMENTS
 from lockgate.core.codes_guard_content import CONTENT, CONTENT_COMMANDS
-from lockgate.core.codes_guard_definitions import DEFINITION_COMMANDS
+from lockgate.core.codes_guard_definitions import DEFINITION_COMMANDS, DEFINITIONS
 from lockgate.core.codes_guard_pins import PIN_COMMANDS, PINS
 from lockgate.core.codes_guard_sandbox import SANDBOX_FINDINGS, SANDBOX_STARTS
 from lockgate.core.codes_identity import IDENTITY, IDENTITY_COMMANDS
@@ -204,6 +204,7 @@ FAILURES: Final = (
     *VISITORS,
     *ENDPOINTS,
     *PINS,
+    *DEFINITIONS,
     # 5xx: the gateway itself
     Entry(500, "error", "gateway", BY_CODE, BY_CODE, 200, NO,
           "An error that whoever made it did not classify.",

@@ -27,5 +27,15 @@ ARGUMENTS: Final = (
           "An argument is a path or a URL that leads where it may not. Told as a result of the "
           "tool, with isError, so that models see it.",
           "Call with another path or URL; rules are in `guard.arguments.rules` and `urls`."),
+    Entry(424, "arguments-too-large", "policy", -32602, 200, 200, NO,
+          "The arguments have more bytes than this tool may be sent.",
+          "Send less at once, or raise `tools.PATTERN.arguments_bytes`."),
+    Entry(425, "result-too-large", "policy", -32603, 200, 200, IDEMPOTENT,
+          "The result has more bytes than this tool may answer. The call was made.",
+          "Ask for less, such as a page; or raise `tools.PATTERN.result_bytes`."),
+    Entry(426, "result-link", "policy", -32603, 200, 200, IDEMPOTENT,
+          "The result links to a scheme, or holds a media type, that is not allowed. The call was "
+          "made.",
+          "Allow it in `guard.outputs.schemes` or `guard.outputs.media`."),
 )
 # fmt: on

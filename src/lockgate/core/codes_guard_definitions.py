@@ -7,10 +7,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from lockgate.core.taxonomy import command
+from lockgate.core.taxonomy import NO, Entry, command
 
 # A table: each entry is a line of facts, then its two sentences.
 # fmt: off
+DEFINITIONS: Final = (
+    Entry(497, "definition-withheld", "policy", -32000, 403, 200, NO,
+          "The definition has a finding that is refused, or its name shadows another one.",
+          "Look at it with `lockgate scan`; guard.definitions.allow lets it pass all the same."),
+)
+
 DEFINITION_COMMANDS: Final = (
     command(960, "exit-7", "upstream",
             "the scan found something that a person should look at, and nothing graver",

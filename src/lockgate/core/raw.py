@@ -94,6 +94,12 @@ class Raw(Mapping[str, Any]):
         data: Buffer | None = (self._members or self._split()).get(key)
         return data if data is None else bytes(data)
 
+    @property
+    def size(self) -> int:
+        """How many bytes the object had as it came in, or would have."""
+        data = self._bytes
+        return len(self.encode() if data is None else data)
+
     def length(self, key: str) -> int:
         """How many bytes the member had as it came in; 0 when it is absent."""
         data: Any = (self._members or self._split()).get(key)

@@ -13,14 +13,17 @@ from typing import Final, TypeVar
 from lockgate.config.guard_arguments import ArgumentGuard, PlaceSettings
 from lockgate.config.limits import Section
 from lockgate.config.model import Config, ServerConfig
+from lockgate.core.match import ByTool
 from lockgate.core.policy import AnyPolicy
 from lockgate.gateway.definitions import Definitions
 from lockgate.guard.places.hosts import UrlRule
 from lockgate.guard.places.rules import PlaceRule, Places, Where
 from lockgate.guard.schemas.schema import Schemas
 from lockgate.policies.arguments import ArgumentCheck
+from lockgate.policies.links import LinkCheck
 from lockgate.policies.outputs import OutputCheck
 from lockgate.policies.places import PlaceCheck, PlaceLookup
+from lockgate.policies.sizes import SizeCheck, Sizes
 from lockgate.upstreams.lookup import addresses
 
 SCHEMAS: Final = Schemas()
@@ -56,7 +59,18 @@ def argument_checks(
                 refuse_unusable=outputs.unusable == "refuse",
             )
         )
-    return found
+    if outputs.schemes or outputs.media:
+        found.append(LinkCheck(outputs.schemes, outputs.media))
+    return [*_sizes(server), *found]
+
+
+def _sizes(server: ServerConfig) -> list[AnyPolicy]:
+    bounds = [
+        (pattern, Sizes(tool.arguments_bytes, tool.result_bytes))
+        for pattern, tool in server.tools.items()
+    ]
+    bounded = any(one != Sizes() for _, one in bounds)
+    return [SizeCheck(ByTool(bounds, Sizes()))] if bounded else []
 
 
 def _places(

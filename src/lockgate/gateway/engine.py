@@ -190,15 +190,10 @@ class Engine:
         )
         unlisted = Unlisted(self.catalog, lambda name: self._servers[name].state, clock)
         router = Router(
-            ways,
-            self.catalog,
-            self._ask,
-            task_ids,
-            self.subscriptions,
-            unlisted,
-            self.handles,
-            LoginTools(self._logins, credentials or {}, record_decision) if self._logins else None,
+            ways, self.catalog, self._ask, task_ids, self.subscriptions, unlisted, self.handles
         )
+        if self._logins:
+            router.login_tools = LoginTools(self._logins, credentials or {}, record_decision)
         self.subscriptions.locate = guard.admitting(router.server_of)
         self._limit = ConcurrencyLimit(
             settings.concurrent_calls, settings.concurrent_per_caller, settings.listen_streams

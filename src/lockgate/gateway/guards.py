@@ -6,14 +6,20 @@ Must not know: how any check works.
 from __future__ import annotations
 
 from lockgate.config.model import Config
+from lockgate.core.message import Call, Failure
 from lockgate.core.policy import AnyPolicy
 from lockgate.gateway.argument_checks import argument_checks
 from lockgate.gateway.contents import contents_of
+from lockgate.gateway.definition_rules import definition_rules
 from lockgate.gateway.definitions import Definitions
 from lockgate.gateway.guarding import Guard, Vetting
 from lockgate.gateway.pin_gate import PatientPinGate
 from lockgate.gateway.pin_keeper import PinKeeper
 from lockgate.gateway.pinning import Pinned, Pinning
+from lockgate.gateway.scanning import Scanning
+from lockgate.gateway.shadowing import Shadowing
+from lockgate.guard.remembering import Scanner
+from lockgate.policies.withheld import Withheld
 
 
 def guard_of(config: Config, pins: PinKeeper) -> Guard:
@@ -23,9 +29,17 @@ def guard_of(config: Config, pins: PinKeeper) -> Guard:
     # What is not as it was approved is judged no further: nobody gets to see it, or to call it.
     pinning = Pinning(pins, pinned(config))
     vettings.append(pinning)
+    # Names are held against one another before what they stand for is read.
+    named, read = definition_rules(config), definition_rules(config)
+    vettings += [Shadowing(named), Scanning(read, Scanner())]
+
+    def withheld(call: Call) -> Failure | None:
+        return named.refused(call) or read.refused(call)
+
     policies: dict[str, list[AnyPolicy]] = {
         name: [
             *_gate(pinning, config, name),
+            *([Withheld(withheld)] if read.concerns(name) else []),
             # What stands in arguments and answers, whoever wrote it.
             *contents_of(config, name, definitions),
             # By the server's own schemas, of what no policy before it has refused.

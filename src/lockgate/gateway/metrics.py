@@ -14,6 +14,7 @@ from lockgate import __version__
 from lockgate.fronts.exchange import Exchange
 from lockgate.fronts.server import HttpStats
 from lockgate.gateway.status import GatewayStatus, ServerStatus
+from lockgate.observe.definitions import FOUND
 from lockgate.observe.exposition import Exposition, Labels
 from lockgate.observe.meter import Meter
 
@@ -52,6 +53,15 @@ def written(sources: Sources) -> bytes:
         "gauge",
         "1 while a changed configuration was refused and the one before it goes on.",
         [((), int(status.reload is not None and status.reload.status == "refused"))],
+    )
+    page.family(
+        "lockgate_definition_findings_total",
+        "counter",
+        "Different things found in what servers define, by what is done about them.",
+        [
+            ((("server", server), ("finding", kind), ("doing", doing)), count)
+            for (server, kind, doing), count in FOUND.items()
+        ],
     )
     page.family(
         "lockgate_guard_found_total",

@@ -38,21 +38,18 @@ class _Known:
     def __init__(self, definition: Definition, places: Places) -> None:
         self._definition = definition
         self._places = places
-        self._by_target: dict[int, tuple[Target, tuple[Place, ...]]] = {}
+        self.by_target: dict[int, tuple[Target, tuple[Place, ...]]] = {}
 
-    def of(self, call: Call) -> tuple[Place, ...]:
-        target = call.target
-        if target is None:
-            return ()
-        kept = self._by_target.get(id(target))
+    def of(self, call: Call, target: Target) -> tuple[Place, ...]:
+        kept = self.by_target.get(id(target))
         if kept is not None and kept[0] is target:
             return kept[1]
         definition = self._definition(call)
         schema: Any = None if definition is None else definition.get("inputSchema")
-        if len(self._by_target) >= MOST_TARGETS:
-            self._by_target.clear()
+        if len(self.by_target) >= MOST_TARGETS:
+            self.by_target.clear()
         found = self._places.of(target.name, schema)
-        self._by_target[id(target)] = target, found
+        self.by_target[id(target)] = target, found
         return found
 
 
@@ -65,6 +62,7 @@ class PlaceCheck:
     def __init__(self, definition: Definition, places: Places) -> None:
         """`definition` gives what the caller was shown of the tool."""
         self._known = _Known(definition, places)
+        self._by_target = self._known.by_target
         self._places = places
 
     def concerns(self, method: str) -> bool:
@@ -73,7 +71,13 @@ class PlaceCheck:
 
     def check(self, call: Call, /) -> Failure | None:
         """See `lockgate.core.policy.Check`."""
-        places = self._known.of(call)
+        target = call.target
+        if target is None:
+            return None
+        kept = self._by_target.get(id(target))
+        # An object that is kept cannot have lent its id to another one.
+        known = kept is not None and kept[0] is target
+        places = kept[1] if kept is not None and known else self._known.of(call, target)
         if not places:
             return None
         try:
@@ -104,7 +108,7 @@ class PlaceLookup:
 
     async def __call__(self, call: Call, call_next: CallNext, /) -> Reply:
         """See `lockgate.core.policy.Policy`."""
-        places = self._known.of(call)
+        places = () if call.target is None else self._known.of(call, call.target)
         if places:
             # The check before this one has judged everything else.
             hosts = list(dict.fromkeys(self._places.judge(places, call.params.get("arguments"))[1]))

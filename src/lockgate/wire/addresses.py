@@ -17,6 +17,18 @@ _INSIDE: Final = (
     # Protocol assignments: older Pythons call them global, and clouds keep metadata there.
     IPv4Network("192.0.0.0/24"),
 )
+_METADATA: Final = (
+    IPv4Network("169.254.0.0/16"),
+    IPv4Network("168.63.129.16/32"),
+    IPv4Network("100.100.100.200/32"),
+    IPv4Network("192.0.0.192/32"),
+)
+_METADATA_V6: Final = (
+    IPv6Network("fe80::/10"),
+    IPv6Network("fd00:ec2::/32"),
+    IPv6Network("fd20:ce::/32"),
+)
+"""All that is link-local, and what single clouds have beside it."""
 _NAT64: Final = IPv6Network("64:ff9b::/96")
 _COMPATIBLE: Final = IPv6Network("::/96")
 _ISATAP: Final = 0x5EFE
@@ -55,6 +67,21 @@ def _is_public_v4(address: IPv4Address) -> bool:
         and not (address.is_multicast or address.is_reserved)
         and not any(address in network for network in _INSIDE)
     )
+
+
+def keeps_credentials(address: str) -> bool:
+    """Whether a cloud hands out credentials at `address` to whoever asks from inside of it.
+
+    In whatever way the address is written into another one; what cannot be read does not.
+    """
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return False
+    if isinstance(found, IPv6Address) and any(found in one for one in _METADATA_V6):
+        return True
+    every = (found,) if isinstance(found, IPv4Address) else embedded(found)
+    return any(one in network for one in every for network in _METADATA)
 
 
 def embedded(address: IPv4Address | IPv6Address) -> tuple[IPv4Address, ...]:

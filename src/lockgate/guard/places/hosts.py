@@ -12,33 +12,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 from unicodedata import normalize
 from urllib.parse import unquote
 
 import msgspec
 
-from lockgate.wire.addresses import embedded, is_public
+from lockgate.wire.addresses import is_public, keeps_credentials
 from lockgate.wire.url import BadUrl, Url, parse_url
 
 SCHEMES: Final = ("https", "http")
 LONGEST: Final = 64 * 1024
-_METADATA: Final = tuple(
-    map(
-        ip_network,
-        (
-            "169.254.0.0/16",
-            "fe80::/10",
-            "fd00:ec2::/32",
-            "fd20:ce::/32",
-            "168.63.129.16/32",
-            "100.100.100.200/32",
-            "192.0.0.192/32",
-        ),
-    )
-)
-"""Where clouds answer whoever asks from inside: with credentials."""
 _METADATA_NAMES: Final = (
     "metadata.google.internal",
     "metadata.goog",
@@ -160,12 +145,7 @@ def _is_metadata(host: str) -> bool:
     if name in _METADATA_NAMES:
         return True
     address = _lenient_address(name)
-    return address is not None and any(
-        one in network
-        for one in (address, *embedded(address))
-        for network in _METADATA
-        if one.version == network.version
-    )
+    return address is not None and keeps_credentials(str(address))
 
 
 def _lenient_address(host: str) -> IPv4Address | IPv6Address | None:

@@ -173,3 +173,26 @@ LAUNCH_KINDS: Final[dict[str, Sort]] = {
     ),
 }  # fmt: skip
 """What can be found in a configuration, beside what its own check says."""
+
+SHADOW_KINDS: Final[dict[str, Sort]] = {
+    "hidden-name": Sort("block", "Characters that nobody sees stand in the name.", _LOOK),
+    "look-alike-name": Sort(
+        "block", "The name can be taken for another one that is there.",
+        "Ask the author to rename it, or leave the server out.",
+    ),
+    "steers-other-server": Sort(
+        "block", "The text is about changing or avoiding what a tool of another server does.", _ASK
+    ),
+    "names-other-server": Sort(
+        "review", "The text speaks of a tool that another server has.", _READ
+    ),
+    "similar-name": Sort(
+        "note", "The name differs in case or separators from one of another server.",
+        "Nothing needs to be done while names carry their server.",
+    ),
+    "same-name": Sort(
+        "note", "Another server has the same name.",
+        "Nothing needs to be done while names carry their server.",
+    ),
+}  # fmt: skip
+"""What can be found when all that is listed together is held against one another."""

@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from lockgate.identity.documents import metadata_urls
 from lockgate.identity.outbound.challenge import Challenge, asked
 from lockgate.identity.outbound.metadata import (
     AuthorizationServer,
@@ -22,7 +23,6 @@ from lockgate.identity.outbound.metadata import (
     read_resource,
     read_server,
     resource_places,
-    server_places,
 )
 from lockgate.identity.outbound.reach import Reach
 from lockgate.identity.outbound.trouble import Trouble
@@ -120,7 +120,7 @@ class Discovery:
         """
         what = "the authorization server"
         self._reach.check(issuer, what)
-        for place in server_places(issuer):
+        for place in metadata_urls(issuer):
             answer = await self._reach("GET", place, what)
             if answer.status == 200:
                 found = read_server(answer.body, issuer)

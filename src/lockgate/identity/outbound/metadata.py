@@ -17,8 +17,6 @@ from lockgate.identity.outbound.trouble import Trouble
 from lockgate.wire.url import BadUrl, Url
 
 _RESOURCE: Final = "/.well-known/oauth-protected-resource"
-_SERVER: Final = "/.well-known/oauth-authorization-server"
-_OPENID: Final = "/.well-known/openid-configuration"
 MOST_SERVERS: Final = 10
 _REPORT: Final = "Report it to whoever runs the server."
 
@@ -73,16 +71,6 @@ def resource_places(url: str) -> list[str]:
     path = parts.path.rstrip("/")
     root = f"{origin}{_RESOURCE}"
     return [f"{root}{path}", root] if path else [root]
-
-
-def server_places(issuer: str) -> list[str]:
-    """Where an authorization server may describe itself, in the order the specification names."""
-    parts = urlsplit(issuer)
-    origin = f"{parts.scheme}://{parts.netloc}"
-    path = parts.path.rstrip("/")
-    if not path:
-        return [f"{origin}{_SERVER}", f"{origin}{_OPENID}"]
-    return [f"{origin}{_SERVER}{path}", f"{origin}{_OPENID}{path}", f"{origin}{path}{_OPENID}"]
 
 
 def covers(resource: str, url: str) -> bool:
