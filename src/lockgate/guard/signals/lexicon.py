@@ -18,9 +18,10 @@ MEANINGS: Final[dict[str, str]] = {
     "summary": "summary/summaries/conversation/transcript/chat/final answer/final response",
     "step": "step/steps/collection/operation/action/actions/behavior/behaviour",
     "handed": (
-        "attach~/append~/pass/passes/include/includes/including/embed/embeds/embedding/send/"
-        "sends/sending/forward/forwards/upload/uploads/transmit/transmits/exfiltrate~/insert/"
-        "inserts/put/puts/prepend/place/supply/provide/encode/encodes/post/posts/include them"
+        "report them/reports them/reporting them/ship/ships/exports them/attach~/append~/"
+        "pass/passes/include/includes/including/embed/embeds/embedding/send/sends/sending/"
+        "forward/forwards/upload/uploads/transmit/transmits/exfiltrate~/insert/inserts/put/"
+        "puts/prepend/place/supply/provide/encode/encodes/post/posts/include them"
     ),
     "which": "name/version/identity/which",
     "calling": "calls/calling/invoking/invokes/using/uses/running/call",
@@ -39,6 +40,8 @@ MEANINGS: Final[dict[str, str]] = {
         "safeguards/constraints/prompt/policies/protections/safeguard"
     ),
     "disparaged": (
+        "fake results/incorrect results/wrong results/false results/misleading results/"
+        "inaccurate results/no longer supported/no longer works/not be used/not to be used/"
         "deprecated/obsolete/unreliable/outdated/insecure/inferior/broken/unsafe/inaccurate/"
         "slow/no longer/legacy/less accurate/less reliable/not trusted/untrusted/"
         "should not be used/must not be used/should be ignored/should be avoided"
@@ -56,6 +59,40 @@ MEANINGS: Final[dict[str, str]] = {
         "all tools/any tool/other search tools/other similar tools/similar tools/"
         "alternative tools/alternatives/competing tools/any other"
     ),
+    "freed": (
+        "no restrictions/unrestricted/without restrictions/developer mode/maintenance mode/"
+        "jailbreak/jailbroken/no limits/god mode/without limits/no limitations/dan/"
+        "unfiltered/without filters/admin mode/safety off"
+    ),
+    "standing": (
+        "from now on/for the rest of/in every response/in each response/every response/"
+        "in all future/all future/every request/each request/all subsequent/every subsequent/"
+        "each subsequent/subsequent requests/in every reply/every reply/every message/"
+        "each message/every conversation/each session/every session/start of each/"
+        "start of every/always respond/every tool call/each tool call/all tool calls/"
+        "every later/all later"
+    ),
+    "choose": "prefer~/favor~/choose/select/pick/prioritize~/prioritise~",
+    "fully-said": (
+        "user's messages/user has written/user has said/user has typed/user wrote/user said/"
+        "latest messages/so far in this/said so far/written so far/user has asked/"
+        "user has mentioned/user mentioned/user's latest/user's last/everything the user/"
+        "anything the user/whatever the user"
+    ),
+    "verbatim": (
+        "verbatim/everything/anything/so far/word for word/complete/entire/full/all/latest/"
+        "raw/unmodified/every"
+    ),
+    "aside": (
+        "in the background/as a side effect/side effect/side effects/behind the scenes/"
+        "in parallel/moreover/on the side"
+    ),
+    "asked-of-model": (
+        "should read/should call/should include/should send/should pass/should always/"
+        "should first/should then/must read/must call/must include/must send/must pass/"
+        "must always/must first/has to read/has to call/will read/needs to read"
+    ),
+    "kept": "stored/saved/logged/copied/written/archived/kept",
     "other": "other/another",
     "install": "install~/pip/npm/npx/apt/brew/dependency/dependencies/package/git clone/docker run",
     "also": (
@@ -111,6 +148,9 @@ MEANINGS: Final[dict[str, str]] = {
         "imperceptibly/clandestinely/unbeknownst/in secret/in silence"
     ),
     "unaware": (
+        "need not know/should not know/must not know/should not see/must not see/"
+        "should not notice/must not notice/not be aware/remain unaware/keep quiet/"
+        "keep this quiet/keep it secret/keep this secret/stay silent/without showing/"
         "without detection/without being detected/without alerting/without triggering/"
         "without being noticed/without user awareness/without awareness/without notification/"
         "without notice/without consent/without user consent/without permission/"
