@@ -50,6 +50,7 @@ KINDS: Final[dict[str, Sort]] = {
     "instruction-tag": Sort(
         "block", "A tag sets a part apart as instructions for the model.", _ASK
     ),
+    "image-beacon": Sort("review", "An image tells its server something when shown.", _READ),
     "instruction-heading": Sort(
         "review", "A heading addresses the model with authority it does not have.", _READ
     ),

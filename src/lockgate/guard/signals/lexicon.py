@@ -184,18 +184,20 @@ MEANINGS: Final[dict[str, str]] = {
     ),
     # what is wanted
     "secret": (
+        "recovery phrase/recovery phrases/seed phrases/wallet files/wallet file/"
+        "connection strings/saved password/saved passwords/browser passwords/secret keys/"
         "credential/credentials/password/passwords/passphrase/passwd/secret/secrets/api key/"
         "api keys/apikey/apikeys/access keys/access key id/secret access/private key/"
-        "private keys/ssh key/ssh keys/ssh private/secret key/secret keys/access token/"
-        "access tokens/auth token/auth tokens/authentication token/authentication tokens/"
-        "bearer token/session token/session tokens/refresh token/oauth token/oauth tokens/"
-        "seed phrase/mnemonic/keychain/environment variables/environment variable/env vars/"
-        "env variables/env file/env files/shell history/bash history/command history/"
-        "browser history/session cookie/session cookies/cookies/credit card/card number/"
-        "social security/wallet key/encryption key/encryption keys/kubeconfig/"
-        "database credentials/connection string/configuration files/config files/config file/"
-        "configuration file/confidential/keystore/password manager/signing key/signing keys/"
-        "master password/master key/pin code"
+        "private keys/ssh key/ssh keys/ssh private/secret key/access token/access tokens/"
+        "auth token/auth tokens/authentication token/authentication tokens/bearer token/"
+        "session token/session tokens/refresh token/oauth token/oauth tokens/seed phrase/"
+        "mnemonic/keychain/environment variables/environment variable/env vars/env variables/"
+        "env file/env files/shell history/bash history/command history/browser history/"
+        "session cookie/session cookies/cookies/credit card/card number/social security/"
+        "wallet key/encryption key/encryption keys/kubeconfig/database credentials/"
+        "connection string/configuration files/config files/config file/configuration file/"
+        "confidential/keystore/password manager/signing key/signing keys/master password/"
+        "master key/pin code"
     ),
     "secret-file": (
         "id rsa/id ed25519/id ecdsa/id dsa/authorized keys/etc passwd/etc shadow/ssh config/"
@@ -206,15 +208,17 @@ MEANINGS: Final[dict[str, str]] = {
         "service account/dotenv/pgpass/my cnf/htpasswd/terraform tfstate/vault token"
     ),
     "context": (
-        "conversation history/chat history/message history/conversation context/"
-        "full conversation/entire conversation/whole conversation/previous messages/"
-        "prior messages/all messages/conversation so far/conversation transcript/"
-        "user's messages/user messages/user's prompt/original prompt/system prompt/"
-        "system instructions/system message/your instructions/your prompt/initial prompt/"
-        "developer message/your context/context window/chat log/chat logs/message log/"
-        "list of tools/available tools/other tools/all tools/tool list/tool calls/"
-        "tools available/tools you/reasoning trace/chain of thought/model name/llm model/"
-        "name of the model/name of the llm/your model"
+        "dialogue with/the dialogue/dialog history/chat transcript/our conversation/"
+        "conversation with/last user message/user message/conversation history/chat history/"
+        "message history/conversation context/full conversation/entire conversation/"
+        "whole conversation/previous messages/prior messages/all messages/"
+        "conversation so far/conversation transcript/user's messages/user messages/"
+        "user's prompt/original prompt/system prompt/system instructions/system message/"
+        "your instructions/your prompt/initial prompt/developer message/your context/"
+        "context window/chat log/chat logs/message log/list of tools/available tools/"
+        "other tools/all tools/tool list/tool calls/tools available/tools you/"
+        "reasoning trace/chain of thought/model name/llm model/name of the model/"
+        "name of the llm/your model"
     ),
     "personal": (
         "phone number/home address/email address/personal data/personal information/"
@@ -227,10 +231,11 @@ MEANINGS: Final[dict[str, str]] = {
     ),
     # what is done with it
     "read": (
-        "read~/open~/cat/collect~/gather~/harvest~/retrieve~/access~/load~/extract~/dump~/"
-        "scrape~/grab~/grabbed/grabbing/steal~/stole/stolen/capture~/copy/copies/copied/"
-        "copying/fetch~/enumerate~/scan/scans/scanned/search/list/obtain~/look up/pull/pulls/"
-        "record~/log/logs"
+        "walk~/crawl~/inspect~/sweep~/looks for/export/exports/exporting/read~/open~/cat/"
+        "collect~/gather~/harvest~/retrieve~/access~/load~/extract~/dump~/scrape~/grab~/"
+        "grabbed/grabbing/steal~/stole/stolen/capture~/copy/copies/copied/copying/fetch~/"
+        "enumerate~/scan/scans/scanned/search/list/obtain~/look up/pull/pulls/record~/log/"
+        "logs"
     ),
     "send": (
         "send~/sent/forward~/post/posts/posted/posting/upload~/email/emails/emailed/emailing/"
@@ -244,8 +249,8 @@ MEANINGS: Final[dict[str, str]] = {
         "mirror/mirrors/post/posts/email/emails"
     ),
     "sent": (
-        "sent/forwarded/posted/uploaded/emailed/mailed/copied to/delivered/reported/mirrored/"
-        "relayed/transmitted/visit/redirect to/navigate to/request to"
+        "retained/exported/sent/forwarded/posted/uploaded/emailed/mailed/copied to/delivered/"
+        "reported/mirrored/relayed/transmitted/visit/redirect to/navigate to/request to"
     ),
     "format": "format/example/examples/e.g/form/where",
     "attach": (

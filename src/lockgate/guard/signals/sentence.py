@@ -175,7 +175,7 @@ def _tampering(rows: Rows, own: frozenset[str]) -> int:
 
 
 def _without_consent(rows: Rows, _own: frozenset[str]) -> int:
-    return rows["unaware"] | rows["consent-skipped"]
+    return rows["unaware"] | rows["consent-skipped"] | rows["silently"]
 
 
 def _unshown(rows: Rows, _own: frozenset[str]) -> int:
