@@ -96,6 +96,7 @@ def test_every_command_that_is_named_exists() -> None:
         "completion",
         "explain",
         "access",
+        "scan",
         "audit",
         "inventory",
         "keys",

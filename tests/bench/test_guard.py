@@ -6,8 +6,10 @@ import pytest
 
 from bench.guard import corpora, growth, judges
 from bench.guard.tables import Measured, bars
+from tests.security.controls import holds
 
 
+@holds(35)
 @pytest.mark.skipif(bool(corpora.absent()), reason=f"no development data: {corpora.absent()}")
 def test_the_bars_are_held() -> None:
     data = corpora.load()
