@@ -139,8 +139,9 @@ def _sessions(options: argparse.Namespace) -> int:
         server=options.server,
         python=options.python[0],
         seconds=options.seconds,
-        idle=2 if options.quick else 20,
+        idle=1 if options.quick else 20,
         rounds=options.rounds,
+        settle=0.2 if options.quick else 1.0,
     )
     found = crowd.run(plan, _say)
     print(found)

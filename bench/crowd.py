@@ -45,6 +45,7 @@ class Plan:
     seconds  how long calls are measured each time.
     rounds   how often each kind of event is sent.
     idle     how long nothing is said while processor time is measured.
+    settle   how long what goes on in the background is given to come to its end.
     """
 
     sessions: int
@@ -55,6 +56,7 @@ class Plan:
     seconds: int
     idle: int
     rounds: int
+    settle: float = 1.0
 
     @property
     def streams(self) -> int:
@@ -274,7 +276,7 @@ class _Crowd:
         except* ConnectionError as errors:
             raise WrongAnswer(f"{name}: {errors.exceptions[0]}") from None
         seconds = time.monotonic() - started
-        await asyncio.sleep(1)  # what opens in the background is open
+        await asyncio.sleep(self._plan.settle)  # what opens in the background is open
         objects = await self._collect()
         rss = usage(self._place.pid).rss
         each = max(count, 1)
@@ -358,7 +360,8 @@ class _Crowd:
         started = time.perf_counter()
         await asyncio.to_thread(self._tell, method, {} if uri is None else {"uri": uri})
         await self._roll.everybody(PATIENCE)
-        await asyncio.sleep(1.5)  # an event that comes twice comes by now, and lists are quiet
+        # An event that comes twice comes by then, and lists are quiet.
+        await asyncio.sleep(1.5 * self._plan.settle)
         heard = [at - started for at in sorted(self._roll.heard)] or [0.0]
         self._found.fan_outs.append(
             FanOut(

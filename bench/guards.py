@@ -29,6 +29,7 @@ from lockgate.fronts.http import HttpRequest
 from lockgate.gateway.build import engine_settings
 from lockgate.gateway.engine import Engine
 from lockgate.gateway.guards import guard_of
+from lockgate.gateway.pin_keeper import PinKeeper
 from lockgate.upstreams.supervisor import UpstreamState
 from lockgate.upstreams.upstream import Changed
 
@@ -78,7 +79,7 @@ async def gateway(settings: dict[str, Any]) -> tuple[Exchange, Engine]:
     """A front and an engine with these settings, which know what their server lists."""
     servers = {"origin": {"url": "http://127.0.0.1:1/mcp"}}
     config = Config.model_validate({"servers": servers, "lockgate": settings})
-    engine = Engine([_Server()], engine_settings(config), guard=guard_of(config))
+    engine = Engine([_Server()], engine_settings(config), guard=guard_of(config, PinKeeper(None)))
     await engine.start()
     await engine.settled(10)
     return Exchange(engine), engine

@@ -27,10 +27,13 @@ from bench.issuer import Issuer, serving, settings
 from bench.messages import SCENARIOS, WrongAnswer, sample
 
 NAMES: Final = ("direct", "nginx", "lockgate")
-UNGUARDED: Final[dict[str, Any]] = {"guard": {"arguments": {"mode": "off"}}}
+UNGUARDED: Final[dict[str, Any]] = {
+    "guard": {"arguments": {"mode": "off", "urls": "any"}, "outputs": {"mode": "off"}}
+}
 """The settings of a gateway that stands no guard."""
 _FOLDER: Final = Path(__file__).parent
 _START_SECONDS: Final = 20.0
+_SLOWER: Final = 60  # times, under a program that watches what is run
 BUFFERS: Final = {
     "plain": "# nginx's own sizes",
     "tuned": "proxy_buffer_size 16k; proxy_buffers 16 32k; proxy_busy_buffers_size 256k;",
@@ -194,6 +197,7 @@ def gateway(
     limits: Mapping[str, Any] | None = None,
     variables: Mapping[str, str] | None = None,
     token: str | None = None,
+    prefix: Sequence[str] = (),
 ) -> Iterator[Place]:
     """Lockgate in front of servers on these ports, up and answering.
 
@@ -207,12 +211,15 @@ def gateway(
         limits: those of each server.
         variables: of its environment, beside our own.
         token: what its callers send, if it asks for one.
+        prefix: a program that runs it, and so may take its time.
 
     Raises:
         CannotStart: it did not.
     """
     port = _free_port()
-    config = folder / f"{name}.json"
+    # A folder of its own: what was approved of servers is remembered beside the configuration.
+    config = folder / f"{name}-lockgate" / "mcp.json"
+    config.parent.mkdir(exist_ok=True)
     written: dict[str, Any] = {
         "mcpServers": {
             server: {
@@ -226,9 +233,11 @@ def gateway(
     if settings:
         written["lockgate"] = settings
     config.write_text(json.dumps(written))
-    command = [python, "-m", module, "up", str(config), "--host", "127.0.0.1", "--port", str(port)]
+    command = [*prefix, python, "-m", module, "up", str(config)]
+    command += ["--host", "127.0.0.1", "--port", str(port)]
     known = {**environment(python), **(variables or {})}
-    with _proxy(name, command, port, folder, known, token) as place:
+    patience = _START_SECONDS * (_SLOWER if prefix else 1)
+    with _proxy(name, command, port, folder, known, token, patience) as place:
         yield place
 
 
@@ -240,24 +249,30 @@ def _proxy(
     folder: Path,
     variables: dict[str, str],
     token: str | None = None,
+    patience: float = _START_SECONDS,
 ) -> Iterator[Place]:
     said = folder / f"{name}.out"
     with said.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=variables)
     try:
-        _wait(name, process, port, said, token)
+        _wait(name, process, port, said, token, patience)
         yield Place(port, process.pid)
     finally:
         _end(process)
 
 
 def _wait(
-    name: str, process: subprocess.Popen[bytes], port: int, said: Path, token: str | None
+    name: str,
+    process: subprocess.Popen[bytes],
+    port: int,
+    said: Path,
+    token: str | None,
+    patience: float,
 ) -> None:
     """Until the first right answer."""
     started = time.monotonic()
     trouble = "nothing"
-    while time.monotonic() - started < _START_SECONDS and process.poll() is None:
+    while time.monotonic() - started < patience and process.poll() is None:
         try:
             sample(port, SCENARIOS[0], "modern", None, 1, token)
         except (OSError, WrongAnswer) as error:

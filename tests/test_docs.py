@@ -92,6 +92,7 @@ def test_every_command_that_is_named_exists() -> None:
         "up",
         "tools",
         "call",
+        "check",
         "config",
         "completion",
         "explain",

@@ -169,7 +169,7 @@ def test_no_call_fails_under_load(tmp_path: Path) -> None:
         workers = [asyncio.create_task(at_work(client)) for client in clients]
         for number in range(6):
             servers = {"kept": labelled("kept"), "changing": labelled(f"label {number}")}
-            config_file(tmp_path, servers, naming="prefix")
+            config_file(tmp_path, servers, naming="prefix", pins="off")
             gateway.send_signal(signal.SIGHUP)
             label = f"label {number}"
             # What is waited for has no event of its own.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -139,5 +140,41 @@ def test_nothing_is_fetched_for_a_schema() -> None:
             assert error["data"]["why"] == "reference"
         trap.close()
         assert asked == 0
+
+    run(play())
+
+
+def lister(tmp: Path) -> Json:
+    """Settings that keep `path` in a folder, and `url` on the public internet."""
+    rules = {"*": {"path": {"under": [str(tmp)]}, "url": {"public": True}}}
+    return {"arguments": {"rules": rules}}
+
+
+@holds(32)
+def test_paths_and_urls_lead_where_they_may_and_models_are_told(tmp_path: Path) -> None:
+    async def play() -> None:
+        one = peer()
+        async with before(one, guard=lister(tmp_path)) as w:
+            outside = (await w.call("echo", path=f"{tmp_path}-evil/a")).result
+            assert outside["isError"]
+            assert outside["_meta"][META]["code"] == "LG-423"
+            assert "must be a path in" in outside["content"][0]["text"]
+            for url in ("http://127.0.0.1/", "http://localhost/", "file:///etc/passwd"):
+                answer = await w.call("echo", path=str(tmp_path), url=url)
+                assert answer.result["isError"], url
+            benign = f"{tmp_path}/a; rm -rf $HOME && `x` | y.txt"
+            assert "isError" not in (await w.call("echo", path=benign)).result
+            assert len(one.calls) == 1
+
+    run(play())
+
+
+@holds(32)
+def test_metadata_addresses_are_refused_where_a_schema_says_url() -> None:
+    async def play() -> None:
+        one = peer(properties={"path": {"type": "string", "format": "uri"}})
+        async with before(one) as w:
+            assert (await w.call("echo", path="http://0xa9fea9fe/")).result["isError"]
+            assert "isError" not in (await w.call("echo", path="http://localhost:3000/")).result
 
     run(play())

@@ -14,7 +14,18 @@ from lockgate.core.store import Store, StoreGone
 from lockgate.errors import LockgateError
 from tests.fronts.served import run
 from tests.gateway.reloading import changing
-from tests.security.world import JSON, SCHEMA, Json, Peer, World, before, gateway, until
+from tests.security.world import (
+    JSON,
+    SCHEMA,
+    Answer,
+    Json,
+    Peer,
+    World,
+    before,
+    gateway,
+    modern,
+    until,
+)
 from tests.support.valkey import valkey
 
 
@@ -50,6 +61,29 @@ def test_stateless_clients_get_429_with_headers() -> None:
             assert refused.headers["retry-after"] == "60"
             assert refused.headers["ratelimit-policy"] == '"principal";q=3;w=60'
             assert refused.headers["ratelimit"] == '"principal";r=0;t=60'
+
+    run(check())
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_endpoints_have_rates_of_their_own(shared: bool, tmp_path: Path) -> None:
+    endpoints = {"/tight": {"rate": rates("2/min")}, "/wide": {}}
+    settings: Json = {"endpoints": endpoints, "rate": rates("4/min")}
+    if shared:
+        settings["store"] = f"sqlite:{tmp_path / 'shared.db'}"
+
+    async def ask(w: World, path: str) -> Answer:
+        body, fields = modern("tools/call", {"name": "echo", "arguments": {}})
+        return await w.http(body, path=path, fields=list(fields.items()))
+
+    async def check() -> None:
+        async with before(peer(), **settings) as w:
+            assert [(await ask(w, "/tight")).status for _ in range(3)] == [200, 200, 429]
+            refused = await ask(w, "/tight")
+            assert "endpoint /tight takes 2/min" in refused.error["message"]
+            # What all are held to together counts what comes to any of them.
+            assert [(await ask(w, "/wide")).status for _ in range(3)] == [200, 200, 429]
+            assert (await ask(w, "/mcp")).status == 429
 
     run(check())
 

@@ -43,7 +43,9 @@ def chromium() -> Iterator[Chromium]:
 @contextmanager
 def gateway(server: Guarded, folder: Path, **settings: Any) -> Iterator[str]:
     """A gateway in front of the server; gives the URL of its endpoint."""
-    told = {"logins": {"store": f"sqlite:{folder / 'logins.db'}"}, **settings}
+    # What is called is not what the server lists.
+    store = {"store": f"sqlite:{folder / 'logins.db'}"}
+    told = {"logins": store, "pins": "off", **settings}
     entry = {"url": server.url, "auth": {"type": "oauth"}}
     with running.gateway(running.config_of({"guarded": entry}, folder, **told)) as url:
         yield url
@@ -145,6 +147,7 @@ def test_people_of_the_gateways_own_authorization_server_sign_in_there(
             tmp_path,
             {"guarded": entry},
             logins={"store": f"sqlite:{tmp_path / 'logins.db'}"},
+            pins="off",
         )
         client, verifier = stage.register(), secrets.token_urlsafe(48)
         code = walk(stage, stage.wish(client, verifier), stage.redirect)["code"]
@@ -199,7 +202,8 @@ def test_an_issuer_without_registration_needs_a_client(known: bool, tmp_path: Pa
     with provider(clients=[APP, client]) as issuer, guarded() as server:
         sign_in = {"client_id": "gateway", "client_secret": SECRET} if known else {}
         auth = {"issuers": [{"issuer": issuer.issuer, "sign_in": sign_in}]}
-        settings = {"auth": auth, "logins": {"store": f"sqlite:{tmp_path / 'logins.db'}"}}
+        store = {"store": f"sqlite:{tmp_path / 'logins.db'}"}
+        settings = {"auth": auth, "logins": store, "pins": "off"}
         entry = {"url": server.url, "auth": {"type": "oauth"}}
         config = running.config_of({"guarded": entry}, tmp_path, **settings)
         with running.gateway(config, port=port):

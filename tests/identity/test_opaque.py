@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import time
 from typing import Any
 
@@ -125,5 +126,24 @@ def test_a_signed_token_is_shown_to_no_issuer_but_its_own() -> None:
             assert (await it.refused(it.token(iss="https://other.example"))).status == 401
             assert (await it.call(it.token())).status == 200
             assert it.issuer.forms == []
+
+    run(test())
+
+
+@must("as-validate-token")
+def test_tokens_that_end_alike_are_told_apart() -> None:
+    async def test() -> None:
+        async with guarded(told=ASKED) as it:
+            end = "e" * 40
+            for who in ("ann", "bob"):
+                it.issuer.tokens[who + end] = active(it.issuer, it.resource, sub=who)
+            who = {"Accept": "application/vnd.lockgate.principal+json"}
+            for _ in range(2):
+                for name in ("ann", "bob"):
+                    fields = [("Authorization", f"Bearer {name}{end}"), *who.items()]
+                    answer = await it.world.http(verb="GET", fields=fields)
+                    assert json.loads(answer.body)["id"] == f"{it.issuer.url}#{name}"
+                assert (await it.refused(f"eve{end}")).status == 401
+            assert [form["token"][:3] for form in it.issuer.forms] == ["ann", "bob", "eve"]
 
     run(test())

@@ -151,7 +151,7 @@ def test_strict_refuses_arguments_nobody_named() -> None:
 
 
 def test_targets_that_are_gone_are_not_kept_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lockgate.policies.arguments.MOST_TARGETS", 10)
+    monkeypatch.setattr("lockgate.guard.schemas.known.MOST_TARGETS", 10)
     one = check(SCHEMA)
     for _ in range(100):
         assert one.check(call(b'{"arguments":{"count":1}}', Target("shop", "tool", "buy"))) is None

@@ -50,6 +50,7 @@ NONE = (errno.ENOSYS,)
 SECRET = Path(HERE["secret"])
 OUTSIDE = Path(HERE["outside"])
 PARENT = os.getppid()
+BURGLAR = sys.argv[0]
 
 
 def connect(kind, address, family=socket.AF_INET):
@@ -348,6 +349,13 @@ def own_program():
     subprocess.run([str(path)], check=True)
 
 
+def here():
+    Path("relative").write_text("x")
+    Path("relative").unlink()
+    mode = Path(BURGLAR).stat().st_mode
+    Path(BURGLAR).chmod(mode)
+
+
 def in_folder(name):
     path = Path(HERE[name]) / "written"
     path.write_text("x")
@@ -384,6 +392,7 @@ WORK = {
     "own-files": own_files,
     "own-program": own_program,
     "temporary": temporary,
+    "relative": here,
     "folder-it-starts-in": lambda: in_folder("cwd"),
     "writable-folder": lambda: in_folder("writable"),
     "readable-folder": lambda: Path(HERE["readable"], "file").read_text(),

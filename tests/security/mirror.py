@@ -31,6 +31,7 @@ for line in sys.stdin:
         answer["result"] = RESULTS[message["method"]]
     elif message["method"] == "tools/call":
         seen = {"env": dict(os.environ), "argv": sys.argv[1:], "cwd": str(Path.cwd())}
+        seen["pid"] = os.getpid()
         if "--long" in sys.argv:
             seen["long"] = "x" * 3_000_000
         answer["result"] = {"content": [], "structuredContent": seen}

@@ -40,7 +40,14 @@ def missing(level: Level, **more: Any) -> str:
 
 
 WORKS = (
-    *("own-files", "own-program", "temporary", "folder-it-starts-in", "writable-folder"),
+    *(
+        "own-files",
+        "own-program",
+        "temporary",
+        "relative",
+        "folder-it-starts-in",
+        "writable-folder",
+    ),
     *("readable-folder", "children", "thread", "pair", "devices", "certificates", "own-status"),
     *("names", "addresses", "own-signal"),
 )

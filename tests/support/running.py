@@ -61,7 +61,25 @@ def process(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen
 @contextlib.contextmanager
 def fixture_server(name: str, *arguments: str, over: str = "http") -> Iterator[str]:
     """A fixture server over HTTP, or `sse`, which only old ones have; gives its URL."""
-    command = fixture_command(name, f"--{over}", "--with-parent", *arguments)
+    with served(fixture_command(name, f"--{over}", "--with-parent", *arguments)) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def protected_server(issuer: str, *scopes: str, slash: bool = False) -> Iterator[str]:
+    """A server that wants tokens of this issuer, with these scopes; gives its URL.
+
+    ``slash``: it writes a slash behind the issuer, as older versions of the SDK do.
+    """
+    asked = [*(f"--scope={one}" for one in scopes), *(["--slash"] if slash else [])]
+    command = [sys.executable, "-m", "tests.fixtures.protected", "--issuer", issuer, *asked]
+    with served(command) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def served(command: list[str]) -> Iterator[str]:
+    """A server whose first line says where it is; it ends with its standard input."""
     with (
         tempfile.TemporaryFile() as errors,
         process(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors) as child,
@@ -70,7 +88,9 @@ def fixture_server(name: str, *arguments: str, over: str = "http") -> Iterator[s
         line = child.stdout.readline()
         if not line:
             errors.seek(0)
-            raise NotStartedError(f"{name} did not start:\n{errors.read().decode()[-3000:]}")
+            raise NotStartedError(
+                f"{' '.join(command[1:3])} did not start:\n{errors.read().decode()[-3000:]}"
+            )
         yield json.loads(line)["url"]
 
 
@@ -96,19 +116,28 @@ def await_listening(port: int) -> None:
 
 
 def config_of(servers: dict[str, Any], folder: Path, **settings: Any) -> Path:
-    """Write a configuration file: the servers, and Lockgate's own settings beside them."""
+    """Write a configuration file: the servers, and Lockgate's own settings beside them.
+
+    Nobody waits at the end for calls that a test has left behind, unless it says so.
+    """
     path = folder / "mcp.json"
-    path.write_text(json.dumps({"mcpServers": servers, "lockgate": settings}, indent=2))
+    whole = {"mcpServers": servers, "lockgate": {"shutdown_grace": 0, **settings}}
+    path.write_text(json.dumps(whole, indent=2))
     return path
 
 
 @contextlib.contextmanager
-def gateway(config: Path, *arguments: str, port: int | None = None) -> Iterator[str]:
-    """``lockgate up`` in front of the configured servers; gives the URL of its endpoint."""
+def gateway(
+    config: Path, *arguments: str, port: int | None = None, log: Path | None = None
+) -> Iterator[str]:
+    """``lockgate up`` in front of the configured servers; gives the URL of its endpoint.
+
+    What it says goes into ``log``, if that is given.
+    """
     port = port or free_port()
     command = [*LOCKGATE, "up", str(config), "--port", str(port)]
     with (
-        tempfile.TemporaryFile() as said,
+        log.open("w+b") if log is not None else tempfile.TemporaryFile() as said,
         process([*command, *arguments], stdout=said, stderr=said, env=plain_environment()) as child,
     ):
         try:

@@ -179,3 +179,25 @@ def test_parties_are_apart_and_bounded() -> None:
     for number in range(2000):
         parties.of(Principal(id=str(number)))
     assert len(parties._known) <= 1024
+
+
+def test_a_token_that_was_replaced_meanwhile_is_refused_by_nobody() -> None:
+    async def scenario() -> None:
+        keys = Keys()
+
+        class Slow(Pool):
+            async def request(self, *args: Any, **options: Any) -> Any:
+                answer = await super().request(*args, **options)
+                if len(self.sent) == 1:
+                    # Another call has had its own refusal, and there is a new token by now.
+                    keys.number, keys.shown = 7, None
+                return answer
+
+        pool = Slow((401, {}), (200, {}))
+        assert (await post(remote(keys, pool))).status == 200
+        assert keys.heard == []
+        first, second = (head for _, head in pool.sent)
+        assert b"authorization: Bearer 0\r\n" in first
+        assert b"authorization: Bearer 7\r\n" in second
+
+    asyncio.run(scenario())

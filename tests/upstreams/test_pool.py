@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Callable
 
 import pytest
+import uvloop
 
+from lockgate.upstreams.connection import Connection
 from lockgate.upstreams.pool import (
     BadRequest,
     ConnectFailed,
@@ -227,6 +230,37 @@ def test_cancelling_drops_the_connection_and_frees_its_place() -> None:
             await pool.close()
 
     run(test())
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_connection_that_comes_too_late_is_not_counted(
+    loop: Callable[[], asyncio.AbstractEventLoop], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks: list[asyncio.Task[object]] = []
+    made = Connection.connection_made
+
+    def gone_by_now(self: Connection, transport: asyncio.BaseTransport) -> None:
+        made(self, transport)
+        for task in tasks:
+            task.cancel()
+
+    monkeypatch.setattr(Connection, "connection_made", gone_by_now)
+
+    async def test() -> None:
+        pool = HttpPool(PoolLimits(connections=1))
+        async with serve(always_ok) as server:
+            tasks.append(asyncio.create_task(post(pool, server.url())))
+            with pytest.raises(asyncio.CancelledError):
+                await tasks[0]
+            tasks.clear()
+            assert pool.open == 0
+            assert await (await post(pool, server.url())).read(10) == b"ok"
+            assert pool.open == 1
+            await pool.close()
+            assert pool.open == 0
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(asyncio.wait_for(test(), 20))
 
 
 def test_no_one_listening() -> None:

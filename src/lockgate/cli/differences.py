@@ -27,6 +27,7 @@ _WHAT: Final = {
     "identity": "another program or address than was approved",
     "new": "new",
     "changed": "changed",
+    "as before": "as it was approved of the other one",
     "denied": "denied",
     "gone": "no longer listed",
 }

@@ -31,6 +31,7 @@ from lockgate.config.watch import Watch, sources
 from lockgate.errors import LockgateError
 from lockgate.gateway.app import Gateway
 from lockgate.gateway.auditing import opened
+from lockgate.gateway.pin_keeper import Recorded
 from lockgate.upstreams import orphans
 from lockgate.upstreams.groups import GROUPS
 
@@ -199,11 +200,13 @@ async def _introduce(gateway: Gateway, stopping: StopSignals, voice: Voice) -> l
 async def _approvals(gateway: Gateway, voice: Voice) -> None:
     """Say what first use has recorded; then take over what is approved or denied meanwhile."""
     await gateway.settled(_PATIENCE)
-    await gateway.meet()
-    recorded = gateway.pins.recorded()
-    if recorded is not None:
-        voice.recorded(recorded)
+    said: Recorded | None = None
     while True:
+        await gateway.meet()
+        recorded = gateway.pins.recorded()
+        if recorded is not None and recorded != said:
+            said = recorded
+            voice.recorded(recorded)
         await asyncio.sleep(_APPROVALS)
         gateway.look_at_pins()
 
@@ -217,8 +220,6 @@ async def _follow(gateway: Gateway, late: list[str], voice: Voice) -> None:
             if server.name in over:
                 voice.server(server)
         late = [name for name in late if name not in over]
-        if over:
-            await gateway.meet()
 
 
 async def _introduce_all(gateway: Gateway, stopping: StopSignals, voice: Voice) -> None:

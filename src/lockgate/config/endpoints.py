@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from lockgate.config.identity import AuthSettings
 from lockgate.config.limits import Section
+from lockgate.config.rates import RateSettings
 from lockgate.core.targets import divided
 
 PATH: Final = r"^/[A-Za-z0-9._~/-]*$"
@@ -65,6 +66,10 @@ class EndpointSettings(Section):
     auth: AuthSettings | None = Field(
         default=None,
         description="Who may ask here, instead of what `lockgate.auth` says; left out: as there.",
+    )
+    rate: RateSettings = Field(
+        default=RateSettings(),
+        description="Rates of those who come here, beside what `lockgate.rate` holds all to.",
     )
     naming: Literal["auto", "bare", "prefix"] | None = Field(
         default=None,

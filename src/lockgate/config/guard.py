@@ -9,7 +9,8 @@ from pydantic import Field
 
 from lockgate.config.guard_arguments import ArgumentGuard
 from lockgate.config.guard_definitions import DefinitionSettings
-from lockgate.config.guard_results import Doing, ResultSettings
+from lockgate.config.guard_outputs import OutputGuard
+from lockgate.config.guard_results import Doing, QuestionSettings, ResultSettings
 from lockgate.config.limits import Section
 
 
@@ -22,6 +23,9 @@ class GuardSettings(Section):
     definitions: DefinitionSettings = Field(
         default=DefinitionSettings(), description="What is done about what servers define."
     )
+    outputs: OutputGuard = Field(
+        default=OutputGuard(), description="Whether results fit what tools say of them."
+    )
     results: ResultSettings = Field(
         default=ResultSettings(), description="What is done about what servers say."
     )
@@ -31,4 +35,7 @@ class GuardSettings(Section):
             "Secrets in arguments on their way to a server: `block` refuses the call, `redact` "
             "sends what it was in their place, `flag` counts them. Some tools need them."
         ),
+    )
+    questions: QuestionSettings = Field(
+        default=QuestionSettings(), description="What is done about what servers ask people."
     )

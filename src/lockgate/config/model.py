@@ -193,6 +193,14 @@ class ServerConfig(Section):
     connect_timeout: Seconds = time(
         5, 0.1, 600, "Time for name lookup, TCP and TLS of one connection to an HTTP server."
     )
+    reach: Literal["any", "public"] = Field(
+        default="any",
+        description=(
+            "Where the name in its URL may lead, judged as it is connected to: `public` is the "
+            "public internet alone. With `any` it may be anywhere but where clouds hand out "
+            "credentials; an address written in the URL is taken as it is."
+        ),
+    )
     stop_grace: Seconds = time(
         3,
         0,
@@ -238,11 +246,11 @@ class ServerConfig(Section):
     cache: ServerCache = Field(
         default=ServerCache(), description="Which of its answers are kept and given again."
     )
+    pins: Pins | None = SERVER_PINS
     guard: GuardSettings = Field(
         default=GuardSettings(),
         description="What passes between clients and this server; wins over `lockgate.guard`.",
     )
-    pins: Pins | None = SERVER_PINS
     tools: dict[str, ToolSettings] = Field(
         default={},
         max_length=1000,

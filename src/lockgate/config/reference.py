@@ -26,7 +26,8 @@ from lockgate.config.caching import CacheSettings, ServerCache, ToolCache
 from lockgate.config.endpoints import EndpointSettings
 from lockgate.config.finding import KINDS
 from lockgate.config.guard import GuardSettings
-from lockgate.config.guard_arguments import ArgumentGuard
+from lockgate.config.guard_arguments import ArgumentGuard, PlaceSettings
+from lockgate.config.guard_outputs import OutputGuard
 from lockgate.config.identity import (
     AuthSettings,
     ClaimSettings,
@@ -170,6 +171,8 @@ def page() -> str:
         *_section("Gateway: `lockgate.admin`", AdminSettings, _ADMIN, ()),
         *_section("Guard: `guard`", GuardSettings, _GUARD, ("guard",)),
         *_section("Guard: `guard.arguments`", ArgumentGuard, None, ("guard", "arguments")),
+        *_section("Guard: `guard.arguments.rules.PATTERN.NAME`", PlaceSettings, None, ()),
+        *_section("Guard: `guard.outputs`", OutputGuard, None, ("guard", "outputs")),
         *_section("Gateway: `lockgate.log`", LogSettings, None, ("lockgate", "log")),
         *_section("Gateway: `lockgate.session`", SessionSettings, None, ("lockgate", "session")),
         _foreign(),

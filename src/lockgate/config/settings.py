@@ -238,12 +238,12 @@ class GatewaySettings(Section):
     access: AccessSettings = Field(
         default=AccessSettings(), description="Who may use what; without rules everybody may."
     )
+    pins: Pins = PINS
+    pins_file: Path | None = PINS_FILE
     sandbox: Annotated[SandboxSettings, BeforeValidator(sandbox_of)] = Field(
         default=SandboxSettings(),
         description="What stdio servers may touch that do not say otherwise.",
     )
-    pins: Pins = PINS
-    pins_file: Path | None = PINS_FILE
     logins: LoginSettings = Field(
         default=LoginSettings(), description="Logins of people at servers that want them."
     )

@@ -21,5 +21,8 @@ CONTENT: Final = (
     Entry(432, "result-unredactable", "policy", -32000, 403, 200, NO,
           "Something had to be taken out of a structured result, which its schema then forbids.",
           "Ask whoever runs the gateway; `flag` in lockgate.guard.results lets it pass."),
+    Entry(433, "question-blocked", "policy", -32000, 403, 200, NO,
+          "The server wanted to ask a person for something that no server may ask for.",
+          "Give such things to the server's own configuration, never to a form in a chat."),
 )
 # fmt: on

@@ -34,14 +34,24 @@ class Rule(msgspec.Struct, frozen=True, eq=False):
 
 
 class Rules(msgspec.Struct, frozen=True, eq=False):
-    """The rules of the gateway or of one server, and of its tools by pattern, in file order."""
+    """The rules of the gateway or of one server, and of its tools by pattern, in file order.
+
+    endpoints  more of the gateway's, by path of the endpoint a call came to.
+    """
 
     always: tuple[Rule, ...] = ()
     tools: tuple[tuple[str, tuple[Rule, ...]], ...] = ()
+    endpoints: tuple[tuple[str, tuple[Rule, ...]], ...] = ()
 
     def __bool__(self) -> bool:
         """Whether there is any rule."""
-        return bool(self.always or any(rules for _, rules in self.tools))
+        return bool(self.every)
+
+    @property
+    def every(self) -> tuple[Rule, ...]:
+        """All of them."""
+        some = (*self.tools, *self.endpoints)
+        return (*self.always, *(rule for _, more in some for rule in more))
 
 
 NO_RULES: Final = Rules()

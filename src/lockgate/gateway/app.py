@@ -271,6 +271,7 @@ class Gateway:
         for name, one in self._worlds.current.standing.items():
             if one.upstream.state.phase == "ready" and self.pins.believes(name, "server", "modern"):
                 await self._engine.introduce(name)
+                self.pins.over(name, ["server"])
         self.pins.flush()
 
     async def survey(self) -> dict[str, Surveyed]:

@@ -40,7 +40,7 @@ from lockgate.stores.opening import open_store
 from lockgate.stores.sqlite import SqliteStore
 from lockgate.upstreams.crashes import CrashRule
 from lockgate.upstreams.ejection import EjectionSettings
-from lockgate.upstreams.pool import PoolLimits
+from lockgate.upstreams.pool import PoolLimits, Reach
 from lockgate.upstreams.spec import (
     HttpSpec,
     StdioSpec,
@@ -49,7 +49,7 @@ from lockgate.upstreams.spec import (
     WebSocketSpec,
 )
 from lockgate.wire.seal import KeyRing
-from lockgate.wire.url import BadUrl, Origin, Url
+from lockgate.wire.url import BadUrl, Origin, Url, parse_url
 
 
 def replica_specs(name: str, server: ServerConfig) -> list[UpstreamSpec]:
@@ -80,6 +80,7 @@ def upstream_spec(name: str, server: ServerConfig) -> UpstreamSpec:
             url=url,
             headers=server.plain_headers(),
             connect_timeout=server.connect_timeout,
+            reach=reach_of(server, url),
         )
     else:
         transport = HttpSpec(
@@ -132,7 +133,14 @@ def engine_settings(config: Config) -> EngineSettings:
         concurrent_calls=bounds.concurrent_requests,
         concurrent_per_caller=bounds.concurrent_per_caller,
         listen_streams=bounds.listen_streams,
-        rules=Rules(_rules(config.lockgate.rate, "the gateway")),
+        rules=Rules(
+            _rules(config.lockgate.rate, "the gateway"),
+            endpoints=tuple(
+                (path, _rules(one.rate, f"endpoint {path}"))
+                for path, one in config.lockgate.endpoints.items()
+                if _rules(one.rate, path)
+            ),
+        ),
         resist={name: resist_settings(one) for name, one in servers.items()},
         server_rules={
             name: Rules(
@@ -317,9 +325,27 @@ def pool_limits(config: Config) -> dict[Origin, PoolLimits]:
             streams=limits.streams + (before.streams if before else 0),
             waiting=limits.waiting + (before.waiting if before else 0),
             wait_seconds=max(limits.wait, before.wait_seconds if before else 0.0),
+            reach=stricter(reach_of(server, url), before.reach if before else "any"),
             connect_seconds=max(server.connect_timeout, before.connect_seconds if before else 0.0),
         )
     return found
+
+
+def reach_of(server: ServerConfig, url: str) -> Reach:
+    """Where the name in a server's URL may lead; an address says so itself."""
+    if server.reach == "public":
+        return "public"
+    try:
+        host = parse_url(url).host
+    except BadUrl:
+        return "any"  # the upstream made of it says what is wrong
+    return "any" if ":" in host or host.replace(".", "").isdecimal() else "outside"
+
+
+def stricter(one: Reach, other: Reach) -> Reach:
+    """What holds where both do."""
+    order: tuple[Reach, ...] = ("any", "outside", "public")
+    return order[max(order.index(one), order.index(other))]
 
 
 def http_limits(config: Config) -> HttpLimits:

@@ -18,7 +18,7 @@ from lockgate.core.chain import compose
 from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.codes import CODES
 from lockgate.core.credentials import Credentials
-from lockgate.core.message import LISTEN, Call, Era, Failure, Reply, Target
+from lockgate.core.message import LISTEN, Call, Era, Failure, Reply
 from lockgate.core.policy import AnyPolicy, CallNext
 from lockgate.core.rules import NO_RULES, Rules
 from lockgate.core.sight import Everything, SightOf
@@ -27,7 +27,7 @@ from lockgate.gateway.auditing import Find, found_in
 from lockgate.gateway.caching import Caches
 from lockgate.gateway.catalog import Catalog
 from lockgate.gateway.chains import OTHER, Way
-from lockgate.gateway.facts import OWN_CLIENT, Facts
+from lockgate.gateway.facts import ABLE_CLIENT, OWN_CLIENT, Facts
 from lockgate.gateway.guarding import NO_GUARD, Guard
 from lockgate.gateway.handles import Handles
 from lockgate.gateway.kept import CatalogSettings
@@ -190,17 +190,11 @@ class Engine:
         )
         unlisted = Unlisted(self.catalog, lambda name: self._servers[name].state, clock)
         router = Router(
-            ways,
-            self.catalog,
-            self._ask,
-            task_ids,
-            self.subscriptions,
-            unlisted,
-            self.handles,
-            LoginTools(self._logins, credentials or {}, record_decision) if self._logins else None,
+            ways, self.catalog, self._ask, task_ids, self.subscriptions, unlisted, self.handles
         )
-        self._router = router
-        self.subscriptions.locate = self._locate
+        if self._logins:
+            router.login_tools = LoginTools(self._logins, credentials or {}, record_decision)
+        self.subscriptions.locate = guard.admitting(router.server_of)
         self._limit = ConcurrencyLimit(
             settings.concurrent_calls, settings.concurrent_per_caller, settings.listen_streams
         )
@@ -265,22 +259,11 @@ class Engine:
             return reply
         return replace(reply, raw=self._guard.introduced(server, reply.raw, call.client.era))
 
-    async def _locate(self, call: Call, uri: str) -> Target | Failure:
-        """Where to subscribe for `uri`, if it may be read there."""
-        found = await self._router.server_of(call, uri)
-        if isinstance(found, Failure):
-            return found
-        return self._guard.gates(call.replace(method="resources/read", target=found)) or found
-
     async def introduce(self, server: str) -> None:
         """Ask a server who it is, in every era that clients may see it in."""
         eras: set[Era] = {*self._servers[server].state.eras, "modern"}
         for era in sorted(eras):
             await self._ask(Call(method="server/discover", client=OWN_CLIENT[era]), server)
-
-    def reconsider(self, servers: Collection[str]) -> None:
-        """The guard judges these servers otherwise now; clients are told that lists changed."""
-        self.catalog.reconsider([name for name in servers if name in self._servers])
 
     def _repeatable(self, server: str, tool: str) -> bool:
         return self.catalog.repeatable(server, tool)
@@ -437,9 +420,12 @@ class Engine:
         """Learn what a server offers, before anybody asks; `anew`: even if it is known."""
         # Stateless clients reach every server, if need be through the bridge.
         eras: set[Era] = {*server.state.eras, "modern"}
-        for era in sorted(eras):
-            call = Call(method="", client=OWN_CLIENT[era])
-            await self.catalog.learn(server.name, call, anew=anew)
+        clients = [OWN_CLIENT[era] for era in sorted(eras)]
+        if self._guard.curious(server.name):
+            clients += [ABLE_CLIENT[era] for era in sorted(eras)]
+        for client in clients:
+            await self.catalog.learn(server.name, Call(method="", client=client), anew=anew)
+        self._guard.surveyed(server.name)
         self._settled[server.name].set()
 
     def _list_changed(self, method: str, server: str) -> None:

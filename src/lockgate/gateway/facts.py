@@ -10,6 +10,8 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Final
 
+from msgspec.structs import replace
+
 from lockgate import __version__
 from lockgate.core.clock import Clock
 from lockgate.core.message import (
@@ -23,6 +25,7 @@ from lockgate.core.message import (
     Result,
 )
 from lockgate.core.raw import Raw
+from lockgate.wire.envelope import capabilities_key
 from lockgate.wire.jsonrpc import INTERNAL_ERROR
 from lockgate.wire.revisions import LATEST_HANDSHAKE, LATEST_MODERN
 
@@ -37,6 +40,20 @@ OWN_CLIENT: Final[Mapping[Era, ClientFacts]] = {
     ),
 }
 """Who the gateway is when it asks on its own behalf."""
+
+_ABLE: Final = Raw.of(
+    {
+        "elicitation": {"form": {}, "url": {}},
+        "roots": {"listChanged": True},
+        "sampling": {"tools": {}, "context": {}},
+    }
+)
+ABLE_CLIENT: Final[Mapping[Era, ClientFacts]] = {
+    era: replace(one, capabilities=_ABLE, capabilities_key=capabilities_key(_ABLE))
+    for era, one in OWN_CLIENT.items()
+}
+"""The same as a client that can be asked everything: some servers list more to those. What they ask
+when they are merely listing is answered by nobody."""
 
 
 MOST_KEPT: Final = 4096

@@ -16,11 +16,11 @@ server's policies, wherever the name came from.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, Protocol
 
-from lockgate.core.message import Call, Era, Failure
+from lockgate.core.message import Call, Era, Failure, Target
 from lockgate.core.policy import AnyPolicy, Gate
 from lockgate.core.raw import Raw
 from lockgate.gateway.definitions import Definitions
@@ -45,6 +45,9 @@ class Vetting(Protocol):
         ...
 
 
+Locate = Callable[[Call, str], Awaitable[Target | Failure]]
+
+
 class Lists(Protocol):
     """Where lists are kept; see `lockgate.gateway.catalog.Catalog`."""
 
@@ -62,6 +65,14 @@ class Learner(Protocol):
         """A list of a server, as callers of this view are told it."""
         ...
 
+    def curious(self, server: str, /) -> bool:
+        """Whether a server is to be asked as clients of all abilities would: it is met now."""
+        ...
+
+    def surveyed(self, server: str, /) -> None:
+        """Every list of a server was asked for once, in each era it knows."""
+        ...
+
     def said(self, server: str, facts: Raw, era: Era, /) -> None:
         """What a server says of itself (a discover result) in an era."""
         ...
@@ -74,24 +85,24 @@ class Guard:
         self,
         vettings: Sequence[Vetting] = (),
         policies: Mapping[str, Sequence[AnyPolicy]] = MappingProxyType({}),
-        definitions: Definitions | None = None,
         learners: Sequence[Learner] = (),
         look_into: Callable[[Lists], None] = lambda _: None,
+        definitions: Definitions | None = None,
     ) -> None:
         """See the file's table.
 
         Args:
             vettings: asked one after another, each about what the ones before it let through.
             policies: by the name of the server they stand before.
-            definitions: what the policies ask for what callers were shown; the engine tells it.
             learners: told of everything that is read.
             look_into: told where lists are kept, once there are any.
+            definitions: what the policies ask for what callers were shown; the engine tells it.
         """
         self.look_into = look_into
         self._vettings = tuple(vettings)
         self._policies = policies
-        self.definitions = definitions or Definitions()
         self._learners = tuple(learners)
+        self.definitions = definitions or Definitions()
 
     def learned(self, entry: ListMethod, section: Section, view: View) -> None:
         """A list was read, as callers of this view are told it."""
@@ -103,6 +114,15 @@ class Guard:
         for vetting in self._vettings:
             sections = vetting.vet(entry, sections, era)
         return sections
+
+    def curious(self, server: str) -> bool:
+        """Whether a server is to be asked as clients of all abilities would."""
+        return any(learner.curious(server) for learner in self._learners)
+
+    def surveyed(self, server: str) -> None:
+        """Every list of a server was asked for once, in each era it knows."""
+        for learner in self._learners:
+            learner.surveyed(server)
 
     def introduced(self, server: str, facts: Raw, era: Era) -> Raw:
         """What a server says of itself in an era, as all vettings let it through."""
@@ -116,7 +136,18 @@ class Guard:
         """The policies that stand before one server."""
         return self._policies.get(server, ())
 
-    def gates(self, call: Call) -> Failure | None:
+    def admitting(self, locate: Locate) -> Locate:
+        """As `locate` says where a resource is, if it may be read there."""
+
+        async def admitted(call: Call, uri: str) -> Target | Failure:
+            found = await locate(call, uri)
+            if isinstance(found, Failure):
+                return found
+            return self._gates(call.replace(method="resources/read", target=found)) or found
+
+        return admitted
+
+    def _gates(self, call: Call) -> Failure | None:
         """Why a call would not be let in to its target's server, by the gates of that server."""
         if call.target is None:
             return None

@@ -26,7 +26,7 @@ def guard_of(config: Config, pins: PinKeeper) -> Guard:
     """What stands guard over the servers of `config`; `pins` knows what was approved of them."""
     vettings: list[Vetting] = []
     definitions = Definitions()
-    # What is not as it was approved is judged no further: nobody gets to see it.
+    # What is not as it was approved is judged no further: nobody gets to see it, or to call it.
     pinning = Pinning(pins, pinned(config))
     vettings.append(pinning)
     # Names are held against one another before what they stand for is read.
@@ -38,7 +38,7 @@ def guard_of(config: Config, pins: PinKeeper) -> Guard:
 
     policies: dict[str, list[AnyPolicy]] = {
         name: [
-            *_pin_gate(config, pinning, name),
+            *_gate(pinning, config, name),
             *([Withheld(withheld)] if read.concerns(name) else []),
             # What stands in arguments and answers, whoever wrote it.
             *contents_of(config, name),
@@ -47,15 +47,15 @@ def guard_of(config: Config, pins: PinKeeper) -> Guard:
         ]
         for name, server in config.enabled.items()
     }
-    return Guard(vettings, policies, definitions, [pinning], pinning.look_into)
+    return Guard(vettings, policies, [pinning], pinning.look_into, definitions)
 
 
-def _pin_gate(config: Config, pinning: Pinning, server: str) -> list[AnyPolicy]:
+def _gate(pinning: Pinning, config: Config, server: str) -> list[AnyPolicy]:
     gate = pinning.gates.get(server)
     if gate is None:
         return []
-    # Where people log in, what is listed may come later than the call.
-    return [PatientPinGate(gate) if config.servers[server].auth is not None else gate]
+    # What a server lists that people log in to is not known before they have.
+    return [gate if config.servers[server].auth is None else PatientPinGate(gate)]
 
 
 def pinned(config: Config) -> dict[str, Pinned]:

@@ -13,7 +13,7 @@ Must not know: configurations, lists, calls. It lives as long as the process, wh
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -105,6 +105,8 @@ class PinKeeper:
         self._withheld: dict[str, dict[tuple[Thing, str], Any]] = {}
         self._told: set[tuple[str, Thing, str]] = set()
         self._published: set[tuple[str, Thing, str]] = set()
+        self._open: set[str] = set()
+        self._abilities: set[Hashable] = set()
         self.edition = 0
         """Another one whenever the book may say something else."""
 
@@ -154,7 +156,27 @@ class PinKeeper:
     def believes(self, server: str, subject: Subject, era: Era) -> bool:
         """Whether what a server lists now is to be recorded."""
         pins = self.book.servers.get(server)
-        return pins is not None and pins.trust == FIRST_USE and not pins.has_met(subject, era)
+        if pins is None or pins.trust != FIRST_USE:
+            return False
+        return server in self._open or not pins.has_met(subject, era)
+
+    @property
+    def forgets(self) -> bool:
+        """Whether all this holds for the life of the process alone."""
+        return self.first_use and not self._records
+
+    def is_new(self, ability: Hashable) -> bool:
+        """Whether a list of this kind was never seen; after this question, it was. Bounded."""
+        if ability in self._abilities or len(self._abilities) >= MOST_WITHHELD:
+            return False
+        self._abilities.add(ability)
+        return True
+
+    def open(self, server: str) -> bool:
+        """Whether a server is met for the first time, and written down; until `over`."""
+        if self._records and self.believes(server, "tool", "modern"):
+            self._open.add(server)
+        return server in self._open
 
     def believe(
         self,
@@ -169,10 +191,13 @@ class PinKeeper:
         definitions  things with their fingerprints and values.
         """
         at = self.now()
+        again = server in self._open or self.forgets
 
         def record(book: Book) -> Book:
             pins = book.servers.get(server)
-            if pins is None or pins.trust != FIRST_USE or pins.has_met(subject, era):
+            if pins is None or pins.trust != FIRST_USE:
+                return book
+            if pins.has_met(subject, era) and not again:
                 return book
             entries: dict[Thing, Entry] = {}
             for thing, fingerprint, value in definitions:
@@ -185,6 +210,23 @@ class PinKeeper:
 
         self._believed |= {(server, thing) for thing, _, _ in definitions}
         self._change(record)
+
+    def over(self, server: str, subjects: Iterable[Subject]) -> None:
+        """First use is over of what was read of a server in any era."""
+        every: tuple[Era, ...] = ("handshake", "modern")
+        self._open.discard(server)
+        wanted = tuple(subjects)
+
+        def end(book: Book) -> Book:
+            pins = book.servers.get(server)
+            if pins is None or pins.trust != FIRST_USE:
+                return book
+            known = {subject for subject, _ in pins.met if subject in wanted}
+            met = pins.met | {(subject, era) for subject in known for era in every}
+            return book if met == pins.met else book.with_server(server, replace(pins, met=met))
+
+        if end(self.book) is not self.book:
+            self._change(end)
 
     def _change(self, change: _Change) -> None:
         self.book = change(self.book)

@@ -13,7 +13,7 @@ from typing import Final, Literal, NamedTuple
 
 from lockgate.core.legible import shortened, visible
 from lockgate.core.message import Failure
-from lockgate.guard.pins.book import Thing
+from lockgate.guard.pins.book import ITSELF, Thing
 from lockgate.wire.jsonrpc import FORBIDDEN
 
 POLICY: Final = "pins"
@@ -58,12 +58,13 @@ def refusal(doubt: Doubt) -> Failure:
         )
     if doubt.state == "denied":
         return _refused(doubt, "pin-denied", f"{what} was looked at by a person and denied.", True)
-    if doubt.state == "identity":
-        other = f"{what} comes from another program or address than was approved under this name."
-        return _refused(doubt, "pin-server", other, False)
-    if doubt.state == "unknown":
-        never = f"{what} cannot be used: the server was never approved."
-        return _refused(doubt, "pin-server", never, False)
+    if doubt.state in ("identity", "unknown"):
+        why = "was never approved"
+        if doubt.state == "identity":
+            why = "is another program or address than was approved under this name"
+        server = f"The server {_safe(doubt.server)} {why}"
+        message = f"{server}." if doubt.thing == ITSELF else f"{what} is withheld: {server}."
+        return _refused(doubt, "pin-server", message, False)
     if doubt.state == "unreadable":
         return _refused(
             doubt, "pin-unreadable", f"{what} is malformed: {doubt.detail or 'unreadable'}.", False

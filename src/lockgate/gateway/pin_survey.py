@@ -15,8 +15,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from lockgate.core.message import Call, ClientFacts, Era, Failure, Reply
-from lockgate.core.raw import Raw
-from lockgate.gateway.facts import OWN_CLIENT
+from lockgate.gateway.facts import ABLE_CLIENT, OWN_CLIENT
 from lockgate.gateway.kept import CatalogSettings
 from lockgate.gateway.listing import LISTS
 from lockgate.gateway.pinning import PINNED
@@ -25,16 +24,8 @@ from lockgate.guard.definition import Unreadable, read, value_of
 from lockgate.guard.pins.about import about_of, version_of
 from lockgate.guard.pins.book import ITSELF, Entry, Pin, Thing, added
 from lockgate.upstreams.supervisor import UpstreamState
-from lockgate.wire.envelope import capabilities_key
 
 ERAS: Final[tuple[Era, ...]] = ("handshake", "modern")
-_ABLE: Final = Raw.of(
-    {
-        "elicitation": {"form": {}, "url": {}},
-        "roots": {"listChanged": True},
-        "sampling": {"tools": {}, "context": {}},
-    }
-)
 
 
 class Surveyed(msgspec.Struct, frozen=True):
@@ -64,11 +55,8 @@ class Asked(Protocol):
 def clients() -> Iterable[ClientFacts]:
     """Who asks."""
     for era in ERAS:
-        plain = OWN_CLIENT[era]
-        yield plain
-        yield msgspec.structs.replace(
-            plain, capabilities=_ABLE, capabilities_key=capabilities_key(_ABLE)
-        )
+        yield OWN_CLIENT[era]
+        yield ABLE_CLIENT[era]
 
 
 async def survey(server: Asked, most: tuple[int, int]) -> Surveyed:

@@ -130,6 +130,11 @@ class Pinning:
         keeper, server = self._keeper, section.server
         if keeper.believes(server, subject, view.era):
             keeper.believe(server, subject, view.era, self._things(subject, section.items))
+        elif keeper.forgets and keeper.is_new((server, subject, view.era, view.capabilities)):
+            # Nobody could ever approve what a client of other abilities is shown besides.
+            names = self._approved(held, server, subject)
+            fresh = [one for one in section.items if one.key not in names]
+            keeper.believe(server, subject, view.era, self._things(subject, fresh))
         gate = self.gates.get(server)
         if gate is not None:
             doubts = self._doubts(held, section, subject)
@@ -154,6 +159,15 @@ class Pinning:
             if known.fingerprint is not None:
                 found.append(((subject, item.key), known.fingerprint, _value(data, known)))
         return found
+
+    def curious(self, server: str) -> bool:
+        """On first use; what servers list for some clients alone is to be recorded as well."""
+        return server in self._servers and self._keeper.open(server)
+
+    def surveyed(self, server: str) -> None:
+        """First use of its lists is over, also in an era that it was not asked in."""
+        if server in self._servers:
+            self._keeper.over(server, PINNED.values())
 
     def said(self, server: str, facts: Raw, era: Era) -> None:
         """A server has said who it is; recorded as `learned` does."""
@@ -241,11 +255,14 @@ class Pinning:
     def _told(self, held: Pinned, doubt: Doubt, mark: str) -> Failure:
         """The refusal, told to the log as well, once for each definition."""
         failure = refusal(doubt)
-        if self._keeper.news(doubt.server, doubt.thing, f"{doubt.state} {mark}"):
+        whole = doubt.state in ("unknown", "identity")
+        about = refusal(doubt._replace(thing=ITSELF)) if whole else failure
+        known = (ITSELF, doubt.state) if whole else (doubt.thing, f"{doubt.state} {mark}")
+        if self._keeper.news(doubt.server, *known):
             passes = "" if held.mode == "enforce" else " It passes all the same (pins: warn)."
-            code = CODES.get(failure.reason)
-            extra = {"server": doubt.server, "code": code, "remedy": failure.remedy}
-            _log.warning("%s%s", failure.message, passes, extra=extra)
+            code = CODES.get(about.reason)
+            extra = {"server": doubt.server, "code": code, "remedy": about.remedy}
+            _log.warning("%s%s", about.message, passes, extra=extra)
         return failure
 
     def introduced(self, server: str, facts: Raw) -> Raw:

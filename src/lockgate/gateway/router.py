@@ -69,7 +69,6 @@ class Router:
         listener: Listener,
         unlisted: Callable[[Call, Face, str], Target | Failure],
         handles: Handles | None = None,
-        login_tools: LoginTools | None = None,
     ) -> None:
         """Route among `servers`.
 
@@ -81,11 +80,11 @@ class Router:
             listener: serves listen streams.
             unlisted: judges names that no list holds.
             handles: binds what clients carry for servers to who got it; None: nothing does.
-            login_tools: what callers are asked to log in by, where servers are hidden without.
         """
         self._sights = catalog.sights
         self._handles = handles
-        self._login_tools = login_tools
+        self.login_tools: LoginTools | None = None
+        """What callers are asked to log in by, where servers are hidden without."""
         self._apart = handles is not None and handles.restricted
         self._servers = servers
         # Where several are asked at once, one that breaks must not take the others' answers along.
@@ -179,12 +178,12 @@ class Router:
             return target
         face = await self._catalog.face(method, call)
         target = face.routes.get(name)
-        if target is not None or self._login_tools is None or method != "tools/list":
+        if target is not None or self.login_tools is None or method != "tools/list":
             return target or self._unlisted(call, face, name)
-        server = self._login_tools.find(name, self._sights.of(call).servers)
+        server = self.login_tools.find(name, self._sights.of(call).servers)
         if server is None:
             return self._unlisted(call, face, name)
-        reply = await self._login_tools.call(call, server)
+        reply = await self.login_tools.call(call, server)
         if isinstance(reply, Failure) or reply.kind == "complete":
             return reply
         return self._outward(call, server, reply)

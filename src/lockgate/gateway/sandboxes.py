@@ -56,7 +56,7 @@ def achieved_in(config: Config) -> dict[str, Achieved]:
 def home_of(name: str) -> Path:
     """The folder of a server's own; no two names have the same."""
     plain = "".join(one if one in _PLAIN else "-" for one in name)[:60]
-    if plain != name:
+    if plain != name or not name:
         plain = f"{plain}-{blake2b(name.encode(), digest_size=4).hexdigest()}"
     return own_folder() / "servers" / plain
 

@@ -15,7 +15,7 @@ from lockgate.core.message import Failure, Reply, Result
 from lockgate.core.raw import Raw
 from lockgate.wire.envelope import failure_data
 
-FOR_MODELS: Final = frozenset({"invalid-arguments"})
+FOR_MODELS: Final = frozenset({"invalid-arguments", "argument-refused"})
 META: Final = "io.github.lockgate/error"
 
 

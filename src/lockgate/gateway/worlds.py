@@ -318,7 +318,7 @@ class Worlds:
     def reconsider(self, servers: Collection[str]) -> None:
         """Something else was approved of these servers; it counts from now on, for all calls."""
         for world in (*self._earlier, self.current):
-            world.engine.reconsider(servers)
+            world.engine.catalog.reconsider(servers)
 
     # Draining.
 

@@ -14,7 +14,7 @@ Sources: Unicode Standard 23 (format characters, tags), UTS 51 (emoji sequences)
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, Literal
 
 import msgspec
@@ -41,7 +41,7 @@ _candidate: Final = re.compile(f"{_SEQUENCE}|[{_CONTROL}\u00ad{_UNSEEN}{_PRIVATE
 _ascii_candidate: Final = re.compile(f"{_SEQUENCE}|[{_CONTROL}]")
 
 _flag: Final = re.compile(
-    "\U0001f3f4([\U000e0061-\U000e007a]{2})[\U000e0030-\U000e0039\U000e0061-\U000e007a]{1,3}"
+    "\U0001f3f4\ufe0f?([\U000e0061-\U000e007a]{2})[\U000e0030-\U000e0039\U000e0061-\U000e007a]{1,3}"
     "\U000e007f"
 )
 _REGIONS: Final = (  # ISO 3166-1
@@ -88,14 +88,19 @@ def is_clean(text: str) -> bool:
     return next(_spots(text), None) is None
 
 
+def without(text: str, found: Sequence[Spot]) -> str:
+    """The text without these spots."""
+    return _rewritten(text, lambda _: "", found)
+
+
 def stripped(text: str) -> str:
     """The text without what is hidden; the very same when nothing is."""
-    return _rewritten(text, lambda _: "")
+    return _rewritten(text, lambda _: "", _spots(text))
 
 
 def escaped(text: str) -> str:
     r"""The text with what is hidden spelled out, as `\u202e`; the very same when nothing is."""
-    return _rewritten(text, lambda hidden: hidden.encode("unicode_escape").decode())
+    return _rewritten(text, lambda hidden: hidden.encode("unicode_escape").decode(), _spots(text))
 
 
 def smuggled(text: str) -> str:
@@ -109,10 +114,10 @@ def smuggled(text: str) -> str:
     )
 
 
-def _rewritten(text: str, spelled: Callable[[str], str]) -> str:
+def _rewritten(text: str, spelled: Callable[[str], str], found: Iterable[Spot]) -> str:
     parts: list[str] = []
     done = 0
-    for spot in _spots(text):
+    for spot in found:
         parts += (text[done : spot.start], spelled(text[spot.start : spot.end]))
         done = spot.end
     if not done:
@@ -197,7 +202,8 @@ class _Place:
         return self._right
 
     def _flag(self, at: int) -> bool:
-        found = _flag.match(self._text, at - 1)
+        before = self._text[at - 1]
+        found = _flag.match(self._text, at - (2 if before == "\ufe0f" and at > 1 else 1))
         if found is None:
             return False
         region = "".join(chr(ord(one) - 0xE0000) for one in found[1])

@@ -9,7 +9,15 @@ from collections.abc import Sequence
 
 import msgspec
 
-from lockgate.guard import secret_names, secrets
+from lockgate.guard import (
+    characters,
+    errors,
+    injection,
+    links,
+    personal,
+    secret_names,
+    secrets,
+)
 from lockgate.guard.content import Doing
 
 NOTHING: Sequence[str] = ()
@@ -33,3 +41,91 @@ class Secrets(msgspec.Struct, frozen=True):
         if key and secret_names.is_named(key) and secret_names.looks_random(text):
             return secrets.MASK.format("named-secret"), ("named-secret",)
         return text, NOTHING
+
+
+class Characters(msgspec.Struct, frozen=True):
+    """Hidden characters; soft hyphens and the mark that begins a file stay, being everywhere."""
+
+    doing: Doing
+    name: str = "characters"
+
+    def hint(self, data: bytes, /) -> bool:
+        """See `lockgate.guard.content.Filter`."""
+        return not data.isascii() or b"\\b" in data
+
+    def clean(self, key: str, text: str, /) -> tuple[str, Sequence[str]]:
+        """See `lockgate.guard.content.Filter`."""
+        found = [
+            one
+            for one in characters.spots(text)
+            if one.kind != "soft" and (one.start or text[0] != "\ufeff")
+        ]
+        if not found:
+            return text, NOTHING
+        return characters.without(text, found), [one.kind for one in found]
+
+
+class Injection(msgspec.Struct, frozen=True):
+    """Orders to whoever reads it. Nothing can be taken out of them: they are flagged or blocked."""
+
+    doing: Doing
+    name: str = "injection"
+
+    def hint(self, data: bytes, /) -> bool:
+        """See `lockgate.guard.content.Filter`."""
+        return injection.hint(data)
+
+    def clean(self, key: str, text: str, /) -> tuple[str, Sequence[str]]:
+        """See `lockgate.guard.content.Filter`."""
+        return text, injection.find(text)
+
+
+class Personal(msgspec.Struct, frozen=True):
+    """Personal data of one kind."""
+
+    kind: personal.Kind
+    doing: Doing
+
+    @property
+    def name(self) -> str:
+        """See `lockgate.guard.content.Filter`."""
+        return "personal"
+
+    def hint(self, data: bytes, /) -> bool:
+        """See `lockgate.guard.content.Filter`."""
+        return self.kind != "email" or b"@" in data
+
+    def clean(self, key: str, text: str, /) -> tuple[str, Sequence[str]]:
+        """See `lockgate.guard.content.Filter`."""
+        found = personal.find(text, (self.kind,))
+        return (secrets.without(text, found), (self.kind,)) if found else (text, NOTHING)
+
+
+class Links(msgspec.Struct, frozen=True):
+    """Links and images in Markdown."""
+
+    doing: Doing
+    name: str = "links"
+
+    def hint(self, data: bytes, /) -> bool:
+        """See `lockgate.guard.content.Filter`."""
+        return links.hint(data)
+
+    def clean(self, key: str, text: str, /) -> tuple[str, Sequence[str]]:
+        """See `lockgate.guard.content.Filter`."""
+        return links.cleaned(text)
+
+
+class Insides(msgspec.Struct, frozen=True):
+    """What errors say about where a server runs."""
+
+    doing: Doing
+    name: str = "errors"
+
+    def hint(self, data: bytes, /) -> bool:
+        """See `lockgate.guard.content.Filter`."""
+        return True
+
+    def clean(self, key: str, text: str, /) -> tuple[str, Sequence[str]]:
+        """See `lockgate.guard.content.Filter`."""
+        return errors.cleaned(text)

@@ -1,4 +1,4 @@
-"""What was cut in two so that neither half shows it: neighbouring texts of a result, read as one.
+"""The texts of a result as the pieces they come in: neighbours, pages, borders around each.
 
 Must not know: results as a whole, or what is looked for.
 """
@@ -6,7 +6,7 @@ Must not know: results as a whole, or what is looked for.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Any, Final
 
@@ -14,20 +14,54 @@ import msgspec
 
 from lockgate.core.raw import Raw
 from lockgate.guard import secrets
-from lockgate.guard.content import Inspector, Seen
+from lockgate.guard.content import Doing, Seen
 
 _items: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 CLOSE: Final = frozenset({"named-secret", "url-password", "authorization"})
 """What has no end of its own is not looked for across texts: it would run into the next."""
+MEMBERS: Final = ("content", "contents")
 
 
-def rejoined(raw: Raw, inspector: Inspector) -> tuple[Raw, Sequence[Seen]]:
+def each_text(raw: Raw, change: Callable[[str, str], str]) -> Raw:
+    """The result with `change` made to each text that a model is shown; the same if none is.
+
+    `change` gets the text and its declared type: that of the resource, or empty.
+    """
+    members: dict[str, bytes] = {}
+    for name in MEMBERS:
+        content = raw.member(name) if name in raw else None
+        if content is None or not content.startswith(b"["):
+            continue
+        before = [Raw(bytes(one)) for one in _items(content)]
+        after = [_changed(one, change) for one in before]
+        if any(new is not old for new, old in zip(after, before, strict=True)):
+            members[name] = _written(after)
+    return raw.with_members(members) if members else raw
+
+
+def _changed(item: Raw, change: Callable[[str, str], str]) -> Raw:
+    if item.get("type") == "resource":
+        inner = item.object("resource")
+        after = _changed(inner, change)
+        return item if after is inner else item.replace(resource=after)
+    said: Any = item.get("text")
+    if not isinstance(said, str):
+        return item
+    declared: Any = item.get("mimeType")
+    other = change(said, declared if isinstance(declared, str) else "")
+    return item if other is said else item.replace(text=other)
+
+
+def _written(items: Sequence[Raw]) -> bytes:
+    return b"[" + b",".join(one.encode() for one in items) + b"]"
+
+
+def rejoined(raw: Raw, doing: Doing) -> tuple[Raw, Sequence[Seen]]:
     """A result without the secrets that lie across neighbouring texts, and what was found."""
-    doing = inspector.doing("secrets")
     content = raw.member("content") if doing != "off" and "content" in raw else None
-    if content is None or content.count(b'"text"') < 3:
+    if content is None or not content.startswith(b"[") or content.count(b'"text"') < 3:
         return raw, ()
-    items = [Raw(bytes(one)) for one in _items(content)] if content.startswith(b"[") else []
+    items = [Raw(bytes(one)) for one in _items(content)]
     texts = [_text_of(one) for one in items]
     after, kinds = _across(texts)
     if not kinds:
@@ -37,9 +71,7 @@ def rejoined(raw: Raw, inspector: Inspector) -> tuple[Raw, Sequence[Seen]]:
         return raw, seen
     pairs = zip(items, texts, after, strict=True)
     kept = [one if new is old else one.replace(text=new) for one, old, new in pairs]
-    return raw.with_members(
-        {"content": b"[" + b",".join(one.encode() for one in kept) + b"]"}
-    ), seen
+    return raw.with_members({"content": _written(kept)}), seen
 
 
 def _text_of(item: Raw) -> str | None:

@@ -4,9 +4,8 @@ Refuses: arguments that do not fit (`invalid-arguments`), and, unless told other
 a tool whose schema is unusable (`schema-unusable`). Costs: the arguments are decoded and written
 anew, and 0.3 microseconds for a small call. Does not protect from: arguments that fit.
 
-The schema is the one in the definition the caller was shown. It is compiled once for what it says,
-and found again by the target's identity: the same list leads to the same targets. What was looked
-at is what is forwarded, so a member that is there twice means to the server what it meant here.
+The schema is the one in the definition the caller was shown. What was looked at is what is
+forwarded, so a member that is there twice means to the server what it meant here.
 """
 
 from __future__ import annotations
@@ -20,15 +19,14 @@ import msgspec
 from lockgate.core.message import Call, Failure, Target
 from lockgate.core.policy import Stage
 from lockgate.core.raw import Raw
-from lockgate.guard.schemas.schema import Checked, Schemas
+from lockgate.guard.schemas.known import KnownSchemas, Said
+from lockgate.guard.schemas.schema import Schemas
 from lockgate.guard.schemas.shape import Unusable
 from lockgate.guard.schemas.words import Problem
 from lockgate.wire.envelope import unreadable
 from lockgate.wire.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS
 
 _log: Final = logging.getLogger("lockgate.guard")
-MOST_TARGETS: Final = 4096
-MOST_TOLD: Final = 1024
 
 
 class ArgumentCheck:
@@ -47,13 +45,11 @@ class ArgumentCheck:
         refuse_unusable: bool = True,
     ) -> None:
         """`definition` gives what the caller was shown of the tool; None: it was shown nothing."""
-        self._definition = definition
-        self._schemas = schemas
+        self._schemas = KnownSchemas(definition, schemas, "inputSchema", strict=strict)
+        self._known = self._schemas.by_target
         self._enforce = enforce
-        self._strict = strict
         self._refuse_unusable = refuse_unusable
-        self._known: dict[int, tuple[Target, Checked | Unusable | None]] = {}
-        self._told: set[tuple[str, str, str]] = set()
+        self._said = Said()
 
     def concerns(self, method: str) -> bool:
         """Calls of tools."""
@@ -66,7 +62,10 @@ class ArgumentCheck:
             return None
         kept = self._known.get(id(target))
         # An object that is kept cannot have lent its id to another one.
-        schema = kept[1] if kept is not None and kept[0] is target else self._learn(call, target)
+        if kept is not None and kept[0] is target:
+            schema = kept[1]
+        else:
+            schema = self._schemas.learn(call, target)
         if schema is None:
             return None
         if isinstance(schema, Unusable):
@@ -84,15 +83,6 @@ class ArgumentCheck:
             return None
         problems = schema.problems(arguments, params.member("arguments") or b"{}")
         return self._refused(target, problems) if problems else None
-
-    def _learn(self, call: Call, target: Target) -> Checked | Unusable | None:
-        definition = self._definition(call)
-        data = None if definition is None else definition.member("inputSchema")
-        found = None if data is None else self._schemas.of(data, strict=self._strict)
-        if len(self._known) >= MOST_TARGETS:
-            self._known.clear()
-        self._known[id(target)] = target, found
-        return found
 
     def _refused(self, target: Target, problems: Sequence[Problem]) -> Failure | None:
         said = "; ".join(map(str, problems))
@@ -134,12 +124,8 @@ class ArgumentCheck:
         )
 
     def _tell(self, target: Target, what: str) -> None:
-        """Once for each tool and each thing that can be wrong."""
-        key = target.server, target.name, what
-        if key in self._told or len(self._told) >= MOST_TOLD:
-            return
-        self._told.add(key)
-        _log.warning("%s", what, extra={"server": target.server, "target": target.name[:200]})
+        if self._said.first(target, what):
+            _log.warning("%s", what, extra={"server": target.server, "target": target.name[:200]})
 
 
 def _no_object(target: Target) -> Failure:

@@ -49,13 +49,13 @@ class RateLimit:
         self._always = rules.always
         self._tools: ByTool[tuple[Rule, ...]] | None = None
         if rules.tools:
-            patterns = [(pattern, (*rules.always, *more)) for pattern, more in rules.tools]
+            patterns = [(one, (*rules.always, *more)) for one, more in rules.tools]
             self._tools = ByTool(patterns, rules.always)
-        every = (*rules.always, *(rule for _, more in rules.tools for rule in more))
+        self._endpoints = {path: (*rules.always, *more) for path, more in rules.endpoints}
         known = {one.said: held for one, held in before.ledgers.items()} if before else {}
         # Not `get`: one that counts for nobody yet is false.
         self.ledgers: dict[Rule, Ledger] = {
-            rule: known[rule.said] if rule.said in known else Ledger(most) for rule in every
+            rule: known[rule.said] if rule.said in known else Ledger(most) for rule in rules.every
         }
 
     def concerns(self, method: str) -> bool:
@@ -64,6 +64,8 @@ class RateLimit:
 
     def rules(self, call: Call) -> tuple[Rule, ...]:
         """The rules for one call."""
+        if self._endpoints:
+            return self._endpoints.get(call.facts.get("endpoint", ""), self._always)
         if self._tools is None or call.target is None or call.target.kind != "tool":
             return self._always
         return self._tools[call.target.name]

@@ -17,8 +17,10 @@ from msgspec.structs import replace
 from lockgate.core.message import LISTEN, Call, Failure, Notification, Reply
 from lockgate.core.policy import Stage
 from lockgate.core.raw import Raw
+from lockgate.guard.borders import bordered
 from lockgate.guard.content import Inspector, Seen
-from lockgate.guard.pieces import rejoined
+from lockgate.guard.pieces import each_text, rejoined
+from lockgate.guard.rules import ResultRules
 
 FORBIDDEN: Final = -32000
 NOTE: Final = "io.github.lockgate/found"
@@ -52,10 +54,15 @@ class Results:
     stage: ClassVar[Stage] = Stage.INSPECT
 
     def __init__(
-        self, inspector: Inspector, told: Told, fits: Fits = lambda _server, _tool, _raw: True
+        self,
+        settings: ResultRules,
+        told: Told,
+        fits: Fits = lambda _server, _tool, _raw: True,
     ) -> None:
         """See the file, and `Told` and `Fits`."""
-        self._inspector = inspector
+        self._inspector = Inspector(settings.filters)
+        self._failing = Inspector((*settings.filters, *settings.failing))
+        self._settings = settings
         self._told = told
         self._fits = fits
 
@@ -85,21 +92,36 @@ class Results:
             return self._failure(call, reply) if reply.origin == "upstream" else reply
         if call.method == LISTEN:
             return reply
-        raw, seen = self._inspector.inspect_members(reply.raw)
-        raw, apart = rejoined(raw, self._inspector)
-        if not seen and not apart:
-            return reply
+        raw = self._as_text(call, reply.raw)
+        inspector = self._failing if _failed(raw) else self._inspector
+        raw, seen = inspector.inspect_members(raw)
+        raw, apart = rejoined(raw, inspector.doing("secrets"))
         seen = tuple(dict.fromkeys((*seen, *apart)))
         self._tell(call, seen)
-        blocked = _blocked(seen)
-        if blocked is not None:
+        if _blocked(seen) is not None:
             return _refused(seen)
         if raw is not reply.raw and not self._still_fits(call, raw):
             return _unredactable(seen)
-        return replace(reply, raw=_noted(raw, seen))
+        if self._settings.borders:
+            raw = bordered(raw)
+        if seen:
+            raw = _noted(raw, seen)
+        return reply if raw is reply.raw else replace(reply, raw=raw)
+
+    def _as_text(self, call: Call, raw: Raw) -> Raw:
+        """The result with its pages made harmless."""
+        html = self._settings.html
+        if html is None:
+            return raw
+        pages = self._settings.html_tools["" if call.target is None else call.target.name]
+        if not pages and b"html" not in raw.encode():
+            return raw
+        return each_text(
+            raw, lambda text, kind: html(text) if pages or kind.startswith("text/html") else text
+        )
 
     def _failure(self, call: Call, failure: Failure) -> Failure:
-        message, found = self._inspector.inspect_text(failure.message)
+        message, found = self._failing.inspect_text(failure.message)
         data, more = self._data(failure.data)
         seen = tuple(dict.fromkeys((*found, *more)))
         if not seen:
@@ -116,7 +138,7 @@ class Results:
             written = _encode(data)
         except (TypeError, ValueError):
             return None, ()
-        one = self._inspector.inspect(written)
+        one = self._failing.inspect(written)
         return (data if one.data is written else _decode(one.data)), one.seen
 
     def _still_fits(self, call: Call, raw: Raw) -> bool:
@@ -128,6 +150,10 @@ class Results:
     def _tell(self, call: Call, seen: Sequence[Seen]) -> None:
         for one in seen:
             self._told(call, one)
+
+
+def _failed(raw: Raw) -> bool:
+    return b'"isError"' in raw.encode() and raw.get("isError") is True
 
 
 def _blocked(seen: Sequence[Seen]) -> Seen | None:

@@ -8,7 +8,7 @@ the same is sent again, at most `TRIES` times.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
 from lockgate.core.credentials import Credentials
@@ -26,6 +26,7 @@ MOST: Final = 1024
 """Parties whose place to send to is kept."""
 CHALLENGE: Final = b"www-authenticate"
 NONCE: Final = b"dpop-nonce"
+_TOKEN: Final = b"authorization"
 
 Make = Callable[["Party"], "Authorized"]
 
@@ -85,7 +86,10 @@ class Authorized(Remote):
                 raise Barred(shown)
             whole = self._with(headers, shown)
             reply = await self._pool.request(self._url, method.encode(), whole, body, stream=stream)
-            if reply.status not in {401, 403} or not await self._again(reply, left):
+            if reply.status not in {401, 403}:
+                return reply
+            replaced = left and self._replaced(shown, method)
+            if not await self._again(reply, left, replaced=bool(replaced)):
                 return reply
         raise AssertionError("the last try is answered")
 
@@ -100,12 +104,24 @@ class Authorized(Remote):
         self._last = shown, headers, whole
         return whole
 
-    async def _again(self, reply: HttpReply, left: int) -> bool:
+    def _replaced(self, shown: Shown, method: str) -> bool:
+        """Whether another call has seen to a new token while this one was on its way."""
+        now = self._credentials.headers(self._party.principal, method)
+        if isinstance(now, Failure | Awaitable):
+            if isinstance(now, Coroutine):
+                now.close()
+            return False
+        return bool(now) and dict(now).get(_TOKEN) != dict(shown).get(_TOKEN)
+
+    async def _again(self, reply: HttpReply, left: int, *, replaced: bool) -> bool:
         """Whether to send the same once more; raises `Barred` when the caller has to act."""
         challenge = reply.headers.get(CHALLENGE)
         if reply.status == 403 and challenge is None:
             # It knows who asks, and will not have it.
             return False
+        if replaced:
+            reply.close()
+            return True
         nonce = reply.headers.get(NONCE)
         outcome = await self._credentials.refused(
             self._party.principal,

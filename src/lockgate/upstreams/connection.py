@@ -176,6 +176,16 @@ class Connection(asyncio.Protocol):
         self._waiter = self._reply = None
         self._drop()
 
+    def forsake(self) -> None:
+        """Let go of a connection that was made for somebody who had just stopped waiting.
+
+        uvloop closes its socket and tells nobody: `connection_lost` is never called for it.
+        """
+        if self._transport is not None:
+            self.usable = False
+            self._transport.abort()
+            self.connection_lost(None)
+
     def lose(self) -> None:
         """Drop the connection; whoever waits for its answer hears that it was lost."""
         self._fail(self._lost())
@@ -259,6 +269,8 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See `asyncio.Protocol`."""
+        if self._transport is None:
+            return
         self._end(exc)
         # The parser holds bound methods of this object, and this object the parser.
         self._parser = self._transport = None

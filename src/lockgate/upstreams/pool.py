@@ -14,7 +14,7 @@ import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
-from typing import Final
+from typing import Final, Literal
 
 from lockgate.upstreams.connection import Connection, ResponseLimits
 from lockgate.upstreams.failures import (
@@ -30,6 +30,7 @@ from lockgate.upstreams.head import KeptHeaders, write_head
 from lockgate.upstreams.lookup import Unreachable, connect
 from lockgate.upstreams.plan import Plan, Step
 from lockgate.upstreams.reply import HttpReply
+from lockgate.wire.addresses import is_public, keeps_credentials
 from lockgate.wire.url import BadUrl, Origin, Url
 
 __all__ = [
@@ -49,6 +50,12 @@ __all__ = [
 ]
 
 _CLOSE_SECONDS = 5.0
+Reach = Literal["any", "outside", "public"]
+REACHES: Final[Mapping[Reach, Callable[[str], bool] | None]] = {
+    "any": None,
+    "outside": lambda address: not keeps_credentials(address),
+    "public": is_public,
+}
 _Turn = asyncio.Future["Connection | None"]
 
 
@@ -66,6 +73,8 @@ class PoolLimits:
     idle_tls_seconds  the same for https, where what answers is most often a proxy that waits for a
                       minute, and a new handshake is dear.
     sweep_seconds     how often times are looked at, so how late they may fire.
+    reach             to which addresses names may lead: `any`; `outside` leaves out those where
+                      clouds hand out credentials; `public` is the public internet alone.
     response          what a server may send.
     """
 
@@ -77,6 +86,7 @@ class PoolLimits:
     idle_seconds: float = 4.0
     idle_tls_seconds: float = 30.0
     sweep_seconds: float = 0.25
+    reach: Reach = "any"
     response: ResponseLimits = field(default_factory=ResponseLimits)
 
 
@@ -317,17 +327,29 @@ class _Line:
     async def _open(self) -> Connection:
         url = self._url
         tls = self._pool.tls() if url.scheme == "https" else None
+        made: list[Connection] = []
+
+        def protocol() -> Connection:
+            made.append(Connection(self, self._limits.response, url.shown, self.loop))
+            return made[-1]
+
         try:
             async with asyncio.timeout(self._limits.connect_seconds):
                 connection = await connect(
                     self.loop,
-                    lambda: Connection(self, self._limits.response, url.shown, self.loop),
+                    protocol,
                     url.host,
                     url.port,
                     tls,
-                    self._pool.reachable,
+                    self._pool.reachable or REACHES[self._limits.reach],
                 )
+        except asyncio.CancelledError:
+            for one in made:
+                one.forsake()
+            raise
         except TimeoutError:
+            for one in made:
+                one.forsake()
             raise TimedOut(f"connecting to {url.shown} took too long", phase="connect") from None
         except OSError as error:
             raise connect_failed(url, error) from error

@@ -63,11 +63,13 @@ class WebSocketSpec:
     """A server reached over a WebSocket. `headers` go with the upgrade request only.
 
     connect_timeout  seconds for name lookup, TCP and TLS handshake together.
+    reach            to which addresses its name may lead: see `pool.PoolLimits`.
     """
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     connect_timeout: float = 5.0
+    reach: Literal["any", "outside", "public"] = "any"
 
     def __repr__(self) -> str:
         """Without header values, query and user information."""

@@ -349,6 +349,9 @@ class Upstream:
         self._probed = self._clock.monotonic()
         try:
             async with asyncio.timeout(self._spec.start_timeout):
+                if self._guard is not None:
+                    # A login that is only now looked up decides whose session is opened.
+                    await self._guard.admit(self._last.principal if self._last else GATEWAY)
                 learned = await self._connector.connect(self._last, self._known)
         except TimeoutError:
             late = f"it was not ready within {self._spec.start_timeout:g} s"

@@ -21,7 +21,7 @@ from lockgate.core.credentials import Credentials
 from lockgate.core.message import Failure
 from lockgate.upstreams.identity import GATEWAY
 from lockgate.upstreams.lookup import connect
-from lockgate.upstreams.pool import connect_failed
+from lockgate.upstreams.pool import REACHES, connect_failed
 from lockgate.upstreams.refusals import from_status, invalid, library_missing
 from lockgate.upstreams.remote import FAILED, TOO_LONG, Down, Refused, unreachable
 from lockgate.upstreams.spec import WebSocketSpec
@@ -108,7 +108,8 @@ class WebSocketConnection(asyncio.Protocol):
             async with asyncio.timeout(self._spec.connect_timeout):
                 secure = self._url.scheme == "https"
                 tls = self._tls() if secure else None
-                await connect(loop, lambda: self, self._url.host, self._url.port, tls)
+                judge = REACHES[self._spec.reach]
+                await connect(loop, lambda: self, self._url.host, self._url.port, tls, judge)
             async with asyncio.timeout(OPEN_WITHIN):
                 self._protocol.send_request(request)
                 self._flush()

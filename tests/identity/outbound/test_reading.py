@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lockgate.identity.documents import metadata_urls
 from lockgate.identity.outbound.challenge import asked, read_challenges
 from lockgate.identity.outbound.metadata import (
     canonical,
@@ -16,7 +17,6 @@ from lockgate.identity.outbound.metadata import (
     read_resource,
     read_server,
     resource_places,
-    server_places,
 )
 from lockgate.identity.outbound.trouble import Trouble
 from tests.identity.outbound.provider import ISSUER, SERVER, metadata, resource
@@ -71,12 +71,12 @@ def test_where_a_server_describes_itself() -> None:
 def test_where_an_authorization_server_describes_itself() -> None:
     at = "https://a.example"
 
-    assert server_places(f"{at}/tenant1") == [
+    assert list(metadata_urls(f"{at}/tenant1")) == [
         f"{at}/.well-known/oauth-authorization-server/tenant1",
         f"{at}/.well-known/openid-configuration/tenant1",
         f"{at}/tenant1/.well-known/openid-configuration",
     ]
-    assert server_places(at) == [
+    assert list(metadata_urls(at)) == [
         f"{at}/.well-known/oauth-authorization-server",
         f"{at}/.well-known/openid-configuration",
     ]

@@ -17,7 +17,7 @@ from lockgate.identity.fetch import Fetched
 from lockgate.identity.outbound import owned
 from lockgate.stores.memory import MemoryStore
 from tests.identity.outbound.provider import Setting, World
-from tests.identity.outbound.test_person import bearer, log_in, shown
+from tests.identity.outbound.test_person import ANN, bearer, log_in, shown
 from tests.security.musts import must
 
 
@@ -181,5 +181,37 @@ def test_a_login_made_anew_while_one_is_renewed_counts(where: str) -> None:
         assert await renewing == b"Bearer access-41"
         assert await bearer(person) == b"Bearer access-41"
         assert await bearer(setting.again()) == b"Bearer access-41"
+
+    asyncio.run(asyncio.wait_for(scenario(), 30))
+
+
+def test_two_refusals_of_one_token_are_one_renewal() -> None:
+    async def scenario() -> None:
+        world = Rotating()
+        setting = Setting(world)
+        await log_in(setting)
+        refused = [setting.person.refused(ANN, 'Bearer error="invalid_token"') for _ in range(5)]
+
+        assert await asyncio.gather(*refused) == [True] * 5
+        assert renewals(world) == ["refresh-1"]
+        assert await bearer(setting.person) == b"Bearer access-2"
+
+    asyncio.run(asyncio.wait_for(scenario(), 30))
+
+
+def test_a_client_that_is_forgotten_there_is_registered_anew() -> None:
+    async def scenario() -> None:
+        world = Rotating()
+        setting = Setting(world)
+        await log_in(setting)
+        world.answer = lambda _: (401, {"error": "invalid_client"})
+        setting.clock.advance(3700)
+        assert (await shown(setting.person)).reason == "login-required"
+        world.answer = world.token
+
+        asked = await log_in(setting)
+
+        assert asked["client_id"] == ["client-2"]
+        assert await bearer(setting.person) == b"Bearer access-2"
 
     asyncio.run(asyncio.wait_for(scenario(), 30))

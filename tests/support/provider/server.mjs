@@ -38,6 +38,47 @@ let keys = [newKey("RSA"), newKey("EC")];
 const seen = [];
 const broken = new Map();
 
+// What was issued outlives changes of settings and keys, for which there is another Provider.
+const kept = new Map();
+const byGrant = new Map();
+
+class Kept {
+  constructor(model) {
+    this.model = model;
+  }
+  key(id) {
+    return `${this.model}:${id}`;
+  }
+  async upsert(id, payload, expiresIn) {
+    const ends = expiresIn ? Date.now() + expiresIn * 1000 : Infinity;
+    kept.set(this.key(id), { payload: { ...payload }, ends });
+    if (payload.grantId) {
+      byGrant.set(payload.grantId, [...(byGrant.get(payload.grantId) ?? []), this.key(id)]);
+    }
+  }
+  async find(id) {
+    const found = kept.get(this.key(id));
+    return found && found.ends > Date.now() ? found.payload : undefined;
+  }
+  async findByUid(uid) {
+    for (const [key, { payload }] of kept) {
+      if (key.startsWith(`${this.model}:`) && payload.uid === uid) return payload;
+    }
+    return undefined;
+  }
+  async consume(id) {
+    const found = kept.get(this.key(id));
+    if (found) found.payload.consumed = Math.floor(Date.now() / 1000);
+  }
+  async destroy(id) {
+    kept.delete(this.key(id));
+  }
+  async revokeByGrantId(grantId) {
+    for (const key of byGrant.get(grantId) ?? []) kept.delete(key);
+    byGrant.delete(grantId);
+  }
+}
+
 function newKey(kind) {
   const { privateKey } =
     kind === "RSA"
@@ -62,6 +103,7 @@ function resource(name) {
 function build() {
   const own = settings.scopes;
   provider = new Provider(issuer, {
+    adapter: Kept,
     clients: settings.clients,
     scopes: ["openid", "offline_access", "email", "profile", "groups", ...own],
     claims: { openid: ["sub"], email: ["email"], profile: ["name"], groups: ["groups"] },

@@ -123,11 +123,13 @@ def _objects(
     before: Mapping[str, Any], after: Mapping[str, Any], path: Path
 ) -> Iterator[Difference]:
     for key in before:
-        if key not in after:
+        if key not in after and key != "required":
             yield _gone(before[key], (*path, key))
-    for key, value in after.items():
-        if key in before:
-            yield from _walk(before[key], value, (*path, key))
+    for key in dict.fromkeys([*after, *(key for key in before if key == "required")]):
+        value: object = after.get(key, [])
+        if key in before or (key == "required" and isinstance(value, list)):
+            # That nothing is required is said as well by leaving it out.
+            yield from _walk(before.get(key, []), after.get(key, []), (*path, key))
         else:
             yield _come(value, (*path, key))
 

@@ -12,7 +12,7 @@ import msgspec
 
 from lockgate.guard.pins.book import SUBJECTS, Entry, ServerPins, Thing
 
-What = Literal["new server", "identity", "new", "changed", "denied", "gone"]
+What = Literal["new server", "identity", "new", "changed", "as before", "denied", "gone"]
 
 
 class Drift(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +52,7 @@ def drift(
         listed.append(
             Drift(server=server, what="identity", before=dict(pins.identity), after=dict(identity))
         )
-    listed += _new(server, pins, found)
+    listed += _new(server, pins, found, anew=bool(listed))
     if whole:
         listed += [
             Drift(server=server, what="gone", thing=thing, before=_latest(pins.entries[thing]))
@@ -62,14 +62,18 @@ def drift(
     return listed
 
 
-def _new(server: str, pins: ServerPins, found: Mapping[Thing, Entry]) -> list[Drift]:
+def _new(
+    server: str, pins: ServerPins, found: Mapping[Thing, Entry], *, anew: bool = False
+) -> list[Drift]:
+    """What was not approved; `anew`: nothing was, for it was approved of another server."""
     listed: list[Drift] = []
     for thing in sorted(found, key=_order):
         entry = pins.of(thing)
         for pin in found[thing].pins:
-            if entry.has(pin.fingerprint):
+            known = entry.has(pin.fingerprint)
+            if known and not anew:
                 continue
-            what: What = "changed" if entry.pins else "new"
+            what: What = "as before" if known else "changed" if entry.pins else "new"
             listed.append(
                 Drift(
                     server=server,

@@ -13,15 +13,16 @@ from typing import Final
 
 import msgspec
 
+from lockgate.identity.documents import metadata_urls
 from lockgate.identity.outbound.challenge import Challenge, asked
 from lockgate.identity.outbound.metadata import (
     AuthorizationServer,
     Resource,
+    bare,
     canonical,
     read_resource,
     read_server,
     resource_places,
-    server_places,
 )
 from lockgate.identity.outbound.reach import Reach
 from lockgate.identity.outbound.trouble import Trouble
@@ -81,7 +82,9 @@ class Discovery:
         """The issuer to use: the configured one, if the resource names it, or its first."""
         if self._issuer is None:
             return described.servers[0]
-        if self._issuer not in described.servers:
+        # Some servers write a lone slash behind a host that has none of its own. What is believed
+        # of the authorization server is compared with the configured spelling all the same.
+        if bare(self._issuer) not in map(bare, described.servers):
             raise Trouble(
                 "oauth-metadata",
                 "it no longer names the authorization server that is configured for it.",
@@ -117,7 +120,7 @@ class Discovery:
         """
         what = "the authorization server"
         self._reach.check(issuer, what)
-        for place in server_places(issuer):
+        for place in metadata_urls(issuer):
             answer = await self._reach("GET", place, what)
             if answer.status == 200:
                 found = read_server(answer.body, issuer)

@@ -23,6 +23,7 @@ from lockgate.identity.outbound.login import (
     pack_client,
     unpack_client,
 )
+from lockgate.identity.outbound.owned import UNKNOWN
 from lockgate.identity.outbound.pins import Pins
 from lockgate.identity.outbound.reach import Reach
 from lockgate.identity.outbound.registration import register
@@ -32,7 +33,6 @@ from lockgate.identity.outbound.vault import DAY, Vault
 
 MINUTES: Final = 600
 """Seconds a person has to come back."""
-_UNKNOWN: Final = frozenset({"invalid_client", "unauthorized_client"})
 
 
 class EntranceSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,9 +80,12 @@ class Entrance:
         *,
         challenge: Challenge | None = None,
         before: Login | None = None,
+        forgotten: str | None = None,
         browser: str = "",
     ) -> str:
         """Where to send the person; `browser` is a secret of the browser that will come back.
+
+        `forgotten` is a client that registered itself and is not known there any more.
 
         Raises:
             Trouble: there is nowhere to send anybody.
@@ -90,7 +93,7 @@ class Entrance:
         challenge = challenge or await self._discovery.challenge()
         found = await self._discovery.find(challenge)
         flows.ready_for_codes(found.server)
-        client = await self._client(found, redirect_uri)
+        client = await self._client(found, redirect_uri, forgotten)
         same = before is not None and before.server.issuer == found.server.issuer
         had = (*before.asked, *before.granted) if before is not None and same else ()
         demanded = challenge.scopes if challenge is not None else ()
@@ -126,7 +129,7 @@ class Entrance:
         try:
             token = await ask(asking, flows.exchange(flow, code), self._clock.wall())
         except Trouble as trouble:
-            if trouble.error in _UNKNOWN:
+            if trouble.error in UNKNOWN:
                 await self._vault.delete("client", _key(flow.server.issuer, flow.redirect_uri))
             raise
         return Login(
@@ -139,7 +142,7 @@ class Entrance:
             prover=prover,
         )
 
-    async def _client(self, found: Found, redirect_uri: str) -> Client:
+    async def _client(self, found: Found, redirect_uri: str, forgotten: str | None) -> Client:
         """Who to be: registered by hand, else the document, else registered now."""
         server, settings = found.server, self._settings
         if settings.client is not None:
@@ -151,7 +154,8 @@ class Entrance:
         kept = await self._vault.get("client", key)
         if kept is not None:
             client = unpack_client(msgspec.json.decode(kept))
-            if client.expires is None or client.expires > self._clock.wall() + MINUTES:
+            lasts = client.expires is None or client.expires > self._clock.wall() + MINUTES
+            if lasts and client.id != forgotten:
                 return client
         client = await register(self._reach, server, redirect_uri, self._clock.wall())
         await self._vault.put("client", key, msgspec.json.encode(pack_client(client)), DAY)

@@ -17,8 +17,6 @@ from lockgate.identity.outbound.trouble import Trouble
 from lockgate.wire.url import BadUrl, Url
 
 _RESOURCE: Final = "/.well-known/oauth-protected-resource"
-_SERVER: Final = "/.well-known/oauth-authorization-server"
-_OPENID: Final = "/.well-known/openid-configuration"
 MOST_SERVERS: Final = 10
 _REPORT: Final = "Report it to whoever runs the server."
 
@@ -75,16 +73,6 @@ def resource_places(url: str) -> list[str]:
     return [f"{root}{path}", root] if path else [root]
 
 
-def server_places(issuer: str) -> list[str]:
-    """Where an authorization server may describe itself, in the order the specification names."""
-    parts = urlsplit(issuer)
-    origin = f"{parts.scheme}://{parts.netloc}"
-    path = parts.path.rstrip("/")
-    if not path:
-        return [f"{origin}{_SERVER}", f"{origin}{_OPENID}"]
-    return [f"{origin}{_SERVER}{path}", f"{origin}{_OPENID}{path}", f"{origin}{path}{_OPENID}"]
-
-
 def covers(resource: str, url: str) -> bool:
     """Whether a resource identifier is that of the server at `url`: its own, or one it is below."""
     try:
@@ -124,8 +112,9 @@ def read_server(body: bytes, issuer: str) -> AuthorizationServer:
             letter by letter, for an attacker's server would name an honest one here.
     """
     said = _object(body)
-    if said.get("issuer") != issuer:
-        raise _unfit("the metadata of its authorization server is of another issuer")
+    named = said.get("issuer")
+    if named != issuer:
+        raise _another(issuer, named)
     token = said.get("token_endpoint")
     if not isinstance(token, str):
         raise _unfit("its authorization server names no token endpoint")
@@ -142,6 +131,22 @@ def read_server(body: bytes, issuer: str) -> AuthorizationServer:
         documents=said.get("client_id_metadata_document_supported") is True,
         dpop=_strings(said.get("dpop_signing_alg_values_supported")) or (),
     )
+
+
+def bare(issuer: str) -> str:
+    """An issuer without the slash that stands alone behind its host."""
+    host, slash, rest = issuer.partition("://")[2].partition("/")
+    return issuer.removesuffix("/") if host and slash and not rest else issuer
+
+
+def _another(issuer: str, named: object) -> Trouble:
+    if isinstance(named, str) and bare(named) == bare(issuer):
+        return Trouble(
+            "oauth-metadata",
+            f"it names {issuer} as its authorization server, which calls itself {named}.",
+            f"Set `auth.issuer` of the server to {named}; whoever runs it should spell it so.",
+        )
+    return _unfit("the metadata of its authorization server is of another issuer")
 
 
 def _unfit(why: str) -> Trouble:

@@ -33,6 +33,8 @@ LOOK_AGAIN: Final = 2.0
 """Seconds in which the vault is not asked again for a login that was not there."""
 POLL: Final = 0.2
 """Seconds between two looks for what another process is just getting."""
+UNKNOWN: Final = frozenset({"invalid_client", "unauthorized_client"})
+"""What an authorization server says of a client that it does not know, or not any more."""
 PATIENCE: Final = 50
 """How often that is looked for: ten seconds in all."""
 
@@ -78,6 +80,8 @@ class Owned:
         self.since = 0.0
         self.account = f"none-{token_hex(8)}"
         self.challenge: Challenge | None = None
+        # The client that the authorization server does not know any more.
+        self.forgotten: str | None = None
         self.steps: dict[tuple[str, ...], int] = {}
         self.changed = asyncio.Event()
 
@@ -166,7 +170,10 @@ class Owned:
         try:
             token = await ask(asking, grant, self._place.clock.wall())
         except Trouble as trouble:
-            if trouble.error != "invalid_grant":
+            if trouble.error in UNKNOWN:
+                # Registrations are forgotten too; with another one it is logged in anew.
+                self.forgotten = login.client.id
+            elif trouble.error != "invalid_grant":
                 raise
             if await self._differs(login):
                 return self._newest()
@@ -198,7 +205,6 @@ class Owned:
             "token-unavailable",
             "another process is renewing this login, and has not finished.",
             "Try again; if it stays so, log in again.",
-            origin="gateway",
             retry_after=5,
         )
 

@@ -187,6 +187,7 @@ class Person:
         if login is not None and login.prover is not None and login.prover.take(self._url, nonce):
             return True
         challenge = asked(www_authenticate)
+        before = one.renewal.token if one.renewal is not None else None
         self._challenge = challenge
         one.challenge = challenge
         try:
@@ -194,6 +195,9 @@ class Person:
                 return True
             if login is None or one.renewal is None:
                 return self.needed(owner)
+            if one.renewal.token is not None and one.renewal.token is not before:
+                # Another call has had it renewed while the vault was asked.
+                return True
             if challenge.error == INSUFFICIENT:
                 return self._step_up(one, owner, login, challenge)
             return await self._refreshed(one, owner, one.renewal)
@@ -265,7 +269,12 @@ class Person:
         await one.look()
         challenge = one.challenge or self._challenge
         return await self._entrance.begin(
-            owner, redirect_uri, challenge=challenge, before=one.login, browser=browser
+            owner,
+            redirect_uri,
+            challenge=challenge,
+            before=one.login,
+            forgotten=one.forgotten,
+            browser=browser,
         )
 
     async def finish(self, flow: Flow, params: Mapping[str, str], browser: str = "") -> None:

@@ -110,6 +110,8 @@ class Porter:
             try:
                 async with self._free:
                     await self._carry(place, reader, writer)
+            except asyncio.CancelledError:
+                writer.transport.abort()  # by `close`; asyncio would log it as a defect
             finally:
                 writer.close()
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # importing it costs as much time as all the rest
 
 RULESET, ADD_RULE, RESTRICT = 444, 445, 446
 OPEN, AT_FDCWD, NO_LINKS = 437, -100, 4
+MOUNT_SETATTR, AT_RECURSIVE, MOUNT_READ_ONLY = 442, 0x8000, 1
 BENEATH, PORT = 1, 2
 PR_SET_PDEATHSIG, PR_SET_SECCOMP, PR_CAPBSET_DROP = 1, 22, 24
 PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 38, 47, 4
@@ -131,9 +132,33 @@ def enter(told: dict[str, Any]) -> None:
             hand_over(told["doors"], told["socket"])
     if flags & CLONE_NEWNS:
         must("namespaces", libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None), "/")
+        keep(told["kept"])
         if told["hosts"]:
             here = libc.mount(told["hosts"], b"/etc/hosts", None, MS_BIND, None)
             must("namespaces", here, "/etc/hosts")
+
+
+def keep(kept: Sequence[bytes]) -> None:
+    """Let files be changed below these paths only.
+
+    Also in the ways that Landlock does not judge: modes, owners, times and attributes.
+    """
+    for path in kept:
+        must("namespaces", libc.mount(path, path, None, MS_BIND | MS_REC, None), path)
+    read_only(b"/", True)
+    for path in kept:
+        read_only(path, False)
+    here = os.getcwd()  # noqa: PTH109 - pathlib doubles the start-up
+    os.chdir(here)  # for what is mounted there now
+
+
+def read_only(path: bytes, so: bool) -> None:
+    """Make what is mounted at a path, and below it, read-only or writable."""
+    wanted = (MOUNT_READ_ONLY, 0) if so else (0, MOUNT_READ_ONLY)
+    how = (ctypes.c_uint64 * 4)(*wanted, 0, 0)
+    size = ctypes.c_size_t(ctypes.sizeof(how))
+    result = libc.syscall(MOUNT_SETATTR, AT_FDCWD, path, AT_RECURSIVE, how, size)
+    must("namespaces", result, path)
 
 
 def put(path: str, text: str) -> None:
@@ -193,7 +218,7 @@ def hand_over(doors: list[tuple[str, int]], to: int) -> None:
 
 def probe() -> str:
     """Which way there is to namespaces: `direct`, `user`, or the error that stands in it."""
-    told: dict[str, Any] = {"addresses": (), "doors": (), "hosts": b""}
+    told: dict[str, Any] = {"addresses": (), "doors": (), "hosts": b"", "kept": ()}
     own = CLONE_NEWNET | CLONE_NEWNS
     failed = ""
     for way, flags in (("direct", own), ("user", own | CLONE_NEWUSER)):

@@ -18,7 +18,7 @@ from lockgate.upstreams.sandbox import numbers as n
 from lockgate.upstreams.sandbox.doors import Door, doors, extra_addresses
 from lockgate.upstreams.sandbox.host import Host
 from lockgate.upstreams.sandbox.spec import Level, SandboxSpec
-from lockgate.upstreams.sandbox.view import environment, rules
+from lockgate.upstreams.sandbox.view import changed, environment, rules
 
 NEEDED_ABI: Final[Mapping[Level, int]] = {"standard": n.ABI_REFER, "strict": n.ABI_SCOPES}
 """The least of Landlock that keeps what a level promises. Before ABI 2 nothing can be moved from
@@ -104,6 +104,11 @@ def needs_network(spec: SandboxSpec) -> bool:
     return spec.network not in ("none", "any")
 
 
+def needs_mounts(spec: SandboxSpec) -> bool:
+    """Whether the server gets mounts of its own: for its names, or to have the rest read-only."""
+    return spec.level == "strict" or needs_network(spec)
+
+
 def _uncounted(host: Host) -> Lack | None:
     """Why processes cannot be counted; None when they can.
 
@@ -146,6 +151,7 @@ class Plan:
     limits: tuple[tuple[int, int], ...]
     namespaces: int = 0
     doors: tuple[Door, ...] = ()
+    kept: tuple[str, ...] = ()
     group: str = ""
     processes: int | None = None
 
@@ -178,6 +184,7 @@ class Plan:
             "addresses": extra_addresses(self.doors),
             "doors": [(door.address, door.place.port) for door in self.doors],
             "hosts": os.fsencode(hosts),
+            "kept": [os.fsencode(path) for path in self.kept],
             "socket": socket,
         }
 
@@ -224,6 +231,7 @@ def plan(
         limits=_limits(spec, host, open_files),
         namespaces=_namespaces(spec, host),
         doors=tuple(doors(spec.network)) if isinstance(spec.network, tuple) else (),
+        kept=changed(spec, cwd),
         group=host.groups if host.root and spec.processes is not None else "",
         processes=spec.processes,
     )
@@ -243,7 +251,10 @@ def _attributes(host: Host, files: int) -> tuple[int, ...]:
 def _filter(spec: SandboxSpec, host: Host) -> bytes:
     if host.machine is None or not host.seccomp:
         return b""
-    more: tuple[str, ...] = calls.BY_PATH if spec.level == "strict" else ()
+    # Landlock does not judge these. Where everything else is read-only they do no harm, and
+    # installers need them; where it cannot be, nobody has them.
+    by_path = spec.level == "strict" and not host.namespaces.kind
+    more: tuple[str, ...] = calls.BY_PATH if by_path else ()
     if host.landlock < n.ABI_TRUNCATE:
         more = (*more, "truncate")
     return calls.program(
@@ -283,8 +294,8 @@ def _counted(spec: SandboxSpec, host: Host) -> bool:
 def _namespaces(spec: SandboxSpec, host: Host) -> int:
     """The namespaces that are made for it, as flags."""
     flags = 0
-    if needs_network(spec) and host.namespaces.kind:
-        flags = inner.CLONE_NEWNET | inner.CLONE_NEWNS
+    if needs_mounts(spec) and host.namespaces.kind:
+        flags = inner.CLONE_NEWNS | (inner.CLONE_NEWNET if needs_network(spec) else 0)
         flags |= inner.CLONE_NEWUSER if host.namespaces.kind == "user" else 0
     return flags | inner.CLONE_NEWUSER if _counted(spec, host) else flags
 

@@ -131,7 +131,7 @@ def rules(
     """
     own = KEEP if spec.level == "strict" else KEEP | n.EXECUTE
     places = [*spec.write, *([] if cwd is None or wide(Path(cwd)) else [cwd])]
-    changeable = tuple(Path(path).resolve() for path in (spec.home, *places))
+    changeable = changed(spec, cwd)
     found = [(path, RUN) for path in PROGRAMS]
     found += [(path, LOOK) for path in (*SETTINGS, *RESOLVER, *MACHINE)]
     found += [(path, USE) for path in DEVICES]
@@ -141,39 +141,60 @@ def rules(
     # What it installs for itself it also has to run: npx and uvx keep programs there.
     found.append((spec.home, KEEP | n.EXECUTE))
     found += [(str(path), RUN) for path in of_program(command)]
-    settled = [(settle(Path(path), changeable), allowed) for path, allowed in found]
+    links: dict[str, str | None] = {}
+    settled = [(settle(str(path), changeable, links), allowed) for path, allowed in found]
     # An installation of an interpreter is known by its looks, whatever has led there.
-    settled += [(path.resolve(), RUN) for path in installations(command)]
+    settled += [(str(path.resolve()), RUN) for path in installations(command)]
     itself = [(ITSELF if spec.level == "strict" else PROCESSES, LOOK)]
-    return itself + [(str(path), allowed) for path, allowed in settled if path is not None]
+    return itself + [(path, allowed) for path, allowed in settled if path is not None]
 
 
-def settle(path: Path, changeable: Iterable[Path]) -> Path | None:
+def changed(spec: SandboxSpec, cwd: str | None) -> tuple[str, ...]:
+    """The folders and files that the server may change, without links."""
+    places = [spec.home, *spec.write, *([] if cwd is None or wide(Path(cwd)) else [cwd])]
+    return tuple(dict.fromkeys(str(Path(path).resolve()) for path in places))
+
+
+def settle(
+    path: str, changeable: Iterable[str], links: dict[str, str | None] | None = None
+) -> str | None:
     """What a path leads to; None where the server itself may have laid a link on the way.
 
     Otherwise a server could put a link in one of its folders and be given, at its next start, what
-    the link leads to.
+    the link leads to. `links` remembers what was a link and what was none.
     """
-    real, rest = Path("/"), list(reversed(path.parts[1:]))
+    links = {} if links is None else links
+    real, rest = "", [one for one in path.split("/") if one][::-1]
     for _ in range(_STEPS):
         if not rest:
-            return real
+            return real or "/"
         part = rest.pop()
-        if part == "..":
-            real = real.parent
+        if part == ".":
             continue
-        step = real / part
-        try:
-            leads_to = step.readlink()
-        except OSError:
+        if part == "..":
+            real = real.rpartition("/")[0]
+            continue
+        step = f"{real}/{part}"
+        leads_to = _link(step, links)
+        if leads_to is None:
             real = step
             continue
-        if any(real == one or one in real.parents for one in changeable):
+        if any(f"{real}/".startswith(f"{one}/") for one in changeable):
             return None
-        if leads_to.is_absolute():
-            real = Path("/")
-        rest += reversed([one for one in leads_to.parts if one != "/"])
+        if leads_to.startswith("/"):
+            real = ""
+        rest += [one for one in leads_to.split("/") if one][::-1]
     return None
+
+
+def _link(path: str, links: dict[str, str | None]) -> str | None:
+    """What a link says; None if it is none."""
+    if path not in links:
+        try:
+            links[path] = os.readlink(path)  # noqa: PTH115 - there are hundreds
+        except OSError:
+            links[path] = None
+    return links[path]
 
 
 _STEPS: Final = 1000

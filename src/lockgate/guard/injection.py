@@ -1,0 +1,245 @@
+"""Marks of text that gives orders to the model that reads it.
+
+Must not know: whose text it is, or what is done about it.
+
+A result is data; who writes into it what a model is to do, writes in a few ways that can be told
+from most honest text: marks of a chat's own format, a change of who speaks, orders to forget what
+was said before, orders to keep something from the user, comments that no reader sees. Honest text
+does some of this as well, and who knows this list can write around it: this is a hint to whoever
+decides, not a decision (`docs/security/content.md` has the figures, source by source).
+
+Text is read as it looks: in small letters, without hidden characters, and with letters that look
+like others taken for those. Time is linear: each sign is tried where one of its words stands, and
+reads a bounded stretch around it.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from lockgate.guard.anchors import Anchors
+from lockgate.guard.characters import stripped
+
+BEFORE: Final = 80
+AFTER: Final = 240
+
+
+class Sign(msgspec.Struct, frozen=True):
+    """One way to give orders.
+
+    words    one of them stands in it, in small letters.
+    pattern  what the stretch around the word has to hold.
+    """
+
+    kind: str
+    words: tuple[str, ...]
+    pattern: str
+
+
+_MODEL: Final = (
+    r"(?:ai|a\.i\.|llm|gpt(?:-?[0-9o]+)?|claude|gemini|copilot|chatgpt|language model|chatbot)"
+)
+_BEFORE: Final = (
+    r"(?:previous|prior|above|earlier|preceding|foregoing|system|original|initial|past)"
+)
+_ORDERS: Final = (
+    r"(?:instruction|prompt|direction|directive|rule|guideline|message|command|context|constraint"
+    r"|order|polic)"
+)
+_TELL: Final = r"(?:tell|mention|inform|reveal|disclos|notif|alert|show|report|say|let)"
+_SECRETS: Final = (
+    r"(?:seed phrase|recovery phrase|secret phrase|mnemonic|private key|password|cvv|cvc|pin code"
+    r"|one-time code)"
+)
+
+SIGNS: Final = (
+    Sign(
+        "chat-format",
+        (
+            *("<|im_start", "<|im_end", "<|start_header", "<|eot_id", "<|system", "<|assistant"),
+            *("<|user", "<|endoftext", "[inst]", "[/inst]", "<<sys>>", "<start_of_turn>"),
+            *("<end_of_turn>", "<system>", "</system>", "<system-reminder>", "<assistant>"),
+            *("<tool_result>", "</tool_result>", "<function_results>", "</function_results>"),
+            *("<function_calls>", "</function_calls>", "<tool_response>", "</tool_response>"),
+        ),
+        r"",
+    ),
+    Sign(
+        "order-tag",
+        (
+            *("<important>", "<important ", "<information>", "<instruction>", "<instructions>"),
+            *("<secret>", "<hidden>", "<admin>", "<system_message>", "<system_prompt>"),
+            *("### instruction", "### system", "[system]", "[admin]", "[instruction"),
+        ),
+        r"",
+    ),
+    Sign(
+        "fake-speaker",
+        ("system:", "human:", "assistant:", "system message", "system update", "system override"),
+        r"(?:(?:^|[\n.!\"'>])\s{0,4}system\s{0,2}:\s{0,4}(?:you|ignore|new|from now|disregard|over)"
+        r"|\n\n(?:human|assistant):\s|system (?:message|update|override)\s{0,2}[:\]-])",
+    ),
+    Sign(
+        "fake-speaker",
+        ("new user query", "i am the user", "important message from", "message from the user"),
+        r"",
+    ),
+    Sign(
+        "override",
+        ("ignore", "disregard", "forget", "override", "overrule"),
+        rf"(?:ignore|disregard|forget|overrid\w{{1,3}}|overrule)\W{{1,4}}(?:\w{{1,10}}\W{{1,3}}){{0,4}}?"
+        rf"{_BEFORE}\W{{1,3}}(?:\w{{1,12}}\W{{1,3}}){{0,2}}?{_ORDERS}",
+    ),
+    Sign(
+        "override",
+        ("ignore", "disregard", "forget"),
+        r"(?:ignore|disregard|forget)\W{1,4}(?:all|everything|anything)\W{1,3}(?:\w{1,10}\W{1,3}){0,3}?"
+        r"(?:told|said|above|before|instruct|been given|your (?:instruct|rules|train|guide))",
+    ),
+    Sign(
+        "override",
+        ("adhere to", "must follow", "have to follow", "new instruction", "updated instruction"),
+        r"(?:must (?:strictly )?(?:adhere to|follow) (?:the following|these|this) instruction"
+        r"|(?:new|updated) instructions?\s{0,2}:)",
+    ),
+    Sign(
+        "mode",
+        ("developer mode", "jailbreak", "you are now", "do anything now", "safety filter"),
+        r"(?:(?:enter|enable|activate|in|now)\W{1,3}(?:\w{1,8}\W{1,3}){0,2}?"
+        r"(?:developer|jailbreak|dan)\W{0,2}mode"
+        r"|you are now\W{1,3}(?:in |an? |the )?(?:dan\b|jailbr|unrestrict|unfilter|evil)"
+        r"|do anything now"
+        r"|(?:disable|ignore|bypass|without)\W{1,3}(?:\w{1,8}\W{1,3}){0,2}?safety filter)",
+    ),
+    Sign(
+        "task",
+        (
+            *(
+                "solve the task",
+                "finish the new task",
+                "task that i gave",
+                "do the following first",
+            ),
+            *("task i gave you", "urgent new task", "your real task", "your new task"),
+            *("your actual task", "instead of the task", "instead of your task"),
+        ),
+        r"",
+    ),
+    Sign(
+        "addressed",
+        (
+            *("ai assistant", "ai agent", "ai model", "language model", " llm", "if you are an"),
+            *("if you're an", "to you, gpt", "to you, claude", "attention ai", "dear ai"),
+        ),
+        rf"(?:(?:if|since|as) you(?:'re| are) (?:an? )?{_MODEL}"
+        rf"|(?:attention|dear|message (?:for|to)|instructions? (?:for|to)|note to)\W{{1,3}}"
+        rf"(?:all |the |any ){{0,2}}{_MODEL}"
+        rf"|{_MODEL}(?: (?:assistant|agent|model)s?)?\W{{1,3}}(?:you )?"
+        rf"(?:must|should|need to|are required|shall|please)\b|to you, (?:gpt|claude|gemini))",
+    ),
+    Sign(
+        "concealment",
+        (
+            *("the user", "the human", "to anyone", "tell anyone", "explicitly mention"),
+            *(
+                "mention this",
+                "mention that",
+                "reveal this",
+                "keep this secret",
+                "keep this hidden",
+            ),
+        ),
+        rf"(?:(?:do not|don't|dont|never|without)\W{{1,3}}(?:\w{{1,10}}ly\W{{1,3}})?"
+        rf"{_TELL}\w{{0,6}}\W{{1,3}}(?:\w{{1,12}}\W{{1,3}}){{0,5}}?"
+        rf"(?:user|human|anyone|that you|this)\b"
+        rf"|(?:hide|conceal|keep)\W{{1,3}}(?:\w{{1,12}}\W{{1,3}}){{0,3}}?(?:from the (?:user|human)"
+        rf"|secret from|hidden from))",
+    ),
+    Sign(
+        "asks-secret",
+        ("seed phrase", "recovery phrase", "cvv", "mnemonic", "your password", "private key"),
+        rf"(?:^|[.!?:\n,;]|please|must|to|then|now)\W{{0,3}}(?:enter|provide|type|send|share|paste|give"
+        rf"|confirm)\W{{1,3}}(?:\w{{1,10}}\W{{1,3}}){{0,5}}?{_SECRETS}",
+    ),
+)
+
+_COMMENT: Final = "<!--"
+_LONGEST_COMMENT: Final = 4000
+_orders_in_comment: Final = re.compile(
+    rf"\b{_MODEL}\b|\b(?:assistant|agent)s?\b|ignore|disregard|instruction|prompt"
+    r"|you (?:must|should)"
+)
+
+
+def find(text: str) -> list[str]:
+    """The kinds of signs in a text, each once, in the order they come."""
+    said = plain(text)
+    found: dict[str, None] = {}
+    done = 0
+    for word, at in _ANCHORS.within(said):
+        if _ANCHORS.words[word] == _COMMENT:
+            done = _comment(said, at, done, found)
+            continue
+        for kind, holds in _STEPS[word]:
+            if kind not in found and holds(said, at):
+                found[kind] = None
+    return list(found)
+
+
+def hint(data: bytes) -> bool:
+    """Whether JSON may hold a sign; False is certain for ASCII that is not escaped by number."""
+    return not data.isascii() or _ANCHORS.hint(data.lower())
+
+
+def plain(text: str) -> str:
+    """The text as it looks: small, without what is hidden, with spaces for all that is blank."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", stripped(text)).translate(_ALIKE)
+    return _blank.sub(" ", text.lower()) if "  " in text or "\t" in text else text.lower()
+
+
+_blank: Final = re.compile(r"[ \t\xa0]{2,}|\t")
+_ALIKE: Final = str.maketrans(
+    "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0455\u0458\u04bb\u0501\u051b\u051d\u03bf"
+    "\u03b9\u03c5\u03bd\u03b1\u0261\u0131\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421"
+    "\u0422\u0425\u0406\u0405\u0408\u2019",
+    "aeopcyxisjhdqwoiuvagiabekmhopctxisj'",
+)
+"""Letters of Cyrillic and Greek that look like Latin ones."""
+
+
+def _comment(text: str, at: int, done: int, found: dict[str, None]) -> int:
+    """What a comment of HTML says; where it ends."""
+    if at < done:
+        return done
+    end = text.find("-->", at, at + _LONGEST_COMMENT)
+    if end < 0:
+        return done
+    if "comment" not in found and _orders_in_comment.search(text, at, end):
+        found["comment"] = None
+    return end
+
+
+def _step(pattern: str) -> Callable[[str, int], bool]:
+    if not pattern:
+        return lambda text, at: True
+    search = re.compile(pattern).search
+    return lambda text, at: search(text, max(0, at - BEFORE), at + AFTER) is not None
+
+
+def _gathered() -> tuple[Anchors, list[list[tuple[str, Callable[[str, int], bool]]]]]:
+    steps: dict[str, list[tuple[str, Callable[[str, int], bool]]]] = {_COMMENT: []}
+    for sign in SIGNS:
+        step = _step(sign.pattern)
+        for word in sign.words:
+            steps.setdefault(word, []).append((sign.kind, step))
+    anchors = Anchors(steps)
+    return anchors, [steps[word] for word in anchors.words]
+
+
+_ANCHORS, _STEPS = _gathered()
