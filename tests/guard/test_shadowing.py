@@ -24,13 +24,13 @@ def kinds(*listed: tuple[str, str], known: Any = ()) -> dict[str, list[str]]:
         "READ_FILE",
         "read-file",
         "read.file",
-        "reаd_file",
-        "rеаd_file",
+        "re\u0430d_file",
+        "r\u0435\u0430d_file",
         "read\u200b_file",
-        "ｒead_file",
+        "\uff52ead_file",
         "read_fi1e",
-        "read_fіle",
-        "reád_file",
+        "read_f\u0456le",
+        "re\u00e1d_file",
     ],
 )
 def test_names_that_look_alike(other: str) -> None:
