@@ -224,7 +224,7 @@ def test_findings_are_few_and_the_gravest_come_first() -> None:
 def test_what_is_too_large_is_told() -> None:
     verdict = scan(tool("word " * (MOST_CHARACTERS // 5 + 1)))
     assert kinds(tool("word " * (MOST_CHARACTERS // 5 + 1))) == {"too-large"}
-    assert verdict.severity == "review"
+    assert verdict.severity == "block"
     deep: Any = "x"
     for _ in range(200):
         deep = {"properties": deep}

@@ -39,6 +39,13 @@ class Verdict(msgspec.Struct, frozen=True):
     findings: tuple[Finding, ...]
 
 
+_LARGE: Final = KINDS["too-large"]
+TOO_LARGE: Final = Finding(
+    id="too-large", severity=_LARGE.severity, summary=_LARGE.meaning, remedy=_LARGE.remedy
+)
+"""What is said of what is not even read."""
+
+
 def scan(definition: Mapping[str, object]) -> Verdict:
     """Judge a tool, prompt, resource or template, or what a server says of itself."""
     notes = _Notes()

@@ -113,7 +113,7 @@ KINDS: Final[dict[str, Sort]] = {
         "Do not rely on the annotations of this tool.",
     ),
     "too-large": Sort(
-        "review", "The definition is larger than any honest one; not all of it was read.",
+        "block", "The definition is larger than any honest one; not all of it was read.",
         "Ask the author for a definition that a person can read.",
     ),
     "runs-code": Sort("note", "A parameter takes a command, code or a query as text.", _TYPE),
