@@ -42,6 +42,12 @@ _LISTS: Final = {
 }
 
 
+_CASES: Final[dict[str, dict[str, Any]]] = {
+    "pins alone": {key: value for key, value in UNGUARDED.items() if key != "pins"},
+    "all that is on by default": {},
+}
+
+
 class _Server:
     """Answers at once, as an upstream does."""
 
@@ -79,16 +85,18 @@ async def gateway(settings: dict[str, Any]) -> tuple[Exchange, Engine]:
     """A front and an engine with these settings, which know what their server lists."""
     servers = {"origin": {"url": "http://127.0.0.1:1/mcp"}}
     config = Config.model_validate({"servers": servers, "lockgate": settings})
-    engine = Engine([_Server()], engine_settings(config), guard=guard_of(config, PinKeeper(None)))
+    guard = guard_of(config, PinKeeper(None))
+    engine = Engine([_Server()], engine_settings(config), guard=guard)
+    guard.look_into(engine.catalog)
     await engine.start()
     await engine.settled(10)
     return Exchange(engine), engine
 
 
-async def measured() -> tuple[int, int, float, float]:
-    """Bytecodes without and with, microseconds without, and the difference."""
+async def measured(settings: dict[str, Any]) -> tuple[int, int, float, float]:
+    """Bytecodes without and with these settings, microseconds without, and the difference."""
     asked = request()
-    (plain, one), (guarded, other) = await gateway(UNGUARDED), await gateway({})
+    (plain, one), (guarded, other) = await gateway(UNGUARDED), await gateway(settings)
     for handler in (plain, guarded) * 10:
         await once(handler, asked)
     few, many = await bytecodes(plain, asked), await bytecodes(guarded, asked)
@@ -111,10 +119,11 @@ async def measured() -> tuple[int, int, float, float]:
 
 def main() -> None:
     """Measure and print."""
-    few, many, without, more = asyncio.run(measured())
     print(f"lockgate    {kind()}")
-    print(f"bytecodes   {few:6} without a guard, {many - few:5} more with one")
-    print(f"processor   {without:6.2f} us without a guard, {more:5.2f} us more with one")
+    for name, settings in _CASES.items():
+        few, many, without, more = asyncio.run(measured(settings))
+        print(f"{name}: {few} bytecodes without, {many - few} more with")
+        print(f"    {without:.2f} us of processor time without, {more:.2f} us more with")
 
 
 if __name__ == "__main__":

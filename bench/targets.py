@@ -28,7 +28,8 @@ from bench.messages import SCENARIOS, WrongAnswer, sample
 
 NAMES: Final = ("direct", "nginx", "lockgate")
 UNGUARDED: Final[dict[str, Any]] = {
-    "guard": {"arguments": {"mode": "off", "urls": "any"}, "outputs": {"mode": "off"}}
+    "pins": "off",
+    "guard": {"arguments": {"mode": "off", "urls": "any"}, "outputs": {"mode": "off"}},
 }
 """The settings of a gateway that stands no guard."""
 _FOLDER: Final = Path(__file__).parent

@@ -32,6 +32,7 @@ from lockgate.config.pins import LOCK_FILE
 from lockgate.config.resist import BreakerSettings, RetrySettings
 from lockgate.config.settings import GatewaySettings, LogSettings, SessionSettings
 from lockgate.gateway.fixed import FIXED
+from lockgate.gateway.pin_file import PENDING
 from lockgate.gateway.status import ServerStatus
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -127,7 +128,7 @@ def test_every_setting_that_is_named_exists() -> None:
             if (
                 not re.fullmatch(r"lockgate(\.[a-z_]+)+", code)
                 or _module(code)
-                or code == LOCK_FILE
+                or code in (LOCK_FILE, PENDING)
             ):
                 continue
             here = settings["properties"]["lockgate"]

@@ -54,7 +54,7 @@ def test_a_model_is_told_what_to_correct_and_the_server_sees_nothing(era: str) -
 def test_a_changed_schema_is_the_one_that_counts() -> None:
     async def play() -> None:
         one = peer()
-        async with before(one) as w:
+        async with before(one, pins="off") as w:
             assert (await w.call("echo", path="a")).result["structuredContent"]
             one.lists["tools"] = [
                 {"name": "echo", "inputSchema": {"type": "object", "required": ["other"]}}

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from lockgate.guard.places.hosts import Open, UrlRule, all_public, judged, leads_to_metadata
 from lockgate.guard.places.paths import inside
 from lockgate.guard.places.rules import METADATA, PlaceRule, Places, Where
+from tests.security.controls import holds
 
 INSIDE = [
     "/allow",
@@ -73,6 +74,7 @@ def test_a_path_in_a_folder_is_in_it_however_it_is_written(path: str) -> None:
     assert inside(path, ["/other", "/allow"])
 
 
+@holds(32)
 @pytest.mark.parametrize("path", OUTSIDE)
 def test_a_path_that_may_lead_out_of_a_folder_is_not_in_it(path: str) -> None:
     assert not inside(path, ["/other", "/allow/"])
@@ -205,6 +207,7 @@ def test_what_may_be_public_is_left_to_be_looked_up(url: str) -> None:
     assert said is None or isinstance(said, Open), said
 
 
+@holds(28)
 @pytest.mark.parametrize("url", NOT_PUBLIC)
 def test_what_is_not_public_is_refused_however_it_is_written(url: str) -> None:
     assert isinstance(judged(url, UrlRule()), str)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from lockgate.guard.schemas.counted import MOST_VISITS, PURSE
 from lockgate.guard.schemas.schema import TOO_MUCH, Checked, Schemas, compiled
 from lockgate.guard.schemas.shape import Unusable
+from tests.security.controls import holds
 
 QUICK = 1.5
 """Seconds that nothing may take, however hostile; a tenth of it on an idle machine."""
@@ -163,6 +164,7 @@ def nested(depth: int) -> Any:
     return value
 
 
+@holds(31)
 @pytest.mark.parametrize("keyword", ["allOf", "anyOf", "oneOf"])
 @pytest.mark.parametrize("value", ["x", 1])
 def test_a_schema_cannot_make_a_check_endless(keyword: str, value: Any) -> None:
@@ -206,6 +208,7 @@ def test_a_recursive_schema_is_good_for_ordinary_values() -> None:
     assert wrong(tree, {"kids": [{"kids": []}, {"kids": [3]}]})
 
 
+@holds(31)
 @pytest.mark.parametrize(
     "pattern", [r"^(a+)+$", r"^(a|a)*$", r"^(\w+\s?)*$", r"(?=a)(a+)+$", r"(a*)*\1b", r"a{1,900}b$"]
 )

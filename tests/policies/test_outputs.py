@@ -12,6 +12,7 @@ from lockgate.core.message import Call, ClientFacts, Failure, Reply, Result, Tar
 from lockgate.core.raw import Raw
 from lockgate.guard.schemas.schema import Schemas
 from lockgate.policies.outputs import OutputCheck
+from tests.security.controls import holds
 from tests.support.asking import asked
 
 CALL = Call(
@@ -73,6 +74,7 @@ WRONG: list[tuple[bytes, str]] = [
 ]
 
 
+@holds(33)
 @pytest.mark.parametrize(("reply", "said"), WRONG)
 def test_what_does_not_fit_is_the_servers_fault(
     reply: bytes, said: str, caplog: pytest.LogCaptureFixture

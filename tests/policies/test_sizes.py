@@ -13,6 +13,7 @@ from lockgate.core.policy import Check
 from lockgate.core.raw import Raw
 from lockgate.policies.links import LinkCheck
 from lockgate.policies.sizes import SizeCheck, Sizes
+from tests.security.controls import holds
 from tests.support.asking import asked
 
 CLIENT = ClientFacts(era="modern", protocol_version="2026-07-28")
@@ -49,6 +50,7 @@ def test_arguments_are_bounded_for_one_tool_before_it_is_called() -> None:
     assert reason(one, b"{}", tool="other", text="x" * 100) is None
 
 
+@holds(33)
 def test_results_are_bounded_for_one_tool() -> None:
     one = SizeCheck(TOOLS)
     large = b'{"content":[{"type":"text","text":"%b"}]}' % (b"x" * 200)
@@ -64,6 +66,7 @@ IMAGE = {"type": "image", "data": "", "mimeType": "image/png"}
 SVG = {"type": "image", "data": "", "mimeType": "image/svg+xml; charset=utf-8"}
 
 
+@holds(33)
 @pytest.mark.parametrize(
     ("content", "refused"),
     [
