@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from bench.messages import SCENARIOS
 from bench.origin import tools
-from bench.targets import UNGUARDED
+from bench.targets import DEFINED, UNGUARDED
 from bench.tokens import ROUNDS, bytecodes, once, timed
 from lockgate.build import kind
 from lockgate.config.model import Config
@@ -85,10 +85,10 @@ async def gateway(settings: dict[str, Any]) -> tuple[Exchange, Engine]:
     return Exchange(engine), engine
 
 
-async def measured() -> tuple[int, int, float, float]:
+async def measured(settings: dict[str, Any]) -> tuple[int, int, float, float]:
     """Bytecodes without and with, microseconds without, and the difference."""
     asked = request()
-    (plain, one), (guarded, other) = await gateway(UNGUARDED), await gateway({})
+    (plain, one), (guarded, other) = await gateway(UNGUARDED), await gateway(settings)
     for handler in (plain, guarded) * 10:
         await once(handler, asked)
     few, many = await bytecodes(plain, asked), await bytecodes(guarded, asked)
@@ -111,10 +111,11 @@ async def measured() -> tuple[int, int, float, float]:
 
 def main() -> None:
     """Measure and print."""
-    few, many, without, more = asyncio.run(measured())
     print(f"lockgate    {kind()}")
-    print(f"bytecodes   {few:6} without a guard, {many - few:5} more with one")
-    print(f"processor   {without:6.2f} us without a guard, {more:5.2f} us more with one")
+    for name, settings in (("pins and schemas", DEFINED), ("everything", {})):
+        few, many, without, more = asyncio.run(measured(settings))
+        print(f"{name:18} {many - few:5} bytecodes more than {few:,}")
+        print(f"{'':18} {more:5.2f} us more than {without:.2f} us")
 
 
 if __name__ == "__main__":
