@@ -7,7 +7,8 @@ VENV       := .venv
 RUN        := $(VENV)/bin/python
 DEV        := $(VENV)/.installed-dev
 RUNTIME    := $(VENV)/.installed-runtime
-WORKERS    ?= 2
+# Tests wait for processes and clocks more than they compute: three fill two cores.
+WORKERS    ?= 3
 TEST_LIMIT ?= 1200
 ARGS       ?=
 NATIVE     := $(CURDIR)/build/native

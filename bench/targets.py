@@ -27,23 +27,11 @@ from bench.issuer import Issuer, serving, settings
 from bench.messages import SCENARIOS, WrongAnswer, sample
 
 NAMES: Final = ("direct", "nginx", "lockgate")
-_NO_CONTENT: Final[dict[str, Any]] = {
-    "secrets": "off",
-    "results": {"secrets": "off", "characters": "off", "injection": "off"},
-    "questions": {"secrets": "off", "pages": "off"},
-    "definitions": {"block": "off", "review": "off"},
-}
 UNGUARDED: Final[dict[str, Any]] = {
     "pins": "off",
-    "guard": {
-        **_NO_CONTENT,
-        "arguments": {"mode": "off", "urls": "any"},
-        "outputs": {"mode": "off"},
-    },
+    "guard": {"arguments": {"mode": "off", "urls": "any"}, "outputs": {"mode": "off"}},
 }
 """The settings of a gateway that stands no guard."""
-DEFINED: Final[dict[str, Any]] = {"guard": _NO_CONTENT}
-"""Those of one that holds calls to what was approved and to schemas, and reads no content."""
 _FOLDER: Final = Path(__file__).parent
 _START_SECONDS: Final = 20.0
 _SLOWER: Final = 60  # times, under a program that watches what is run

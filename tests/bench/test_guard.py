@@ -6,8 +6,10 @@ import pytest
 
 from bench.guard import corpora, growth, judges
 from bench.guard.tables import Measured, bars
+from tests.security.controls import holds
 
 
+@holds(35)
 @pytest.mark.skipif(bool(corpora.absent()), reason=f"no development data: {corpora.absent()}")
 def test_the_bars_are_held() -> None:
     data = corpora.load()
@@ -21,12 +23,13 @@ def test_the_bars_are_held() -> None:
     assert bars(Measured("lockgate", grades, 0.0), {}) == []
 
 
-def test_our_own_examples() -> None:
-    own = [row for row in corpora.own() if row.malicious]
-    grades = judges.lockgate([row.tool for row in own]).grades
-    assert sum(one > 0 for one in grades) >= 0.9 * len(own)
-    honest = [row.tool for row in corpora.own() if not row.malicious]
-    assert max(judges.lockgate(honest).grades) < 2
+@pytest.mark.parametrize(("which", "least"), [("first", 0.95), ("second", 0.9), ("third", 0.5)])
+def test_our_own_examples(which: str, least: float) -> None:
+    own = [row for row in corpora.own() if row.source == which]
+    grades = judges.lockgate([row.tool for row in own if row.malicious]).grades
+    assert sum(one > 0 for one in grades) >= least * len(grades)
+    honest = judges.lockgate([row.tool for row in own if not row.malicious]).grades
+    assert 2 not in honest
 
 
 def test_no_text_makes_a_scan_slow() -> None:

@@ -345,7 +345,11 @@ def own(session: Any, client: Any) -> bool:
 
 
 @requirement("ask-outside-refused")
-def test_a_question_outside_of_calls_is_refused_to_the_server(cell: str) -> None:
+def test_a_question_outside_of_calls_is_refused_to_the_server(
+    cell: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lockgate.upstreams.questions.PATIENCE", 0.5)
+
     async def play() -> None:
         async with cell_world(cell) as w:
             client = await w.client(cell[0])

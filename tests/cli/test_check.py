@@ -62,6 +62,7 @@ def file(tmp_path: Path) -> Path:
         "held": tiny(sandbox="strict"),
         "some": tiny(sandbox={"level": "strict", "network": ["a.example:443"]}),
         "less": tiny(sandbox={"level": "strict", "unenforced": "allow"}),
+        "loose": {"command": "npx", "args": ["-y", "x"], "sandbox": {"packages": "any"}},
         "far": {"url": "http://127.0.0.1:1/mcp"},
     }
     return config_file(tmp_path, servers)
@@ -72,7 +73,7 @@ def test_what_each_server_is_held_to(file: Path, monkeypatch: pytest.MonkeyPatch
     done = CliRunner().invoke(program, ["check", str(file), "--json"], standalone_mode=False)
     found = {one["name"]: one for one in json.loads(done.output)["servers"]}
     assert done.return_value == 0
-    assert set(found) == {"free", "held", "some", "less"}
+    assert set(found) == {"free", "held", "some", "less", "loose"}
     assert found["free"]["level"] == "off"
     assert {"files", "signals", "calls", "network"} <= set(found["held"]["holds"])
     assert found["some"]["network"] == "a.example:443"
@@ -100,3 +101,14 @@ def test_without_stdio_servers_there_is_nothing_to_say(tmp_path: Path) -> None:
 
 def test_an_unusable_file_is_a_mistake_in_usage(tmp_path: Path) -> None:
     assert run("check", tmp_path / "missing.json").returncode == 2
+
+
+def test_a_package_that_has_to_be_pinned_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holding, "this_host", host)
+    server = {"command": "npx", "args": ["-y", "x"], "sandbox": "strict"}
+    file = config_file(tmp_path, {"loose": server})
+    done = CliRunner().invoke(program, ["check", str(file)], standalone_mode=False)
+    assert done.return_value == 1
+    assert "it will not be started: npx gets no exact version" in done.output

@@ -8,6 +8,8 @@ the other era; the suite's clients know a single era too. What the counts leave 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -37,42 +39,58 @@ OUT_OF_REACH = {
 FLEETS = [("http", "L"), ("http", "M"), ("stdio", "L"), ("stdio", "M")]
 
 
-def entry(name: str, transport: str, stack: list[Any]) -> dict[str, Any]:
-    """How a configuration names the fixture; one over HTTP is started, and ended with the stack."""
-    if transport == "stdio":
-        command, *arguments = running.fixture_command(name, "--stdio")
-        return {"command": command, "args": arguments, "cwd": str(running.REPOSITORY)}
-    server = running.fixture_server(name)
-    stack.append(server)
-    return {"url": server.__enter__()}
+class Endpoints:
+    """Gateways in front of fleets, each started when first asked for; servers over HTTP are shared.
+
+    Gateways end before the servers behind them, all at once.
+    """
+
+    def __init__(self, folders: pytest.TempPathFactory) -> None:
+        self._folders = folders
+        self._urls: dict[str, str] = {}
+        self._known: dict[tuple[str, str, str], str] = {}
+        self._servers: list[ExitStack] = []
+        self._gateways: list[ExitStack] = []
+
+    def url(self, era: str, transport: str, second: str) -> str:
+        """The endpoint for this fleet."""
+        key = (era, transport, second)
+        if key not in self._known:
+            servers = {
+                # The suite waits 0.6 s for a first answer; a cold start is not what it measures.
+                "everything": self._entry(f"{SERVER[era]}_everything", transport)
+                | ({"spare": True} if transport == "stdio" else {}),
+                "second": self._entry(f"{SERVER[second]}_second", transport),
+            }
+            config = running.config_of(servers, self._folders.mktemp("cell"), naming="bare")
+            self._gateways.append(stack := ExitStack())
+            self._known[key] = stack.enter_context(running.gateway(config))
+        return self._known[key]
+
+    def _entry(self, name: str, transport: str) -> dict[str, Any]:
+        """How a configuration names the fixture; one over HTTP is started."""
+        if transport == "stdio":
+            command, *arguments = running.fixture_command(name, "--stdio")
+            return {"command": command, "args": arguments, "cwd": str(running.REPOSITORY)}
+        if name not in self._urls:
+            self._servers.append(stack := ExitStack())
+            self._urls[name] = stack.enter_context(running.fixture_server(name))
+        return {"url": self._urls[name]}
+
+    def close(self) -> None:
+        """End everything."""
+        for some in (self._gateways, self._servers):
+            with ThreadPoolExecutor() as together:
+                list(together.map(ExitStack.close, some))
 
 
 @pytest.fixture(scope="module")
-def endpoints(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """The URL of a gateway in front of a fleet, started when first asked for."""
-    stack: list[Any] = []
-    known: dict[tuple[str, str, str], str] = {}
-
-    def endpoint(era: str, transport: str, second: str) -> str:
-        key = (era, transport, second)
-        if key not in known:
-            servers = {
-                # The suite waits 0.6 s for a first answer; a cold start is not what it measures.
-                "everything": entry(f"{SERVER[era]}_everything", transport, stack)
-                | ({"spare": True} if transport == "stdio" else {}),
-                "second": entry(f"{SERVER[second]}_second", transport, stack),
-            }
-            folder = tmp_path_factory.mktemp("cell")
-            served = running.gateway(running.config_of(servers, folder, naming="bare"))
-            stack.append(served)
-            known[key] = served.__enter__()
-        return known[key]
-
+def endpoints(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoints]:
+    made = Endpoints(tmp_path_factory)
     try:
-        yield endpoint
+        yield made
     finally:
-        for opened in reversed(stack):
-            opened.__exit__(None, None, None)
+        made.close()
 
 
 @requirement("suite-counts", "mixed-fleet")
@@ -81,7 +99,7 @@ def test_required_scenarios(
     cell: str,
     transport: str,
     second: str,
-    endpoints: Any,
+    endpoints: Endpoints,
     tmp_path: Path,
     request: pytest.FixtureRequest,
 ) -> None:
@@ -90,7 +108,7 @@ def test_required_scenarios(
         request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
     revision = CLIENT[cell[0]]
     names = conformance.required(revision, "server")
-    outcome = conformance.run_server(endpoints(cell[1], transport, second), revision, tmp_path)
+    outcome = conformance.run_server(endpoints.url(cell[1], transport, second), revision, tmp_path)
 
     reachable = [name for name in names if name not in OUT_OF_REACH.get(cell, ())]
     trouble = outcome.trouble(reachable)

@@ -204,7 +204,8 @@ def test_secrets_on_their_way_out(doing: str) -> None:
             got = await sent(w, peer, deep=[{"to": f"x {TOKEN}"}], n=2)
             expected = GONE if doing == "redact" else TOKEN
             assert got == {"deep": [{"to": f"x {expected}"}], "n": 2}
-            found = {("peer", "secrets", "github-token", doing): 1}
+            done = {"flag": "nothing", "redact": "redacted", "off": ""}[doing]
+            found = {("peer", "secrets", "github-token", done): 1}
             assert found == FOUND if doing != "off" else not FOUND
 
     run(check())
@@ -387,3 +388,32 @@ def test_pages_are_named_for_what_they_are() -> None:
     assert message.endswith("\nPlease log in")
     refused, _ = curious(page("https://bank.example@e.vil/"))
     assert json.loads(refused.result["content"][0]["text"]) == {"q": {"action": "decline"}}
+
+
+def test_what_its_schema_forbids_to_change_does_not_pass() -> None:
+    schema = {"type": "object", "properties": {"key": {"type": "string", "pattern": "^ghp_"}}}
+    peer = Saying({"content": [], "structuredContent": {"key": TOKEN}})
+    peer.lists["tools"] = [{"name": "look", "inputSchema": SCHEMA, "outputSchema": schema}]
+    got: list[Answer] = []
+
+    async def check() -> None:
+        async with before(peer) as w:
+            await w.tools()
+            got.append(await w.call("look"))
+
+    run(check())
+    assert got[0].error["data"]["reason"] == "result-unredactable"
+    assert TOKEN.encode() not in got[0].body
+
+
+def test_what_is_cached_is_looked_through_as_well() -> None:
+    peer = Saying({"contents": [{"uri": "file:///a", "text": TOKEN}], "ttlMs": 60_000})
+
+    async def check() -> None:
+        async with before(peer) as w:
+            for _ in range(2):
+                read = await w.post("resources/read", {"uri": "file:///a"})
+                assert read.result["contents"][0]["text"] == GONE
+            assert len(peer.calls) == 1
+
+    run(check())

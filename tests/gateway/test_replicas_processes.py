@@ -13,6 +13,7 @@ import pytest
 from lockgate.cli.table import show_servers
 from lockgate.config.model import Config
 from lockgate.gateway.app import Gateway
+from lockgate.upstreams.supervisor import Backoff
 from tests.bridge.clients import Client
 from tests.bridge.world import until
 from tests.fronts.served import run
@@ -31,11 +32,18 @@ async def started(stack: contextlib.ExitStack, port: int, era: str) -> subproces
 
 @pytest.mark.parametrize(("client", "era"), [("M", "modern"), ("L", "handshake"), ("M", "both")])
 def test_no_read_fails_while_processes_are_killed_and_started(
-    client: str, era: str, capsys: pytest.CaptureFixture[str]
+    client: str,
+    era: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # A process is tried in vain while it starts, and each wait would be longer than the last.
+    wait = Backoff.wait
+    monkeypatch.setattr(Backoff, "wait", lambda *asked: min(wait(*asked), 0.5))
+
     async def play(stack: contextlib.ExitStack) -> None:
         ports = [free_port(), free_port()]
-        children = [await started(stack, port, era) for port in ports]
+        children = await asyncio.gather(*(started(stack, port, era) for port in ports))
         urls = [f"http://127.0.0.1:{port}/mcp" for port in ports]
         entry = {"urls": urls, "cache": {"enabled": False}}
         gateway = Gateway(Config.model_validate({"servers": {"s": entry}}))
@@ -71,7 +79,6 @@ def test_no_read_fails_while_processes_are_killed_and_started(
                 await until(lambda: phases() != ["ready", "ready"])
                 show_servers(gateway.servers())
                 children[number] = await started(stack, ports[number], era)
-                # It was tried in vain while it started, and each wait is longer than the last.
                 await until(lambda: phases() == ["ready", "ready"], 30)
             await more()
             stopping.set()

@@ -15,8 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lockgate.guard import secret_names
+from lockgate.guard.content import Inspector
+from lockgate.guard.filters import Secrets
 from lockgate.guard.secret_forms import ISSUED, SHAPED
-from lockgate.guard.secrets import find, hint, redacted
+from lockgate.guard.secrets import find, redacted
 
 DRAWN = random.Random(7)  # noqa: S311 - made up, so that nothing here is anybody's
 
@@ -63,7 +65,8 @@ ISSUED_ONES = {
 def test_credentials_are_found(kind: str, text: str, around: str) -> None:
     [found] = find(around.format(text))
     assert found.kind == kind
-    assert hint(json.dumps(around.format(text)).encode())
+    written = json.dumps(around.format(text)).encode()
+    assert Inspector([Secrets("flag")]).inspect(written).seen
 
 
 @pytest.mark.parametrize("kind", ["github-token", "aws-access-key", "private-key", "slack-token"])

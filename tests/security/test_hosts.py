@@ -190,8 +190,15 @@ def test_a_name_that_others_know_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
 
 @holds(9)
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "0", "[::]"])
-def test_listening_for_strangers_is_refused(host: str, tmp_path: Path) -> None:
-    done = command("up", config_file(tmp_path, {}), "--host", host, "--port", "0")
+def test_listening_for_strangers_is_refused(host: str) -> None:
+    config = Config.model_validate({"lockgate": {"host": host}})
+    with pytest.raises(UnsafeBind, match="authenti"):
+        check_bind(config, cast("Any", None), insecure=False)
+
+
+@holds(9)
+def test_a_wide_host_of_the_command_line_is_refused(tmp_path: Path) -> None:
+    done = command("up", config_file(tmp_path, {}), "--host", "0.0.0.0", "--port", "0")
     assert done.returncode not in (0, None)
     assert "authenti" in done.stderr
     assert "--insecure-bind" in done.stderr

@@ -16,12 +16,15 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lockgate.upstreams.sandbox.host import this_host
+from lockgate.gateway import sandboxes
+from lockgate.upstreams.sandbox import starting
+from lockgate.upstreams.sandbox.host import Way, this_host
 from lockgate.upstreams.sandbox.plan import lacking
 from lockgate.upstreams.sandbox.spec import Level, SandboxSpec
 from tests.security.controls import holds
@@ -202,6 +205,45 @@ def test_a_network_of_its_own_has_nobody_on_it(user: int | None, folder: Path) -
     assert not found["abstract"][0]
     assert found["heard"] == [0, 0]
     assert {name: found[name] for name in WORKS if not found[name][0]} == {}
+
+
+def pretend(monkeypatch: pytest.MonkeyPatch, **less: Any) -> None:
+    """Have this host enforce less than it can."""
+    host = replace(this_host(), **less)
+    for module in (starting, sandboxes):
+        monkeypatch.setattr(module, "this_host", lambda: host)
+
+
+@holds(14)
+def test_strict_holds_without_namespaces_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if why := missing("strict"):
+        pytest.skip(why)
+    pretend(monkeypatch, known=Way("", "forbidden"))
+    found = asyncio.run(asyncio.wait_for(visit("strict", folder, processes=None), 60))
+    status = found.pop("status")
+    assert found.pop("heard") == [0, 0]
+    assert came_to_something(found) == {"forks", "threads"}
+    # Modes of files are then nobody's to change, its own included.
+    assert {name for name in WORKS if not found[name][0]} == {"relative"}
+    assert not status["lacks"]
+
+
+@holds(14)
+@pytest.mark.parametrize("abi", [2, 3, 4, 5])
+def test_standard_holds_on_older_kernels(
+    abi: int, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if why := missing("standard"):
+        pytest.skip(why)
+    pretend(monkeypatch, landlock=min(abi, this_host().landlock))
+    found = asyncio.run(asyncio.wait_for(visit("standard", folder, processes=None), 60))
+    status = found.pop("status")
+    del found["heard"]
+    signals = {"kill-parent", "kill-stranger"}
+    assert came_to_something(found) <= OPEN_IN_STANDARD | signals | {"forks", "threads"}
+    refused = {name for name in WORKS if not found[name][0]}
+    assert refused <= ({"own-files"} if abi < 3 else set())  # it truncates one by its name
+    assert "signals" not in status["holds"]
 
 
 @holds(14)

@@ -40,7 +40,7 @@ from lockgate.identity.keys import ApiKey, principal_of
 from lockgate.identity.principals import including
 from lockgate.identity.rules import HINTS
 
-_KINDS: Final[Mapping[str, Kind]] = {
+KINDS: Final[Mapping[str, Kind]] = {
     "tool": "tool",
     "prompt": "prompt",
     "resource": "resource",
@@ -92,7 +92,7 @@ def command() -> None:
 @click.option("--claim", "claims", multiple=True, metavar="K=V", help="A claim; repeatable.")
 @click.option("--endpoint", metavar="PATH", help="Where it calls; left out: the first one.")
 @click.option(
-    "--kind", type=click.Choice(list(_KINDS)), default="tool", help="What TOOL is the name of."
+    "--kind", type=click.Choice(list(KINDS)), default="tool", help="What TOOL is the name of."
 )
 @click.option(
     "--annotation",
@@ -108,10 +108,10 @@ def explain_command(config: Path, tool: str | None, as_json: bool, **given: Any)
     Exits with 0 when the call goes through, with 5 when it does not as it is.
     """
     loaded, settings = examined(config)
-    endpoint = _endpoint(given["endpoint"], settings)
-    auth = _auth(settings, endpoint)
+    endpoint = endpoint_of(given["endpoint"], settings)
+    auth = auth_at(settings, endpoint)
     implied = {scope: frozenset(others) for scope, others in auth.scopes_implied.items()}
-    principal = _principal(given, implied, _key(given["who"], auth))
+    principal = principal_from(given, implied, key_of(given["who"], auth))
     if tool is None:
         seen = running.run(_everything(settings, principal, endpoint))
         _show_all(seen, principal, as_json)
@@ -120,16 +120,16 @@ def explain_command(config: Path, tool: str | None, as_json: bool, **given: Any)
     unknown = next((key for key in hints if key not in HINTS), None)
     if unknown is not None:
         raise click.UsageError(f"{unknown!r} is no annotation; there are {', '.join(HINTS)}.")
-    book = book_of(settings, lambda _server, _tool: (hints,), _places(loaded, settings))
-    server, name = _located(tool, _KINDS[given["kind"]], settings, endpoint)
+    book = book_of(settings, lambda _server, _tool: (hints,), places(loaded, settings))
+    server, name = located(tool, KINDS[given["kind"]], settings, endpoint)
     found = Asked(
         principal=principal,
         endpoint=endpoint,
         server=server,
-        kind=_KINDS[given["kind"]],
+        kind=KINDS[given["kind"]],
         name=name,
         arguments=_arguments(given["words"]),
-        offered=_offered(settings, endpoint, server, _KINDS[given["kind"]], name),
+        offered=offered(settings, endpoint, server, KINDS[given["kind"]], name),
     )
     told = explain(book, found)
     if as_json:
@@ -139,13 +139,13 @@ def explain_command(config: Path, tool: str | None, as_json: bool, **given: Any)
     return exits.OK if told.verdict.answer == "allow" else exits.REFUSED
 
 
-def _auth(config: Config, endpoint: str) -> AuthSettings:
+def auth_at(config: Config, endpoint: str) -> AuthSettings:
     """Who may ask where the caller calls."""
     own = config.lockgate.endpoints.get(endpoint)
     return (own.auth if own is not None else None) or config.lockgate.auth
 
 
-def _key(who: str | None, auth: AuthSettings) -> ApiKey | None:
+def key_of(who: str | None, auth: AuthSettings) -> ApiKey | None:
     """The key that a caller called `key:NAME` shows; what cannot be found out is said."""
     kind, colon, name = (who or "").partition(":")
     if kind != "key" or not colon or not (auth.keys_file or auth.keys_env):
@@ -162,9 +162,10 @@ def _key(who: str | None, auth: AuthSettings) -> ApiKey | None:
     return keys.get(name)
 
 
-def _principal(
+def principal_from(
     given: Mapping[str, Any], implied: Mapping[str, frozenset[str]], key: ApiKey | None
 ) -> Principal:
+    """The caller that the options of a command describe."""
     who: str | None = given["who"]
     scopes = frozenset(one for text in given["scopes"] for one in text.split())
     groups = frozenset[str](given["groups"])
@@ -225,7 +226,12 @@ def _arguments(words: Sequence[str]) -> dict[str, Any]:
     return arguments
 
 
-def _endpoint(given: str | None, config: Config) -> str:
+def endpoint_of(given: str | None, config: Config) -> str:
+    """The endpoint that is meant; the first one, if none is given.
+
+    Raises:
+        click.UsageError: there is no such endpoint.
+    """
     served = endpoints_of(config)
     endpoint = given or next(iter(served), config.lockgate.path)
     if endpoint not in served:
@@ -235,7 +241,7 @@ def _endpoint(given: str | None, config: Config) -> str:
     return endpoint
 
 
-def _offered(config: Config, endpoint: str, server: str, kind: Kind, name: str) -> bool:
+def offered(config: Config, endpoint: str, server: str, kind: Kind, name: str) -> bool:
     """Whether the endpoint shows such a thing to anybody."""
     sight_of = endpoint_sights(config)
     if sight_of is None:
@@ -244,7 +250,7 @@ def _offered(config: Config, endpoint: str, server: str, kind: Kind, name: str) 
     return sight_of(call).shows(server, kind, name)
 
 
-def _located(tool: str, kind: Kind, config: Config, endpoint: str) -> tuple[str, str]:
+def located(tool: str, kind: Kind, config: Config, endpoint: str) -> tuple[str, str]:
     """The server and its own name of what a person calls TOOL.
 
     Raises:
@@ -267,7 +273,7 @@ def _located(tool: str, kind: Kind, config: Config, endpoint: str) -> tuple[str,
     raise click.UsageError(f"No server of the configuration is meant by {tool!r}. {hint}")
 
 
-def _places(loaded: Loaded, config: Config) -> list[str]:
+def places(loaded: Loaded, config: Config) -> list[str]:
     """Where each rule is written, as `file:line`."""
     tree, file = loaded.tree, loaded.findings.file
     if tree is None:

@@ -33,7 +33,7 @@ def command(config: Path | None, host_too: bool, as_json: bool) -> int:
     """Say what this machine can hold stdio servers to, and with CONFIG what each is held to.
 
     Ends with 0 if all of it can be enforced (both levels, or what CONFIG asks for), and with 1 if
-    not. A server that may run with less counts as enforced no more than any other.
+    not, or if a server would not be started. One that may run with less is not held to all.
     """
     host = host_report() if config is None or host_too else None
     servers = None if config is None else server_reports(examined(config)[1])
@@ -45,7 +45,8 @@ def command(config: Path | None, host_too: bool, as_json: bool) -> int:
         if servers is not None:
             _show_servers(servers)
     if servers is not None:
-        return exits.FAILED if any(one.lacks for one in servers) else exits.OK
+        fine = all(one.starts and not one.lacks for one in servers)
+        return exits.OK if fine else exits.FAILED
     return exits.OK if host is None or host.fit else exits.FAILED
 
 
@@ -105,6 +106,8 @@ def _cells(one: ServerReport) -> list[str]:
         return [visible(one.name), "off", "any", "-", "it may do whatever Lockgate may"]
     enforced = "yes" if not one.lacks else "in part" if one.starts else "no"
     says = "; ".join(one.lacks) if one.lacks else ", ".join(one.holds)
+    if one.unpinned is not None:
+        says = f"{one.unpinned}, and its packages have to be pinned"
     if not one.starts:
         says = f"it will not be started: {says}"
     return [visible(one.name), one.level, visible(one.network), enforced, visible(says)]

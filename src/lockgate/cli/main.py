@@ -50,6 +50,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "Find servers that clients here reach past the gateway.",
     ),
     "audit": ("lockgate.cli.audit", "Check that an audit log is as it was written."),
+    "why": ("lockgate.cli.why", "Say why a tool is visible, hidden, withheld or refused."),
     "explain": ("lockgate.cli.explain", "Say what an error code means and what to do."),
     "scan": ("lockgate.cli.scan", "Look for what manipulates models in definitions."),
     "completion": ("lockgate.cli.completion", "Print the completion script of a shell."),

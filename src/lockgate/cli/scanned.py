@@ -13,7 +13,8 @@ import msgspec
 
 from lockgate.core.legible import shortened, visible
 from lockgate.guard.finding import Finding, worst
-from lockgate.guard.remembering import Scanner, unwrapped
+from lockgate.guard.remembering import unwrapped
+from lockgate.guard.scan import scan
 
 Grade = Literal["block", "review", "none"]
 LONGEST_LINE: Final = 8_000_000
@@ -48,15 +49,14 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
 
 def lines(file: str, data: Iterable[bytes]) -> Iterator[Subject]:
     """One subject for each line of a JSON Lines file, in order."""
-    scanner = Scanner()
     for number, line in enumerate(data, 1):
         text = line.strip()
         if number == 1:
             text = text.removeprefix(b"\xef\xbb\xbf")
-        yield _line(scanner, text, file, number)
+        yield _line(text, file, number)
 
 
-def _line(scanner: Scanner, text: bytes, file: str, number: int) -> Subject:
+def _line(text: bytes, file: str, number: int) -> Subject:
     def failed(why: str) -> Subject:
         return Subject(name=f"line {number}", kind="tool", file=file, line=number, error=why)
 
@@ -69,7 +69,7 @@ def _line(scanner: Scanner, text: bytes, file: str, number: int) -> Subject:
     definition = unwrapped(value)
     if definition is None:
         return failed("It is no definition: an object with a name, or with one under `tool`.")
-    verdict = scanner.scan_value(definition)
+    verdict = scan(definition)
     name = definition.get("name") or definition.get("uri") or definition.get("uriTemplate")
     return Subject(
         name=shortened(visible(name), 200) if isinstance(name, str) else f"line {number}",

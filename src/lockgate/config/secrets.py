@@ -11,6 +11,8 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from lockgate.guard.secrets import issued
+
 MASK: Final = "********"
 SHORTEST: Final = 6
 """Shorter values are never searched for in logs: they would blacken ordinary words."""
@@ -41,9 +43,16 @@ def secret_name(name: str) -> bool:
     return any(word in _SECRET_WORDS or word.endswith(_SECRET_ENDS) for word in words)
 
 
+def _without_secrets(text: str) -> str:
+    text = _secret_value.sub(MASK, text)
+    for one in reversed(issued(text)):
+        text = f"{text[: one.start]}{MASK}{text[one.end :]}"
+    return text
+
+
 def looks_secret(text: str) -> bool:
     """Whether the text holds something in the shape of a well-known credential."""
-    return _secret_value.search(text) is not None
+    return _secret_value.search(text) is not None or bool(issued(text))
 
 
 def masked(spelled: str) -> str:
@@ -88,7 +97,7 @@ def masked_arg(arg: str) -> str:
         found = pattern.fullmatch(arg)
         if found and secret_name(found[1]):
             return f"{found[1]}{found[2]}{masked(found[3])}"
-    return masked_url(arg) if "://" in arg else _secret_value.sub(MASK, arg)
+    return masked_url(arg) if "://" in arg else _without_secrets(arg)
 
 
 def masked_url(url: str) -> str:
@@ -98,7 +107,7 @@ def masked_url(url: str) -> str:
         lambda m: f"{m[1]}{m[2]}={masked(m[3]) if secret_name(m[2]) else m[3]}",
         url,
     )
-    return _secret_value.sub(MASK, url)
+    return _without_secrets(url)
 
 
 def values_in(name: str, value: str) -> set[str]:
@@ -129,6 +138,7 @@ def secrets_of(named: Iterable[tuple[str, str]], texts: Iterable[str]) -> frozen
 def _inside(text: str) -> set[str]:
     """The secrets that a longer text holds."""
     found = set(_secret_value.findall(text)) | _named_in(text)
+    found |= {text[one.start : one.end] for one in issued(text)}
     return found | {_password(text)} if "://" in text else found
 
 

@@ -61,16 +61,19 @@ class _Chain:
         self._gates: list[Gate] = []
         self._checks: list[Check] = []
         self._valves: list[Valve] = []
+        self._lenses: list[Lens] = []
         # Whether whatever goes wrong inside has become a Reply when it comes out.
         self._wrapped = False
 
     def add(self, policy: AnyPolicy) -> None:
         """Put one policy around what there is."""
         if isinstance(policy, Gate):
+            self._close_lenses()
             self._close_valves(None)
             self._close_checks()
             self._gates.insert(0, policy)
         elif isinstance(policy, Check):
+            self._close_lenses()
             self._close_valves(None)
             self._close_gates()
             self._checks.insert(0, policy)
@@ -80,14 +83,15 @@ class _Chain:
             self._add_step(policy)
 
     def _add_step(self, policy: Policy | Lens | Valve | Recovery) -> None:
+        if not isinstance(policy, Lens):
+            self._close_lenses()
         if isinstance(policy, Valve):
             self._valves.insert(0, policy)
         elif isinstance(policy, Recovery):
             self._valves_step(policy)
         elif isinstance(policy, Lens):
             self._close_valves(None)
-            self._handler = _guard_lens(policy, self._handler, self._observe)
-            self._wrapped = True
+            self._lenses.insert(0, policy)
         else:
             self._close_valves(None)
             if not self._wrapped:
@@ -96,6 +100,7 @@ class _Chain:
 
     def whole(self, failed: Callable[[Call, Failure], Reply] | None) -> CallNext:
         """The chain, as whoever calls it sees it."""
+        self._close_lenses()
         self._close_valves(None)
         self._close_checks()
         if self._gates or failed is not None or not self._wrapped:
@@ -109,6 +114,11 @@ class _Chain:
     def _close_valves(self, recovery: Recovery | None) -> None:
         if self._valves:
             self._valves_step(recovery)
+
+    def _close_lenses(self) -> None:
+        if self._lenses:
+            self._handler = _guard_lenses(tuple(self._lenses), self._handler, self._observe)
+            self._lenses, self._wrapped = [], True
 
     def _close_checks(self) -> None:
         if self._checks:
@@ -346,33 +356,56 @@ async def _recover(
     return reply
 
 
-def _guard_lens(lens: Lens, call_next: CallNext, observe: Observe | None) -> CallNext:
-    """What the lens passes on, both ways; whatever `call_next` does is made a Reply."""
-    inward, outward, name = lens.inward, lens.outward, lens.name
+def _guard_lenses(
+    lenses: tuple[Lens, ...], call_next: CallNext, observe: Observe | None
+) -> CallNext:
+    """What lenses side by side pass on, both ways; whatever `call_next` does is made a Reply."""
 
     async def run(call: Call) -> Reply:
-        policy: str | None = name
         reply: Reply
-        passed = False
+        seen: list[Call] = []
+        at = 0
         try:
-            seen = inward(call)
-            if isinstance(seen, Failure):
-                reply = seen
+            for inward in inwards:
+                given = inward(call)
+                if isinstance(given, Failure):
+                    reply = given
+                    break
+                seen.append(call)
+                call = given
+                at += 1
             else:
-                policy = None
-                given = _reply(await call_next(seen), None)
-                policy = name
-                passed = True
-                reply = _reply(outward(seen, given), name)
-                if reply is given:
-                    return reply
+                reply = await call_next(call)
         except Exception as error:
-            reply = _broken(policy, repr(error))
-        if observe is not None and policy is not None:
-            observe(call, _decision(policy, passed, reply, 0.0))
-        return reply
+            reply = _broken(lenses[at].name if at < len(lenses) else None, repr(error))
+        if at < len(lenses) and observe is not None:
+            observe(call, _decision(lenses[at].name, False, _reply(reply, None), 0.0))
+        return _outward(lenses, call, seen, _reply(reply, None), observe)
 
+    inwards = tuple(lens.inward for lens in lenses)
     return run
+
+
+def _outward(
+    lenses: tuple[Lens, ...],
+    call: Call,
+    seen: list[Call],
+    reply: Reply,
+    observe: Observe | None,
+) -> Reply:
+    """The reply as each lens that let the call in passes it on, innermost first."""
+    for at in range(len(seen) - 1, -1, -1):
+        lens, before = lenses[at], reply
+        try:
+            reply = lens.outward(call, before)
+        except Exception as error:
+            reply = _broken(lens.name, repr(error))
+        if reply is not before:
+            reply = _reply(reply, lens.name)
+            if observe is not None:
+                observe(call, _decision(lens.name, True, reply, 0.0))
+        call = seen[at]
+    return reply
 
 
 def _guard(policy: Policy, call_next: CallNext, observe: Observe | None) -> CallNext:

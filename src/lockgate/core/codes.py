@@ -19,7 +19,7 @@ from lockgate.core.codes_audit import AUDIT, AUDIT_COMMANDS
 from lockgate.core.codes_endpoints import ENDPOINT_COMMANDS, ENDPOINT_FINDINGS, ENDPOINTS
 from lockgate.core.codes_facade import FACADE
 from lockgate.core.codes_guard_arguments import ARGUMENTS
-from lockgate.core.codes_guard_content import CONTENT
+from lockgate.core.codes_guard_content import CONTENT, CONTENT_COMMANDS
 from lockgate.core.codes_guard_definitions import DEFINITION_COMMANDS, DEFINITIONS
 from lockgate.core.codes_guard_pins import PIN_COMMANDS, PINS
 from lockgate.core.codes_guard_sandbox import SANDBOX_FINDINGS, SANDBOX_STARTS
@@ -485,6 +485,7 @@ COMMANDS: Final = (
     *AUDIT_COMMANDS,
     *PIN_COMMANDS,
     *DEFINITION_COMMANDS,
+    *CONTENT_COMMANDS,
 )
 """How a command can end, and why it did."""
 # fmt: on

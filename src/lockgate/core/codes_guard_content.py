@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from lockgate.core.taxonomy import NO, Entry
+from lockgate.core.taxonomy import NO, Entry, command
 
 # A table: each entry is a line of facts, then its two sentences.
 # fmt: off
@@ -24,5 +24,11 @@ CONTENT: Final = (
     Entry(433, "question-blocked", "policy", -32000, 403, 200, NO,
           "The server wanted to ask a person for something that no server may ask for.",
           "Give such things to the server's own configuration, never to a form in a chat."),
+)
+
+CONTENT_COMMANDS: Final = (
+    command(975, "html-unusable", "environment",
+            "HTML is to be sanitised, and the library that does it is not installed.",
+            "Install lockgate[html], or set lockgate.guard.results.html to off."),
 )
 # fmt: on

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from lockgate import __version__
 from lockgate.config.model import Config
 from lockgate.core.clock import SYSTEM, Clock
-from lockgate.core.message import Call, Failure, Notification, Principal, drop
+from lockgate.core.message import Call, Failure, Kind, Notification, Principal, drop
 from lockgate.core.raw import Raw
 from lockgate.errors import CallFailed, LockgateError
 from lockgate.fronts.exchange import Exchange
@@ -54,8 +54,10 @@ from lockgate.gateway.serving_tls import load, serving_context
 from lockgate.gateway.sights import OPERATOR
 from lockgate.gateway.status import GatewayStatus, ReloadStatus, ServerStatus
 from lockgate.gateway.visitors import Visitors
+from lockgate.gateway.withheld import Held, held
 from lockgate.gateway.worlds import Reloaded, Worlds
 from lockgate.observe.audit import Audit
+from lockgate.observe.contents import FOUND
 from lockgate.observe.decisions import CRASHED
 from lockgate.observe.log import Blackener
 from lockgate.observe.meter import Meter
@@ -200,6 +202,7 @@ class Gateway:
             meter=meter,
             status=self.status,
             crashed=CRASHED,
+            found=FOUND,
             http=lambda: self._server.stats,
             exchanges=lambda: {path: one.exchange for path, one in self._endpoints.served.items()},
             running=lambda: self._engine.running,
@@ -282,6 +285,10 @@ class Gateway:
             most = self._config.servers[name].limits
             found[name] = await survey(one.upstream, (most.list_items, most.list_pages))
         return found
+
+    def held(self, server: str, kind: Kind, name: str) -> Held:
+        """Whether a thing is listed, and why it is shown to nobody, if it is not."""
+        return held(self._engine.catalog, server, kind, name)
 
     def look_at_pins(self) -> bool:
         """Take over what was approved or denied meanwhile; whether there was anything."""

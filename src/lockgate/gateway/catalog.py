@@ -77,7 +77,7 @@ class Catalog(Faces):
         )
         self._on_change = on_change
         self._news = ListNews(observe)
-        self._reads = Reads(sources, settings, self._done)
+        self._reads = Reads(sources, settings, self._done, guard.study)
         self._grace_until = 0.0
         self._closed = False
 

@@ -84,6 +84,12 @@ class Faces(Shelf):
                 self._assemble(LISTS[method], sight, outlook)
         return self.seen()
 
+    def everything(self, method: str) -> Face:
+        """What is known of all servers in one list, as the gateway itself sees it."""
+        sight = self.sights.everything
+        call = Call(method=method, client=OWN_CLIENT["modern"])
+        return self._assemble(LISTS[method], sight, self.outlook(call, sight))
+
     def outlook(self, call: Call, sight: Sight | None = None) -> Outlook:
         """The outlook a call's client has, with its own sight or another."""
         sight = sight or self.sights.of(call)

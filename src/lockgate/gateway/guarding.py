@@ -78,6 +78,10 @@ class Learner(Protocol):
         ...
 
 
+async def _nothing(section: Section) -> None:
+    del section
+
+
 class Guard:
     """Everything that stands guard over the servers of one configuration."""
 
@@ -88,6 +92,7 @@ class Guard:
         learners: Sequence[Learner] = (),
         look_into: Callable[[Lists], None] = lambda _: None,
         definitions: Definitions | None = None,
+        study: Callable[[Section], Awaitable[None]] | None = None,
     ) -> None:
         """See the file's table.
 
@@ -97,7 +102,9 @@ class Guard:
             learners: told of everything that is read.
             look_into: told where lists are kept, once there are any.
             definitions: what the policies ask for what callers were shown; the engine tells it.
+            study: awaited with each list that was read, before anything else is done with it.
         """
+        self.study = study or _nothing
         self.look_into = look_into
         self._vettings = tuple(vettings)
         self._policies = policies

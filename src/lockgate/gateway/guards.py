@@ -18,6 +18,7 @@ from lockgate.gateway.pin_keeper import PinKeeper
 from lockgate.gateway.pinning import Pinned, Pinning
 from lockgate.gateway.scanning import Scanning
 from lockgate.gateway.shadowing import Shadowing
+from lockgate.gateway.studying import Study
 from lockgate.guard.remembering import Scanner
 from lockgate.policies.withheld import Withheld
 
@@ -31,7 +32,9 @@ def guard_of(config: Config, pins: PinKeeper) -> Guard:
     vettings.append(pinning)
     # Names are held against one another before what they stand for is read.
     named, read = definition_rules(config), definition_rules(config)
-    vettings += [Shadowing(named), Scanning(read, Scanner())]
+    shadowing, scanner = Shadowing(named), Scanner()
+    vettings += [shadowing, Scanning(read, scanner)]
+    study = Study(scanner, shadowing.remember, read.concerns)
 
     def withheld(call: Call) -> Failure | None:
         return named.refused(call) or read.refused(call)
@@ -41,13 +44,13 @@ def guard_of(config: Config, pins: PinKeeper) -> Guard:
             *_gate(pinning, config, name),
             *([Withheld(withheld)] if read.concerns(name) else []),
             # What stands in arguments and answers, whoever wrote it.
-            *contents_of(config, name),
+            *contents_of(config, name, definitions),
             # By the server's own schemas, of what no policy before it has refused.
             *argument_checks(config, server, definitions),
         ]
         for name, server in config.enabled.items()
     }
-    return Guard(vettings, policies, [pinning], pinning.look_into, definitions)
+    return Guard(vettings, policies, [pinning], pinning.look_into, definitions, study)
 
 
 def _gate(pinning: Pinning, config: Config, server: str) -> list[AnyPolicy]:

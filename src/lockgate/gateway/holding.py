@@ -11,11 +11,14 @@ from typing import Final
 import msgspec
 
 from lockgate.config.model import Config
+from lockgate.gateway.build import upstream_spec
 from lockgate.gateway.sandboxes import specs_of
+from lockgate.upstreams.launch import unpinned
 from lockgate.upstreams.sandbox import numbers as n
 from lockgate.upstreams.sandbox.host import Host, this_host
 from lockgate.upstreams.sandbox.plan import Lack, achieved, lacking
 from lockgate.upstreams.sandbox.spec import LEVELS, Network, SandboxSpec
+from lockgate.upstreams.spec import StdioSpec
 
 
 class Means(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,12 +61,14 @@ class ServerReport(msgspec.Struct, frozen=True, kw_only=True):
     level    what is asked for: off, standard or strict.
     network  in words.
     starts   whether it would be started.
+    unpinned what its command leaves open that has to be settled; None if nothing.
     """
 
     name: str
     level: str
     network: str = "any"
     starts: bool = True
+    unpinned: str | None = None
     holds: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
     remedies: tuple[str, ...] = ()
@@ -135,18 +140,21 @@ def _landlock(host: Host) -> str:
 def server_reports(config: Config, host: Host | None = None) -> list[ServerReport]:
     """What each stdio server of a configuration is held to."""
     host = this_host() if host is None else host
-    return [_server(name, spec, host) for name, spec in specs_of(config).items()]
+    return [_server(config, name, spec, host) for name, spec in specs_of(config).items()]
 
 
-def _server(name: str, spec: SandboxSpec | None, host: Host) -> ServerReport:
+def _server(config: Config, name: str, spec: SandboxSpec | None, host: Host) -> ServerReport:
     if spec is None:
         return ServerReport(name=name, level="off")
     lacks = lacking(spec, host)
+    transport = upstream_spec(name, config.servers[name]).transport
+    loose = unpinned(transport) if spec.pinned and isinstance(transport, StdioSpec) else None
     return ServerReport(
         name=name,
         level=spec.level,
         network=_network(spec.network),
-        starts=not lacks or spec.unenforced == "allow",
+        starts=loose is None and (not lacks or spec.unenforced == "allow"),
+        unpinned=loose,
         holds=achieved(spec, host).holds,
         lacks=tuple(one.what for one in lacks),
         remedies=tuple(one.remedy for one in lacks),

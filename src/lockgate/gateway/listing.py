@@ -66,7 +66,7 @@ class Item(msgspec.Struct, frozen=True):
     raw: Raw
 
 
-class Section(msgspec.Struct, frozen=True, kw_only=True):
+class Section(msgspec.Struct, frozen=True, kw_only=True, weakref=True):
     """One list of one server, whole.
 
     ttl_ms, scope  the server's caching hints, the strictest of all pages; None: it gave none.

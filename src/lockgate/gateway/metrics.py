@@ -6,6 +6,7 @@ Must not know: how anything is counted, or how the format is written.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 
 import msgspec
 
@@ -27,6 +28,7 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
     meter: Meter
     status: Callable[[], GatewayStatus]
     crashed: Mapping[str, int]
+    found: Mapping[tuple[str, str, str, str], int] = MappingProxyType({})
     http: Callable[[], HttpStats]
     exchanges: Callable[[], Mapping[str, Exchange]]
     running: Callable[[], int]
@@ -59,6 +61,15 @@ def written(sources: Sources) -> bytes:
         [
             ((("server", server), ("finding", kind), ("doing", doing)), count)
             for (server, kind, doing), count in FOUND.items()
+        ],
+    )
+    page.family(
+        "lockgate_guard_found_total",
+        "counter",
+        "What was found in content, by server, what looked, kind, and what was done about it.",
+        [
+            ((("server", server), ("what", what), ("kind", kind), ("done", done)), count)
+            for (server, what, kind, done), count in sources.found.items()
         ],
     )
     page.family("lockgate_info", "gauge", "This gateway.", [((("version", __version__),), 1)])

@@ -21,6 +21,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final, Literal, NamedTuple
+from weakref import ref
 
 import msgspec
 from msgspec.structs import replace
@@ -100,6 +101,10 @@ def _value(data: bytes, known: Known) -> Any:
     return value_of(known.other if isinstance(known.other, bytes) else data)
 
 
+_Judged = tuple[ref[Section], int, dict[str, Failure]]
+"""A list, the edition of the book it was held against, and what is doubted of it."""
+
+
 class Pinning:
     """The pins of one configuration's servers: a `Vetting`, and what first use learns from."""
 
@@ -109,7 +114,7 @@ class Pinning:
         self._servers = servers
         self._identities = {name: one.identity for name, one in servers.items()}
         self._fingerprints = Fingerprints()
-        self._judged: OrderedDict[int, tuple[Section, int, dict[str, Failure]]] = OrderedDict()
+        self._judged: OrderedDict[int, _Judged] = OrderedDict()
         self.gates = {name: PinGate(name) for name, one in servers.items() if one.mode == "enforce"}
         self._relearn: Callable[[], None] = lambda: None
         keeper.meet(self._identities)
@@ -215,7 +220,7 @@ class Pinning:
         """Why entries of a list are withheld, by their names; judged once for each list."""
         known = self._judged.get(id(section))
         edition = self._keeper.edition
-        if known is not None and known[0] is section and known[1] == edition:
+        if known is not None and known[0]() is section and known[1] == edition:
             return known[2]
         doubts: dict[str, Failure] = {}
         for item in section.items:
@@ -224,7 +229,8 @@ class Pinning:
                 doubts.setdefault(item.key, doubt)
         if doubts:
             self._keeper.publish(self._identities)
-        self._judged[id(section)] = section, edition, doubts
+        # A list that nobody keeps any more is not kept here either.
+        self._judged[id(section)] = ref(section), edition, doubts
         if len(self._judged) > MOST_SECTIONS:
             self._judged.popitem(last=False)
         return doubts

@@ -32,17 +32,25 @@ class Done(Protocol):
 class Reads:
     """What is being read, by one task each."""
 
-    def __init__(self, sources: Iterable[Source], settings: CatalogSettings, done: Done) -> None:
+    def __init__(
+        self,
+        sources: Iterable[Source],
+        settings: CatalogSettings,
+        done: Done,
+        study: Callable[[Section], Awaitable[None]],
+    ) -> None:
         """Nothing is read yet.
 
         Args:
             sources: the servers.
             settings: what is taken of one list.
             done: told of each reading that was not given up, once it is no longer under way.
+            study: awaited with what was read, which is not read before that is over.
         """
         self._sources = {source.name: source for source in sources}
         self._settings = settings
         self._done = done
+        self._study = study
         self._tasks: dict[Key, asyncio.Task[Section]] = {}
         self._overtaken: dict[Key, float] = {}
 
@@ -85,9 +93,11 @@ class Reads:
         for _ in range(ATTEMPTS - 1):
             section, pages = await self._read_pages(key, caller)
             if pages == 1 or key not in self._overtaken:
-                return section
+                break
             # The first pages are of the old list and the last ones of the new.
-        section, _ = await self._read_pages(key, caller)
+        else:
+            section, _ = await self._read_pages(key, caller)
+        await self._study(section)
         return section
 
     def _read_pages(self, key: Key, caller: Call) -> Awaitable[tuple[Section, int]]:

@@ -14,9 +14,11 @@ import msgspec
 from lockgate.core.message import Era, Failure
 from lockgate.core.raw import Raw
 from lockgate.gateway.listing import ListMethod, Section
+from lockgate.gateway.studying import MOST_BYTES
 from lockgate.gateway.withholding import Withholding
 from lockgate.guard.finding import Finding
 from lockgate.guard.remembering import Scanner
+from lockgate.guard.scan import TOO_LARGE
 
 
 class Scanning:
@@ -34,8 +36,11 @@ class Scanning:
         if not self._withholding.concerns(section.server):
             return section
         refused: dict[str, Failure] = {}
+        left = MOST_BYTES
         for item in section.items:
-            findings = self._findings(item.raw.encode())
+            data = item.raw.encode()
+            left -= len(data)
+            findings = self._findings(data) if left >= 0 else (TOO_LARGE,)
             why = self._withholding.verdict(section.server, entry.kind, item.key, findings)
             if why is not None:
                 refused[item.key] = why

@@ -7,7 +7,7 @@ Must not know: what shadows what (`lockgate.guard.shadowing`), or what is done a
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from typing import Final
 
@@ -15,7 +15,8 @@ import msgspec
 
 from lockgate.core.message import Era, Failure
 from lockgate.core.raw import Raw
-from lockgate.gateway.listing import Item, ListMethod, Section
+from lockgate.gateway.listing import ListMethod, Section
+from lockgate.gateway.studying import MOST_BYTES
 from lockgate.gateway.withholding import Withholding
 from lockgate.guard.shadowing import Listed, Mention, judge, mentions
 
@@ -34,11 +35,7 @@ class Shadowing:
     def vet(self, entry: ListMethod, sections: Sequence[Section], era: Era) -> Sequence[Section]:
         """See `lockgate.gateway.guarding.Vetting`."""
         named = entry.key == "name"
-        listed = [
-            Listed(section.server, item.key, self._mentioned(item) if named else ())
-            for section in sections
-            for item in section.items
-        ]
+        listed = [one for section in sections for one in self._listed(section, named=named)]
         known = self._known.setdefault(entry.kind, OrderedDict())
         found = judge(listed, known.keys(), names=named)
         vetted: list[Section] = []
@@ -61,13 +58,26 @@ class Shadowing:
         del server
         return facts
 
-    def _mentioned(self, item: Item) -> tuple[Mention, ...]:
-        data = item.raw.encode()
-        key = blake2b(data, digest_size=16).digest()
-        found = self._mentions.get(key)
+    def _listed(self, section: Section, *, named: bool) -> Iterator[Listed]:
+        left = MOST_BYTES if named else 0
+        for item in section.items:
+            data = item.raw.encode()
+            left -= len(data)
+            yield Listed(section.server, item.key, self._mentioned(data) if left >= 0 else ())
+
+    def _mentioned(self, data: bytes) -> tuple[Mention, ...]:
+        found = self._mentions.get(_key(data))
         if found is None:
             found = mentions(msgspec.json.decode(data, type=dict[str, object]))
-            self._mentions[key] = found
-            if len(self._mentions) > _MOST:
-                self._mentions.popitem(last=False)
+            self.remember(data, found)
         return found
+
+    def remember(self, data: bytes, spoken: tuple[Mention, ...]) -> None:
+        """Whom a definition mentions."""
+        self._mentions[_key(data)] = spoken
+        if len(self._mentions) > _MOST:
+            self._mentions.popitem(last=False)
+
+
+def _key(data: bytes) -> bytes:
+    return blake2b(data, digest_size=16).digest()

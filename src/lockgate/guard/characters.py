@@ -37,6 +37,8 @@ _UNSEEN: Final = (
     "\U000e0000-\U000e0fff"
 )
 _PRIVATE: Final = "\ue000-\uf8ff\U000f0000-\U0010ffff"
+_any: Final = re.compile(f"[{_CONTROL}\u00ad{_UNSEEN}{_PRIVATE}]")
+_any_control: Final = re.compile(f"[{_CONTROL}]")
 _candidate: Final = re.compile(f"{_SEQUENCE}|[{_CONTROL}\u00ad{_UNSEEN}{_PRIVATE}]")
 _ascii_candidate: Final = re.compile(f"{_SEQUENCE}|[{_CONTROL}]")
 
@@ -127,6 +129,8 @@ def _rewritten(text: str, spelled: Callable[[str], str], found: Iterable[Spot]) 
 
 
 def _spots(text: str) -> Iterator[Spot]:
+    if (_any_control if text.isascii() else _any).search(text) is None:
+        return
     if text.isascii():
         for found in _ascii_candidate.finditer(text):
             yield Spot(found.start(), found.end(), "ansi" if found[0][0] == "\x1b" else "control")

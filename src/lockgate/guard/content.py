@@ -14,12 +14,14 @@ from typing import Final, Literal, Protocol
 import msgspec
 
 from lockgate.core.raw import Raw
+from lockgate.guard.anchors import Anchors
 from lockgate.guard.strings import changed
 
 Doing = Literal["off", "flag", "redact", "block"]
 """What is done about what was found: nothing is looked for; it is counted and noted; it is taken
 out; nothing of it passes."""
 
+DONE: Final = {"flag": "nothing", "redact": "redacted", "block": "blocked"}
 OPAQUE: Final = frozenset(
     {"requestState", "nextCursor", "resultType", "ttlMs", "cacheScope", "taskId"}
 )
@@ -32,6 +34,10 @@ class Seen(msgspec.Struct, frozen=True):
     by: str
     kind: str
     doing: Doing
+
+    def note(self) -> dict[str, str]:
+        """As whoever gets the content is told of it."""
+        return {"what": self.by, "kind": self.kind, "done": DONE[self.doing]}
 
 
 class Filter(Protocol):
@@ -47,8 +53,20 @@ class Filter(Protocol):
         """What is done about what it finds."""
         ...
 
+    @property
+    def words(self) -> Sequence[str]:
+        """In small letters: plain ASCII without any of them, in any case, holds nothing of it.
+
+        Empty: there are no such words, and `hint` is asked about everything.
+        """
+        ...
+
     def hint(self, data: bytes, /) -> bool:
-        """Whether JSON may hold anything; False is certain, but for what is escaped by number."""
+        """Whether JSON may hold anything though it has none of the words.
+
+        Not asked about plain ASCII where there are words, nor about JSON with something escaped by
+        number, where anything may hide.
+        """
         ...
 
     def clean(self, key: str, text: str, /) -> tuple[str, Sequence[str]]:
@@ -78,6 +96,10 @@ class Inspector:
     def __init__(self, filters: Sequence[Filter]) -> None:
         """Filters that are off are left out."""
         self._filters = tuple(one for one in filters if one.doing != "off")
+        words = [word for one in self._filters for word in one.words]
+        self._find = Anchors(words).find if words else _nothing
+        self._free = tuple(one for one in self._filters if not one.words)
+        self._bound = tuple(one for one in self._filters if one.words)
 
     def __bool__(self) -> bool:
         """Whether anything is looked for."""
@@ -92,7 +114,7 @@ class Inspector:
 
     def inspect(self, data: bytes) -> Inspected:
         """Inspect a JSON text."""
-        hinted = self._hinted(data)
+        hinted = self.hinted(data)
         if not hinted:
             return Inspected(data)
         seen: dict[Seen, None] = {}
@@ -101,7 +123,7 @@ class Inspector:
 
     def inspect_members(self, raw: Raw) -> tuple[Raw, Sequence[Seen]]:
         """Inspect an object, but for members that are opaque; the very same if nothing changed."""
-        if not self._hinted(raw.encode()):
+        if not self.hinted(raw.encode()):
             return raw, ()
         members: dict[str, bytes] = {}
         seen: dict[Seen, None] = {}
@@ -120,11 +142,24 @@ class Inspector:
         seen: dict[Seen, None] = {}
         return _cleaned(self._filters, "", text, seen), tuple(seen)
 
-    def _hinted(self, data: bytes) -> Sequence[Filter]:
-        # What is escaped hides from a hint, so then everything is looked at.
+    def hinted(self, data: bytes) -> Sequence[Filter]:
+        """The filters that have to look at this JSON; most often none."""
         if b"\\u" in data:
             return self._filters
-        return [one for one in self._filters if one.hint(data)]
+        bound: Sequence[Filter] = ()
+        if self._find(data.lower()):
+            bound = self._bound
+        elif not data.isascii():
+            bound = [one for one in self._bound if one.hint(data)]
+        free = [one for one in self._free if one.hint(data)] if self._free else ()
+        if not bound and not free:
+            return ()
+        return [one for one in self._filters if one in bound or one in free]
+
+
+def _nothing(data: bytes) -> Sequence[object]:
+    del data
+    return ()
 
 
 def _cleaned(filters: Sequence[Filter], key: str, text: str, seen: dict[Seen, None]) -> str:

@@ -29,9 +29,14 @@ class Secrets(msgspec.Struct, frozen=True):
     doing: Doing
     name: str = "secrets"
 
+    @property
+    def words(self) -> Sequence[str]:
+        """See `lockgate.guard.content.Filter`."""
+        return secrets.words()
+
     def hint(self, data: bytes, /) -> bool:
         """See `lockgate.guard.content.Filter`."""
-        return secrets.hint(data)
+        return False
 
     def clean(self, key: str, text: str, /) -> tuple[str, Sequence[str]]:
         """See `lockgate.guard.content.Filter`."""
@@ -49,9 +54,14 @@ class Characters(msgspec.Struct, frozen=True):
     doing: Doing
     name: str = "characters"
 
+    @property
+    def words(self) -> Sequence[str]:
+        """See `lockgate.guard.content.Filter`."""
+        return ("\\b",)
+
     def hint(self, data: bytes, /) -> bool:
         """See `lockgate.guard.content.Filter`."""
-        return not data.isascii() or b"\\b" in data
+        return True
 
     def clean(self, key: str, text: str, /) -> tuple[str, Sequence[str]]:
         """See `lockgate.guard.content.Filter`."""
@@ -70,6 +80,11 @@ class Injection(msgspec.Struct, frozen=True):
 
     doing: Doing
     name: str = "injection"
+
+    @property
+    def words(self) -> Sequence[str]:
+        """See `lockgate.guard.content.Filter`."""
+        return injection.words()
 
     def hint(self, data: bytes, /) -> bool:
         """See `lockgate.guard.content.Filter`."""
@@ -91,6 +106,11 @@ class Personal(msgspec.Struct, frozen=True):
         """See `lockgate.guard.content.Filter`."""
         return "personal"
 
+    @property
+    def words(self) -> Sequence[str]:
+        """See `lockgate.guard.content.Filter`."""
+        return NOTHING
+
     def hint(self, data: bytes, /) -> bool:
         """See `lockgate.guard.content.Filter`."""
         return self.kind != "email" or b"@" in data
@@ -107,6 +127,11 @@ class Links(msgspec.Struct, frozen=True):
     doing: Doing
     name: str = "links"
 
+    @property
+    def words(self) -> Sequence[str]:
+        """See `lockgate.guard.content.Filter`."""
+        return NOTHING
+
     def hint(self, data: bytes, /) -> bool:
         """See `lockgate.guard.content.Filter`."""
         return links.hint(data)
@@ -121,6 +146,11 @@ class Insides(msgspec.Struct, frozen=True):
 
     doing: Doing
     name: str = "errors"
+
+    @property
+    def words(self) -> Sequence[str]:
+        """See `lockgate.guard.content.Filter`."""
+        return NOTHING
 
     def hint(self, data: bytes, /) -> bool:
         """See `lockgate.guard.content.Filter`."""

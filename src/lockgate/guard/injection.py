@@ -16,17 +16,18 @@ reads a bounded stretch around it.
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Final
 
 import msgspec
 
 from lockgate.guard.anchors import Anchors
 from lockgate.guard.characters import stripped
+from lockgate.guard.text.confusable import unfolded
 
 BEFORE: Final = 80
-AFTER: Final = 240
+AFTER: Final = 160
 
 
 class Sign(msgspec.Struct, frozen=True):
@@ -34,11 +35,15 @@ class Sign(msgspec.Struct, frozen=True):
 
     words    one of them stands in it, in small letters.
     pattern  what the stretch around the word has to hold.
+    begins   the pattern begins at the word.
+    after    how much of what follows the word belongs to the stretch.
     """
 
     kind: str
     words: tuple[str, ...]
     pattern: str
+    begins: bool = False
+    after: int = AFTER
 
 
 _MODEL: Final = (
@@ -94,12 +99,14 @@ SIGNS: Final = (
         ("ignore", "disregard", "forget", "override", "overrule"),
         rf"(?:ignore|disregard|forget|overrid\w{{1,3}}|overrule)\W{{1,4}}(?:\w{{1,10}}\W{{1,3}}){{0,4}}?"
         rf"{_BEFORE}\W{{1,3}}(?:\w{{1,12}}\W{{1,3}}){{0,2}}?{_ORDERS}",
+        begins=True,
     ),
     Sign(
         "override",
         ("ignore", "disregard", "forget"),
         r"(?:ignore|disregard|forget)\W{1,4}(?:all|everything|anything)\W{1,3}(?:\w{1,10}\W{1,3}){0,3}?"
         r"(?:told|said|above|before|instruct|been given|your (?:instruct|rules|train|guide))",
+        begins=True,
     ),
     Sign(
         "override",
@@ -165,6 +172,7 @@ SIGNS: Final = (
         ("seed phrase", "recovery phrase", "cvv", "mnemonic", "your password", "private key"),
         rf"(?:^|[.!?:\n,;]|please|must|to|then|now)\W{{0,3}}(?:enter|provide|type|send|share|paste|give"
         rf"|confirm)\W{{1,3}}(?:\w{{1,10}}\W{{1,3}}){{0,5}}?{_SECRETS}",
+        after=20,
     ),
 )
 
@@ -181,36 +189,47 @@ def find(text: str) -> list[str]:
     said = plain(text)
     found: dict[str, None] = {}
     done = 0
-    for word, at in _ANCHORS.within(said):
-        if _ANCHORS.words[word] == _COMMENT:
+    anchors, steps = _gathered()
+    for word, at in anchors.within(said):
+        if anchors.words[word] == _COMMENT:
             done = _comment(said, at, done, found)
             continue
-        for kind, holds in _STEPS[word]:
+        for kind, holds in steps[word]:
             if kind not in found and holds(said, at):
                 found[kind] = None
     return list(found)
 
 
+def words() -> Sequence[str]:
+    """What a text in plain ASCII cannot do without, in small letters, to hold a sign."""
+    return _gathered()[0].words
+
+
 def hint(data: bytes) -> bool:
-    """Whether JSON may hold a sign; False is certain for ASCII that is not escaped by number."""
-    return not data.isascii() or _ANCHORS.hint(data.lower())
+    """Whether JSON holds characters that look like others, so that it has to be looked at."""
+    return not data.isascii() and _odd_bytes.search(data) is not None
 
 
 def plain(text: str) -> str:
-    """The text as it looks: small, without what is hidden, with spaces for all that is blank."""
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", stripped(text)).translate(_ALIKE)
-    return _blank.sub(" ", text.lower()) if "  " in text or "\t" in text else text.lower()
+    """The text as it looks: small, without what is hidden, with one blank where there are many."""
+    if not text.isascii() and _odd.search(text) is not None:
+        text = unfolded(stripped(text))
+    text = text.lower()
+    return _blank.sub(" ", text) if "  " in text or "\t" in text else text
 
 
 _blank: Final = re.compile(r"[ \t\xa0]{2,}|\t")
-_ALIKE: Final = str.maketrans(
-    "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0455\u0458\u04bb\u0501\u051b\u051d\u03bf"
-    "\u03b9\u03c5\u03bd\u03b1\u0261\u0131\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421"
-    "\u0422\u0425\u0406\u0405\u0408\u2019",
-    "aeopcyxisjhdqwoiuvagiabekmhopctxisj'",
+_odd: Final = re.compile(
+    "[\xa0\u0131\u0180-\u02af\u0370-\u0589\u13a0-\u13ff\u1d00-\u1dbf\u200b-\u200f\u202a-\u202e\u2060"
+    "-\u206f\u2100-\u218f\u2460-\u24ff\u2c80-\u2cff\ua640-\ua7ff\uab30-\uabbf\ufb00-\ufb06\ufe00-\ufe0f"
+    "\ufeff\uff01-\uffef\U0001d000-\U0001d7ff\U0001f100-\U0001f1ff\U000e0000-\U000e0fff]"
 )
-"""Letters of Cyrillic and Greek that look like Latin ones."""
+_odd_bytes: Final = re.compile(
+    rb"[\xc9-\xca\xcd-\xd6]|\xc2\xa0|\xc4\xb1|\xc6|\xc8|\xe1[\x8e\x8f\xb4-\xb6]|\xe2(?:\x80[\x8b-\xae]"
+    rb"|\x81[\xa0-\xaf]|[\x84-\x86\x91-\x93\xb2\xb3])|\xea[\x99-\x9f\xac-\xae]|\xef[\xac\xb8\xbb-\xbf]"
+    rb"|\xf0\x9d|\xf0\x9f[\x84-\x87]|\xf3"
+)
+"""What `unfolded` and `stripped` change, and, in UTF-8, a little more."""
 
 
 def _comment(text: str, at: int, done: int, found: dict[str, None]) -> int:
@@ -225,21 +244,21 @@ def _comment(text: str, at: int, done: int, found: dict[str, None]) -> int:
     return end
 
 
-def _step(pattern: str) -> Callable[[str, int], bool]:
-    if not pattern:
+def _step(sign: Sign) -> Callable[[str, int], bool]:
+    if not sign.pattern:
         return lambda text, at: True
-    search = re.compile(pattern).search
-    return lambda text, at: search(text, max(0, at - BEFORE), at + AFTER) is not None
+    pattern, after = re.compile(sign.pattern), sign.after
+    if sign.begins:
+        return lambda text, at: pattern.match(text, at, at + after) is not None
+    return lambda text, at: pattern.search(text, max(0, at - BEFORE), at + after) is not None
 
 
+@cache
 def _gathered() -> tuple[Anchors, list[list[tuple[str, Callable[[str, int], bool]]]]]:
     steps: dict[str, list[tuple[str, Callable[[str, int], bool]]]] = {_COMMENT: []}
     for sign in SIGNS:
-        step = _step(sign.pattern)
+        step = _step(sign)
         for word in sign.words:
             steps.setdefault(word, []).append((sign.kind, step))
     anchors = Anchors(steps)
     return anchors, [steps[word] for word in anchors.words]
-
-
-_ANCHORS, _STEPS = _gathered()

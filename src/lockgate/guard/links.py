@@ -16,7 +16,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 _link: Final = re.compile(
-    r"(!?)\[([^\[\]\n]{0,1000})\]\(\s{0,8}<?([^\s()<>]{1,4000}(?:\([^\s()<>]{0,200}\))?)>?"
+    r"(!?)\[([^\[\]\n]{0,1000})\]\(\s{0,8}<?([^\s()]{1,4000}(?:\([^\s()]{0,200}\)[^\s()]{0,200})?)"
     r"(?:\s{1,8}(?:\"[^\"\n]{0,500}\"|'[^'\n]{0,500}'))?\s{0,8}\)"
 )
 _tag: Final = re.compile(
@@ -65,7 +65,7 @@ def _changes(judge: Judge, kinds: dict[str, None]) -> Callable[[re.Match[str]], 
 
 
 def _of_link(found: re.Match[str]) -> tuple[str, str] | None:
-    image, shown, target = found[1], found[2], found[3]
+    image, shown, target = found[1], found[2], found[3].rstrip(">")
     if _dangerous(target):
         return "link-scheme", shown
     if image:

@@ -58,8 +58,10 @@ def _written(items: Sequence[Raw]) -> bytes:
 
 def rejoined(raw: Raw, doing: Doing) -> tuple[Raw, Sequence[Seen]]:
     """A result without the secrets that lie across neighbouring texts, and what was found."""
-    content = raw.member("content") if doing != "off" and "content" in raw else None
-    if content is None or not content.startswith(b"[") or content.count(b'"text"') < 3:
+    if doing == "off" or raw.encode().count(b'"text"') < 3:
+        return raw, ()
+    content = raw.member("content") if "content" in raw else None
+    if content is None or not content.startswith(b"["):
         return raw, ()
     items = [Raw(bytes(one)) for one in _items(content)]
     texts = [_text_of(one) for one in items]

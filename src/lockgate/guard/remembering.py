@@ -32,26 +32,39 @@ class Scanner:
         Raises:
             msgspec.MsgspecError: it is no JSON object.
         """
-        key = blake2b(definition, digest_size=16).digest()
-        known = self._kept.get(key)
-        if known is not None:
+        known = self.known(definition)
+        if known is None:
+            known = judged(definition)
+            self.keep(definition, known)
+        return known
+
+    def known(self, definition: bytes) -> Verdict | None:
+        """The verdict that is kept on a definition."""
+        key = _key(definition)
+        found = self._kept.get(key)
+        if found is not None:
             self._kept.move_to_end(key)
-            return known
-        value = msgspec.json.decode(definition, type=dict[str, object])
-        return self._keep(key, value)
+        return found
 
-    def scan_value(self, definition: Mapping[str, object]) -> Verdict:
-        """The verdict on a definition that was decoded already."""
-        return self._keep(None, definition)
-
-    def _keep(self, key: bytes | None, definition: Mapping[str, object]) -> Verdict:
+    def keep(self, definition: bytes, verdict: Verdict) -> None:
+        """Keep what was judged here or elsewhere."""
         self.scans += 1
-        verdict = scan(definition)
-        if key is not None:
-            self._kept[key] = verdict
-            while len(self._kept) > self._most:
-                self._kept.popitem(last=False)
-        return verdict
+        self._kept[_key(definition)] = verdict
+        while len(self._kept) > self._most:
+            self._kept.popitem(last=False)
+
+
+def judged(definition: bytes) -> Verdict:
+    """The verdict on a definition as JSON, not kept.
+
+    Raises:
+        msgspec.MsgspecError: it is no JSON object.
+    """
+    return scan(msgspec.json.decode(definition, type=dict[str, object]))
+
+
+def _key(definition: bytes) -> bytes:
+    return blake2b(definition, digest_size=16).digest()
 
 
 def unwrapped(value: object) -> Mapping[str, object] | None:

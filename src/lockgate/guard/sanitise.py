@@ -11,12 +11,6 @@ from __future__ import annotations
 
 from typing import Final
 
-try:
-    import nh3
-except ImportError:  # the extra is not installed; whoever configures it is told so
-    nh3 = None
-
-AVAILABLE: Final = nh3 is not None
 ATTRIBUTES: Final = {
     "*": {"title", "lang", "dir"},
     "a": {"href", "hreflang"},
@@ -31,8 +25,8 @@ ATTRIBUTES: Final = {
 
 def sanitised(html: str) -> str:
     """The HTML without what is not allowed; the very same if there is nothing of it."""
-    if nh3 is None:
-        raise RuntimeError("nh3 is not installed")
+    import nh3  # noqa: PLC0415 - an extra, needed by whoever has HTML sanitised
+
     clean = nh3.clean(
         html,
         attributes=ATTRIBUTES,

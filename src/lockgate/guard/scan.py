@@ -14,6 +14,7 @@ from lockgate.core.legible import shortened, visible
 from lockgate.guard.characters import Hidden, escaped, smuggled, spots, stripped
 from lockgate.guard.finding import Finding, Severity
 from lockgate.guard.signals import shape
+from lockgate.guard.signals.combination import suspicious
 from lockgate.guard.signals.kinds import KINDS
 from lockgate.guard.signals.rows import Rows
 from lockgate.guard.signals.sentence import SIGNALS
@@ -38,10 +39,17 @@ class Verdict(msgspec.Struct, frozen=True):
     findings: tuple[Finding, ...]
 
 
+_LARGE: Final = KINDS["too-large"]
+TOO_LARGE: Final = Finding(
+    id="too-large", severity=_LARGE.severity, summary=_LARGE.meaning, remedy=_LARGE.remedy
+)
+"""What is said of what is not even read."""
+
+
 def scan(definition: Mapping[str, object]) -> Verdict:
     """Judge a tool, prompt, resource or template, or what a server says of itself."""
     notes = _Notes()
-    own = _own_names(definition)
+    own = own_names(definition)
     found = places(definition)
     for place in found:
         _text(place, own, notes)
@@ -88,7 +96,7 @@ class _Notes:
         return Verdict("none" if grade == "note" else grade, tuple(ordered))
 
 
-def _own_names(definition: Mapping[str, object]) -> frozenset[str]:
+def own_names(definition: Mapping[str, object]) -> frozenset[str]:
     """The names a definition may speak of because they are its own."""
     names: set[str] = set()
     name = definition.get("name")
@@ -162,6 +170,9 @@ def _said(text: str, own: frozenset[str], *, prose: bool) -> Iterator[tuple[str,
     mark, grave = shape.tag(text)
     if mark:
         yield "instruction-tag", grave, mark
+    image = shape.beacon(text)
+    if image:
+        yield "image-beacon", "review", image
     title = shape.heading(text)
     ordered = False
     for sentence in sentences(text):
@@ -169,8 +180,10 @@ def _said(text: str, own: frozenset[str], *, prose: bool) -> Iterator[tuple[str,
             continue
         rows = Rows(sentence)
         ordered = ordered or bool(title and rows.orders())
-        for signal in SIGNALS:
-            if signal.judge(rows, own):
-                yield signal.id, signal.severity, sentence.text
+        found = [signal for signal in SIGNALS if signal.judge(rows, own)]
+        for signal in found:
+            yield signal.id, signal.severity, sentence.text
+        if prose and not found and suspicious(rows, own):
+            yield "suspicious-combination", "review", sentence.text
     if title:
         yield "instruction-heading", "block" if ordered else "review", title

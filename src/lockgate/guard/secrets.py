@@ -20,7 +20,8 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import Final
 from urllib.parse import unquote
 
@@ -57,8 +58,9 @@ def find(text: str) -> list[Secret]:
     found: list[Secret] = []
     done = 0
     missed = 0
-    for word, at in _ANCHORS.within(text):
-        step = _STEPS[word]
+    anchors, steps = _all()
+    for word, at in anchors.within(text):
+        step = steps[word]
         if at < (missed if step is _percent_step else done):
             continue
         secret = step.look(text, at, missed if step is _percent_step else done)
@@ -68,6 +70,17 @@ def find(text: str) -> list[Secret]:
             missed = max(missed, done)
         elif step is _percent_step:
             missed = _run_end(text, at)
+    return found
+
+
+def issued(text: str) -> list[Secret]:
+    """The credentials in a text that have their issuer's mark, as they are, in order."""
+    found: list[Secret] = []
+    anchors, steps = _issued()
+    for word, at in anchors.within(text):
+        secret = steps[word].look(text, at, 0)
+        if secret is not None and (not found or secret.start >= found[-1].end):
+            found.append(secret)
     return found
 
 
@@ -88,18 +101,34 @@ def without(text: str, found: list[Secret]) -> str:
     return "".join(parts)
 
 
-def hint(data: bytes) -> bool:
-    """Whether JSON may hold a secret; False is certain, but for what is escaped by number."""
-    return _ANCHORS.hint(data)
+def words() -> Sequence[str]:
+    """What a text cannot do without, in small letters, to hold a secret."""
+    return [word.lower() for word in _all()[0].words]
+
+
+def _first_in(text: str, latest: int | None = None) -> Secret | None:
+    """The first secret in a text as it is, if it begins at `latest` at the latest."""
+    anchors, steps = _plain_ones()
+    for word, at in anchors.within(text):
+        if latest is not None and at > latest:
+            return None
+        secret = steps[word].look(text, at, 0)
+        if secret is not None:
+            return secret
+    return None
 
 
 def _formed(form: Form) -> Callable[[str, int, int], Secret | None]:
-    pattern, before = re.compile(form.pattern), form.before
+    before = form.before
+    compiled: list[re.Pattern[str]] = []
 
     def look(text: str, at: int, done: int) -> Secret | None:
         del done
         if at and before and text[at - 1] in before:
             return None
+        if not compiled:
+            compiled.append(re.compile(form.pattern))
+        pattern = compiled[0]
         found = pattern.match(text, at)
         if found is None or (form.passes is not None and form.passes(found[0])):
             return None
@@ -139,7 +168,7 @@ def _named(text: str, at: int, done: int) -> Secret | None:
     if span is None:
         return None
     value = text[slice(*span)]
-    if any(_PLAIN_STEPS[word].look(value, there, 0) for word, there in _PLAIN.within(value)):
+    if _first_in(value) is not None:
         return None  # which is found for what it is
     return Secret(*span, "named-secret")
 
@@ -152,11 +181,8 @@ def _percent(text: str, at: int, done: int) -> Secret | None:
     if end - start < SHORTEST_RUN:
         return None
     plain = unquote(text[start:end])
-    for word, there in _PLAIN.within(plain):
-        secret = _PLAIN_STEPS[word].look(plain, there, 0)
-        if secret is not None:
-            return Secret(start, end, secret.kind)
-    return None
+    secret = _first_in(plain)
+    return None if secret is None else Secret(start, end, secret.kind)
 
 
 def _run_end(text: str, at: int) -> int:
@@ -175,13 +201,8 @@ def _in_base64(phase: int) -> Callable[[str, int, int], Secret | None]:
         if start < done:
             return None
         plain = _plain(text[start : start + ENCODED])
-        for word, there in _PLAIN.within(plain):
-            if there > 2:
-                return None
-            secret = _PLAIN_STEPS[word].look(plain, there, 0)
-            if secret is not None:
-                return _whole_run(text, at, done, secret.kind)
-        return None
+        secret = _first_in(plain, 2)
+        return None if secret is None else _whole_run(text, at, done, secret.kind)
 
     return look
 
@@ -215,9 +236,16 @@ def _encodings(anchor: str) -> Iterator[tuple[str, int]]:
         yield encoded[phase : (skipped + len(anchor)) * 8 // 6], phase
 
 
+def _issued_steps() -> Iterator[tuple[str, _Step]]:
+    for form in ISSUED:
+        for anchor in form.anchors:
+            yield anchor, _Step(_formed(form))
+
+
 def _steps() -> Iterator[tuple[str, _Step]]:
     """Each anchor, and what it leads to."""
-    for form in (*ISSUED, *SHAPED):
+    yield from _issued_steps()
+    for form in SHAPED:
         for anchor in form.anchors:
             yield anchor, _Step(_formed(form))
     yield "-----BEGIN", _Step(_private_key)
@@ -264,5 +292,17 @@ def _first(steps: list[_Step]) -> _Step:
     return _Step(look)
 
 
-_PLAIN, _PLAIN_STEPS = _gathered(_steps())
-_ANCHORS, _STEPS = _gathered(_all_steps())
+# Made when they are first needed: many who load this never do.
+@cache
+def _issued() -> tuple[Anchors, list[_Step]]:
+    return _gathered(_issued_steps())
+
+
+@cache
+def _plain_ones() -> tuple[Anchors, list[_Step]]:
+    return _gathered(_steps())
+
+
+@cache
+def _all() -> tuple[Anchors, list[_Step]]:
+    return _gathered(_all_steps())

@@ -39,7 +39,7 @@ class Outgoing:
         params = call.params
         for name in MEMBERS:
             data = params.member(name)
-            if data is None:
+            if data is None or not self._inspector.hinted(data):
                 continue
             one = self._inspector.inspect(data)
             for seen in one.seen:

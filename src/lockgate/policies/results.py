@@ -14,11 +14,11 @@ from typing import Any, ClassVar, Final
 import msgspec
 from msgspec.structs import replace
 
-from lockgate.core.message import LISTEN, Call, Failure, Notification, Reply
+from lockgate.core.message import LISTEN, Call, Failure, Notification, Reply, Result
 from lockgate.core.policy import Stage
 from lockgate.core.raw import Raw
 from lockgate.guard.borders import bordered
-from lockgate.guard.content import Inspector, Seen
+from lockgate.guard.content import Doing, Inspector, Seen
 from lockgate.guard.pieces import each_text, rejoined
 from lockgate.guard.rules import ResultRules
 
@@ -40,8 +40,9 @@ SPOKEN: Final = frozenset({"notifications/message", "notifications/progress"})
 
 Told = Callable[[Call, Seen], None]
 """Hears of everything that was found."""
-Fits = Callable[[str, str, Raw], bool]
-"""Whether a changed result of a tool (server, tool, result) still is what it declares."""
+Fits = Callable[[Call, Raw, Raw], bool]
+"""Whether a changed result of a tool is what the tool promises, if it was before (call, result as
+it was, result as it is)."""
 
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder().decode
@@ -57,12 +58,13 @@ class Results:
         self,
         settings: ResultRules,
         told: Told,
-        fits: Fits = lambda _server, _tool, _raw: True,
+        fits: Fits = lambda _call, _before, _after: True,
     ) -> None:
         """See the file, and `Told` and `Fits`."""
         self._inspector = Inspector(settings.filters)
         self._failing = Inspector((*settings.filters, *settings.failing))
         self._settings = settings
+        self._always = settings.borders or settings.html is not None
         self._told = told
         self._fits = fits
 
@@ -92,15 +94,27 @@ class Results:
             return self._failure(call, reply) if reply.origin == "upstream" else reply
         if call.method == LISTEN:
             return reply
+        return reply if self._quiet(reply.raw.encode()) else self._judged(call, reply)
+
+    def _quiet(self, data: bytes) -> bool:
+        """Whether there is nothing to do: so it is with most results, and it is quickly told."""
+        return (
+            not self._always
+            and data.count(b'"text"') < 3
+            and b'"isError"' not in data
+            and not self._inspector.hinted(data)
+        )
+
+    def _judged(self, call: Call, reply: Result) -> Reply:
         raw = self._as_text(call, reply.raw)
-        inspector = self._failing if _failed(raw) else self._inspector
+        inspector = self._failing if raw.get("isError") is True else self._inspector
         raw, seen = inspector.inspect_members(raw)
         raw, apart = rejoined(raw, inspector.doing("secrets"))
         seen = tuple(dict.fromkeys((*seen, *apart)))
         self._tell(call, seen)
         if _blocked(seen) is not None:
             return _refused(seen)
-        if raw is not reply.raw and not self._still_fits(call, raw):
+        if raw is not reply.raw and not self._fits(call, reply.raw, raw):
             return _unredactable(seen)
         if self._settings.borders:
             raw = bordered(raw)
@@ -141,19 +155,9 @@ class Results:
         one = self._failing.inspect(written)
         return (data if one.data is written else _decode(one.data)), one.seen
 
-    def _still_fits(self, call: Call, raw: Raw) -> bool:
-        target = call.target
-        if target is None or target.kind != "tool" or "structuredContent" not in raw:
-            return True
-        return self._fits(target.server, target.name, raw)
-
     def _tell(self, call: Call, seen: Sequence[Seen]) -> None:
         for one in seen:
             self._told(call, one)
-
-
-def _failed(raw: Raw) -> bool:
-    return b'"isError"' in raw.encode() and raw.get("isError") is True
 
 
 def _blocked(seen: Sequence[Seen]) -> Seen | None:
@@ -161,15 +165,11 @@ def _blocked(seen: Sequence[Seen]) -> Seen | None:
 
 
 def _noted(raw: Raw, seen: Sequence[Seen]) -> Raw:
-    note = [{"what": one.by, "kind": one.kind, "done": DONE[one.doing]} for one in seen]
-    return raw.replace(_meta=raw.object("_meta").replace(**{NOTE: note}))
-
-
-DONE: Final = {"flag": "nothing", "redact": "redacted", "block": "blocked"}
+    return raw.replace(_meta=raw.object("_meta").replace(**{NOTE: [one.note() for one in seen]}))
 
 
 def _refused(seen: Sequence[Seen]) -> Failure:
-    found = sorted({f"{one.by}: {one.kind}" for one in seen if one.doing == "block"})
+    found = _named(seen, "block")
     return Failure(
         code=FORBIDDEN,
         message=f"What the server answered does not pass here ({', '.join(found)}).",
@@ -182,16 +182,17 @@ def _refused(seen: Sequence[Seen]) -> Failure:
 
 
 def _unredactable(seen: Sequence[Seen]) -> Failure:
-    found = sorted({f"{one.by}: {one.kind}" for one in seen if one.doing == "redact"})
+    found = _named(seen, "redact")
     return Failure(
         code=FORBIDDEN,
-        message=(
-            f"The result holds what is taken out here ({', '.join(found)}), and without that it "
-            "is not what the tool's outputSchema promises."
-        ),
+        message=f"Without what is taken out ({', '.join(found)}) it is not what the tool promises.",
         origin="policy",
         reason="result-unredactable",
         policy=Results.name,
         data={"found": found},
         remedy="Ask whoever runs the gateway; `flag` in lockgate.guard.results lets it pass.",
     )
+
+
+def _named(seen: Sequence[Seen], doing: Doing) -> list[str]:
+    return sorted({f"{one.by}: {one.kind}" for one in seen if one.doing == doing})

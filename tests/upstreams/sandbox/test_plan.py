@@ -210,6 +210,11 @@ def test_a_folder_that_is_everything_is_not_its_own_for_being_started_in(tree: P
     assert rights(made, str(tree / "home")) == KEEP
 
 
+def test_what_lies_in_what_may_be_changed_is_not_named_twice() -> None:
+    made = planned(spec(write=("/d/out/deep", "/d/out", "/d/other")), host(), cwd="/d/out/x")
+    assert made.kept == ("/home/u/own", "/d/out", "/d/other")
+
+
 def test_plans_hold_plain_values_only() -> None:
     made = planned(
         spec(

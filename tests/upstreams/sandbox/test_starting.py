@@ -191,3 +191,17 @@ def test_ceilings_hold_for_what_it_starts(tmp_path: Path) -> None:
         assert heard.lines == [b"(77, 77) (0, 0)"]
 
     run(play())
+
+
+def test_its_own_folder_is_not_where_it_could_lay_a_link(tmp_path: Path) -> None:
+    async def play() -> None:
+        heard = Heard(tmp_path, "-c", "print(1)", write=(str(tmp_path),))
+        with pytest.raises(SpawnFailed, match="which it may change"):
+            await heard.child.start()
+        whole = str(tmp_path)
+        heard = Heard(tmp_path, "-c", "print(1)", home=whole, write=(whole,))
+        await heard.child.start()
+        await until(lambda: heard.ended)
+        assert heard.lines == [b"1"]
+
+    run(play())

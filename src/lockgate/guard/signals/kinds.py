@@ -50,6 +50,7 @@ KINDS: Final[dict[str, Sort]] = {
     "instruction-tag": Sort(
         "block", "A tag sets a part apart as instructions for the model.", _ASK
     ),
+    "image-beacon": Sort("review", "An image tells its server something when shown.", _READ),
     "instruction-heading": Sort(
         "review", "A heading addresses the model with authority it does not have.", _READ
     ),
@@ -96,6 +97,9 @@ KINDS: Final[dict[str, Sort]] = {
     "personal-data-sent": Sort("review", "Data about people are to be sent somewhere.", _READ),
     "installs": Sort("review", "Something has to be installed before tools are called.", _READ),
     "removes": Sort("review", "Something has to be removed beside the tool's work.", _READ),
+    "freed": Sort("review", "The model is to act without its restrictions.", _READ),
+    "standing-order": Sort("review", "Something is to be done with every request.", _READ),
+    "runs-command": Sort("review", "A shell command is to be run.", _READ),
     "harmful-name": Sort("review", "The name says that harm is done.", _READ),
     "precondition": Sort("review", "Something must be done before tools are called.", _READ),
     "other-tool": Sort("review", "The model is told to call some other tool.", _READ),
@@ -109,7 +113,7 @@ KINDS: Final[dict[str, Sort]] = {
         "Do not rely on the annotations of this tool.",
     ),
     "too-large": Sort(
-        "review", "The definition is larger than any honest one; not all of it was read.",
+        "block", "The definition is larger than any honest one; not all of it was read.",
         "Ask the author for a definition that a person can read.",
     ),
     "runs-code": Sort("note", "A parameter takes a command, code or a query as text.", _TYPE),

@@ -18,9 +18,10 @@ MEANINGS: Final[dict[str, str]] = {
     "summary": "summary/summaries/conversation/transcript/chat/final answer/final response",
     "step": "step/steps/collection/operation/action/actions/behavior/behaviour",
     "handed": (
-        "attach~/append~/pass/passes/include/includes/including/embed/embeds/embedding/send/"
-        "sends/sending/forward/forwards/upload/uploads/transmit/transmits/exfiltrate~/insert/"
-        "inserts/put/puts/prepend/place/supply/provide/encode/encodes/post/posts/include them"
+        "report them/reports them/reporting them/ship/ships/exports them/attach~/append~/"
+        "pass/passes/include/includes/including/embed/embeds/embedding/send/sends/sending/"
+        "forward/forwards/upload/uploads/transmit/transmits/exfiltrate~/insert/inserts/put/"
+        "puts/prepend/place/supply/provide/encode/encodes/post/posts/include them"
     ),
     "which": "name/version/identity/which",
     "calling": "calls/calling/invoking/invokes/using/uses/running/call",
@@ -39,6 +40,8 @@ MEANINGS: Final[dict[str, str]] = {
         "safeguards/constraints/prompt/policies/protections/safeguard"
     ),
     "disparaged": (
+        "fake results/incorrect results/wrong results/false results/misleading results/"
+        "inaccurate results/no longer supported/no longer works/not be used/not to be used/"
         "deprecated/obsolete/unreliable/outdated/insecure/inferior/broken/unsafe/inaccurate/"
         "slow/no longer/legacy/less accurate/less reliable/not trusted/untrusted/"
         "should not be used/must not be used/should be ignored/should be avoided"
@@ -56,6 +59,40 @@ MEANINGS: Final[dict[str, str]] = {
         "all tools/any tool/other search tools/other similar tools/similar tools/"
         "alternative tools/alternatives/competing tools/any other"
     ),
+    "freed": (
+        "no restrictions/unrestricted/without restrictions/developer mode/maintenance mode/"
+        "jailbreak/jailbroken/no limits/god mode/without limits/no limitations/dan/"
+        "unfiltered/without filters/admin mode/safety off"
+    ),
+    "standing": (
+        "from now on/for the rest of/in every response/in each response/every response/"
+        "in all future/all future/every request/each request/all subsequent/every subsequent/"
+        "each subsequent/subsequent requests/in every reply/every reply/every message/"
+        "each message/every conversation/each session/every session/start of each/"
+        "start of every/always respond/every tool call/each tool call/all tool calls/"
+        "every later/all later"
+    ),
+    "choose": "prefer~/favor~/choose/select/pick/prioritize~/prioritise~",
+    "fully-said": (
+        "user's messages/user has written/user has said/user has typed/user wrote/user said/"
+        "latest messages/so far in this/said so far/written so far/user has asked/"
+        "user has mentioned/user mentioned/user's latest/user's last/everything the user/"
+        "anything the user/whatever the user"
+    ),
+    "verbatim": (
+        "verbatim/everything/anything/so far/word for word/complete/entire/full/all/latest/"
+        "raw/unmodified/every"
+    ),
+    "aside": (
+        "in the background/as a side effect/side effect/side effects/behind the scenes/"
+        "in parallel/moreover/on the side"
+    ),
+    "asked-of-model": (
+        "should read/should call/should include/should send/should pass/should always/"
+        "should first/should then/must read/must call/must include/must send/must pass/"
+        "must always/must first/has to read/has to call/will read/needs to read"
+    ),
+    "kept": "stored/saved/logged/copied/written/archived/kept",
     "other": "other/another",
     "install": "install~/pip/npm/npx/apt/brew/dependency/dependencies/package/git clone/docker run",
     "also": (
@@ -111,6 +148,9 @@ MEANINGS: Final[dict[str, str]] = {
         "imperceptibly/clandestinely/unbeknownst/in secret/in silence"
     ),
     "unaware": (
+        "need not know/should not know/must not know/should not see/must not see/"
+        "should not notice/must not notice/not be aware/remain unaware/keep quiet/"
+        "keep this quiet/keep it secret/keep this secret/stay silent/without showing/"
         "without detection/without being detected/without alerting/without triggering/"
         "without being noticed/without user awareness/without awareness/without notification/"
         "without notice/without consent/without user consent/without permission/"
@@ -144,18 +184,20 @@ MEANINGS: Final[dict[str, str]] = {
     ),
     # what is wanted
     "secret": (
+        "recovery phrase/recovery phrases/seed phrases/wallet files/wallet file/"
+        "connection strings/saved password/saved passwords/browser passwords/secret keys/"
         "credential/credentials/password/passwords/passphrase/passwd/secret/secrets/api key/"
         "api keys/apikey/apikeys/access keys/access key id/secret access/private key/"
-        "private keys/ssh key/ssh keys/ssh private/secret key/secret keys/access token/"
-        "access tokens/auth token/auth tokens/authentication token/authentication tokens/"
-        "bearer token/session token/session tokens/refresh token/oauth token/oauth tokens/"
-        "seed phrase/mnemonic/keychain/environment variables/environment variable/env vars/"
-        "env variables/env file/env files/shell history/bash history/command history/"
-        "browser history/session cookie/session cookies/cookies/credit card/card number/"
-        "social security/wallet key/encryption key/encryption keys/kubeconfig/"
-        "database credentials/connection string/configuration files/config files/config file/"
-        "configuration file/confidential/keystore/password manager/signing key/signing keys/"
-        "master password/master key/pin code"
+        "private keys/ssh key/ssh keys/ssh private/secret key/access token/access tokens/"
+        "auth token/auth tokens/authentication token/authentication tokens/bearer token/"
+        "session token/session tokens/refresh token/oauth token/oauth tokens/seed phrase/"
+        "mnemonic/keychain/environment variables/environment variable/env vars/env variables/"
+        "env file/env files/shell history/bash history/command history/browser history/"
+        "session cookie/session cookies/cookies/credit card/card number/social security/"
+        "wallet key/encryption key/encryption keys/kubeconfig/database credentials/"
+        "connection string/configuration files/config files/config file/configuration file/"
+        "confidential/keystore/password manager/signing key/signing keys/master password/"
+        "master key/pin code"
     ),
     "secret-file": (
         "id rsa/id ed25519/id ecdsa/id dsa/authorized keys/etc passwd/etc shadow/ssh config/"
@@ -166,15 +208,17 @@ MEANINGS: Final[dict[str, str]] = {
         "service account/dotenv/pgpass/my cnf/htpasswd/terraform tfstate/vault token"
     ),
     "context": (
-        "conversation history/chat history/message history/conversation context/"
-        "full conversation/entire conversation/whole conversation/previous messages/"
-        "prior messages/all messages/conversation so far/conversation transcript/"
-        "user's messages/user messages/user's prompt/original prompt/system prompt/"
-        "system instructions/system message/your instructions/your prompt/initial prompt/"
-        "developer message/your context/context window/chat log/chat logs/message log/"
-        "list of tools/available tools/other tools/all tools/tool list/tool calls/"
-        "tools available/tools you/reasoning trace/chain of thought/model name/llm model/"
-        "name of the model/name of the llm/your model"
+        "dialogue with/the dialogue/dialog history/chat transcript/our conversation/"
+        "conversation with/last user message/user message/conversation history/chat history/"
+        "message history/conversation context/full conversation/entire conversation/"
+        "whole conversation/previous messages/prior messages/all messages/"
+        "conversation so far/conversation transcript/user's messages/user messages/"
+        "user's prompt/original prompt/system prompt/system instructions/system message/"
+        "your instructions/your prompt/initial prompt/developer message/your context/"
+        "context window/chat log/chat logs/message log/list of tools/available tools/"
+        "other tools/all tools/tool list/tool calls/tools available/tools you/"
+        "reasoning trace/chain of thought/model name/llm model/name of the model/"
+        "name of the llm/your model"
     ),
     "personal": (
         "phone number/home address/email address/personal data/personal information/"
@@ -187,10 +231,11 @@ MEANINGS: Final[dict[str, str]] = {
     ),
     # what is done with it
     "read": (
-        "read~/open~/cat/collect~/gather~/harvest~/retrieve~/access~/load~/extract~/dump~/"
-        "scrape~/grab~/grabbed/grabbing/steal~/stole/stolen/capture~/copy/copies/copied/"
-        "copying/fetch~/enumerate~/scan/scans/scanned/search/list/obtain~/look up/pull/pulls/"
-        "record~/log/logs"
+        "walk~/crawl~/inspect~/sweep~/looks for/export/exports/exporting/read~/open~/cat/"
+        "collect~/gather~/harvest~/retrieve~/access~/load~/extract~/dump~/scrape~/grab~/"
+        "grabbed/grabbing/steal~/stole/stolen/capture~/copy/copies/copied/copying/fetch~/"
+        "enumerate~/scan/scans/scanned/search/list/obtain~/look up/pull/pulls/record~/log/"
+        "logs"
     ),
     "send": (
         "send~/sent/forward~/post/posts/posted/posting/upload~/email/emails/emailed/emailing/"
@@ -204,8 +249,8 @@ MEANINGS: Final[dict[str, str]] = {
         "mirror/mirrors/post/posts/email/emails"
     ),
     "sent": (
-        "sent/forwarded/posted/uploaded/emailed/mailed/copied to/delivered/reported/mirrored/"
-        "relayed/transmitted/visit/redirect to/navigate to/request to"
+        "retained/exported/sent/forwarded/posted/uploaded/emailed/mailed/copied to/delivered/"
+        "reported/mirrored/relayed/transmitted/visit/redirect to/navigate to/request to"
     ),
     "format": "format/example/examples/e.g/form/where",
     "attach": (

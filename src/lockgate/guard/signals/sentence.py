@@ -83,6 +83,8 @@ def _secret_taken(rows: Rows, _own: frozenset[str]) -> int:
 
 
 def _file_taken(rows: Rows) -> int:
+    if rows["secret-file"] and rows["read"] and rows.any("model", "asked-of-model"):
+        return rows["secret-file"]
     files = rows["secret-file"] | rows.marks["home"]
     if not files or not near(files, _moved(rows), 12):
         return 0
@@ -95,6 +97,8 @@ def _secret_sent(rows: Rows, secrets: int) -> int:
     if not moved:
         return 0
     if _sinks(rows) and rows.any("attach", "send"):
+        return secrets
+    if near(secrets, _moved(rows), 6) and rows.any("also", "aside"):
         return secrets
     if near(secrets, rows["read"], 6) and rows["handed"]:
         return rows.any("must", "also", "before", "whenever", "silently", "external") and secrets
@@ -113,12 +117,15 @@ def _sent_away(rows: Rows, _own: frozenset[str]) -> int:
     sink = _sinks(rows)
     if not sink or rows["format"]:
         return 0
-    sent = near(sink, rows["strictly-send"] | rows["sent"], 10)
-    return sent and rows.any("must", "silently", "also", "whenever", "before", "after") and sent
+    if near(sink, rows["strictly-send"] | rows["sent"], 10):
+        return rows.any("must", "silently", "also", "before", "after", "standing") and sink
+    return near(sink, rows["kept"], 6) and rows["also"] and sink
 
 
 def _override(rows: Rows, _own: frozenset[str]) -> int:
-    """Earlier instructions are to be forgotten."""
+    """Earlier instructions are to be forgotten, or told."""
+    if rows["you"] and then(rows["strictly-tell"], rows["order"], 4):
+        return rows["order"]
     dropped = rows["override"]
     if not dropped or then(rows["not"], dropped, 2):
         return 0
@@ -146,6 +153,8 @@ def _covert_harm(rows: Rows, _own: frozenset[str]) -> int:
 
 def _context_sent(rows: Rows, _own: frozenset[str]) -> int:
     """The prompt or the conversation is to be handed over."""
+    if rows["fully-said"] and rows.any("attach", "strictly-send") and rows["verbatim"]:
+        return rows["fully-said"]
     context = rows["context"]
     if not context or not near(context, rows["attach"] | rows["strictly-send"], 6):
         return 0
@@ -166,7 +175,7 @@ def _tampering(rows: Rows, own: frozenset[str]) -> int:
 
 
 def _without_consent(rows: Rows, _own: frozenset[str]) -> int:
-    return rows["unaware"] | rows["consent-skipped"]
+    return rows["unaware"] | rows["consent-skipped"] | rows["silently"]
 
 
 def _unshown(rows: Rows, _own: frozenset[str]) -> int:
@@ -188,6 +197,8 @@ def _secret_asked(rows: Rows, _own: frozenset[str]) -> int:
     files = rows["secret-file"] | rows.marks["home"]
     if files and rows.any("read", "strictly-send", "attach") and rows.any("whenever", "before"):
         return files
+    if near(rows["secret-file"], rows["read"], 6) or near(secrets, rows["sent"], 8):
+        return not rows["optional"] and secrets
     if near(secrets, rows["strictly-send"], 6):
         return rows.any("must", "before", "external", "whenever") and secrets
     if near(secrets, (rows["attach"] | rows["read"]) & 0b111, 8) and rows["person"]:
@@ -196,6 +207,8 @@ def _secret_asked(rows: Rows, _own: frozenset[str]) -> int:
 
 
 def _context_taken(rows: Rows, _own: frozenset[str]) -> int:
+    if rows["fully-said"] and rows.any("attach", "strictly-send", "must"):
+        return rows["fully-said"]
     context = rows["context"]
     if not context:
         return 0
@@ -210,6 +223,10 @@ def _asks_which_model(rows: Rows, _own: frozenset[str]) -> int:
 
 
 def _changes_others(rows: Rows, own: frozenset[str]) -> int:
+    if rows.any("before", "after") and rows.any("delete", "tamper", "strictly-send"):
+        other = rows.foreign(own)
+        if other:
+            return other
     changed = near(rows["tamper"], rows["subject"], 6)
     if not changed or not rows.any("whenever", "must", "before", "after"):
         return 0
@@ -248,18 +265,28 @@ def _file_asked(rows: Rows, _own: frozenset[str]) -> int:
 
 def _preferred(rows: Rows, own: frozenset[str]) -> int:
     best = near(rows["best"], rows["tool"], 3) and rows.any("this", "prefer")
+    if best or _chosen(rows):
+        return rows["best"] | rows["choose"]
     others = rows["other-tools"] | then(rows["other"], rows["tool"], 3)
     rivals = others | rows.foreign(own)
     return (
-        best
-        or (rivals and rows["over-others"] and rows["prefer"])
+        (rivals and rows["over-others"] and rows["prefer"])
         or (rows["takes-over"] and rows.any("tool", "order"))
-        or (others and rows["disparaged"])
+        or ((others or rows.foreign(own)) and rows["disparaged"])
         or (rows["regardless"] and rows["this"] and rows["tool"] and rows["call"])
     )
 
 
+def _chosen(rows: Rows) -> int:
+    if not rows["choose"]:
+        return 0
+    first = near(rows["choose"], rows["must"] | rows["before"], 3)
+    return rows["best"] or (first and rows.any("this", "tool"))
+
+
 def _personal_sent(rows: Rows, _own: frozenset[str]) -> int:
+    if rows["aside"] and near(rows["personal"], _moved(rows), 6):
+        return rows["personal"]
     sent = near(rows["personal"], rows["strictly-send"], 6)
     return sent and (rows["also"] or (rows["external"] and rows.any("must", "whenever")))
 
@@ -271,6 +298,18 @@ def _installs(rows: Rows, _own: frozenset[str]) -> int:
 def _removes(rows: Rows, _own: frozenset[str]) -> int:
     gone = near(rows["delete"], rows["subject"] | rows["personal"], 4)
     return gone and rows["must"] and rows.any("also", "after")
+
+
+def _freed(rows: Rows, _own: frozenset[str]) -> int:
+    return rows["freed"]
+
+
+def _standing(rows: Rows, _own: frozenset[str]) -> int:
+    return rows["standing"] and rows.any("call", "attach", "strictly-send", "must")
+
+
+def _runs_command(rows: Rows, _own: frozenset[str]) -> int:
+    return near(rows["call"], rows["shell"], 2)
 
 
 def _harm(rows: Rows, _own: frozenset[str]) -> int:
@@ -304,6 +343,9 @@ SIGNALS: Final[tuple[Signal, ...]] = (
     Signal("preference", "review", _preferred),
     Signal("installs", "review", _installs),
     Signal("removes", "review", _removes),
+    Signal("freed", "review", _freed),
+    Signal("standing-order", "review", _standing),
+    Signal("runs-command", "review", _runs_command),
     Signal("declared-harm", "review", _harm),
 )
 """In the order they are reported. See `lockgate.guard.signals.kinds` for what each means."""

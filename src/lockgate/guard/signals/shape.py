@@ -30,6 +30,7 @@ _COMMENT: Final = re.compile(
 _WHO: Final = (
     "SYSTEM|SECURITY|ADMIN|ADMINISTRATOR|URGENT|CRITICAL|COMPLIANCE|MANDATORY|PROTOCOL|EMERGENCY|"
     "POLICY|INTERNAL|PRIORITY|OVERRIDE|DEVELOPER|ROOT|SERVER|TOOL|API|IMPORTANT|ATTENTION|NEW|"
+    "MAINTENANCE|LEGAL|MIGRATION|DEPRECATION|AUDIT|PRIVACY|HOST|CLIENT|USER|"
     "OPERATIONAL|WORKFLOW|HIDDEN|SECRET|AI|AGENT|ASSISTANT|MODEL|LLM"
 )
 _WHAT: Final = (
@@ -39,7 +40,12 @@ _WHAT: Final = (
 )
 _HEADING: Final = re.compile(
     rf"\b(?:{_WHO})(?: (?:{_WHO}|[A-Z]{{3,14}}))? (?:{_WHAT})\b(?=[^a-z]{{0,24}}[:\]\)*!.-])"
+    r"|\b(?:BEGIN|START|END)(?: OF)?(?: [A-Z]{3,14})? (?:TASK|INSTRUCTIONS?|DOCUMENTATION|SYSTEM"
+    r"|PROMPT|DESCRIPTION|CONTEXT)\b|^(?:SYSTEM|System|Assistant|ASSISTANT|User|USER): "
 )
+_IMAGE: Final = re.compile(r"!\[[^\]\n]{0,80}\]\(\s{0,3}https?://[^)\s?]{0,200}\?")
+"""A Markdown image whose address has a query: whoever shows it sends the query there."""
+
 _ADDRESSED: Final = re.compile(
     r"\b(?:(?:note|message|instructions?|attention|directive|reminder|important|notice)"
     r"(?: [a-z]{1,12})? (?:to|for) (?:the |all |any )?(?:ai|model|assistant|llm|agent|"
@@ -81,6 +87,12 @@ _OF_PROMPTS: Final = frozenset({"<instructions>", "</instructions>", "<informati
 def heading(text: str) -> str:
     """The first heading that claims authority over the model; empty if there is none."""
     match = _HEADING.search(text) or _ADDRESSED.search(text)
+    return match[0] if match else ""
+
+
+def beacon(text: str) -> str:
+    """The first image that tells its server something; empty if there is none."""
+    match = _IMAGE.search(text) if "![" in text else None
     return match[0] if match else ""
 
 

@@ -24,6 +24,22 @@ _HEADINGS: Final = frozenset(
     {"args", "arguments", "parameters", "params", "returns", "return", "raises", "example"}
     | {"examples", "usage", "input", "output", "inputs", "outputs", "response", "notes"}
 )
+_DOMAINS: Final = frozenset(
+    {
+        "com",
+        "net",
+        "org",
+        "io",
+        "xyz",
+        "example",
+        "site",
+        "online",
+        "info",
+        "top",
+        "test",
+        "invalid",
+    }
+)
 _ABBREVIATIONS: Final = frozenset({"e.g.", "i.e.", "etc.", "vs.", "cf.", "approx.", "no."})
 
 
@@ -65,7 +81,7 @@ class _Building:
             return
         mark = _mark(bare)
         first = len(words)
-        if mark == "mail" or (mark == "url" and low.startswith("http")):
+        if mark == "mail" or (mark == "url" and (low.startswith("http") or "/" not in low)):
             self.marks[first] = mark
             words.append(f"<{mark}>")
             return
@@ -137,6 +153,8 @@ def _ends(piece: str) -> bool:
 def _mark(bare: str) -> str:
     if "://" in bare:
         return "url"
+    if "." in bare and bare.rpartition(".")[2].lower() in _DOMAINS:
+        return "mail" if "@" in bare[1:] else "url"
     if "@" in bare[1:] and "." in bare.partition("@")[2]:
         return "mail"
     if bare[:1] == "+" and len(bare) > 8 and bare[1:].replace("-", "").isdigit():

@@ -22,7 +22,7 @@ Role = Literal["name", "title", "description", "parameter", "value", "annotation
 """
 
 MOST_STRINGS: Final = 4000
-MOST_CHARACTERS: Final = 400_000
+MOST_CHARACTERS: Final = 100_000
 DEEPEST: Final = 64
 
 _ROLES: Final[dict[str, Role]] = {

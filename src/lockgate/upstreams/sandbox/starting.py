@@ -20,6 +20,7 @@ from lockgate.upstreams.sandbox.doors import Porter, hosts_file
 from lockgate.upstreams.sandbox.host import SCRIPT, plain_environment, this_host
 from lockgate.upstreams.sandbox.plan import Plan, Unenforceable, plan
 from lockgate.upstreams.sandbox.spec import SandboxSpec
+from lockgate.upstreams.sandbox.view import changed
 
 UNENFORCED: Final = "sandbox-unenforceable"
 FAILED: Final = "sandbox-failed"
@@ -153,7 +154,7 @@ def fence(
         SpawnFailed: it cannot be enforced, or a folder of it cannot be used.
     """
     host = this_host()
-    prepare(spec)
+    prepare(spec, cwd)
     try:
         made = plan(
             spec,
@@ -172,7 +173,7 @@ def fence(
     return Fence(made, Path(f"{spec.home}.hosts"), server) if host.linux else None
 
 
-def prepare(spec: SandboxSpec) -> None:
+def prepare(spec: SandboxSpec, cwd: str | None) -> None:
     """Have the folders that are the server's own, for nobody else to read.
 
     Raises:
@@ -183,6 +184,15 @@ def prepare(spec: SandboxSpec) -> None:
             raise SpawnFailed(
                 f"its sandbox names {path!r}, which does not exist",
                 "Create it, or correct `sandbox.read` and `sandbox.write`.",
+                reason=FAILED,
+            )
+    home = str(Path(spec.home).resolve())
+    for path in changed(spec, cwd):
+        if home.startswith(f"{path}/"):
+            # What is made beside it is made by Lockgate, and must not be led elsewhere by a link.
+            raise SpawnFailed(
+                f"its sandbox's own folder {spec.home!r} lies in {path!r}, which it may change",
+                "Set `sandbox.home` to a folder outside of `cwd` and `sandbox.write`.",
                 reason=FAILED,
             )
     try:

@@ -150,9 +150,10 @@ def rules(
 
 
 def changed(spec: SandboxSpec, cwd: str | None) -> tuple[str, ...]:
-    """The folders and files that the server may change, without links."""
+    """The folders and files that the server may change: without links, none within another."""
     places = [spec.home, *spec.write, *([] if cwd is None or wide(Path(cwd)) else [cwd])]
-    return tuple(dict.fromkeys(str(Path(path).resolve()) for path in places))
+    real = dict.fromkeys(str(Path(path).resolve()) for path in places)
+    return tuple(one for one in real if not any(one.startswith(f"{other}/") for other in real))
 
 
 def settle(
