@@ -422,7 +422,8 @@ def test_the_error_that_asks_for_a_visit_becomes_a_question(cell: str) -> None:
             client = await w.client(cell[0])
             begun = await client.call("fail", **REQUIRED)
             [question] = begun.asked.values()
-            assert question["params"] == PAGE
+            shown = f"This opens a page of page.example.\n{PAGE['message']}"
+            assert question["params"] == {**PAGE, "message": shown}
 
             await client.answer(begun)
             assert w.server.runs["fail"] == 2

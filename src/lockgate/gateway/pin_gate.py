@@ -41,7 +41,7 @@ _Doubts = Mapping[str, Failure]
 
 
 class PinGate:
-    """Before one server. See `lockgate.core.policy.Gate`."""
+    """Before one server. See `lockgate.core.policy.Check`."""
 
     name: ClassVar[str] = "pins"
     stage: ClassVar[Stage] = Stage.VERIFY
@@ -77,18 +77,15 @@ class PinGate:
         )
 
     def concerns(self, method: str) -> bool:
-        """See `lockgate.core.policy.Gate`."""
+        """See `lockgate.core.policy.Check`."""
         return method in GATED
 
-    def enter(self, call: Call, /) -> Failure | None:
-        """See `lockgate.core.policy.Gate`."""
+    def check(self, call: Call, /) -> Failure | None:
+        """See `lockgate.core.policy.Check`."""
         target = call.target
         if target is None or (target.kind, target.name) in self.clear:
             return None
         return self._doubtful(call, target)
-
-    def leave(self, call: Call, /) -> None:
-        """See `lockgate.core.policy.Gate`."""
 
     def _doubtful(self, call: Call, target: Target) -> Failure | None:
         if target.kind == "resource":
@@ -182,4 +179,4 @@ class PatientPinGate:
     async def __call__(self, call: Call, call_next: CallNext, /) -> Reply:
         """See `lockgate.core.policy.Policy`."""
         await self._gate.learn(call)
-        return self._gate.enter(call) or await call_next(call)
+        return self._gate.check(call) or await call_next(call)

@@ -181,7 +181,8 @@ def _said(text: str, own: frozenset[str], *, prose: bool) -> Iterator[tuple[str,
         rows = Rows(sentence)
         ordered = ordered or bool(title and rows.orders())
         found = [signal for signal in SIGNALS if signal.judge(rows, own)]
-        for signal in found:
+        grave = [signal for signal in found if signal.severity == "block"]
+        for signal in grave or found:
             yield signal.id, signal.severity, sentence.text
         if prose and not found and suspicious(rows, own):
             yield "suspicious-combination", "review", sentence.text

@@ -20,7 +20,7 @@ _GATED: Final = frozenset({"tools/call", "prompts/get", "resources/read", "compl
 
 
 class Withheld:
-    """Before one server. See `lockgate.core.policy.Gate`."""
+    """Before one server. See `lockgate.core.policy.Check`."""
 
     name: ClassVar[str] = "definitions"
     stage: ClassVar[Stage] = Stage.VERIFY
@@ -30,12 +30,9 @@ class Withheld:
         self._refused = refused
 
     def concerns(self, method: str) -> bool:
-        """See `lockgate.core.policy.Gate`."""
+        """See `lockgate.core.policy.Check`."""
         return method in _GATED
 
-    def enter(self, call: Call, /) -> Failure | None:
-        """See `lockgate.core.policy.Gate`."""
+    def check(self, call: Call, /) -> Failure | None:
+        """See `lockgate.core.policy.Check`."""
         return self._refused(call)
-
-    def leave(self, call: Call, /) -> None:
-        """See `lockgate.core.policy.Gate`."""

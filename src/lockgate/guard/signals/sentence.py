@@ -51,9 +51,9 @@ def _concealment(rows: Rows, _own: frozenset[str]) -> int:
             return untold
         if then(rows["person"], then(rows["not"], told, 4), 6):
             return untold
-        if then(untold, rows.any("secret", "call", "tool", "tamper", "attach"), 8) and rows.any(
-            "you", "model", "silently", "naturally", "secret"
-        ):
+        if then(
+            untold, rows.any("secret", "call", "tool", "tamper", "attach", "read"), 8
+        ) and rows.any("you", "model", "silently", "naturally", "secret"):
             return untold
     return then(rows["necessity"], told, 3) and rows["person"]
 
