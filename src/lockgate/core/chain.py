@@ -363,48 +363,73 @@ def _guard_lenses(
 
     async def run(call: Call) -> Reply:
         reply: Reply
-        seen: list[Call] = []
+        # As the lens of this number was given it, where it passed on another one.
+        given: dict[int, Call] | None = None
         at = 0
         try:
             for inward in inwards:
-                given = inward(call)
-                if isinstance(given, Failure):
-                    reply = given
-                    break
-                seen.append(call)
-                call = given
+                passed = inward(call)
+                if passed is not call:
+                    if isinstance(passed, Failure):
+                        reply = passed
+                        break
+                    given = given or {}
+                    given[at] = call
+                    call = passed
                 at += 1
             else:
                 reply = await call_next(call)
         except Exception as error:
-            reply = _broken(lenses[at].name if at < len(lenses) else None, repr(error))
-        if at < len(lenses) and observe is not None:
-            observe(call, _decision(lenses[at].name, False, _reply(reply, None), 0.0))
-        return _outward(lenses, call, seen, _reply(reply, None), observe)
+            reply = _broken(lenses[at].name if at < count else None, repr(error))
+        if at < count or reply.__class__ is not Result:
+            reply = _not_let_in(lenses, at, call, reply, observe)
+        return _outward(lenses, outwards, at, call, given, reply, observe)
 
+    count = len(lenses)
     inwards = tuple(lens.inward for lens in lenses)
+    outwards = tuple(lens.outward for lens in lenses)
     return run
+
+
+def _not_let_in(
+    lenses: tuple[Lens, ...], at: int, call: Call, reply: object, observe: Observe | None
+) -> Reply:
+    """What a lens refused with, or what is inside of all of them came to that is no Result."""
+    known = _reply(reply, None)
+    if at < len(lenses) and observe is not None:
+        observe(call, _decision(lenses[at].name, False, known, 0.0))
+    return known
 
 
 def _outward(
     lenses: tuple[Lens, ...],
+    outwards: tuple[Callable[[Call, Reply], Reply], ...],
+    at: int,
     call: Call,
-    seen: list[Call],
+    given: dict[int, Call] | None,
     reply: Reply,
     observe: Observe | None,
 ) -> Reply:
-    """The reply as each lens that let the call in passes it on, innermost first."""
-    for at in range(len(seen) - 1, -1, -1):
-        lens, before = lenses[at], reply
+    """The reply as the first `at` lenses, which let the call in, pass it on, innermost first."""
+    while at:
+        at -= 1
+        before = reply
         try:
-            reply = lens.outward(call, before)
+            reply = outwards[at](call, before)
         except Exception as error:
-            reply = _broken(lens.name, repr(error))
+            reply = _broken(lenses[at].name, repr(error))
         if reply is not before:
-            reply = _reply(reply, lens.name)
-            if observe is not None:
-                observe(call, _decision(lens.name, True, reply, 0.0))
-        call = seen[at]
+            reply = _changed(lenses[at], call, reply, observe)
+        if given is not None:
+            call = given.get(at, call)
+    return reply
+
+
+def _changed(lens: Lens, call: Call, reply: Reply, observe: Observe | None) -> Reply:
+    """What a lens made of a reply."""
+    reply = _reply(reply, lens.name)
+    if observe is not None:
+        observe(call, _decision(lens.name, True, reply, 0.0))
     return reply
 
 

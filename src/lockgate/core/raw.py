@@ -149,6 +149,15 @@ class Raw(Mapping[str, Any]):
         seen = self._seen
         return {k: _encode(seen[k]) if k in seen else v for k, v in members.items()}
 
+    @property
+    def received(self) -> bytes:
+        """The bytes it arrived as, if there are any, else as it is written: to look through.
+
+        Whatever `encode` writes of strings is in there somewhere, though perhaps escaped; so what
+        these bytes do not hold is not in what is forwarded. Never forward them themselves.
+        """
+        return self.encode() if self._bytes is None else self._bytes
+
     def encode(self) -> bytes:
         """The object as JSON bytes."""
         if self._members is None:

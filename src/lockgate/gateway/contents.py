@@ -22,7 +22,7 @@ from lockgate.core.raw import Raw
 from lockgate.errors import LockgateError
 from lockgate.gateway.argument_checks import SCHEMAS
 from lockgate.gateway.definitions import Definitions
-from lockgate.guard.content import Filter, Inspector
+from lockgate.guard.content import Inspector
 from lockgate.guard.filters import (
     Characters,
     Injection,
@@ -37,6 +37,7 @@ from lockgate.guard.sanitise import sanitised
 from lockgate.guard.schemas.known import KnownSchemas
 from lockgate.guard.schemas.schema import Checked
 from lockgate.guard.schemas.shape import Unusable
+from lockgate.guard.seen import Filter
 from lockgate.observe.contents import record
 from lockgate.policies.asked import Declines, Questions
 from lockgate.policies.outgoing import Outgoing

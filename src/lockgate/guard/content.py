@@ -9,85 +9,17 @@ gave a hint is looked at string by string, and only strings that change are writ
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Literal, Protocol
-
-import msgspec
+from typing import Final
 
 from lockgate.core.raw import Raw
 from lockgate.guard.anchors import Anchors
+from lockgate.guard.seen import Doing, Filter, Inspected, Seen
 from lockgate.guard.strings import changed
 
-Doing = Literal["off", "flag", "redact", "block"]
-"""What is done about what was found: nothing is looked for; it is counted and noted; it is taken
-out; nothing of it passes."""
-
-DONE: Final = {"flag": "nothing", "redact": "redacted", "block": "blocked"}
 OPAQUE: Final = frozenset(
     {"requestState", "nextCursor", "resultType", "ttlMs", "cacheScope", "taskId"}
 )
 """Members that mean something to whoever wrote them alone, and have to come back as they were."""
-
-
-class Seen(msgspec.Struct, frozen=True):
-    """Something was found: by which filter, what (never its text), and what is done about it."""
-
-    by: str
-    kind: str
-    doing: Doing
-
-    def note(self) -> dict[str, str]:
-        """As whoever gets the content is told of it."""
-        return {"what": self.by, "kind": self.kind, "done": DONE[self.doing]}
-
-
-class Filter(Protocol):
-    """One thing that is looked for."""
-
-    @property
-    def name(self) -> str:
-        """What it is called where it is counted."""
-        ...
-
-    @property
-    def doing(self) -> Doing:
-        """What is done about what it finds."""
-        ...
-
-    @property
-    def words(self) -> Sequence[str]:
-        """In small letters: plain ASCII without any of them, in any case, holds nothing of it.
-
-        Empty: there are no such words, and `hint` is asked about everything.
-        """
-        ...
-
-    def hint(self, data: bytes, /) -> bool:
-        """Whether JSON may hold anything though it has none of the words.
-
-        Not asked about plain ASCII where there are words, nor about JSON with something escaped by
-        number, where anything may hide.
-        """
-        ...
-
-    def clean(self, key: str, text: str, /) -> tuple[str, Sequence[str]]:
-        """The text without what is found, the very same if nothing is, and the kinds found."""
-        ...
-
-
-class Inspected(msgspec.Struct, frozen=True):
-    """What became of content.
-
-    data  the JSON to pass on; the very same bytes when nothing has changed.
-    seen  what was found, each kind once.
-    """
-
-    data: bytes
-    seen: Sequence[Seen] = ()
-
-    @property
-    def blocked(self) -> Seen | None:
-        """Because of what nothing may pass, if anything."""
-        return next((one for one in self.seen if one.doing == "block"), None)
 
 
 class Inspector:
@@ -141,6 +73,12 @@ class Inspector:
         """Inspect a text that is no JSON."""
         seen: dict[Seen, None] = {}
         return _cleaned(self._filters, "", text, seen), tuple(seen)
+
+    def suspects(self, data: bytes) -> bool:
+        """Whether any filter may have to look at this JSON; no more than a first look."""
+        if self._free or not data.isascii() or b"\\u" in data:
+            return bool(self._filters)
+        return len(self._find(data.lower())) > 0
 
     def hinted(self, data: bytes) -> Sequence[Filter]:
         """The filters that have to look at this JSON; most often none."""

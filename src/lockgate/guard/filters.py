@@ -18,7 +18,7 @@ from lockgate.guard import (
     secret_names,
     secrets,
 )
-from lockgate.guard.content import Doing
+from lockgate.guard.seen import Doing
 
 NOTHING: Sequence[str] = ()
 

@@ -14,7 +14,7 @@ import msgspec
 
 from lockgate.core.raw import Raw
 from lockgate.guard import secrets
-from lockgate.guard.content import Doing, Seen
+from lockgate.guard.seen import Doing, Seen
 
 _items: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 CLOSE: Final = frozenset({"named-secret", "url-password", "authorization"})

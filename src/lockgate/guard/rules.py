@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from lockgate.core.match import ByTool
-from lockgate.guard.content import Filter
+from lockgate.guard.seen import Filter
 
 
 class ResultRules(msgspec.Struct, frozen=True, kw_only=True):

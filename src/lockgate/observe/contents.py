@@ -10,7 +10,7 @@ from typing import Final
 
 from lockgate.core.message import Call
 from lockgate.core.policy import Decision
-from lockgate.guard.content import DONE, Seen
+from lockgate.guard.seen import DONE, Seen
 from lockgate.observe.decisions import record_decision
 
 FOUND: Final[Counter[tuple[str, str, str, str]]] = Counter()

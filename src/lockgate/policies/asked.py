@@ -17,7 +17,7 @@ from lockgate.core.message import LISTEN, Ask, Call, Failure, Reply, Result
 from lockgate.core.policy import CallNext, Stage
 from lockgate.core.raw import Raw
 from lockgate.guard.asking import Page, secrets_asked
-from lockgate.guard.content import Seen
+from lockgate.guard.seen import Seen
 
 FORBIDDEN: Final = -32000
 ASKING: Final = frozenset({"tools/call", "prompts/get", "resources/read", "tasks/get"})

@@ -12,7 +12,8 @@ from typing import ClassVar, Final
 
 from lockgate.core.message import Call, Failure, Reply
 from lockgate.core.policy import Stage
-from lockgate.guard.content import Inspector, Seen
+from lockgate.guard.content import Inspector
+from lockgate.guard.seen import Seen
 
 FORBIDDEN: Final = -32000
 SENDING: Final = frozenset({"tools/call", "prompts/get", "completion/complete"})
@@ -36,6 +37,12 @@ class Outgoing:
 
     def inward(self, call: Call, /) -> Call | Failure:
         """See `lockgate.core.policy.Lens`."""
+        data = call.params.member("arguments")
+        if data is None:
+            return self._looked_through(call) if call.method == "completion/complete" else call
+        return self._looked_through(call) if self._inspector.suspects(data) else call
+
+    def _looked_through(self, call: Call) -> Call | Failure:
         params = call.params
         for name in MEMBERS:
             data = params.member(name)

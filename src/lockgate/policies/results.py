@@ -18,9 +18,10 @@ from lockgate.core.message import LISTEN, Call, Failure, Notification, Reply, Re
 from lockgate.core.policy import Stage
 from lockgate.core.raw import Raw
 from lockgate.guard.borders import bordered
-from lockgate.guard.content import Doing, Inspector, Seen
+from lockgate.guard.content import Inspector
 from lockgate.guard.pieces import each_text, rejoined
 from lockgate.guard.rules import ResultRules
+from lockgate.guard.seen import Doing, Seen
 
 FORBIDDEN: Final = -32000
 NOTE: Final = "io.github.lockgate/found"
@@ -44,6 +45,8 @@ Fits = Callable[[Call, Raw, Raw], bool]
 """Whether a changed result of a tool is what the tool promises, if it was before (call, result as
 it was, result as it is)."""
 
+PIECES: Final = 3
+"""Texts in one result between which a secret may be divided."""
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder().decode
 
@@ -74,6 +77,13 @@ class Results:
 
     def inward(self, call: Call, /) -> Call | Failure:
         """See `lockgate.core.policy.Lens`; what is said meanwhile is looked through as well."""
+        client = call.client
+        if client.era == "modern" and client.log_level is None and not call.wants_progress:
+            # Nothing that is said meanwhile would reach such a client (`wire.modern_dress`).
+            return call if call.method != LISTEN else self._overheard(call)
+        return self._overheard(call)
+
+    def _overheard(self, call: Call) -> Call:
         emit = call.emit
 
         def said(notification: Notification) -> None:
@@ -94,16 +104,16 @@ class Results:
             return self._failure(call, reply) if reply.origin == "upstream" else reply
         if call.method == LISTEN:
             return reply
-        return reply if self._quiet(reply.raw.encode()) else self._judged(call, reply)
-
-    def _quiet(self, data: bytes) -> bool:
-        """Whether there is nothing to do: so it is with most results, and it is quickly told."""
-        return (
-            not self._always
-            and data.count(b'"text"') < 3
-            and b'"isError"' not in data
-            and not self._inspector.hinted(data)
-        )
+        data = reply.raw.received
+        # Most results hold nothing, and it is quickly told. What is in pieces is put together.
+        if (
+            self._always
+            or self._inspector.suspects(data)
+            or data.count(b'"text"') >= PIECES
+            or b'"isError"' in data
+        ):
+            return self._judged(call, reply)
+        return reply
 
     def _judged(self, call: Call, reply: Result) -> Reply:
         raw = self._as_text(call, reply.raw)
