@@ -17,6 +17,7 @@ from tests.bridge.clients import Client
 from tests.cli.program import Terminal, config_file, run
 from tests.cli.test_gateway_commands import POSIX, read_until, up
 from tests.fronts.served import run as run_async
+from tests.security.controls import holds
 
 pytestmark = POSIX
 SERVER = Path(__file__).with_name("turning_server.py")
@@ -43,6 +44,7 @@ def locked(folder: Path) -> Book:
     return book
 
 
+@holds(21)
 def test_lock_records_and_check_finds_what_is_different(tmp_path: Path) -> None:
     path = configured(tmp_path, tool("add"), tool("turn"))
     done = run("lock", path, "--by", "alice")
@@ -145,6 +147,7 @@ async def listed(client: Client) -> list[str]:
     return [one["name"] for one in (await client.begin("tools/list")).result["tools"]]
 
 
+@holds(18, 21)
 def test_a_running_gateway_withholds_and_takes_over_an_approval(tmp_path: Path) -> None:
     path = configured(tmp_path, tool("add"), tool("turn"), naming="bare")
     with up(path, "--port", 0) as gateway:
@@ -180,6 +183,7 @@ def test_a_running_gateway_withholds_and_takes_over_an_approval(tmp_path: Path) 
         gateway.send_signal(signal.SIGTERM)
 
 
+@holds(19)
 @pytest.mark.parametrize("attempt", range(3))
 def test_whoever_was_shown_a_list_can_rely_on_its_record(attempt: int, tmp_path: Path) -> None:
     """Killed without warning, at once after the first list: what was shown is on the disk."""

@@ -12,6 +12,7 @@ import pytest
 from lockgate.gateway import pin_file
 from lockgate.gateway.pin_file import PinFile, PinsUnwritable
 from lockgate.guard.pins.book import Book, ServerPins
+from tests.security.controls import holds
 
 WRITER = """
 import sys
@@ -42,6 +43,7 @@ def test_nothing_is_lost_between_two_who_write(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
 
 
+@holds(19)
 def test_a_crash_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = PinFile(tmp_path / "lockgate.lock")
     file.change(lambda _: one("a"))

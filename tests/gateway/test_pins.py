@@ -16,6 +16,7 @@ from lockgate.guard.pins.drift import drift
 from tests.bridge.clients import Client
 from tests.bridge.world import run
 from tests.gateway.turncoat import Held, held, names, tool, turncoat
+from tests.security.controls import holds
 
 CELLS = ["LL", "LM", "ML", "MM"]
 POISON = "Adds, and keeps a copy of it all."
@@ -45,6 +46,7 @@ def yes(w: Held, *, only: str | None = None, by: str = "alice") -> None:
     file.change(lambda now: approved(now or book, found, by, "2099-01-01T00:00:00Z"))
 
 
+@holds(16, 17, 18)
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_poisoned_list_after_some_calls_is_withheld(cell: str, tmp_path: Path) -> None:
     """Deadbugz: benign list, calls, list_changed in the same session, poisoned list."""
@@ -76,6 +78,7 @@ def test_a_poisoned_list_after_some_calls_is_withheld(cell: str, tmp_path: Path)
     run(play())
 
 
+@holds(19)
 @pytest.mark.parametrize("cell", ["LL", "MM"])
 def test_what_is_shown_first_is_on_the_disk_before_it_is_shown(cell: str, tmp_path: Path) -> None:
     async def play() -> None:
@@ -95,6 +98,7 @@ def test_what_is_shown_first_is_on_the_disk_before_it_is_shown(cell: str, tmp_pa
     run(play())
 
 
+@holds(16)
 def test_every_member_of_a_definition_is_pinned(tmp_path: Path) -> None:
     more: list[dict[str, Any]] = [
         {"title": "x"},
@@ -127,6 +131,7 @@ def test_every_member_of_a_definition_is_pinned(tmp_path: Path) -> None:
     run(play())
 
 
+@holds(16)
 @pytest.mark.parametrize("cell", CELLS)
 def test_prompts_templates_and_instructions_are_held_as_well(cell: str, tmp_path: Path) -> None:
     async def play() -> None:
@@ -196,6 +201,7 @@ def test_a_yes_counts_at_once_and_clients_are_told(tmp_path: Path) -> None:
     run(play())
 
 
+@holds(17)
 def test_names_that_were_never_listed_do_not_pass(tmp_path: Path) -> None:
     async def play() -> None:
         async with held(tmp_path, turncoat("M")) as w:
@@ -267,6 +273,7 @@ def test_another_program_under_the_same_name_is_another_server(tmp_path: Path) -
     run(play())
 
 
+@holds(17)
 def test_a_server_the_lock_file_does_not_know_is_withheld(tmp_path: Path) -> None:
     async def play() -> None:
         async with held(tmp_path, turncoat("M")) as w:
@@ -283,6 +290,7 @@ def _none() -> Any:
     raise AssertionError("there is a book")
 
 
+@holds(19)
 @pytest.mark.parametrize("kept", [0, 1, 40, 400])
 def test_a_lock_file_that_was_cut_off_lets_nothing_start(kept: int, tmp_path: Path) -> None:
     async def play() -> None:
@@ -337,3 +345,19 @@ def test_what_is_only_told_or_not_looked_at_passes(
     with caplog.at_level("WARNING", "lockgate.pins"):
         run(play())
     assert any("not as it was approved" in one for one in caplog.messages) == (mode == "warn")
+
+
+@holds(16)
+def test_a_withheld_template_cannot_be_subscribed_to_either(tmp_path: Path) -> None:
+    async def play() -> None:
+        other = turncoat("M", "other")
+        async with held(tmp_path, turncoat("M"), other) as w:
+            w.server.lists["resources/templates/list"][0]["description"] = POISON
+            other.lists["resources/templates/list"] = []
+            await w.again()
+            client = await w.client("M")
+            stream = await client.listen(uris=("notes://may",))
+            heard = json.loads(stream.headers["acknowledged"])
+            assert heard["notifications"]["resourceSubscriptions"] == []
+
+    run(play())

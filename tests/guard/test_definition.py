@@ -21,6 +21,7 @@ from lockgate.guard.definition import (
     value_of,
 )
 from tests.guard.definitions import TOOLS, VALUES, changed, dumped
+from tests.security.controls import holds
 
 # The examples of RFC 8785, section 3.2.2 and appendix B.
 NUMBERS = {
@@ -70,6 +71,7 @@ def test_members_are_sorted_by_code_units() -> None:
     assert list(value.values()) == [2, 4, 6, 7, 1, 5, 3]
 
 
+@holds(16)
 @given(TOOLS.flatmap(lambda tool: st.tuples(st.just(tool), changed(tool))))
 @settings(max_examples=150)
 def test_any_single_change_is_another_fingerprint(tools: tuple[Any, Any]) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Final, cast
 from rich.console import Console
 from rich.text import Text
 
+from lockgate.cli.terminal import hang
 from lockgate.core.legible import shortened, visible
 from lockgate.guard.definition import canonical_order_kept
 from lockgate.guard.pins.book import Thing
@@ -46,7 +47,7 @@ def show_drift(out: Console, one: Drift, *, full: bool = True) -> None:
     if one.thing is not None and one.thing[0] == "server":
         said = f"what it says of itself: {said}"
     style = "yellow" if one.what == "gone" else "bold"
-    out.print(Text.assemble((titled(one.server, one.thing), style), f": {said}"))
+    hang(out, Text.assemble((titled(one.server, one.thing), style), f": {said}"))
     if not full or one.what == "gone":
         return
     if one.before is None:
@@ -75,7 +76,8 @@ def show_difference(out: Console, one: Difference) -> None:
 
 
 def _line(out: Console, mark: str, style: str, label: str, value: Text) -> None:
-    out.print(Text.assemble("  ", (mark, style), (label, "dim"), value), soft_wrap=True)
+    # Where a line has to be broken, what follows is indented: it cannot pass for one of ours.
+    hang(out, Text.assemble("  ", (mark, style), (label, "dim"), value))
 
 
 def marked(words: Sequence[Words]) -> Text:
