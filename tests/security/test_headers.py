@@ -199,7 +199,8 @@ async def raw_old_call(port: int, members: bytes) -> None:
 def test_no_argument_writes_a_header_of_its_own(value: str, era: str) -> None:
     async def play() -> None:
         peer = Peer(tools=[REGION, {"name": value, "inputSchema": SCHEMA}])
-        async with before(peer) as w:
+        off = {"definitions": {"block": "off"}}  # or names with hidden characters would be withheld
+        async with before(peer, guard=off) as w:
             if era == "M":
                 params = {"name": "reg", "arguments": {"region": value}}
                 fields: Fields = {"Mcp-Param-Region": base64(value)}
