@@ -146,6 +146,7 @@ def test_without_a_tool_everything_that_is_seen_is_listed(file: Path) -> None:
     assert "tool     a__add\n" in text.stdout
 
 
+SERVERS = ("github", "files", "bank", "web", "crm", "mail")
 CONFIGURED = """\
 servers:
   {servers}
@@ -158,10 +159,13 @@ lockgate:
 def test_rules_of_the_documentation_are_sound(tmp_path: Path) -> None:
     found = re.findall(r"```yaml\n(.*?)```", DOCS.read_text("utf-8"), re.DOTALL)
     assert found
-    servers = "\n  ".join(f"{name}: {{command: python3}}" for name in ("github", "files", "bank"))
+    servers = "\n  ".join(f"{name}: {{command: python3}}" for name in SERVERS)
     for number, block in enumerate(found):
-        rules = "".join(f"      {line}\n" for line in block.splitlines())
         path = tmp_path / f"{number}.yaml"
-        path.write_text(CONFIGURED.format(servers=servers) + rules)
+        if block.startswith("lockgate:"):
+            path.write_text(f"servers:\n  {servers}\n{block}")
+        else:
+            rules = "".join(f"      {line}\n" for line in block.splitlines())
+            path.write_text(CONFIGURED.format(servers=servers) + rules)
         findings = examine(path, {"PATH": "/usr/bin:/bin"}).findings
         assert [one for one in findings if one.severity == "error"] == []

@@ -101,7 +101,9 @@ def test_nothing_a_server_says_makes_a_request() -> None:
         }
         resources = [{"uri": link, "name": "a", "icons": [{"src": link}]}]
         peer = Peer(script=script, tools=[tool], resources=resources)
-        async with before(peer) as w:
+        # Or the call would be refused: its arguments cannot be checked without fetching something.
+        unchecked = {"arguments": {"unusable": "pass"}}
+        async with before(peer, guard=unchecked) as w:
             for answer in (
                 await w.post("tools/list"),
                 await w.post("resources/list"),

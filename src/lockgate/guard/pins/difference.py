@@ -122,16 +122,25 @@ def _scalars_or_kinds(before: object, after: object, path: Path) -> Iterator[Dif
 def _objects(
     before: Mapping[str, Any], after: Mapping[str, Any], path: Path
 ) -> Iterator[Difference]:
-    for key in before:
-        if key not in after and key != "required":
+    lost = [key for key in before if key not in after]
+    for key in lost:
+        if not _demands(key, before[key]):
             yield _gone(before[key], (*path, key))
-    for key in dict.fromkeys([*after, *(key for key in before if key == "required")]):
-        value: object = after.get(key, [])
-        if key in before or (key == "required" and isinstance(value, list)):
-            # That nothing is required is said as well by leaving it out.
-            yield from _walk(before.get(key, []), after.get(key, []), (*path, key))
+    for key in after:
+        if key in before:
+            yield from _walk(before[key], after[key], (*path, key))
+        elif _demands(key, after[key]):
+            yield from _walk([], after[key], (*path, key))
         else:
-            yield _come(value, (*path, key))
+            yield _come(after[key], (*path, key))
+    for key in lost:
+        if _demands(key, before[key]):
+            yield from _walk(before[key], [], (*path, key))
+
+
+def _demands(key: str, value: object) -> bool:
+    """Whether it names what is required: leaving that out says as well that nothing is."""
+    return key == "required" and isinstance(value, list) and bool(cast("list[object]", value))
 
 
 def _gone(value: Any, path: Path) -> Difference:
