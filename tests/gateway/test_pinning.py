@@ -98,14 +98,14 @@ def test_whoever_is_shown_something_else_is_refused_alone() -> None:
     made = pinning()
     made.learned(TOOLS, section(BAD), PLAIN._replace(capabilities="sampling"))
     gate = made.gates["s"]
-    assert gate.enter(call("a")) is None
-    refused = gate.enter(call("a", capabilities="sampling"))
+    assert gate.check(call("a")) is None
+    refused = gate.check(call("a", capabilities="sampling"))
     assert refused is not None
     assert refused.reason == "pin-changed"
     # Who has no list of their own is shown what those without capabilities are.
-    assert gate.enter(call("a", capabilities="roots")) is None
+    assert gate.check(call("a", capabilities="roots")) is None
     made.learned(TOOLS, section(GOOD), PLAIN._replace(capabilities="sampling"))
-    assert gate.enter(call("a", capabilities="sampling")) is None
+    assert gate.check(call("a", capabilities="sampling")) is None
 
 
 def test_nothing_passes_before_a_list_was_read() -> None:

@@ -19,11 +19,11 @@ from lockgate.core.policy import Stage
 from lockgate.core.raw import Raw
 from lockgate.guard.borders import bordered
 from lockgate.guard.content import Inspector
+from lockgate.guard.kept_back import blocked, unredactable
 from lockgate.guard.pieces import each_text, rejoined
 from lockgate.guard.rules import ResultRules
-from lockgate.guard.seen import Doing, Seen
+from lockgate.guard.seen import Seen
 
-FORBIDDEN: Final = -32000
 NOTE: Final = "io.github.lockgate/found"
 """The member of a result's `_meta` that says what was found and let pass."""
 ANSWERS: Final = frozenset(
@@ -123,9 +123,9 @@ class Results:
         seen = tuple(dict.fromkeys((*seen, *apart)))
         self._tell(call, seen)
         if _blocked(seen) is not None:
-            return _refused(seen)
+            return blocked(seen, self.name)
         if raw is not reply.raw and not self._fits(call, reply.raw, raw):
-            return _unredactable(seen)
+            return unredactable(seen, self.name)
         if self._settings.borders:
             raw = bordered(raw)
         if seen:
@@ -152,7 +152,7 @@ class Results:
             return failure
         self._tell(call, seen)
         if _blocked(seen) is not None:
-            return _refused(seen)
+            return blocked(seen, self.name)
         return replace(failure, message=message, data=data)
 
     def _data(self, data: Any) -> tuple[Any, Sequence[Seen]]:
@@ -176,33 +176,3 @@ def _blocked(seen: Sequence[Seen]) -> Seen | None:
 
 def _noted(raw: Raw, seen: Sequence[Seen]) -> Raw:
     return raw.replace(_meta=raw.object("_meta").replace(**{NOTE: [one.note() for one in seen]}))
-
-
-def _refused(seen: Sequence[Seen]) -> Failure:
-    found = _named(seen, "block")
-    return Failure(
-        code=FORBIDDEN,
-        message=f"What the server answered does not pass here ({', '.join(found)}).",
-        origin="policy",
-        reason="result-blocked",
-        policy=Results.name,
-        data={"found": found},
-        remedy="Ask whoever runs the gateway; lockgate.guard.results says what is blocked.",
-    )
-
-
-def _unredactable(seen: Sequence[Seen]) -> Failure:
-    found = _named(seen, "redact")
-    return Failure(
-        code=FORBIDDEN,
-        message=f"Without what is taken out ({', '.join(found)}) it is not what the tool promises.",
-        origin="policy",
-        reason="result-unredactable",
-        policy=Results.name,
-        data={"found": found},
-        remedy="Ask whoever runs the gateway; `flag` in lockgate.guard.results lets it pass.",
-    )
-
-
-def _named(seen: Sequence[Seen], doing: Doing) -> list[str]:
-    return sorted({f"{one.by}: {one.kind}" for one in seen if one.doing == doing})
