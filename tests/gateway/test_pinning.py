@@ -110,14 +110,14 @@ def test_whoever_is_shown_something_else_is_refused_alone() -> None:
 
 def test_nothing_passes_before_a_list_was_read() -> None:
     made = Pinning(PinKeeper(None, ManualClock()), HELD)
-    refused = made.gates["s"].enter(call("a"))
+    refused = made.gates["s"].check(call("a"))
     assert refused is not None
     assert refused.reason == "pin-unread"
     made.look_into(Lists())
-    refused = made.gates["s"].enter(call("a"))
+    refused = made.gates["s"].check(call("a"))
     assert refused is not None
     assert refused.reason == "login-required"
-    assert made.gates["s"].enter(call("t", "task")) is None
+    assert made.gates["s"].check(call("t", "task")) is None
 
 
 def test_where_people_log_in_the_first_call_waits_for_their_list() -> None:
