@@ -33,8 +33,8 @@ from lockgate.core.message import Failure, Kind
 from lockgate.core.names import spell
 from lockgate.gateway.access import book_of
 from lockgate.gateway.app import Gateway
-from lockgate.gateway.contents import settings_of
 from lockgate.gateway.endpoint_sights import endpoints_of, naming_of, servers_at
+from lockgate.gateway.guard_settings import settings_of
 from lockgate.gateway.status import ServerStatus
 from lockgate.gateway.withheld import Held
 from lockgate.guard.pins.book import FIRST_USE, Entry, Subject, Thing

@@ -8,14 +8,14 @@ from __future__ import annotations
 import asyncio
 from os.path import realpath
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 from lockgate.config.guard_arguments import ArgumentGuard, PlaceSettings
-from lockgate.config.limits import Section
 from lockgate.config.model import Config, ServerConfig
 from lockgate.core.match import ByTool
 from lockgate.core.policy import AnyPolicy
 from lockgate.gateway.definitions import Definitions
+from lockgate.gateway.guard_settings import settings_of
 from lockgate.guard.places.hosts import UrlRule
 from lockgate.guard.places.rules import PlaceRule, Places, Where
 from lockgate.guard.schemas.schema import Schemas
@@ -28,15 +28,13 @@ from lockgate.upstreams.lookup import addresses
 
 SCHEMAS: Final = Schemas()
 """Of all servers, and over reloads: what a schema says is the same wherever it stands."""
-Settings = TypeVar("Settings", bound=Section)
 
 
-def argument_checks(
-    config: Config, server: ServerConfig, definitions: Definitions
-) -> list[AnyPolicy]:
-    """What stands before `server`; nothing, where it is off."""
+def argument_checks(config: Config, name: str, definitions: Definitions) -> list[AnyPolicy]:
+    """What stands before the server of this name; nothing, where it is off."""
     found: list[AnyPolicy] = []
-    arguments = in_effect(config.lockgate.guard.arguments, server.guard.arguments)
+    server, guard = config.servers[name], settings_of(config, name)
+    arguments, outputs = guard.arguments, guard.outputs
     if arguments.mode != "off":
         found.append(
             ArgumentCheck(
@@ -48,7 +46,6 @@ def argument_checks(
             )
         )
     found += _places(arguments, server, definitions)
-    outputs = in_effect(config.lockgate.guard.outputs, server.guard.outputs)
     if outputs.mode != "off":
         found.append(
             OutputCheck(
@@ -102,8 +99,3 @@ def _rule(one: PlaceSettings) -> PlaceRule:
 
 async def _addresses(host: str, port: int) -> list[str]:
     return await addresses(asyncio.get_running_loop(), host, port)
-
-
-def in_effect(gateway: Settings, own: Settings) -> Settings:
-    """The gateway's settings, with those the server has of its own."""
-    return gateway.model_copy(update={key: getattr(own, key) for key in own.model_fields_set})

@@ -7,13 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.util import find_spec
-from typing import TypeVar
 
 import msgspec
 
-from lockgate.config.guard import GuardSettings
 from lockgate.config.guard_results import ResultSettings
-from lockgate.config.limits import Section
 from lockgate.config.model import Config
 from lockgate.core.match import ByTool
 from lockgate.core.message import Call
@@ -22,6 +19,7 @@ from lockgate.core.raw import Raw
 from lockgate.errors import LockgateError
 from lockgate.gateway.argument_checks import SCHEMAS
 from lockgate.gateway.definitions import Definitions
+from lockgate.gateway.guard_settings import settings_of
 from lockgate.guard.content import Inspector
 from lockgate.guard.filters import (
     Characters,
@@ -43,8 +41,6 @@ from lockgate.policies.asked import Declines, Questions
 from lockgate.policies.outgoing import Outgoing
 from lockgate.policies.outputs import CONTENT
 from lockgate.policies.results import Results
-
-S = TypeVar("S", bound=Section)
 
 
 class Fitting:
@@ -113,17 +109,3 @@ def _rules(settings: ResultSettings) -> ResultRules:
         html_tools=ByTool([(one, True) for one in settings.html_tools], otherwise=False),
         borders=settings.borders,
     )
-
-
-def over(general: S, own: S) -> S:
-    """The general settings with those that a server has of its own, key by key."""
-    said = {name: getattr(own, name) for name in own.model_fields_set}
-    for name, value in said.items():
-        if isinstance(value, Section):
-            said[name] = over(getattr(general, name), value)
-    return general.model_copy(update=said)
-
-
-def settings_of(config: Config, server: str) -> GuardSettings:
-    """What counts for a server."""
-    return over(config.lockgate.guard, config.servers[server].guard)

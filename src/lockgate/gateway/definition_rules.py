@@ -6,7 +6,7 @@ Must not know: how anything is found.
 from __future__ import annotations
 
 from lockgate.config.model import Config
-from lockgate.gateway.contents import settings_of
+from lockgate.gateway.guard_settings import settings_of
 from lockgate.gateway.withholding import Rules, Withholding
 from lockgate.observe.definitions import record
 

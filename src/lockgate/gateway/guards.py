@@ -46,9 +46,9 @@ def guard_of(config: Config, pins: PinKeeper) -> Guard:
             # What stands in arguments and answers, whoever wrote it.
             *contents_of(config, name, definitions),
             # By the server's own schemas, of what no policy before it has refused.
-            *argument_checks(config, server, definitions),
+            *argument_checks(config, name, definitions),
         ]
-        for name, server in config.enabled.items()
+        for name in config.enabled
     }
     return Guard(vettings, policies, [pinning], pinning.look_into, definitions, study)
 
