@@ -233,6 +233,17 @@ def test_commands_that_only_look_write_nothing(tmp_path: Path) -> None:
     assert "LG-492" in refused.stderr or "No tool" in refused.stderr
 
 
+def test_a_list_says_what_is_missing_from_it(tmp_path: Path) -> None:
+    path = configured(tmp_path, tool("add"))
+    assert run("lock", path).returncode == 0
+    lists(tmp_path, tool("add", "Adds them up."), tool("new"))
+    done = run("tools", path)
+    assert (done.returncode, done.stdout) == (0, "No tools.\n")
+    assert "Withheld from clients: add.  [LG-492]" in done.stderr
+    assert "Withheld from clients: new.  [LG-491]" in done.stderr
+    assert "lockgate approve s/add" in done.stderr
+
+
 def test_why_says_what_each_policy_says(tmp_path: Path) -> None:
     rules = [{"name": "adding", "allow": "s/add"}, {"name": "never", "hide": "s/turn"}]
     path = configured(tmp_path, tool("add"), tool("turn"), access={"rules": rules})

@@ -23,6 +23,8 @@ from lockgate.cli.options import (
 )
 from lockgate.cli.terminal import console, say_error, visible
 from lockgate.config.model import Config
+from lockgate.core.codes import CODES
+from lockgate.core.message import Failure
 from lockgate.gateway.status import ServerStatus
 
 
@@ -44,20 +46,32 @@ def command(
     """
     loaded, _ = load_config(config)
     start_log(loaded, log_level, log_format, fallback="error")
-    tools, servers = running.run(_list(session.only_at(loaded, endpoint), endpoint))
+    tools, servers, withheld = running.run(_list(session.only_at(loaded, endpoint), endpoint))
     if as_json:
         click.echo(json.dumps(tools, indent=2, ensure_ascii=False))
     else:
         _show(tools)
+    _report_withheld(withheld)
     return _report_absent(servers)
 
 
 async def _list(
     config: Config, endpoint: str | None
-) -> tuple[list[dict[str, Any]], list[ServerStatus]]:
+) -> tuple[list[dict[str, Any]], list[ServerStatus], dict[str, Failure]]:
     async with session.running(config) as gateway:
         session.require_any(gateway.servers())
-        return await session.all_tools(gateway, endpoint), gateway.servers()
+        tools = await session.all_tools(gateway, endpoint)
+        return tools, gateway.servers(), gateway.withheld()
+
+
+def _report_withheld(withheld: dict[str, Failure]) -> None:
+    """Say what is missing from the list, by what can be done about it."""
+    by_remedy: dict[tuple[str, str | None], list[str]] = {}
+    for name, why in withheld.items():
+        by_remedy.setdefault((why.reason, why.remedy), []).append(name)
+    for (reason, remedy), names in by_remedy.items():
+        said = f"Withheld from clients: {', '.join(sorted(names))}."
+        say_error(visible(said), remedy, CODES.get(reason))
 
 
 def _report_absent(servers: list[ServerStatus]) -> int:

@@ -259,6 +259,13 @@ class Gateway:
             for one in states
         ]
 
+    def withheld(self) -> dict[str, Failure]:
+        """The tools that nobody is shown, under the names they would have, and why."""
+        asked = Call(method="tools/list", client=OWN_CLIENT["modern"], principal=OPERATOR)
+        face = self._engine.catalog.peek(asked.method, asked)
+        refused = {} if face is None else face.refused
+        return {name: why for name, why in refused.items() if why.reason != "name-collision"}
+
     def status(self) -> GatewayStatus:
         """All of it as it stands now."""
         cached = self._worlds.current.caches
