@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 
 from lockgate.config.load import examine
+from lockgate.identity.keys import new_key, write_keys
 from lockgate.observe.exposition import Exposition
 from lockgate.observe.meter import BOUNDS, Histogram
+from lockgate.observe.turned_away import TURNED_AWAY
 from tests.bridge.clients import Client, Json
 from tests.fronts.served import run
 from tests.gateway.reloading import Changing, changing
@@ -252,3 +254,27 @@ def test_labels_are_quoted_and_histograms_add_up() -> None:
     assert 'le="+Inf"} 4\n' in text
     assert "g 1.5\n" in text
     assert "none" not in text
+
+
+def test_callers_that_are_not_let_in_are_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def play() -> None:
+        listed = tmp_path / "keys.json"
+        listed.write_bytes(write_keys([new_key("ann", 0.0)[1]]))
+        listed.chmod(0o600)
+        async with watched(auth={"keys_file": str(listed)}) as (w, url):
+            for shown in (None, "lg_wrong"):
+                status, _ = await fetched(f"http://127.0.0.1:{w.port}", "/mcp", shown, "POST")
+                assert status == 401
+            found = samples((await fetched(url, "/metrics"))[1])
+            name = "lockgate_callers_refused_total"
+            counted = {key: n for key, n in found.items() if key.startswith(name)}
+            assert sum(counted.values()) == 2
+            assert all('endpoint="/mcp"' in key for key in counted)
+
+    TURNED_AWAY.clear()
+    with caplog.at_level("INFO", "lockgate.callers"):
+        run(play())
+    assert "lg_wrong" not in caplog.text
+    assert caplog.text.count("caller refused") == 2

@@ -8,14 +8,14 @@ here, for there is nothing else that the caller could be told by without a call.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
 import msgspec
 from msgspec.structs import replace
 
-from lockgate.core.message import Principal
+from lockgate.core.message import Failure, Principal
 from lockgate.fronts.dressed import Dressed
 from lockgate.fronts.http import Handler, HttpRequest, Responder, nothing_more
 from lockgate.fronts.streams import JSON
@@ -41,8 +41,15 @@ class Authenticator(Protocol):
 class Identified:
     """Hands requests on with their principal, or refuses them."""
 
-    def __init__(self, inner: Handler, authenticator: Authenticator) -> None:
+    def __init__(
+        self,
+        inner: Handler,
+        authenticator: Authenticator,
+        refused: Callable[[HttpRequest, Failure], None] = lambda _request, _failure: None,
+    ) -> None:
+        """`refused` hears of everybody who is not let in, and why."""
         self._inner = inner
+        self._refused = refused
         self._authenticate = authenticator.authenticate
 
     def __call__(self, request: HttpRequest, responder: Responder) -> Awaitable[None]:
@@ -61,6 +68,7 @@ class Identified:
 
     def _go_on(self, found: Found, request: HttpRequest, responder: Responder) -> Awaitable[None]:
         if isinstance(found, Challenge):
+            self._refused(request, found.failure)
             body = failure_error(None, found.failure)
             responder.send(found.status, (*JSON, _NO_STORE, *found.headers), body)
             return nothing_more()

@@ -19,10 +19,11 @@ from lockgate.core.clock import Clock
 from lockgate.core.message import Failure
 from lockgate.core.store import Counters
 from lockgate.fronts.documents import document
-from lockgate.fronts.http import Handler
+from lockgate.fronts.http import Handler, HttpRequest
 from lockgate.fronts.identified import Identified
 from lockgate.gateway.endpoint_sights import endpoints_of, sse_path_of
 from lockgate.gateway.issuing import OwnIssuer
+from lockgate.observe import turned_away
 from lockgate.wire.seal import KeyRing
 
 if TYPE_CHECKING:
@@ -57,7 +58,13 @@ class Door:
 
     def guard(self, inner: Handler) -> Handler:
         """`inner` for callers who are known; `inner` itself where nobody has to be."""
-        return inner if self.authentication is None else Identified(inner, self.authentication)
+        if self.authentication is None:
+            return inner
+        return Identified(inner, self.authentication, _turned_away)
+
+
+def _turned_away(request: HttpRequest, failure: Failure) -> None:
+    turned_away.record(request.path, request.peer, failure)
 
 
 class Doors:

@@ -17,6 +17,7 @@ from lockgate.gateway.status import GatewayStatus, ServerStatus
 from lockgate.observe.definitions import FOUND
 from lockgate.observe.exposition import Exposition, Labels
 from lockgate.observe.meter import Meter
+from lockgate.observe.turned_away import TURNED_AWAY
 
 _BREAKER = ("closed", "half-open", "open")
 _PHASES = ("idle", "connecting", "ready", "backoff", "crash-looping", "stopped")
@@ -53,6 +54,15 @@ def written(sources: Sources) -> bytes:
         "gauge",
         "1 while a changed configuration was refused and the one before it goes on.",
         [((), int(status.reload is not None and status.reload.status == "refused"))],
+    )
+    page.family(
+        "lockgate_callers_refused_total",
+        "counter",
+        "Callers that were not let in, by endpoint and reason.",
+        [
+            ((("endpoint", endpoint), ("reason", reason)), count)
+            for (endpoint, reason), count in TURNED_AWAY.items()
+        ],
     )
     page.family(
         "lockgate_definition_findings_total",
