@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from bench.messages import SCENARIOS
 from bench.origin import tools
-from bench.targets import UNGUARDED
+from bench.targets import UNGUARDED, UNREAD
 from bench.tokens import ROUNDS, bytecodes, once, timed
 from lockgate.build import kind
 from lockgate.config.model import Config
@@ -44,6 +44,7 @@ _LISTS: Final = {
 
 _CASES: Final[dict[str, dict[str, Any]]] = {
     "pins alone": {key: value for key, value in UNGUARDED.items() if key != "pins"},
+    "pins and schemas": {"guard": UNREAD},
     "all that is on by default": {},
 }
 

@@ -27,9 +27,20 @@ from bench.issuer import Issuer, serving, settings
 from bench.messages import SCENARIOS, WrongAnswer, sample
 
 NAMES: Final = ("direct", "nginx", "lockgate")
+UNREAD: Final[dict[str, Any]] = {
+    "results": {"secrets": "off", "characters": "off", "injection": "off"},
+    "secrets": "off",
+    "questions": {"secrets": "off", "pages": "off"},
+}
+"""The guard's settings of a gateway that looks into no content."""
 UNGUARDED: Final[dict[str, Any]] = {
     "pins": "off",
-    "guard": {"arguments": {"mode": "off", "urls": "any"}, "outputs": {"mode": "off"}},
+    "guard": {
+        "arguments": {"mode": "off", "urls": "any"},
+        "outputs": {"mode": "off"},
+        "definitions": {"block": "off", "review": "off"},
+        **UNREAD,
+    },
 }
 """The settings of a gateway that stands no guard."""
 _FOLDER: Final = Path(__file__).parent

@@ -30,10 +30,11 @@ class GuardSettings(Section):
         default=ResultSettings(), description="What is done about what servers say."
     )
     secrets: Doing = Field(
-        default="flag",
+        default="off",
         description=(
             "Secrets in arguments on their way to a server: `block` refuses the call, `redact` "
-            "sends what it was in their place, `flag` counts them. Some tools need them."
+            "sends what it was in their place, `flag` counts them. Off, because some tools need "
+            "them."
         ),
     )
     questions: QuestionSettings = Field(

@@ -16,6 +16,7 @@ from time import perf_counter
 from typing import Any
 
 from lockgate.core.message import Call, Failure, Reply, Result
+from lockgate.core.outcomes import as_reply, broken, decision, report
 from lockgate.core.policy import (
     AnyPolicy,
     CallNext,
@@ -30,8 +31,6 @@ from lockgate.core.policy import (
     Valve,
     Wait,
 )
-
-INTERNAL_ERROR = -32603
 
 
 def compose(
@@ -88,7 +87,10 @@ class _Chain:
         if isinstance(policy, Valve):
             self._valves.insert(0, policy)
         elif isinstance(policy, Recovery):
-            self._valves_step(policy)
+            if self._valves or not self._wrapped:
+                self._valves_step(policy)
+            else:
+                self._handler = _guard_recovery(policy, self._handler, self._observe)
         elif isinstance(policy, Lens):
             self._close_valves(None)
             self._lenses.insert(0, policy)
@@ -155,7 +157,7 @@ def _guard_checks(
                 return call_next(call)
         except Exception as error:
             name = checks[entered].name if entered < len(checks) else None
-            return _told(name, call, _broken(name, repr(error)), observe)
+            return _told(name, call, broken(name, repr(error)), observe)
         return _looked(looks, call, call_next, observe)
 
     asked = tuple(check.check for check in checks)
@@ -164,7 +166,7 @@ def _guard_checks(
 
 async def _told(name: str | None, call: Call, failure: Failure, observe: Observe | None) -> Reply:
     if name is not None and observe is not None:
-        observe(call, _decision(name, False, failure, 0.0))
+        observe(call, decision(name, False, failure, 0.0))
     return failure
 
 
@@ -173,17 +175,17 @@ async def _looked(
 ) -> Reply:
     """What becomes of a call, once everybody who wanted to has seen it: the innermost first."""
     try:
-        reply = _reply(await call_next(call), None)
+        reply = as_reply(await call_next(call), None)
     except Exception as error:
-        reply = _broken(None, repr(error))
+        reply = broken(None, repr(error))
     for name, look in reversed(looks):
         try:
-            seen = _reply(look(call, reply), name)
+            seen = as_reply(look(call, reply), name)
         except Exception as error:
-            seen = _broken(name, repr(error))
+            seen = broken(name, repr(error))
         if seen is not reply:
             if observe is not None:
-                observe(call, _decision(name, True, seen, 0.0))
+                observe(call, decision(name, True, seen, 0.0))
             reply = seen
     return reply
 
@@ -210,16 +212,16 @@ def _guard_gates(
                 reply = await call_next(call)
         except Exception as error:
             # The gate after the last that was entered broke, if there is one.
-            reply = _broken(gates[entered].name if entered < len(gates) else None, repr(error))
+            reply = broken(gates[entered].name if entered < len(gates) else None, repr(error))
         finally:
             if entered:
                 _leave(gates[:entered], call, observe)
         if reply.__class__ is Result:
             return reply
-        reply = _reply(reply, None)
+        reply = as_reply(reply, None)
         if isinstance(reply, Failure):
             if entered < len(gates) and observe is not None:
-                observe(call, _decision(gates[entered].name, False, reply, 0.0))
+                observe(call, decision(gates[entered].name, False, reply, 0.0))
             if failed is not None:
                 return failed(call, reply)
         return reply
@@ -230,7 +232,7 @@ def _guard_gates(
 def _refused(gate: Gate, refusal: object) -> Failure:
     if isinstance(refusal, Failure):
         return refusal
-    return _broken(gate.name, f"refused with {type(refusal).__name__}, which is no Failure")
+    return broken(gate.name, f"refused with {type(refusal).__name__}, which is no Failure")
 
 
 def _leave(gates: tuple[Gate, ...], call: Call, observe: Observe | None) -> None:
@@ -239,7 +241,7 @@ def _leave(gates: tuple[Gate, ...], call: Call, observe: Observe | None) -> None
         try:
             gate.leave(call)
         except Exception as error:
-            _report(call, gate.name, error, observe)
+            report(call, gate.name, error, observe)
 
 
 def _guard_valves(
@@ -270,12 +272,12 @@ def _guard_valves(
             else:
                 reply = await call_next(call)
         except Exception as error:
-            reply = _broken(_next(valves, tickets), repr(error))
+            reply = broken(_next(valves, tickets), repr(error))
         finally:
             _left(valves, call, tickets, reply, observe)
         if reply.__class__ is Result:
             return reply
-        reply = _reply(reply, None)
+        reply = as_reply(reply, None)
         _tell(valves, tickets, call, reply, observe)
         if again is None:
             return reply
@@ -284,6 +286,23 @@ def _guard_valves(
     begin = None if recovery is None else recovery.begin
     enters = tuple(valve.enter for valve in valves)
     again = None if recovery is None else _guard_valves(valves, call_next, observe, None)
+    return run
+
+
+def _guard_recovery(recovery: Recovery, call_next: CallNext, observe: Observe | None) -> CallNext:
+    """What repairs a failure of what is right inside it, which always gives a Reply."""
+
+    async def run(call: Call) -> Reply:
+        try:
+            begin(call)
+        except Exception as error:
+            return _not_begun(recovery, call, error, observe)
+        reply = await call_next(call)
+        if reply.__class__ is Result:
+            return reply
+        return await _recover(recovery, call, reply, call_next, observe)
+
+    begin = recovery.begin
     return run
 
 
@@ -302,17 +321,17 @@ def _tell(
     """A call was not let in by one of the valves, or broke it."""
     name = _next(valves, tickets)
     if name is not None and observe is not None:
-        observe(call, _decision(name, False, reply, 0.0))
+        observe(call, decision(name, False, reply, 0.0))
 
 
 def _not_begun(
     recovery: Recovery | None, call: Call, error: Exception, observe: Observe | None
 ) -> Failure:
     """A recovery broke before anything inside it was asked."""
-    broken = _broken(None if recovery is None else recovery.name, repr(error))
+    failure = broken(None if recovery is None else recovery.name, repr(error))
     if recovery is not None and observe is not None:
-        observe(call, _decision(recovery.name, False, broken, 0.0))
-    return broken
+        observe(call, decision(recovery.name, False, failure, 0.0))
+    return failure
 
 
 def _left(
@@ -331,7 +350,7 @@ def _left(
         try:
             valve.left(call, ticket, reply)  # pyright: ignore[reportArgumentType] - made sure above
         except Exception as error:
-            _report(call, valve.name, error, observe)
+            report(call, valve.name, error, observe)
 
 
 async def _recover(
@@ -346,9 +365,9 @@ async def _recover(
         return failure
     started = perf_counter()
     try:
-        reply = _reply(await recovery.recover(call, failure, again), recovery.name)
+        reply = as_reply(await recovery.recover(call, failure, again), recovery.name)
     except Exception as error:
-        _report(call, recovery.name, error, observe)
+        report(call, recovery.name, error, observe)
         return failure
     if observe is not None and reply is not failure:
         milliseconds = (perf_counter() - started) * 1000
@@ -380,7 +399,7 @@ def _guard_lenses(
             else:
                 reply = await call_next(call)
         except Exception as error:
-            reply = _broken(lenses[at].name if at < count else None, repr(error))
+            reply = broken(lenses[at].name if at < count else None, repr(error))
         if at < count or reply.__class__ is not Result:
             reply = _not_let_in(lenses, at, call, reply, observe)
         return _outward(lenses, outwards, at, call, given, reply, observe)
@@ -395,9 +414,9 @@ def _not_let_in(
     lenses: tuple[Lens, ...], at: int, call: Call, reply: object, observe: Observe | None
 ) -> Reply:
     """What a lens refused with, or what is inside of all of them came to that is no Result."""
-    known = _reply(reply, None)
+    known = as_reply(reply, None)
     if at < len(lenses) and observe is not None:
-        observe(call, _decision(lenses[at].name, False, known, 0.0))
+        observe(call, decision(lenses[at].name, False, known, 0.0))
     return known
 
 
@@ -417,7 +436,7 @@ def _outward(
         try:
             reply = outwards[at](call, before)
         except Exception as error:
-            reply = _broken(lenses[at].name, repr(error))
+            reply = broken(lenses[at].name, repr(error))
         if reply is not before:
             reply = _changed(lenses[at], call, reply, observe)
         if given is not None:
@@ -427,9 +446,9 @@ def _outward(
 
 def _changed(lens: Lens, call: Call, reply: Reply, observe: Observe | None) -> Reply:
     """What a lens made of a reply."""
-    reply = _reply(reply, lens.name)
+    reply = as_reply(reply, lens.name)
     if observe is not None:
-        observe(call, _decision(lens.name, True, reply, 0.0))
+        observe(call, decision(lens.name, True, reply, 0.0))
     return reply
 
 
@@ -444,44 +463,12 @@ def _guard(policy: Policy, call_next: CallNext, observe: Observe | None) -> Call
             return reply
 
         try:
-            reply = _reply(await policy(call, onward), policy.name)
+            reply = as_reply(await policy(call, onward), policy.name)
         except Exception as error:
-            reply = _broken(policy.name, repr(error))
+            reply = broken(policy.name, repr(error))
         if observe is not None and not (passed and reply is passed[-1]):
             milliseconds = (perf_counter() - started) * 1000
-            observe(call, _decision(policy.name, bool(passed), reply, milliseconds))
+            observe(call, decision(policy.name, bool(passed), reply, milliseconds))
         return reply
 
     return run
-
-
-def _reply(answer: object, policy: str | None) -> Reply:
-    if isinstance(answer, Result | Failure):
-        return answer
-    return _broken(policy, f"returned {type(answer).__name__}, which is no Reply")
-
-
-def _report(call: Call, policy: str, error: Exception, observe: Observe | None) -> None:
-    """A policy broke where that changes nothing for the caller."""
-    if observe is not None:
-        observe(call, Decision(policy, "crashed", 0.0, "policy-crashed", repr(error)))
-
-
-def _decision(policy: str, passed: bool, reply: Reply, milliseconds: float) -> Decision:
-    if isinstance(reply, Failure):
-        if reply.reason == "policy-crashed":
-            return Decision(policy, "crashed", milliseconds, reply.reason, reply.detail)
-        return Decision(policy, "refused", milliseconds, reply.reason, rule=reply.rule)
-    return Decision(policy, "changed" if passed else "answered", milliseconds)
-
-
-def _broken(policy: str | None, cause: str) -> Failure:
-    return Failure(
-        code=INTERNAL_ERROR,
-        message=f"The policy {policy!r} failed." if policy else "The gateway failed.",
-        origin="policy" if policy else "gateway",
-        reason="policy-crashed" if policy else "gateway-crashed",
-        policy=policy,
-        remedy="The gateway's log has the cause; nothing was let through.",
-        detail=cause,
-    )
