@@ -181,7 +181,8 @@ FRONTS_OWN = {
     *("method-not-allowed", "content-type", "accept", "repeated-header", "malformed-message"),
     *("websocket-handshake", "websocket-unavailable", "response-refused", "session-missing"),
     *("session-unknown", "session-streams-full", "event-unknown", "draining"),
-    *("token-missing", "token-invalid", "token-expired", "credentials-malformed", "proof-invalid"),
+    *("token-missing", "token-invalid", "token-expired", "credentials-malformed"),
+    *("proof-invalid", "proof-nonce"),
     "issuer-unavailable",
     *("login-stray", "login-refused", "login-mixed-up"),  # answered by pages
     *("login-somebody-else", "login-unverified"),  # the same

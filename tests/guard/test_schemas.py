@@ -317,7 +317,10 @@ def test_counting_changes_no_judgement(defined: Any, named: Any, rest: Any, valu
     checked, data = of(schema), written(value)
     try:
         expected = jsonschema.Draft202012Validator(schema).is_valid(value)
-    except RecursionError:
+    except BaseException as error:
+        # Schemas that lead to themselves; what the reference stands on may panic of that.
+        if not isinstance(error, RecursionError) and type(error).__name__ != "PanicException":
+            raise
         checked.problems(value, data)
         return
     assert (not checked.problems(value, data)) == expected

@@ -21,7 +21,7 @@ from types import MappingProxyType
 from typing import Final, Protocol
 
 from lockgate.core.message import Call, Era, Failure, Target
-from lockgate.core.policy import AnyPolicy, Gate
+from lockgate.core.policy import AnyPolicy, Check
 from lockgate.core.raw import Raw
 from lockgate.gateway.definitions import Definitions
 from lockgate.gateway.listing import ListMethod, Section
@@ -150,20 +150,19 @@ class Guard:
             found = await locate(call, uri)
             if isinstance(found, Failure):
                 return found
-            return self._gates(call.replace(method="resources/read", target=found)) or found
+            return self._checked(call.replace(method="resources/read", target=found)) or found
 
         return admitted
 
-    def _gates(self, call: Call) -> Failure | None:
-        """Why a call would not be let in to its target's server, by the gates of that server."""
+    def _checked(self, call: Call) -> Failure | None:
+        """Why a call would not be let in to its target's server, by the checks of that server."""
         if call.target is None:
             return None
         for policy in self.of(call.target.server):
-            if isinstance(policy, Gate) and policy.concerns(call.method):
-                refused = policy.enter(call)
-                if refused is not None:
-                    return refused
-                policy.leave(call)
+            if isinstance(policy, Check) and policy.concerns(call.method):
+                said = policy.check(call)
+                if isinstance(said, Failure):
+                    return said
         return None
 
 
