@@ -30,6 +30,7 @@ NOT_SENT = {
     "upstream-busy",
     "crash-looping",
     "list-unread",
+    "server-slow",
     "draining",
 }
 """Reasons that promise that the server has not seen the call."""
