@@ -7,9 +7,9 @@ else in common: the process, its memory, the server behind. Rounds of the same c
 and the other in turn, over connections that stay open, and what they cost is told in two ways:
 
 - instructions that the gateway executes outside of the kernel, counted by valgrind where there is
-  one: other work on the machine cannot change them, and they are the same to a few per mille each
-  time. What the kernel does is the same with a token but for some hundred bytes that are copied, so
-  their part of these is more than the token's part of all;
+  one: other work on the machine changes them less than anything else. What the kernel does is the
+  same with a token but for some hundred bytes that are copied, so their part of these is more than
+  the token's part of all;
 - processor time of the gateway, the kernel's included: the median of the differences of pairs that
   ran one right after the other, and the middle half of them, which says what it is worth.
 """
