@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from lockgate.core.raw import Raw
-from lockgate.guard.anchors import Anchors
+from lockgate.guard.anchors import finder
 from lockgate.guard.seen import Doing, Filter, Inspected, Seen
 from lockgate.guard.strings import changed
 
@@ -28,8 +28,8 @@ class Inspector:
     def __init__(self, filters: Sequence[Filter]) -> None:
         """Filters that are off are left out."""
         self._filters = tuple(one for one in filters if one.doing != "off")
-        words = [word for one in self._filters for word in one.words]
-        self._find = Anchors(words).find if words else _nothing
+        words = tuple(word for one in self._filters for word in one.words)
+        self._find = finder(words) if words else _nothing
         self._free = tuple(one for one in self._filters if not one.words)
         self._bound = tuple(one for one in self._filters if one.words)
 

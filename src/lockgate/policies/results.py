@@ -65,7 +65,8 @@ class Results:
     ) -> None:
         """See the file, and `Told` and `Fits`."""
         self._inspector = Inspector(settings.filters)
-        self._failing = Inspector((*settings.filters, *settings.failing))
+        failing = settings.failing
+        self._failing = Inspector((*settings.filters, *failing)) if failing else self._inspector
         self._settings = settings
         self._always = settings.borders or settings.html is not None
         self._told = told
