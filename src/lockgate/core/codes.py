@@ -23,6 +23,7 @@ from lockgate.core.codes_guard_content import CONTENT, CONTENT_COMMANDS
 from lockgate.core.codes_guard_definitions import DEFINITION_COMMANDS, DEFINITIONS
 from lockgate.core.codes_guard_pins import PIN_COMMANDS, PINS
 from lockgate.core.codes_guard_sandbox import SANDBOX_FINDINGS, SANDBOX_STARTS
+from lockgate.core.codes_hosts import HOST_COMMANDS
 from lockgate.core.codes_identity import IDENTITY, IDENTITY_COMMANDS
 from lockgate.core.codes_outbound import OUTBOUND, OUTBOUND_COMMANDS, VISITORS
 from lockgate.core.taxonomy import (
@@ -485,7 +486,7 @@ COMMANDS: Final = (
     *AUDIT_COMMANDS,
     *PIN_COMMANDS,
     *DEFINITION_COMMANDS,
-    *CONTENT_COMMANDS,
+    *CONTENT_COMMANDS, *HOST_COMMANDS,
 )
 """How a command can end, and why it did."""
 # fmt: on

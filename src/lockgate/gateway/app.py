@@ -43,6 +43,7 @@ from lockgate.gateway.engine import Engine
 from lockgate.gateway.facts import OWN_CLIENT
 from lockgate.gateway.health import always, from_this_machine, health, never, ready
 from lockgate.gateway.identity import ApiKeys, Doors, endpoint_auths, read_api_keys
+from lockgate.gateway.inside import Inside
 from lockgate.gateway.issuing import OwnIssuer
 from lockgate.gateway.logins import Logins
 from lockgate.gateway.metrics import Sources
@@ -82,11 +83,14 @@ class Gateway:
         audit: Audit | None = None,
         *,
         records: bool = False,
+        inside: Mapping[str, Inside] | None = None,
     ) -> None:
         """Compose; nothing is opened or started yet. `audit` is closed when the gateway stops.
 
         `records`: where nothing was approved of the servers yet, what they define first is written
-        to the lock file. Otherwise it counts as approved while this gateway lives.
+        to the lock file. Otherwise it counts as approved while this gateway lives. `inside`: the
+        servers of `config` that run in this very process, by name; whoever made them starts and
+        stops them.
 
         Raises:
             ConfigError: a part of the configuration that only shows now, such as a key file.
@@ -120,6 +124,7 @@ class Gateway:
             self._outbound,
             None if audit is None else partial(Auditing.of, audit, config.lockgate.audit),
             self.pins,
+            inside,
         )
         self._black, self._secrets = Blackener(config.secrets), config.secrets
         # Fronts outlive every reload, so what they see of the engine does too.
@@ -329,6 +334,16 @@ class Gateway:
         return None if self._admin is None else await self._admin.start()
 
     @property
+    def handler(self) -> Routes:
+        """What answers every request, for who listens in this gateway's place."""
+        return self._routes
+
+    @property
+    def running(self) -> int:
+        """Calls that have not been answered."""
+        return self._engine.running
+
+    @property
     def urls(self) -> dict[str, tuple[str, ...]]:
         """Where each endpoint is reached, with the servers that can be seen there."""
         return {
@@ -394,6 +409,12 @@ class Gateway:
             raise CallFailed(reply)
         return dict(reply.raw)
 
+    async def drain(self) -> None:
+        """Take nothing new, and end the streams that would never end by themselves."""
+        self._phase = "draining"
+        self._worlds.close_streams()
+        await self._endpoints.drain()
+
     async def stop(self, grace: float) -> None:
         """Stop accepting, let running calls finish for `grace` seconds, end streams and children.
 
@@ -403,9 +424,7 @@ class Gateway:
         """
         if self._phase == "stopped":
             return
-        self._phase = "draining"
-        self._worlds.close_streams()
-        await self._endpoints.drain()
+        await self.drain()
         if self._stdio is not None:
             await self._stdio.drain(grace)
         if self.url is not None:

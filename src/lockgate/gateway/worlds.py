@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from hashlib import blake2b
@@ -44,6 +44,7 @@ from lockgate.gateway.engine import Engine
 from lockgate.gateway.facade import Facade
 from lockgate.gateway.fixed import hold
 from lockgate.gateway.guards import guard_of
+from lockgate.gateway.inside import Inside
 from lockgate.gateway.listing import LISTS
 from lockgate.gateway.outbound import Outbound, told_of, wants_any
 from lockgate.gateway.pin_keeper import PinKeeper
@@ -97,6 +98,7 @@ class Worlds:
         outbound: Outbound | None = None,
         audited: Callable[[Find], AnyPolicy] | None = None,
         pins: PinKeeper | None = None,
+        inside: Mapping[str, Inside] | None = None,
     ) -> None:
         """Compose the first world; nothing is opened or started yet.
 
@@ -104,8 +106,10 @@ class Worlds:
         store  what replicas share; as `disk`, the cache's file, it outlives every world.
         meter  counts the calls of all of them, if anybody does.
         audited  makes what writes them down, if anything does.
-                pins  knows what was approved of servers; None: nothing was, and nothing is kept.
+        pins  knows what was approved of servers; None: nothing was, and nothing is kept.
+        inside  the servers that run in this very process, by name.
         """
+        self._inside = inside or {}
         self._audited = audited
         self._pins = pins or PinKeeper(None, clock)
         self._meter = meter
@@ -139,6 +143,9 @@ class Worlds:
         pool = self._pools.get(limits) or HttpPool(origins=origins)
         old = {} if before is None else before.standing
         shown = self._outbound.turn_to(config)
+        for name, one in self._inside.items():
+            if one.credentials is not None:
+                shown[name] = one.credentials
         standing: dict[str, Standing] = {}
         same: list[str] = []
         for name, server in config.enabled.items():
@@ -225,9 +232,10 @@ class Worlds:
     def _upstream(
         self, spec: UpstreamSpec, pool: HttpPool, shown: Credentials | None, *, one_of_many: bool
     ) -> Upstream:
+        inside = self._inside.get(spec.name)
         return Upstream(
             spec,
-            pool=pool,
+            pool=pool if inside is None else inside.pool,
             keys=self._keys,
             observe=record_decision,
             clock=self._clock,
