@@ -6,8 +6,7 @@ Target, Front, Upstream, Endpoint, Era, Principal, Finding, Store.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # what type checkers know it by, without the import of typing
 if TYPE_CHECKING:
     from lockgate.hosts.harden import harden as harden
 

@@ -119,7 +119,7 @@ def _sdk(server: Any, *, lowlevel: bool) -> Host:
         name=_named(low.name),
         path=PATH,
         app=lambda sizes: sdk.app(server, PATH, sizes.body, sizes.sessions),
-        prepare=lambda: sdk.prepare(low),
+        prepare=lambda: sdk.prepare(low, getattr(server, "_subscriptions", None)),
         lets_in="its own `auth`" if asks else None,
         pages=() if lowlevel else sdk.pages(server),
         users=True,
