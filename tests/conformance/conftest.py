@@ -36,6 +36,14 @@ def over_http(
 
 
 @pytest.fixture(scope="session")
+def hardened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of the everything server, hardened in its own process."""
+    config = running.config_of({"everything": {}}, tmp_path_factory.mktemp("hardened"))
+    with running.fixture_server("everything", "--hardened", str(config)) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
 def over_stdio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a gateway in front of both servers over stdio, one of which splits its lists."""
     servers = {
