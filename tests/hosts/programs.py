@@ -14,6 +14,7 @@ from mcp.server.mcpserver import Context
 from pydantic import BaseModel
 
 import lockgate
+from tests.support.waiting import until
 
 
 def fastmcp() -> Any:
@@ -52,9 +53,9 @@ async def chat(ctx: Context) -> str:
 async def hold(file: str) -> str:
     """Wait for a file."""
     print("nor is this")
-    Path(f"{file}.began").touch()
-    while not Path(file).exists():
-        await asyncio.sleep(0.02)
+    began, released = Path(f"{file}.began"), Path(file)
+    await asyncio.to_thread(began.touch)
+    await until(released.exists, within=60)
     return "released"
 
 

@@ -43,8 +43,9 @@ async def held_call(url: str, file: Path, *, listens: bool) -> str:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no signals to send")
 def test_calls_under_way_are_finished_when_it_is_told_to_stop(tmp_path: Path) -> None:
-    ways = ("own", "run", "uvicorn")
+    ways: tuple[str, ...] = ("own", "run", "uvicorn")
     ports = {way: running.free_port() for way in ways}
+    children: dict[str, subprocess.Popen[bytes]]
 
     async def run(children: dict[str, subprocess.Popen[bytes]]) -> dict[str, str]:
         file = {way: tmp_path / way for way in ways}
@@ -94,7 +95,7 @@ def test_on_stdio_everything_passes_and_prints_do_not(era: str, tmp_path: Path) 
     async def log(params: Any) -> None:
         heard.append(params.data)
 
-    async def progress(done: float, total: float | None, message: str | None) -> None:
+    async def reported(progress: float, total: float | None, message: str | None) -> None:
         heard.append(message)
 
     async def run() -> None:
@@ -108,7 +109,7 @@ def test_on_stdio_everything_passes_and_prints_do_not(era: str, tmp_path: Path) 
             process, mode=era, elicitation_callback=elicit, logging_callback=log
         ) as one:
             if era == "legacy":
-                result = await one.call_tool("chat", {}, progress_callback=progress)
+                result = await one.call_tool("chat", {}, progress_callback=reported)
                 assert said(result) == "hello Ada"
                 assert heard == ["half", "working", "Who are you?"]
             assert said(await one.call_tool("hold", {"file": str(here)})) == "released"

@@ -31,9 +31,11 @@ INLINE: Final = "configuration"
 """What the file of a configuration is called that comes from none."""
 _REACHED: Final = frozenset(
     {"command", "args", "env", "envFile", "cwd", "allow_unsafe_env", "sandbox"}
-    | {"url", "urls", "type", "connect_timeout", "reach", "disabled"}
+    | {"url", "urls", "type", "connect_timeout", "reach", "disabled", "auth", "isolation"}
+    | {"idle_stop", "spare", "crash_loop", "ejection"}
 )
-"""Keys about how a gateway gets at the server; `sandbox` has been judged before."""
+"""Keys about how a gateway gets at the server, and about its process. What they ask for that cannot
+be had here has been judged before."""
 _NOWHERE: Final = (0, 0)
 
 

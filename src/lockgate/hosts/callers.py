@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from lockgate.core.message import ANONYMOUS, Principal
 from lockgate.upstreams.identity import GATEWAY
-from lockgate.upstreams.inprocess import Event
+from lockgate.upstreams.inprocess import AsgiApp, Event
 
 HEADER: Final = b"lockgate-caller"
 MOST: Final = 4096
@@ -79,6 +79,16 @@ class Callers:
                     user = user_of(principal)
                     scope["user"], scope["auth"] = user
                 return
+
+
+def with_users(app: AsgiApp) -> AsgiApp:
+    """The application of an SDK, with its requests' users where its handlers look for them."""
+    from mcp.server.auth.middleware.auth_context import (  # noqa: PLC0415 - only once such a server is there
+        AuthContextMiddleware,
+    )
+
+    wrapped: Any = AuthContextMiddleware(app)  # type: ignore[arg-type] - the same, by other names
+    return wrapped
 
 
 def user_of(principal: Principal) -> tuple[Any, Any]:

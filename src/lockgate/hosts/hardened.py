@@ -18,7 +18,7 @@ from typing import Final
 
 from lockgate.config.check import loopback
 from lockgate.config.model import Config
-from lockgate.errors import HostError, LockgateError, UnsafeBind
+from lockgate.errors import HostError, LockgateError, PolicyUncovered, UnsafeBind
 from lockgate.fronts.answer import refusal_body
 from lockgate.fronts.asgi import Event, Receive, Send, asgi_app
 from lockgate.fronts.http import HttpRequest, Responder
@@ -28,7 +28,7 @@ from lockgate.gateway.app import Gateway
 from lockgate.gateway.auditing import opened
 from lockgate.gateway.build import http_limits, route_settings
 from lockgate.gateway.inside import Inside
-from lockgate.hosts.callers import Callers
+from lockgate.hosts.callers import Callers, with_users
 from lockgate.hosts.coverage import Coverage, Way
 from lockgate.hosts.host import Host, Sizes
 from lockgate.hosts.passing import passing
@@ -204,20 +204,38 @@ class Hardened:
                 reason="host-started",
             )
         self._coverage.check(way)
-        self._used = True
         settings = self.config.lockgate
-        inside = await self._start_server()
+        if way == "asgi" and settings.public_url is None and self._asks:
+            raise PolicyUncovered(
+                f"Callers of the server {self.name!r} have to say who they are, and under another "
+                "web server nothing says what they call it.",
+                "Set `lockgate.public_url`, the URL that clients use without the endpoint's path.",
+                ["lockgate.auth"],
+            )
+        self._used = True
+        callers = Callers() if self._host.users and self._asks and way != "stdio" else None
+        inside = await self._start_server(callers)
         try:
-            await self._start_gateway(inside, way)
+            await self._start_gateway(inside, callers)
             yield
         finally:
             await self._stop(settings.shutdown_grace)
 
-    async def _start_server(self) -> InProcess:
+    @property
+    def _asks(self) -> bool:
+        """Whether somebody has to say who they are, somewhere."""
+        settings = self.config.lockgate
+        endpoints = settings.endpoints.values()
+        return settings.asks or any(one.auth is not None and one.auth.asks for one in endpoints)
+
+    async def _start_server(self, callers: Callers | None) -> InProcess:
         limits = self.config.servers[self.name].limits
         sizes = Sizes(body=self.config.lockgate.limits.body_bytes, sessions=limits.sessions)
         self._host.prepare()
-        inside = InProcess(self._host.app(sizes))
+        app = self._host.app(sizes)
+        inside = InProcess(app if callers is None else with_users(app))
+        if callers is not None:
+            inside.dress = callers.take
         try:
             await inside.start()
         except StartFailed as error:
@@ -228,12 +246,7 @@ class Hardened:
         self._inside = inside
         return inside
 
-    async def _start_gateway(self, inside: InProcess, way: Way) -> None:
-        callers = (
-            Callers() if self._host.users and self.config.identifies and way != "stdio" else None
-        )
-        if callers is not None:
-            inside.dress = callers.take
+    async def _start_gateway(self, inside: InProcess, callers: Callers | None) -> None:
         told = {self.name: Inside(inside, callers)}
         gateway = self._gateway = Gateway(self.config, audit=opened(self.config), inside=told)
         if self._pages:
