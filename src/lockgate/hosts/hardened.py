@@ -12,7 +12,7 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
@@ -162,14 +162,8 @@ class Hardened:
         stop = _StopSignals()
         async with self._started("http"):
             with stop:
-                try:
-                    await self.gateway.serve_http(host, settings.port if port is None else port)
-                except OSError as error:
-                    raise LockgateError(
-                        f"Cannot listen on {host}: {error.strerror or error}.",
-                        "Choose another host or port.",
-                        reason="cannot-listen",
-                    ) from error
+                wanted = settings.port if port is None else port
+                await _listening(self.gateway.serve_http(host, wanted), host)
                 url = self.gateway.url or ""
                 log.info("serving %s at %s", self.name, url)
                 if listening is not None:
@@ -217,6 +211,8 @@ class Hardened:
         inside = await self._start_server(callers)
         try:
             await self._start_gateway(inside, callers)
+            if way != "stdio":
+                await self._serve_operators()
             yield
         finally:
             await self._stop(settings.shutdown_grace)
@@ -253,8 +249,6 @@ class Hardened:
             handlers = dict.fromkeys(self._pages, passing(inside))
             self._beside = Routes(handlers, route_settings(self.config))
         await gateway.start()
-        if self.config.lockgate.admin is not None:
-            await gateway.serve_admin()
         patience = self.config.servers[self.name].start_timeout
         await gateway.settled(patience)
         (status,) = gateway.servers()
@@ -281,6 +275,11 @@ class Hardened:
             await gateway.stop(grace)
         if inside is not None:
             await inside.stop(min(grace, 1.0))
+
+    async def _serve_operators(self) -> None:
+        admin = self.config.lockgate.admin
+        if admin is not None:
+            await _listening(self.gateway.serve_admin(), admin.host)
 
     @staticmethod
     async def _approvals(gateway: Gateway) -> None:
@@ -309,6 +308,17 @@ class Hardened:
             self._answering -= 1
             if not self._answering:
                 self._quiet.set()
+
+
+async def _listening(opening: Awaitable[object], host: str) -> None:
+    try:
+        await opening
+    except OSError as error:
+        raise LockgateError(
+            f"Cannot listen on {host}: {error.strerror or error}.",
+            "Choose another host or port.",
+            reason="cannot-listen",
+        ) from error
 
 
 class _StopSignals:
