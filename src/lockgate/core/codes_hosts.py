@@ -13,7 +13,7 @@ from lockgate.core.taxonomy import command
 # fmt: off
 HOST_COMMANDS: Final = (
     command(980, "host-unknown", "client",
-            "What was given to `lockgate.harden` is no server it knows.",
+            "What was given to `harden` is no server it knows.",
             "Give it a server of the official SDK, of FastMCP, or an ASGI application."),
     command(981, "host-uncovered", "configuration",
             "A policy that is configured cannot hold for a server in its own process.",

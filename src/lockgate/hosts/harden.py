@@ -5,6 +5,7 @@ Must not know: how it is served, how policies work.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Collection, Sequence
 from typing import Final
@@ -15,6 +16,7 @@ from lockgate.hosts.coverage import Coverage
 from lockgate.hosts.hardened import Hardened
 from lockgate.hosts.host import Host, recognised
 
+log: Final = logging.getLogger("lockgate.hosts")
 UNNAMED: Final = "server"
 
 
@@ -59,6 +61,8 @@ def harden(
     _lets_everybody_in(host)
     identity = {"in-process": host.made}
     settled = hosted.settled(named, host.path, identity, os.environ)
+    for finding in hosted.findings:
+        log.warning("%s %s", finding, finding.remedy)
     return Hardened(host, named, settled, coverage, _pages(host, pages))
 
 
