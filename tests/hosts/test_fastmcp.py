@@ -200,30 +200,28 @@ def test_what_a_tool_says_of_changes_reaches_listeners_of_both_eras() -> None:
     asyncio.run(run())
 
 
-@pytest.mark.parametrize(("around", "status"), [(as_it_is, 200), (hardened, 421)])
-def test_strangers_names_for_this_machine(around: Any, status: int) -> None:
+@pytest.mark.parametrize(("around", "status"), [(as_it_is, [200, 200]), (hardened, [421, 403])])
+def test_strangers_names_for_this_machine_and_pages_of_strangers(
+    around: Any, status: list[int]
+) -> None:
     async def run() -> None:
         async with served(around(Shop())) as serving, posting(serving) as http:
-            named = headers("pay", host="evil.example")
-            answer = await http.post("/mcp", json=call("pay", {"amount": 1}), headers=named)
-            assert answer.status_code == status
+            answers = [
+                await http.post("/mcp", json=call("pay", {"amount": 1}), headers=asked)
+                for asked in (
+                    headers("pay", host="evil.example"),
+                    headers("pay", origin="https://evil.example"),
+                )
+            ]
+            assert [one.status_code for one in answers] == status
 
     asyncio.run(run())
 
 
-@pytest.mark.parametrize(("around", "status"), [(as_it_is, 200), (hardened, 403)])
-def test_pages_of_other_origins(around: Any, status: int) -> None:
-    async def run() -> None:
-        async with served(around(Shop())) as serving, posting(serving) as http:
-            named = headers("pay", origin="https://evil.example")
-            answer = await http.post("/mcp", json=call("pay", {"amount": 1}), headers=named)
-            assert answer.status_code == status
-
-    asyncio.run(run())
-
-
-@pytest.mark.parametrize("era", ERAS)
-@pytest.mark.parametrize(("around", "paid"), [(as_it_is, 1), (hardened, 2)])
+@pytest.mark.parametrize(
+    ("around", "paid", "era"),
+    [(as_it_is, 1, ERAS[1]), (hardened, 2, ERAS[1]), (hardened, 2, ERAS[0])],
+)
 def test_what_is_paid_twice_is_paid_twice(around: Any, paid: int, era: str) -> None:
     async def run() -> None:
         shop = Shop(middleware=[ResponseCachingMiddleware()])
@@ -250,8 +248,10 @@ def test_tools_that_are_named_for_the_cache_are_cached() -> None:
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("era", ERAS)
-@pytest.mark.parametrize(("around", "orders"), [(as_it_is, 3), (hardened, 1)])
+@pytest.mark.parametrize(
+    ("around", "orders", "era"),
+    [(as_it_is, 3, ERAS[0]), (hardened, 1, ERAS[0]), (hardened, 1, ERAS[1])],
+)
 def test_what_changes_something_is_not_run_again(around: Any, orders: int, era: str) -> None:
     async def run() -> None:
         shop = Shop(middleware=[RetryMiddleware(max_retries=3, base_delay=0.001)])
@@ -267,11 +267,10 @@ def test_what_changes_something_is_not_run_again(around: Any, orders: int, era: 
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("era", ERAS)
-def test_what_a_tool_raises_is_hidden_from_the_model(era: str) -> None:
+def test_what_a_tool_raises_is_hidden_from_the_model() -> None:
     async def run() -> None:
         shop = Shop(middleware=[ErrorHandlingMiddleware()])
-        async with served(as_it_is(shop)) as serving, client(serving, era) as one:
+        async with served(as_it_is(shop)) as serving, client(serving, ERAS[1]) as one:
             with pytest.raises(MCPError) as error:
                 await one.call_tool("refuse", {"why": "out of tea"})
             assert error.value.error.code == -32602

@@ -71,7 +71,7 @@ def test_calls_under_way_are_finished_when_it_is_told_to_stop(tmp_path: Path) ->
     with (
         running.process(program("fastmcp", "own", str(ports["own"]))) as own,
         running.process(program("fastmcp", "run", str(ports["run"]))) as hardened,
-        running.process(program("fastmcp", "uvicorn", str(ports["uvicorn"]))) as other,
+        running.process(program("sdk", "uvicorn", str(ports["uvicorn"]))) as other,
     ):
         children = dict(zip(ways, (own, hardened, other), strict=True))
         for port in ports.values():
