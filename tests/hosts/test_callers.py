@@ -13,6 +13,7 @@ import httpx2
 import pytest
 from fastmcp import FastMCP
 from fastmcp.server.auth import require_scopes
+from fastmcp.server.dependencies import get_http_headers
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.server.auth.middleware.auth_context import get_access_token
@@ -99,6 +100,32 @@ def test_handlers_see_who_calls(kind: str, era: str, tmp_path: Path) -> None:
                     ]
                     assert seen == [{"whoami"}, {"whoami", "write"}]
                     assert said(await writer.call_tool("write", {})) == "written"
+
+    asyncio.run(run())
+
+
+def test_headers_that_are_let_through_come_along(tmp_path: Path) -> None:
+    keys, server = Keys(tmp_path), made("fastmcp")
+
+    @server.tool
+    def tenant() -> str:
+        """Say what came along."""
+        return f"{get_http_headers().get('x-tenant')} {whoami()}"
+
+    async def run() -> None:
+        configured = {
+            **config(keys),
+            "servers": {"shop": {"forward_headers": {"x-org": "x-tenant"}}},
+        }
+        async with (
+            served(lockgate.harden(server, configured)) as serving,
+            httpx2.AsyncClient(base_url=serving.base, trust_env=False) as http,
+        ):
+            for org in ("one", "two", "one"):
+                bearer = f"Bearer {keys.text['reader']}"
+                asked = headers("tenant", authorization=bearer, x_org=org)
+                answer = await http.post("/mcp", json=call("tenant", {}), headers=asked)
+                assert f"{org} reader read" in answer.text
 
     asyncio.run(run())
 

@@ -144,8 +144,9 @@ class Worlds:
         old = {} if before is None else before.standing
         shown = self._outbound.turn_to(config)
         for name, one in self._inside.items():
-            if one.credentials is not None:
-                shown[name] = one.credentials
+            credentials = one.shown(shown.get(name))
+            if credentials is not None:
+                shown[name] = credentials
         standing: dict[str, Standing] = {}
         same: list[str] = []
         for name, server in config.enabled.items():

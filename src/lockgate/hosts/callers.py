@@ -22,6 +22,8 @@ from lockgate.upstreams.inprocess import AsgiApp, Event
 HEADER: Final = b"lockgate-caller"
 MOST: Final = 4096
 """Callers known at once; one that is forgotten is told again with its next request."""
+_PRIVATE: Final = "lockgate:"
+"""What claims begin with that the gateway has made up for itself."""
 Shown = Sequence[tuple[bytes, bytes]]
 
 
@@ -47,7 +49,7 @@ class Callers:
         del method
         key = self.partition(principal)
         found = self._shown.get(key)
-        if found is not None and found[0] is principal:
+        if found is not None and (found[0] is principal or found[0] == principal):
             return found[1]
         if found is not None:
             self._known.pop(found[1][0][1], None)
@@ -100,7 +102,8 @@ def user_of(principal: Principal) -> tuple[Any, Any]:
     from mcp.server.auth.provider import AccessToken  # noqa: PLC0415 - as above
     from starlette.authentication import AuthCredentials  # noqa: PLC0415 - as above
 
-    claims = {"iss": principal.issuer, **principal.claims, "groups": sorted(principal.groups)}
+    own = {name: one for name, one in principal.claims.items() if not name.startswith(_PRIVATE)}
+    claims = {"iss": principal.issuer, **own, "groups": sorted(principal.groups)}
     scopes = sorted(principal.scopes)
     token = AccessToken(
         token="",
