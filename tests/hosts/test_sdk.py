@@ -10,6 +10,7 @@ import mcp_types
 import pytest
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.shared.exceptions import MCPError
+from pydantic import BaseModel
 
 import lockgate
 from tests.fixtures import everything
@@ -84,6 +85,32 @@ def test_servers_ask_report_and_are_cancelled(era: str) -> None:
             call.cancel()
             await asyncio.gather(call, return_exceptions=True)
             await until(lambda: slow["name"] in cancelled)
+
+    asyncio.run(run())
+
+
+class Secret(BaseModel):
+    password: str
+
+
+@pytest.mark.parametrize(("around", "asked"), [(False, True), (True, False)])
+def test_what_a_server_asks_people_is_looked_at(around: bool, asked: bool) -> None:
+    server = MCPServer("shop")
+
+    @server.tool()
+    async def login(ctx: Context) -> str:
+        """Ask for what nobody should type into a form."""
+        return (await ctx.elicit("Your password, please", Secret)).action
+
+    async def run() -> None:
+        person = Person()
+        app = lockgate.harden(server) if around else server.streamable_http_app()
+        async with (
+            served(app) as serving,
+            client(serving, ERAS[0], **person.callbacks) as one,
+        ):
+            await one.call_tool("login", {})
+        assert ("elicitation" in person.heard) is asked
 
     asyncio.run(run())
 
