@@ -83,6 +83,14 @@ def test_what_is_none_is_refused(server: object) -> None:
     assert refused.value.remedy
 
 
+@pytest.mark.parametrize(("name", "module"), [("FastMCP", "fastmcp.x"), ("MCPServer", "mcp.x")])
+def test_versions_that_have_not_what_is_needed_are_refused(name: str, module: str) -> None:
+    made: Any = type(name, (), {"__module__": module})
+    with pytest.raises(HostError, match="version") as refused:
+        lockgate.harden(made())
+    assert refused.value.code == CODES["host-prepared"]
+
+
 @pytest.mark.parametrize(
     ("config", "name", "chosen"),
     [
