@@ -1,11 +1,12 @@
 """What hardening a server in its own process costs a call: `python -m bench.harden`.
 
-Must not know: policies. Each server is run three ways, each in a process of its own: as it is under
-uvicorn, hardened under uvicorn, and hardened behind Lockgate's own web server. wrk makes the same
-small call to each in turn, over one connection, in interleaved rounds. Figures are the best of the
-rounds, for what else a machine does can only add to them: processor time of the server's process
-for one call, and the time one call takes. The configuration is the default one, so everything that
-is on by default is on.
+Must not know: policies. The same small call is made of each server as it is and of the same server
+hardened, in turn, in one process and without sockets, which would be the same for both. Figures are
+processor time for one call, the best of the rounds, for what else a machine does can only add. The
+configuration is the default one, so everything that is on by default is on.
+
+`--http` measures whole programs instead, with wrk: under uvicorn as they are and hardened, and
+behind Lockgate's own web server. It takes minutes and wants a machine that is quiet.
 """
 
 from __future__ import annotations
@@ -15,13 +16,15 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, Final, Literal
 
 import uvicorn
+import uvloop
 
 import lockgate
 from bench import wrk
@@ -29,11 +32,26 @@ from bench.cells import Era
 from bench.messages import SCENARIOS, close_session, open_session
 from bench.processes import usage
 from lockgate.build import kind
+from lockgate.upstreams.inprocess import AsgiApp, InProcess
+from lockgate.upstreams.reply import HttpReply
+from lockgate.wire.url import Url
 
 WAYS: Final = ("as it is", "hardened", "hardened, own server")
 SERVERS: Final = ("sdk", "lowlevel", "fastmcp")
 ERAS: Final[tuple[Era, ...]] = ("modern", "handshake")
+CALLS: Final = 100
+"""Calls of one round."""
 _CALL: Final = SCENARIOS[0]
+_URL: Final = Url.parse("http://localhost:8000/mcp")
+_COMMON: Final = [
+    (b"content-type", b"application/json"),
+    (b"accept", b"application/json, text/event-stream"),
+]
+_HELLO: Final[dict[str, Any]] = {
+    "protocolVersion": "2025-11-25",
+    "capabilities": {},
+    "clientInfo": {"name": "bench", "version": "1"},
+}
 
 
 def echo(text: str) -> str:
@@ -150,6 +168,71 @@ def _once(
     return used / load.requests * 1e6, load.p50
 
 
+async def _per_call(inside: InProcess, era: Era) -> Callable[[], Awaitable[float]]:
+    """What measures an application once it is started: the microseconds of a call in a round."""
+    await inside.start()
+    known = [*_COMMON]
+    if era == "handshake":
+        opened = await _post(inside, known, "initialize", _HELLO)
+        session = opened.headers[b"mcp-session-id"]
+        known += [(b"mcp-session-id", session), (b"mcp-protocol-version", b"2025-11-25")]
+        await _post(inside, known, "notifications/initialized", None)
+    else:
+        said = {"mcp-method": "tools/call", "mcp-name": "echo"}
+        known += [(name.encode(), value.encode()) for name, value in said.items()]
+        known.append((b"mcp-protocol-version", b"2026-07-28"))
+    before, after = _CALL.body(era)
+    body = f"{before}1{after}".encode()
+
+    async def once() -> bytes:
+        reply = await inside.request(_URL, b"POST", known, body)
+        return await reply.read(1 << 20)
+
+    assert b"quick brown" in await once()
+
+    async def measure() -> float:
+        began = time.process_time()
+        for _ in range(CALLS):
+            await once()
+        return (time.process_time() - began) / CALLS * 1e6
+
+    return measure
+
+
+async def _post(
+    inside: InProcess, known: list[tuple[bytes, bytes]], method: str, params: dict[str, Any] | None
+) -> HttpReply:
+    message: dict[str, Any] = {"jsonrpc": "2.0", "method": method}
+    if params is not None:
+        message |= {"id": 1, "params": params}
+    reply = await inside.request(_URL, b"POST", known, json.dumps(message).encode())
+    await reply.read(1 << 20)
+    return reply
+
+
+async def inside(server: str, tools: int, rounds: int) -> dict[Era, tuple[float, float]]:
+    """By era: microseconds of a call to the server as it is, and hardened."""
+    found: dict[Era, tuple[float, float]] = {}
+    for era in ERAS:
+        one = made(server, tools)
+        app: AsgiApp = one.http_app() if server == "fastmcp" else one.streamable_http_app()
+        both = InProcess(app), InProcess(lockgate.harden(made(server, tools)))
+        bare, hardened = await _per_call(both[0], era), await _per_call(both[1], era)
+        seen = [(await bare(), await hardened()) for _ in range(rounds)]
+        found[era] = min(one for one, _ in seen), min(other for _, other in seen)
+        for ended in both:
+            await ended.stop(1)
+    return found
+
+
+def _without_sockets(servers: list[str], tools: list[int], rounds: int) -> None:
+    print(f"{'server':<10}{'tools':>6}  {'era':<10}{'as it is':>9}{'hardened':>9}{'more':>7}")
+    for server, many in product(servers, tools):
+        for era, (bare, hardened) in uvloop.run(inside(server, many, rounds)).items():
+            more = hardened - bare
+            print(f"{server:<10}{many:>6}  {era:<10}{bare:>9.0f}{hardened:>9.0f}{more:>+7.0f}")
+
+
 def main() -> None:
     """Measure and print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -157,7 +240,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=2)
     parser.add_argument("--tools", type=int, nargs="*", default=[1, 100])
     parser.add_argument("--servers", nargs="*", default=list(SERVERS), choices=SERVERS)
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--http", action="store_true")
     parser.add_argument("--serve", nargs=4, metavar="WHAT", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
@@ -165,7 +248,10 @@ def main() -> None:
         serve(server, int(tools), way, int(port))
         return
     load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
-    print(f"Lockgate: {kind()}; load {load}; {options.rounds} rounds of {options.seconds} s, c=1")
+    print(f"Lockgate: {kind()}; load {load}; {options.rounds} rounds")
+    if not options.http:
+        _without_sockets(options.servers, options.tools, options.rounds)
+        return
     print(
         f"{'server':<10}{'tools':>6}  {'era':<10}{'way':<22}{'CPU us':>8}{'p50 us':>8}{'ratio':>7}"
     )
@@ -175,12 +261,6 @@ def main() -> None:
             cpu, p50 = min(one.cpu), min(one.p50)
             ratio = cpu / min(found[era, WAYS[0]].cpu)
             print(f"{server:<10}{tools:>6}  {era:<10}{way:<22}{cpu:>8.0f}{p50:>8.0f}{ratio:>7.2f}")
-            if options.json:
-                print(
-                    json.dumps(
-                        {"server": server, "tools": tools, "era": era, "way": way, **vars(one)}
-                    )
-                )
 
 
 if __name__ == "__main__":

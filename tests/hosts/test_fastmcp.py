@@ -236,6 +236,23 @@ def test_what_is_paid_twice_is_paid_twice(around: Any, paid: int, era: str) -> N
     asyncio.run(run())
 
 
+@pytest.mark.parametrize(("around", "seen"), [(as_it_is, False), (hardened, True)])
+def test_lists_are_kept_until_they_change(around: Any, seen: bool) -> None:
+    async def run() -> None:
+        shop = Shop(middleware=[ResponseCachingMiddleware()])
+        async with served(around(shop)) as serving, client(serving, ERAS[1]) as one:
+            await names(one)
+            if not seen:
+                shop.server.tool(lambda: "x", name="later")
+            else:
+                async with one.listen(tools_list_changed=True) as news:
+                    shop.server.tool(lambda: "x", name="later")
+                    await asyncio.wait_for(anext(aiter(news)), 5)
+            assert ("later" in await names(one)) is seen
+
+    asyncio.run(run())
+
+
 def test_tools_that_are_named_for_the_cache_are_cached() -> None:
     async def run() -> None:
         named = CallToolSettings(included_tools=["pay"])

@@ -9,6 +9,7 @@ server is told by the names of classes. The low-level server inside is put right
 | it runs: nobody is told                     | low-level server has been given                    |
 | `ResponseCachingMiddleware` keeps answers   | it keeps those of tools that only read, and of     |
 | of every tool for an hour                   | tools that are named in `included_tools`           |
+| and lists for minutes, whatever changes     | it keeps none: Lockgate does, until they change    |
 | `RetryMiddleware` runs any tool again       | it does so with tools that say they may be run     |
 |                                             | twice, and no others                               |
 | `ErrorHandlingMiddleware` turns what a tool | it leaves them as they are: results that the model |
@@ -32,6 +33,7 @@ Hook = Callable[[Any, Callable[[Any], Awaitable[Any]]], Awaitable[Any]]
 _NEEDS: Final = ("_mcp_server", "http_app", "local_provider", "middleware", "providers")
 _MARK: Final = "_lockgate_prepared"
 _CALL: Final = "tools/call"
+_LISTS: Final = ("on_list_tools", "on_list_resources", "on_list_prompts")
 
 
 def examine(server: Any) -> None:
@@ -163,6 +165,8 @@ def _put_right(middleware: Any) -> None:
         named = getattr(middleware, "_call_tool_settings", {}).get("included_tools")
         if not named:
             middleware.on_call_tool = _sparing(middleware.on_call_tool, _only_reads)
+        for hook in _LISTS:
+            setattr(middleware, hook, _passed_by)
     elif _is(middleware, "RetryMiddleware"):
         middleware.on_request = _sparing(middleware.on_request, _may_run_twice)
     elif _is(middleware, "ErrorHandlingMiddleware"):
@@ -181,6 +185,10 @@ def _sparing(hook: Hook, fits: Callable[[Any], bool]) -> Hook:
         return await hook(context, call_next)
 
     return sparing
+
+
+async def _passed_by(context: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:
+    return await call_next(context)
 
 
 async def _annotations(context: Any) -> Any:
