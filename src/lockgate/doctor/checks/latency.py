@@ -1,0 +1,49 @@
+"""How long the simplest request takes, and whether connections are kept.
+
+Must not know: what else the server does.
+"""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import Any, Final
+
+from lockgate.core.message import Era
+from lockgate.doctor.visit import Visit
+
+TIMES: Final = 7
+SLOW: Final = 1.0
+_UNSTEADY: Final = 10
+_NOTICED: Final = 0.2
+_SIMPLEST: Final[dict[Era, tuple[str, dict[str, Any]]]] = {
+    "modern": ("server/discover", {}),
+    "handshake": ("ping", {}),
+}
+
+
+async def latency(visit: Visit) -> None:
+    """Of the newest era."""
+    era, voice = next(iter(visit.voices.items()))
+    took: list[float] = []
+    closes = 0
+    for _ in range(TIMES):
+        heard = await voice.ask(*_SIMPLEST[era])
+        closes += heard.headers.get("connection", "").lower() == "close"
+        took.append(heard.seconds)
+        if visit.left <= 0 or (len(took) > 1 and heard.seconds > SLOW):
+            break
+    middle = median(took)
+    visit.saw(
+        f"{_SIMPLEST[era][0]}: {_ms(middle)} (median of {len(took)}; "
+        f"{_ms(min(took))} to {_ms(max(took))})"
+    )
+    if middle >= SLOW:
+        visit.find("latency-slow", _ms(middle))
+    elif max(took) > max(_NOTICED, _UNSTEADY * middle):
+        visit.find("latency-unsteady", f"{_ms(middle)} as a rule, once {_ms(max(took))}")
+    if closes == len(took):
+        visit.find("latency-closes")
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.1f} ms" if seconds < 0.1 else f"{seconds * 1000:.0f} ms"
