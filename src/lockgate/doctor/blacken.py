@@ -46,6 +46,7 @@ _HEADERS: Final = frozenset(
 )
 _PUBLIC: Final = frozenset({"authorization_endpoint", "token_endpoint", "www-authenticate"})
 _url: Final = re.compile(r"https?://[^\s\"'<>\\]{1,2000}")
+_session: Final = re.compile(r"(?i)(session_?id=)[\w.~%-]{1,1000}")
 _read = msgspec.json.Decoder().decode
 
 
@@ -72,6 +73,7 @@ class Blackener:
         """A text without secrets."""
         if self._pattern is not None:
             text = self._pattern.sub(MASK, text)
+        text = _session.sub(rf"\1{MASK}", text)
         text = _url.sub(lambda found: masked_url(found[0]), redacted(text)[0])
         if len(self._home) > 1:
             text = text.replace(self._home, "~")

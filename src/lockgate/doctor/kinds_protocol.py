@@ -73,7 +73,10 @@ PROTOCOL: Final = (
     Kind("list-invalid", "error", "lists", "A list is not what it must be",
          "The member with the items is missing, or an item lacks what it must have.",
          "Build lists with the SDK's types."),
-    Kind("list-empty", "warning", "lists", "A list that is declared is empty",
+    Kind("capability-idle", "note", "lists", "A capability is declared, and nothing is behind it",
+         "Some frameworks declare everything they could have.",
+         "Nothing; or do not declare it, and clients ask for one list less."),
+    Kind("list-empty", "warning", "lists", "Tools are declared, and there is none",
          "No function is registered: a decorator is missing, its module is never imported, or "
          "the functions hang on another instance than the one that runs.",
          "Import the modules with the decorators before the server starts."),
@@ -166,6 +169,10 @@ PROTOCOL: Final = (
     Kind("latency-unsteady", "note", "latency", "Some answers take much longer than others",
          "Something else holds it up now and then.",
          "Look at what runs at the same time."),
+    Kind("latency-delayed", "note", "latency", "Each answer is held back for some 40 ms",
+         "It is written in two pieces, and the second waits for us to acknowledge the first "
+         "(Nagle's algorithm and delayed acknowledgements).",
+         "Set TCP_NODELAY: let the server open its socket itself, or with IPPROTO_TCP."),
     Kind("latency-closes", "note", "latency", "It closes the connection after each answer",
          "Every request pays for a new connection, and for TLS.",
          "Let the server and the proxy keep connections open."),

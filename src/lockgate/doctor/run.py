@@ -10,6 +10,7 @@ import os
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
+from lockgate.config.secrets import secret_name
 from lockgate.doctor.blacken import Blackener
 from lockgate.doctor.checks import (
     auth,
@@ -88,11 +89,19 @@ async def examine(
 
 
 def _learn(black: Blackener, subject: Subject) -> None:
+    """Values that may be secret. Short ones are only if they are named so: `DEBUG=true` is not."""
     if isinstance(subject, HttpSubject):
-        for _, value in subject.headers:
-            black.learn(value, value.partition(" ")[2])
+        for name, value in subject.headers:
+            if name.lower() not in _PUBLIC:
+                black.learn(value, value.partition(" ")[2])
     else:
-        black.learn(*subject.spec.env.values())
+        for name, value in subject.spec.env.items():
+            if len(value) >= _LONG or secret_name(name):
+                black.learn(value)
+
+
+_PUBLIC: Final = frozenset({"accept", "accept-language", "content-type", "user-agent"})
+_LONG: Final = 8
 
 
 def _outcome(visit: Visit, done: list[Looked]) -> Outcome:

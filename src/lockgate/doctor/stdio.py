@@ -48,6 +48,7 @@ class Process:
         self._number = 0
         self._waiting: dict[int, asyncio.Future[bytes]] = {}
         self._strays: list[bytes] = []
+        self._listening: asyncio.Future[bytes] | None = None
         self.child = ChildProcess(
             subject.name, subject.spec, _LIMITS, self._line, self._exit, self._too_long
         )
@@ -104,6 +105,29 @@ class Process:
             got = []
         self._visit.keep(Exchange((black.body(line),), tuple(got), round(heard.seconds, 4)))
 
+    async def listen(self, params: dict[str, Any], within: float) -> Heard:
+        """Ask for a subscription, wait for the first thing it says, and cancel it."""
+        self._number += 1
+        number = self._number
+        line = encode_request(number, "subscriptions/listen", _encode(params))
+        heard = Heard(id=number)
+        first: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._listening = self._waiting[number] = first
+        self.child.write(line)
+        try:
+            async with asyncio.timeout(min(within, self._visit.left)):
+                heard.events = [await first]
+        except TimeoutError:
+            heard.trouble = "silence"
+        except ConnectionError as error:
+            heard.trouble, heard.detail = "lost", str(error)
+        finally:
+            self._waiting.pop(number, None)
+            self._listening = None
+        self._keep(line, heard)
+        self.tell("notifications/cancelled", {"requestId": number})
+        return heard
+
     async def leave(self, grace: float) -> float:
         """Close its input; how long it took until it was gone."""
         clock = asyncio.get_running_loop().time
@@ -125,6 +149,8 @@ class Process:
             self._answer(message, line)
         elif isinstance(message, Request):
             self._asked(message)
+        elif self._listening is not None and not self._listening.done():
+            self._listening.set_result(line)
 
     def _answer(self, message: Response, line: bytes) -> None:
         waiting = self._waiting.get(message.id) if isinstance(message.id, int) else None

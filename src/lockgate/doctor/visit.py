@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 from lockgate.core.message import Era
 from lockgate.doctor.blacken import Blackener
@@ -117,7 +117,7 @@ class Visit:
     def capabilities(self, era: Era) -> dict[str, Any]:
         """What the server declares in an era."""
         found = self.introduced.get(era, {}).get("capabilities")
-        return found if isinstance(found, dict) else {}
+        return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
 
     # What a step says.
 

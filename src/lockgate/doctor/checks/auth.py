@@ -110,7 +110,7 @@ async def _challenge(visit: Visit, line: HttpLine, stranger: Heard) -> None:
 
 
 async def _metadata(visit: Visit, line: HttpLine, pointer: str | None) -> dict[str, Any] | None:
-    """The resource's metadata, where the challenge says, or where clients guess: path, then root."""
+    """The resource's metadata, where the challenge says, or where clients guess."""
     whole = f"{line.url.shown}{line.url.target.decode()}"
     for place in [pointer] if pointer else [metadata_url(whole), line.url.shown + _WELL_KNOWN]:
         found = await _document(visit, line, place)

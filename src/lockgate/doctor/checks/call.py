@@ -1,7 +1,7 @@
 """One call that can do no harm: a tool that says it only reads and needs nothing, or a ping.
 
-Must not know: transports. A tool is called only if its own annotations say `readOnlyHint`, and if it
-needs no argument; everything else may have an effect.
+Must not know: transports. A tool is called only if its own annotations say `readOnlyHint`, and if
+it needs no argument; everything else may have an effect.
 """
 
 from __future__ import annotations

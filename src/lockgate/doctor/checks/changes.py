@@ -15,6 +15,7 @@ from lockgate.core.message import Era
 from lockgate.doctor.heard import EVENTS, Heard
 from lockgate.doctor.http import HttpLine, Stream
 from lockgate.doctor.http_voices import HandshakeHttp, modern_headers, modern_params
+from lockgate.doctor.stdio import StdioVoice
 from lockgate.doctor.visit import Visit
 from lockgate.wire.jsonrpc import Notice, encode_request
 from lockgate.wire.modern_out import ACKNOWLEDGED
@@ -41,14 +42,14 @@ def declared(visit: Visit, era: Era) -> list[str]:
 
 async def changes(visit: Visit, line: HttpLine | None) -> None:
     """In each era."""
-    told = {era: declared(visit, era) for era in visit.voices}
+    told: dict[Era, list[str]] = {era: declared(visit, era) for era in visit.voices}
     if not any(told.values()):
         visit.find("changes-none")
         visit.saw("no changes are declared")
         return
     for era, ones in told.items():
         visit.saw(f"{_ERAS[era]}: {', '.join(ones) or 'none'}")
-        if ones and era == "modern" and line is not None:
+        if ones and era == "modern":
             await _listen(visit, line, ones)
         elif ones and era == "handshake":
             await _subscribe(visit, ones, line)
@@ -57,11 +58,25 @@ async def changes(visit: Visit, line: HttpLine | None) -> None:
 _ERAS: Final[dict[Era, str]] = {"modern": "2026-07-28", "handshake": "handshake"}
 
 
-async def _listen(visit: Visit, line: HttpLine, ones: list[str]) -> None:
+async def _listen(visit: Visit, line: HttpLine | None, ones: list[str]) -> None:
     wanted = {_FILTERS[name]: True for name in _FILTERS if f"{name}.listChanged" in ones}
+    voice = visit.voices["modern"]
     if not wanted:
         return
     params = modern_params({"notifications": wanted})
+    if line is not None:
+        await _listen_http(visit, line, params, wanted)
+    elif isinstance(voice, StdioVoice):
+        heard = await voice.process.listen(params, visit.patience.stream)
+        if heard.error is not None:
+            visit.find("listen-refused", str(heard))
+        else:
+            _acknowledged(visit, heard, wanted)
+
+
+async def _listen_http(
+    visit: Visit, line: HttpLine, params: dict[str, Any], wanted: dict[str, bool]
+) -> None:
     body = encode_request(_ID, LISTEN, msgspec.json.encode(params))
     async with Stream(line, "POST", modern_headers(LISTEN, params), body) as stream:
         heard = await stream.begin(visit.patience.stream)
@@ -86,7 +101,7 @@ def _acknowledged(visit: Visit, heard: Heard, wanted: dict[str, bool]) -> None:
     params = dict(first.params)
     meta = params.get("_meta")
     tag = cast("dict[str, Any]", meta).get(META_SUBSCRIPTION_ID) if isinstance(meta, dict) else None
-    if tag != _ID:
+    if tag != heard.id:
         visit.find("listen-untagged", f"subscriptionId is {shortened(visible(str(tag)), 40)}")
     honoured = params.get("notifications")
     names = cast("dict[str, Any]", honoured) if isinstance(honoured, dict) else {}

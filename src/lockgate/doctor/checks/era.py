@@ -132,9 +132,8 @@ async def versions(visit: Visit, unknown_modern: Heard | None, unknown: Heard | 
         visit.find("version-unknown", ", ".join(named)[:100])
     if known and known[0] in _OLD:
         visit.find("version-old", f"{known[0]}, where {LATEST_HANDSHAKE} was asked for")
-    if unknown is not None and (result := unknown.result) is not None:
-        if result.get("protocolVersion") == NEVER:
-            visit.find("version-echo", f"it agreed to {NEVER}")
+    if unknown is not None and (unknown.result or {}).get("protocolVersion") == NEVER:
+        visit.find("version-echo", f"it agreed to {NEVER}")
     if unknown_modern is not None:
         _unknown_modern(visit, unknown_modern)
 

@@ -135,7 +135,8 @@ async def _again(visit: Visit, voice: Voice, method: str, items: list[dict[str, 
     again = await voice.ask(method)
     key = LISTS[method][3]
     before = [one[key] for one in items]
-    after = [one.get(key) for one in _raw(again, method) if isinstance(one, dict)]
+    raw = [cast("dict[str, Any]", one) for one in _raw(again, method) if isinstance(one, dict)]
+    after = [one.get(key) for one in raw]
     if before != after and Counter(map(str, before)) == Counter(map(str, after)):
         visit.find("list-unsteady", method)
 
@@ -186,7 +187,9 @@ def _empty(visit: Visit, era: Era) -> None:
         methods = [method for method, one in LISTS.items() if one[0] == capability]
         had = [method for method in methods if method in found]
         if capability in declared and had and not any(found[one] for one in had):
-            visit.find("list-empty", capability, times=3)
+            visit.find(
+                "list-empty" if capability == "tools" else "capability-idle", capability, times=3
+            )
 
 
 def _compare(visit: Visit) -> None:

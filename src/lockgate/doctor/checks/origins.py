@@ -1,7 +1,7 @@
 """Host, Origin and CORS: which pages in a browser may use the server, and which should not.
 
-Must not know: what is asked. Sources: revision 2026-07-28, basic/transports ("Security"); the WHATWG
-Fetch standard, "HTTP CORS protocol".
+Must not know: what is asked. Sources: revision 2026-07-28, basic/transports ("Security"); the
+WHATWG Fetch standard, "HTTP CORS protocol".
 """
 
 from __future__ import annotations
