@@ -78,8 +78,8 @@ class HttpLine:
         return HttpLine(self._visit, self._pool, self.url, others)
 
     def wait(self, within: float | None) -> float:
-        """How long may be waited, with what is left."""
-        return min(self._visit.patience.answer if within is None else within, self._visit.left)
+        """How long an answer may take. That the whole time is up is no fault of this answer."""
+        return self._visit.patience.answer if within is None else within
 
     def head(self, url: Url, headers: Pairs, *, own: bool) -> list[tuple[str, str]]:
         """All headers of a request. Those of the step win over the subject's own."""

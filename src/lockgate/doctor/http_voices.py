@@ -138,10 +138,10 @@ class HandshakeHttp(_Numbered):
         body = encode_notice(method, _encode(params or {}))
         return await self.line.send("POST", self.headers(), body)
 
-    async def end(self) -> Heard:
+    async def end(self, within: float | None = None) -> Heard:
         """DELETE."""
         headers = [one for one in self.headers() if one[0] != "content-type"]
-        return await self.line.send("DELETE", headers)
+        return await self.line.send("DELETE", headers, within=within)
 
 
 def _mine(number: int) -> Any:

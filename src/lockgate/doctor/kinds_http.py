@@ -105,7 +105,7 @@ HTTP: Final = (
     Kind("http-content-type", "error", "http", "The server does not take application/json (415)",
          "A proxy drops Content-Type, or the path expects a form.",
          "Let Content-Type through; correct the path."),
-    Kind("http-packed", "warning", "http", "The answer is compressed although nobody asked for it",
+    Kind("http-packed", "error", "http", "The answer is compressed although nobody asked for it",
          "A proxy compresses without looking at Accept-Encoding; event streams stall in it.",
          "Switch compression off for this path."),
     Kind("sse-transport", "warning", "http", "It speaks only HTTP+SSE of 2024-11-05",

@@ -42,7 +42,7 @@ from lockgate.doctor.kinds import ORDER
 from lockgate.doctor.report import Looked, Outcome, Report, Status
 from lockgate.doctor.stdio import Process, StdioVoice
 from lockgate.doctor.steps import NAMES, STEPS
-from lockgate.doctor.visit import HttpSubject, Patience, StdioSubject, Subject, Visit
+from lockgate.doctor.visit import HttpSubject, Patience, StdioSubject, Subject, Visit, Voice
 from lockgate.upstreams.spec import StdioSpec
 from lockgate.wire.url import BadUrl, Url, parse_url
 
@@ -128,7 +128,7 @@ class _Round:
         elif visit.left <= 0 and not NAMES[name].always:
             visit.skip("not looked at: the time was over")
         else:
-            await self._within(work)
+            await self._within(work, visit.left if not NAMES[name].always else _LAST)
         skipped, saw, found, exchanges = visit.taken()
         status: Status = "skipped" if skipped is not None and not found else "ok"
         for one in ORDER:
@@ -140,10 +140,10 @@ class _Round:
         self.done.append(looked)
         self._told(looked)
 
-    async def _within(self, work: Work) -> None:
+    async def _within(self, work: Work, seconds: float) -> None:
         visit = self.visit
         try:
-            async with asyncio.timeout(max(visit.left, _LAST)):
+            async with asyncio.timeout(seconds):
                 awaited = work()
                 if awaited is not None:
                     await awaited
@@ -223,11 +223,12 @@ class _HttpRound:
             if "http" in step.over and step.id not in done:
                 await self._round.step(step.id, works[step.id])
         voice = visit.voices.get("handshake")
-        if isinstance(voice, HandshakeHttp) and voice.session is not None:
-            await voice.end()
+        if isinstance(voice, HandshakeHttp) and voice.session is not None and visit.left > 0:
+            await voice.end(visit.patience.stream)
 
     async def _http(self) -> None:
         self._first = await endpoint.http(self._visit, self._line)
+        self._visit.reached = self._first is not None
 
     async def _auth(self) -> None:
         if self._first is not None:
@@ -295,9 +296,15 @@ async def _over_stdio(round_: _Round, subject: StdioSubject) -> None:
         for step in STEPS:
             if "stdio" in step.over:
                 await round_.step(step.id, works[step.id])
+                if visit.barred is None and any(_has_ended(one) for one in visit.voices.values()):
+                    visit.bar("it has ended")
     finally:
         for one in started:
             one.child.abort()
+
+
+def _has_ended(voice: Voice) -> bool:
+    return isinstance(voice, StdioVoice) and voice.process.ended is not None
 
 
 async def _unknown(

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from lockgate.core.message import Era
+from lockgate.core.message import Era, RequestId
 from lockgate.doctor.heard import Heard
 from lockgate.doctor.http_voices import modern_params
 from lockgate.doctor.report import Exchange
@@ -47,7 +47,6 @@ class Process:
         self._visit = visit
         self._number = 0
         self._waiting: dict[int, asyncio.Future[bytes]] = {}
-        self._strays: list[bytes] = []
         self._listening: asyncio.Future[bytes] | None = None
         self.child = ChildProcess(
             subject.name, subject.spec, _LIMITS, self._line, self._exit, self._too_long
@@ -70,7 +69,7 @@ class Process:
             self._waiting[number] = answer
             self.child.write(line)
             try:
-                async with asyncio.timeout(min(within, self._visit.left)):
+                async with asyncio.timeout(within):
                     heard.events = [await answer]
             except TimeoutError:
                 heard.trouble = "silence"
@@ -80,9 +79,6 @@ class Process:
                 self._waiting.pop(number, None)
         if self.ended is not None and not heard.events:
             heard.trouble, heard.detail = "lost", self.ended
-        elif heard.trouble == "silence" and self._strays:
-            # An answer with another id is one all the same, and judged as such.
-            heard.trouble, heard.events = None, [self._strays.pop()]
         heard.seconds = clock() - began
         self._keep(line, heard)
         return heard
@@ -115,7 +111,7 @@ class Process:
         self._listening = self._waiting[number] = first
         self.child.write(line)
         try:
-            async with asyncio.timeout(min(within, self._visit.left)):
+            async with asyncio.timeout(within):
                 heard.events = [await first]
         except TimeoutError:
             heard.trouble = "silence"
@@ -156,11 +152,15 @@ class Process:
         waiting = self._waiting.get(message.id) if isinstance(message.id, int) else None
         if waiting is not None and not waiting.done():
             waiting.set_result(line)
-        elif message.id is None and message.error is not None and len(self._waiting) == 1:
-            # An error about a request that could not be read.
-            next(iter(self._waiting.values())).set_result(line)
-        elif len(self._strays) < LINES:
-            self._strays.append(line)
+        elif len(self._waiting) == 1 and not self._late(message.id):
+            # Without the id, or with another: it can be an answer to nothing else.
+            last = next(iter(self._waiting.values()))
+            if not last.done():
+                last.set_result(line)
+
+    def _late(self, number: RequestId | None) -> bool:
+        """Whether it is that of a request nobody waits for any more."""
+        return isinstance(number, int) and 0 < number <= self._number
 
     def _asked(self, message: Request) -> None:
         """The server asks something; nothing was declared that it could ask for."""

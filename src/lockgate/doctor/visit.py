@@ -89,6 +89,9 @@ class Visit:
     voices        an open voice for each era that is spoken; the newest first.
     introduced    what the server said of itself in each era.
     lists         era → method → items, as far as they could be had.
+    refused       what came in the place of an answer to initialize.
+    reached       the server answers.
+    guarded       it wants a credential that was not given.
     barred        why no further step can be done; None while they can.
     """
 
@@ -100,6 +103,7 @@ class Visit:
         self.voices: dict[Era, Voice] = {}
         self.introduced: dict[Era, dict[str, Any]] = {}
         self.lists: dict[Era, dict[str, list[dict[str, Any]]]] = {}
+        self.refused: Heard | None = None
         self.barred: str | None = None
         self.reached = False
         self.guarded = False
@@ -129,10 +133,6 @@ class Visit:
         """Something is wrong. A kind is told of once in a step, or `times`."""
         if sum(one.id == kind for one in self._found) < times:
             self._found.append(Found(kind, KINDS[kind].severity, self.black.text(saw)))
-
-    def forget(self, kind: str) -> None:
-        """What was found is no more than a sign of something else."""
-        self._found = [one for one in self._found if one.id != kind]
 
     def bar(self, why: str) -> None:
         """No step after this one can be done."""

@@ -30,5 +30,7 @@ async def cancellation(visit: Visit) -> None:
         after = await voice.ask(*_STILL[era])
         if before.response is not None and after.response is None:
             visit.find("cancel-breaks", str(after))
-        elif told.accepted:
+            visit.bar("it no longer answers")
+            return
+        if told.accepted:
             visit.saw(f"{'2026-07-28' if era == 'modern' else 'handshake'}: taken, and it goes on")

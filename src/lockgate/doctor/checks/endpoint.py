@@ -9,15 +9,14 @@ from contextlib import suppress
 from typing import Final
 from urllib.parse import urljoin
 
-from lockgate.doctor.checks.reach import say
+from lockgate.doctor.checks.reach import speaks_tls
 from lockgate.doctor.heard import EVENTS, JSON, Heard
 from lockgate.doctor.http import HttpLine, Stream
-from lockgate.doctor.http_voices import ModernHttp
+from lockgate.doctor.http_voices import HandshakeHttp, ModernHttp, initialize_params
 from lockgate.doctor.visit import Visit
 from lockgate.wire.url import BadUrl, Url
 
 _USUAL: Final = ("/mcp", "/mcp/", "/sse", "/")
-_PLAIN_ON_TLS: Final = b"\x15\x03"
 _OK: Final = 300
 _REDIRECTS: Final = 400
 _FAILURES: Final = 500
@@ -42,8 +41,6 @@ async def http(visit: Visit, line: HttpLine) -> Heard | None:
     visit.saw(f"HTTP {heard.status}, {heard.kind or 'no content type'}")
     if server := heard.headers.get("server"):
         visit.saw(f"server: {server[:60]}")
-    if heard.headers.get("content-encoding", "identity").lower() != "identity":
-        visit.find("http-packed", heard.headers["content-encoding"])
     if _speaks(heard):
         return heard
     return await _other(visit, line, heard)
@@ -61,10 +58,10 @@ def _speaks(heard: Heard) -> bool:
 
 async def _no_http(visit: Visit, line: HttpLine, heard: Heard) -> None:
     kind = {"silence": "http-silent", "lost": "http-closed"}.get(heard.trouble or "", "http-none")
-    if line.url.scheme == "http" and kind != "http-silent":
-        first = await say(visit, line.url, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
-        if first.startswith(_PLAIN_ON_TLS):
-            kind = "http-wants-tls"
+    if "compressed" in heard.detail:
+        kind = "http-packed"
+    elif line.url.scheme == "http" and await speaks_tls(visit, line.url):
+        kind = "http-wants-tls"
     visit.find(kind, str(heard))
     visit.bar("there is no HTTP to go on with")
 
@@ -74,7 +71,7 @@ async def _other(visit: Visit, line: HttpLine, heard: Heard) -> Heard | None:
     status = heard.status or 0
     if line.url.scheme == "http" and b"plain HTTP request was sent to HTTPS" in heard.body:
         visit.find("http-wants-tls", f"HTTP {status}")
-    elif status < _OK and heard.streamed:
+    elif status < _OK and (heard.streamed or heard.kind == JSON):
         return heard
     elif status < _OK:
         visit.find("http-page" if heard.kind == "text/html" else "http-type", str(heard))
@@ -82,14 +79,20 @@ async def _other(visit: Visit, line: HttpLine, heard: Heard) -> Heard | None:
         visit.find("http-redirect", _leads(line.url, heard))
     elif status in (404, 405) and await _older_transport(visit, line):
         visit.find("sse-transport", f"GET {line.url.target.decode()} begins an event stream")
-    elif status >= _FAILURES:
-        # Whether it fails at everything or only at what it does not know, the next step finds out.
-        visit.saw(f"POST gives {heard}")
+    elif status >= _FAILURES and not await _fails_always(line):
         return heard
+    elif status >= _FAILURES:
+        visit.find("http-broken", str(heard))
     else:
         visit.find(_STATUSES.get(status, "http-type"), str(heard) + await _elsewhere(visit, line))
     visit.bar("there is no MCP endpoint to go on with")
     return None
+
+
+async def _fails_always(line: HttpLine) -> bool:
+    """Whether it fails at everything, and not only at what it does not know."""
+    heard = await HandshakeHttp(line).ask("initialize", initialize_params())
+    return heard.status is None or (heard.status >= _FAILURES and heard.response is None)
 
 
 def _leads(url: Url, heard: Heard) -> str:

@@ -54,8 +54,7 @@ async def initialize(visit: Visit, voice: Voice) -> Heard:
     heard = await voice.ask("initialize", initialize_params())
     result = heard.result
     if result is None:
-        if "modern" not in visit.voices:
-            visit.find("initialize-refused", str(heard))
+        visit.refused = heard
         return heard
     if (lacks := _lacks(result)) and "modern" not in visit.voices:
         visit.find("initialize-invalid", f"missing: {', '.join(lacks)}")
@@ -83,10 +82,11 @@ def _lacks(result: dict[str, Any]) -> list[str]:
 def eras(visit: Visit) -> None:
     """What was found out, in a line."""
     if not visit.voices:
-        visit.find("era-none")
-        visit.bar("it speaks no revision of MCP")
+        refused = visit.refused
+        spoken = refused is not None and refused.error is not None
+        visit.find("initialize-refused" if spoken else "era-none", f"initialize: {refused}")
+        visit.bar("no era can be spoken")
         return
-    visit.reached = True
     for era, introduced in visit.introduced.items():
         visit.saw(f"{_WORDS[era]} by {_itself(introduced)}")
     if "modern" not in visit.voices:

@@ -74,6 +74,8 @@ async def _mismatches(visit: Visit, voice: ModernHttp) -> None:
 
 def _judge(visit: Visit, heard: Heard, what: str, kind: str) -> bool:
     """Whether it was refused; how is told, too."""
+    if heard.trouble is not None:
+        return False
     if heard.status not in _REFUSED or _by_body(heard):
         visit.find(kind, f"{what}: {heard}")
         return False

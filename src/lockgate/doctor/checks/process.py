@@ -62,6 +62,7 @@ async def start(visit: Visit, subject: StdioSubject) -> list[Process]:
     if heard.response is None and heard.trouble is not None and first.ended is not None:
         # Some servers end at a request before initialize, so they get a second chance.
         return await _second(visit, subject, [first])
+    visit.reached = heard.response is not None
     took = asyncio.get_running_loop().time() - began
     visit.saw(f"answered after {took:.1f} s")
     if era.discovered(visit, heard, voice):
@@ -86,6 +87,7 @@ async def _handshake(visit: Visit, process: Process, started: list[Process]) -> 
         await era.initialized(visit, voice)
     elif heard.trouble is not None:
         return _dead(visit, started, process, heard)
+    visit.reached = True
     return started
 
 
@@ -111,8 +113,6 @@ def _dead(
     noise = b"\n".join(process.noise).decode("utf-8", "replace")
     said = shortened(visible(words or noise or "nothing"), 300)
     place = serves_http(f"{words}\n{noise}")
-    # Of initialize nothing is to be said when nothing can be.
-    visit.forget("initialize-refused")
     if place is not None and process.ended is None:
         visit.find("start-http", f"it says that it serves {place}")
     elif process.ended is not None:
@@ -149,10 +149,10 @@ def stderr(visit: Visit, started: list[Process]) -> None:
 async def leave(visit: Visit, started: list[Process]) -> None:
     """Close the input of those that still run, and see them go."""
     running = [one for one in started if one.ended is None]
-    if visit.barred is None and visit.reached:
-        for one in started:
-            if one.ended is not None and one is not _given_up(visit, started):
-                visit.find("exit-early", f"{one.ended}; it said: {_last(one)}")
+    used = [one.process for one in visit.voices.values() if isinstance(one, StdioVoice)]
+    for one in used:
+        if one.ended is not None:
+            visit.find("exit-early", f"{one.ended}; it said: {_last(one)}")
     if not running:
         visit.saw("it had ended before")
         return
@@ -166,12 +166,6 @@ async def leave(visit: Visit, started: list[Process]) -> None:
         elif one.ended and "with code" in one.ended and not one.ended.endswith(" 0"):
             visit.find("exit-code", f"{one.ended}; it said: {_last(one)}")
     visit.saw(f"gone {max(took):.2f} s after its input was closed")
-
-
-def _given_up(visit: Visit, started: list[Process]) -> Process | None:
-    """The process that ended at the probe, when another one was taken in its place."""
-    used = [voice.process for voice in visit.voices.values() if isinstance(voice, StdioVoice)]
-    return next((one for one in started if one not in used), None)
 
 
 def _last(process: Process) -> str:

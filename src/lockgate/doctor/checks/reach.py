@@ -92,13 +92,14 @@ async def tls(visit: Visit, url: Url) -> None:
     except ssl.SSLCertVerificationError as error:
         visit.find(_certificate_kind(error), await _described(visit, url, error.verify_message))
         visit.bar("the certificate does not hold")
-    except TimeoutError:
-        visit.find("tls-failed", "no answer in time")
+    except (OSError, TimeoutError) as error:
+        why = "no answer in time" if isinstance(error, TimeoutError) else _why(error)
+        visit.find("tls-plain" if await _speaks_http(visit, url) else "tls-failed", why)
         visit.bar("TLS fails")
-    except OSError as error:
-        kind = "tls-plain" if await _speaks_http(visit, url) else "tls-failed"
-        visit.find(kind, getattr(error, "reason", None) or error.strerror or type(error).__name__)
-        visit.bar("TLS fails")
+
+
+def _why(error: OSError) -> str:
+    return getattr(error, "reason", None) or error.strerror or type(error).__name__
 
 
 async def _handshake(visit: Visit, url: Url, context: ssl.SSLContext) -> None:
@@ -127,13 +128,10 @@ def _certificate_kind(error: ssl.SSLCertVerificationError) -> str:
 
 async def _described(visit: Visit, url: Url, why: str) -> str:
     """What the certificate says, which is looked at without being trusted."""
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE  # nothing but the certificate is read over this connection
     with suppress(OSError, TimeoutError):
         async with asyncio.timeout(min(visit.patience.connect, visit.left)):
             _, writer = await asyncio.open_connection(
-                url.host, url.port, ssl=context, server_hostname=url.host
+                url.host, url.port, ssl=_trusting(), server_hostname=url.host
             )
         certificate = _read(writer.get_extra_info("ssl_object").getpeercert(binary_form=True))
         writer.close()
@@ -162,11 +160,11 @@ def _read(data: bytes | None) -> x509.Certificate | None:
 
 async def _speaks_http(visit: Visit, url: Url) -> bool:
     """Whether a plain request gets a plain answer at a port that should speak TLS."""
-    first = await say(visit, url, b"GET / HTTP/1.1\r\nhost: %b\r\n\r\n" % url.host_header)
+    first = await _say(visit, url, b"GET / HTTP/1.1\r\nhost: %b\r\n\r\n" % url.host_header)
     return first.startswith(b"HTTP/")
 
 
-async def say(visit: Visit, url: Url, data: bytes) -> bytes:
+async def _say(visit: Visit, url: Url, data: bytes) -> bytes:
     """The first bytes that come back for these, over a plain connection; none if nothing comes."""
     try:
         async with asyncio.timeout(min(visit.patience.stream, visit.left)):
@@ -178,6 +176,27 @@ async def say(visit: Visit, url: Url, data: bytes) -> bytes:
                 writer.close()
     except (OSError, TimeoutError):
         return b""
+
+
+async def speaks_tls(visit: Visit, url: Url) -> bool:
+    """Whether TLS is spoken at a port, whatever the certificate."""
+    try:
+        async with asyncio.timeout(min(visit.patience.stream, visit.left)):
+            _, writer = await asyncio.open_connection(
+                url.host, url.port, ssl=_trusting(), server_hostname=url.host
+            )
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True
+
+
+def _trusting() -> ssl.SSLContext:
+    """For looking at a certificate; nothing else is ever read over such a connection."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def is_local(host: str) -> bool:

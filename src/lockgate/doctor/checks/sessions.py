@@ -5,6 +5,7 @@ Must not know: 2026-07-28, which has none.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 from lockgate.doctor.checks.era import initialize
@@ -16,6 +17,7 @@ from lockgate.doctor.visit import Visit
 UNKNOWN: Final = "lockgate-check-no-such-session"
 _TRIES: Final = 6
 _NOT_FOUND: Final = 404
+_NO_METHOD: Final = -32601
 _ENDED: Final = (200, 202, 204)
 _PROBE: Final = "tools/list"
 
@@ -55,12 +57,10 @@ async def sessions(visit: Visit, line: HttpLine) -> None:
 
 async def _kept(visit: Visit, voice: HandshakeHttp) -> bool:
     """Whether the session is there for every request, whichever process it comes to."""
-    lost: list[Heard] = []
-    for _ in range(_TRIES):
-        # A connection of its own each time, which a balancer may send elsewhere.
-        heard = await voice.post(_PROBE, None, [*voice.headers(), ("cache-control", "no-store")])
-        if heard.status in (400, _NOT_FOUND) and heard.code != -32601:
-            lost.append(heard)
+    # At once, so over several connections, which a balancer may send to several processes.
+    asked = (voice.post(_PROBE, None, voice.headers()) for _ in range(_TRIES))
+    answers = await asyncio.gather(*asked)
+    lost = [one for one in answers if one.status in (400, _NOT_FOUND) and one.code != _NO_METHOD]
     if lost:
         visit.find("session-lost", f"{len(lost)} of {_TRIES} requests: {lost[0]}")
         return False
