@@ -73,6 +73,8 @@ class Shown:
 
     def whole(self, report: Report) -> None:
         """A server that is done with."""
+        if self._quiet:
+            return
         self.begin(report.subject)
         for looked in report.steps:
             self.step(looked)

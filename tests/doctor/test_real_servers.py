@@ -1,0 +1,126 @@
+"""Servers nobody here wrote, and Lockgate itself: nothing grave is found on any of them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+
+from lockgate.config.model import Config
+from lockgate.doctor.report import Report
+from lockgate.doctor.run import command_subject, examine
+from lockgate.doctor.visit import HttpSubject, Patience
+from lockgate.gateway.app import Gateway
+from tests.fixtures.serving import one_era_only
+
+SLOWLY = Patience(total=60.0, answer=20.0, stream=10.0, start=40.0, leave=20.0)
+STDIO = Path(__file__).with_name("stdio_patient.py")
+
+
+def registered(server: Any) -> Any:
+    """Things of every kind, on whatever framework."""
+
+    @server.tool()
+    def add(a: int, b: int) -> int:
+        """Add two numbers."""
+        return a + b
+
+    @server.resource("test://one")
+    def one() -> str:
+        """One."""
+        return "one"
+
+    @server.prompt()
+    def greet(name: str) -> str:
+        """Greet somebody."""
+        return f"Hello, {name}"
+
+    del add, one, greet
+    return server
+
+
+def official(era: str = "both") -> Any:
+    from mcp.server import MCPServer
+
+    app = registered(MCPServer("official")).streamable_http_app()
+    return app if era == "both" else one_era_only(app, era)
+
+
+def fastmcp(era: str = "both") -> Any:
+    from fastmcp import FastMCP
+
+    del era
+    return registered(FastMCP("fast")).http_app()
+
+
+@contextlib.asynccontextmanager
+async def served(app: Any) -> AsyncIterator[str]:
+    # A socket that knows it is one of TCP; otherwise each answer waits for Nagle's algorithm.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(64)
+    config = uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1, lifespan="on")
+    server = uvicorn.Server(config)
+    running = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/mcp"
+    finally:
+        server.should_exit = True
+        await running
+
+
+def graver(report: Report) -> list[tuple[str, str]]:
+    return [(one.id, one.saw) for one in report.found if one.severity == "error"]
+
+
+@pytest.mark.parametrize(
+    ("made", "era", "least"),
+    [
+        (official, "both", {"cors-none"}),
+        (official, "modern", {"cors-none", "modern-only"}),
+        (official, "handshake", {"cors-none", "handshake-only"}),
+        (fastmcp, "both", {"origin-any", "host-any"}),
+    ],
+)
+def test_over_http(made: Any, era: str, least: set[str]) -> None:
+    async def run() -> Report:
+        async with served(made(era)) as url:
+            return await examine(HttpSubject(name="real", url=url), patience=SLOWLY)
+
+    report = asyncio.run(run())
+    assert graver(report) == []
+    assert report.outcome == "healthy"
+    assert least <= {one.id for one in report.found}
+    skipped = {one.id for one in report.steps if one.status == "skipped"}
+    assert skipped == ({"sessions"} if era == "modern" else set())
+
+
+def test_over_stdio() -> None:
+    command = [sys.executable, "-m", "tests.fixtures.everything", "--stdio"]
+    report = asyncio.run(examine(command_subject(command, {}), patience=SLOWLY))
+    assert graver(report) == []
+    assert report.outcome == "healthy"
+
+
+def test_lockgate_itself() -> None:
+    async def run() -> Report:
+        server = {"command": sys.executable, "args": ["-I", "-S", str(STDIO)]}
+        gateway = Gateway(Config.model_validate({"servers": {"patient": server}}))
+        await gateway.start()
+        try:
+            ((host, port),) = await gateway.serve_http("127.0.0.1", 0)
+            url = f"http://{host}:{port}/mcp"
+            return await examine(HttpSubject(name="lockgate", url=url), patience=SLOWLY)
+        finally:
+            await gateway.stop(1.0)
+
+    report = asyncio.run(run())
+    assert {one.id for one in report.found} == {"cors-none"}
+    assert report.outcome == "healthy"
