@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from rich.status import Status
 from rich.text import Text
 
-from lockgate.cli.terminal import console, hang, visible, waiting
+from lockgate.cli.terminal import console, visible
 from lockgate.doctor.kinds import KINDS
 from lockgate.doctor.report import Exchange, Found, Looked, Report
 
@@ -41,15 +42,23 @@ class Shown:
         self._quiet = quiet
         self._out = console()
         self._skipped: list[Looked] = []
+        self._status: Status | None = None
 
     @contextmanager
-    def waiting(self, names: Sequence[str]) -> Generator[None]:
-        """Say on a terminal that something is going on."""
-        if self._quiet or len(names) == 1:
+    def waiting(self) -> Generator[None]:
+        """While the body runs, say on a terminal that something is going on."""
+        if self._quiet or not self._out.is_terminal or self._out.is_dumb_terminal:
             yield
             return
-        with waiting(f"Looking at {', '.join(names)}"):
+        # On the console that the rest is printed on, which keeps the two apart.
+        with self._out.status("", spinner="dots") as self._status:
             yield
+        self._status = None
+
+    def under_way(self, names: Sequence[str]) -> None:
+        """Which servers are being looked at."""
+        if self._status is not None:
+            self._status.update(Text(visible(f"Looking at {', '.join(names)}")))
 
     def begin(self, name: str) -> None:
         """The server that the next steps are about."""
@@ -96,24 +105,31 @@ class Shown:
             self._line("skipped", "", f"{names}: {skipped[0].saw}")
 
     def _line(self, status: str, name: str, saw: str) -> None:
-        text = Text.assemble(
-            (f"  {status:<8}", _STYLES[status]), f"{name:<13}" if name else "", visible(saw)
-        )
-        hang(self._out, text)
+        lead = Text.assemble((f"  {status:<8}", _STYLES[status]), f"{name:<13}" if name else "")
+        self._hang(lead, Text(visible(saw)))
 
     def _finding(self, found: Found) -> None:
         kind = KINDS[found.id]
         style = _STYLES[found.severity]
-        hang(
-            self._out,
-            Text.assemble(
-                (f"    {found.severity}: ", style), kind.means, (f"  [{found.id}]", "dim")
-            ),
-        )
+        self._told((f"{found.severity}: ", style), kind.means, (f"  [{found.id}]", "dim"))
         if found.saw:
-            hang(self._out, Text.assemble(("      │ ", "dim"), visible(found.saw)))
-        hang(self._out, Text(f"      {kind.cause}"))
-        hang(self._out, Text.assemble(("      → ", "dim"), kind.remedy))
+            self._told(("│ ", "dim"), visible(found.saw))
+        self._told(kind.cause)
+        self._told(("→ ", "dim"), kind.remedy)
+
+    def _told(self, *parts: str | tuple[str, str]) -> None:
+        self._hang(Text(" " * 10), Text.assemble(*parts))
+
+    def _hang(self, lead: Text, text: Text) -> None:
+        """A text behind a lead; where it has to be broken, what follows is indented as far."""
+        if self._out.soft_wrap or not text:
+            lead.append_text(text).rstrip()
+            self._out.print(lead)
+            return
+        for line in text.wrap(self._out, max(20, self._out.width - len(lead))):
+            line.rstrip()
+            self._out.print(lead + line)
+            lead = Text(" " * len(lead))
 
     def _exchange(self, exchange: Exchange) -> None:
         for mark, lines in (("> ", exchange.sent), ("< ", exchange.got)):

@@ -129,14 +129,17 @@ async def _all(wanted: Wanted, patience: Patience, shown: Shown) -> list[Report]
             told = shown.step if alone else None
             return await examine(subject, patience=patience, black=wanted.black, told=told)
 
-    with shown.waiting([one.name for one in wanted.subjects]):
+    waiting = [one.name for one in wanted.subjects]
+    with shown.waiting():
+        shown.under_way(waiting)
         if alone:
-            shown.begin(wanted.subjects[0].name)
+            shown.begin(waiting[0])
         tasks = [asyncio.create_task(one(subject)) for subject in wanted.subjects]
         try:
             reports: list[Report] = []
             for task in tasks:
                 reports.append(await task)
+                shown.under_way(waiting[len(reports) :])
                 if not alone:
                     shown.whole(reports[-1])
             return reports

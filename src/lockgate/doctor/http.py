@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from time import perf_counter
 from typing import Final
 
 from lockgate.doctor.heard import EVENTS, Heard, Trouble
@@ -149,8 +150,7 @@ class Stream:
 
     async def begin(self, within: float | None = None) -> Heard:
         """Send it and wait for the head of the answer."""
-        clock = asyncio.get_running_loop().time
-        began = clock()
+        began = perf_counter()
         try:
             async with asyncio.timeout(self._line.wait(within)):
                 reply = await self._line.open(
@@ -167,15 +167,14 @@ class Stream:
                 name.decode("latin-1"): value.decode("latin-1")
                 for name, value in reply.headers.items()
             }
-        self.heard.seconds = clock() - began
+        self.heard.seconds = perf_counter() - began
         return self.heard
 
     async def read(self, done: Done | None = None, within: float | None = None) -> Heard:
         """Take in the body, or events until `done`."""
         if self._reply is None or self.heard.trouble is not None:
             return self.heard
-        clock = asyncio.get_running_loop().time
-        began = clock()
+        began = perf_counter()
         try:
             async with asyncio.timeout(self._line.wait(within)):
                 if self.heard.kind == EVENTS:
@@ -189,7 +188,7 @@ class Stream:
             self._fail("too-large", "")
         except HttpFailure as error:
             self._fail(trouble_of(error), str(error))
-        self.heard.seconds += clock() - began
+        self.heard.seconds += perf_counter() - began
         return self.heard
 
     async def _events(self, reply: HttpReply, done: Done | None) -> None:

@@ -17,7 +17,7 @@ class Kind(msgspec.Struct, frozen=True):
 
     severity  error: clients fail, or the specification forbids it. warning: some clients fail, or
               it is unsafe. note: worth knowing.
-    step      the step that finds it.
+    step      the step that finds it; `any` for what can come up at each.
     means     what it is, in a few words; what was seen is said beside it.
     cause     why it is so, as a rule.
     remedy    what to do.

@@ -176,7 +176,10 @@ PROTOCOL: Final = (
     Kind("latency-closes", "note", "latency", "It closes the connection after each answer",
          "Every request pays for a new connection, and for TLS.",
          "Let the server and the proxy keep connections open."),
-    Kind("time-up", "warning", "latency", "The time for the diagnosis was over",
+    Kind("check-failed", "warning", "any", "The diagnosis itself failed at this step",
+         "Something came that Lockgate cannot deal with: a defect of Lockgate.",
+         "Report it, with a bundle: --bundle FILE."),
+    Kind("time-up", "warning", "any", "The time for the diagnosis was over",
          "The server, or one of its answers, took too long.",
          "Raise --timeout; what was not looked at is named."),
 )

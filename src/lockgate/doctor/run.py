@@ -6,8 +6,10 @@ Must not know: what any step looks at.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping
+from time import perf_counter
 from typing import Final
 
 from lockgate.config.secrets import secret_name
@@ -46,6 +48,7 @@ from lockgate.doctor.visit import HttpSubject, Patience, StdioSubject, Subject, 
 from lockgate.upstreams.spec import StdioSpec
 from lockgate.wire.url import BadUrl, Url, parse_url
 
+_log: Final = logging.getLogger("lockgate.doctor")
 Told = Callable[[Looked], None]
 Work = Callable[[], Awaitable[None] | None]
 
@@ -73,7 +76,7 @@ async def examine(
     _learn(black, subject)
     visit = Visit(subject, patience, black)
     round_ = _Round(visit, told or (lambda _: None))
-    began = asyncio.get_running_loop().time()
+    began = perf_counter()
     if isinstance(subject, HttpSubject):
         await _over_http(round_, subject)
     else:
@@ -84,7 +87,7 @@ async def examine(
         transport,
         _outcome(visit, round_.done),
         tuple(round_.done),
-        asyncio.get_running_loop().time() - began,
+        perf_counter() - began,
     )
 
 
@@ -121,8 +124,7 @@ class _Round:
     async def step(self, name: str, work: Work) -> None:
         """One step, if the way is not barred and there is time."""
         visit = self.visit
-        clock = asyncio.get_running_loop().time
-        began = clock()
+        began = perf_counter()
         if visit.barred is not None and not NAMES[name].always:
             visit.skip(f"not looked at: {visit.barred}")
         elif visit.left <= 0 and not NAMES[name].always:
@@ -135,7 +137,7 @@ class _Round:
             if any(finding.severity == one for finding in found):
                 status = one
         looked = Looked(
-            name, status, skipped or saw, tuple(found), tuple(exchanges), clock() - began
+            name, status, skipped or saw, tuple(found), tuple(exchanges), perf_counter() - began
         )
         self.done.append(looked)
         self._told(looked)
@@ -149,6 +151,10 @@ class _Round:
                     await awaited
         except TimeoutError:
             visit.find("time-up", f"after {visit.patience.total:g} s")
+        except Exception as error:
+            # One step that cannot deal with what came does not cost the others.
+            _log.debug("a step of a diagnosis failed", exc_info=True)
+            visit.find("check-failed", f"{type(error).__name__}: {error}")
 
 
 _LAST: Final = 10.0

@@ -6,6 +6,7 @@ Must not know: what is asked, or what an answer means. Every line that comes is 
 from __future__ import annotations
 
 import asyncio
+from time import perf_counter
 from typing import Any, Final
 
 import msgspec
@@ -62,8 +63,7 @@ class Process:
         number = self._number
         line = encode_request(number, method, _encode(params))
         heard = Heard(id=number)
-        clock = asyncio.get_running_loop().time
-        began = clock()
+        began = perf_counter()
         if self.ended is None:
             answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
             self._waiting[number] = answer
@@ -79,7 +79,7 @@ class Process:
                 self._waiting.pop(number, None)
         if self.ended is not None and not heard.events:
             heard.trouble, heard.detail = "lost", self.ended
-        heard.seconds = clock() - began
+        heard.seconds = perf_counter() - began
         self._keep(line, heard)
         return heard
 
@@ -126,10 +126,9 @@ class Process:
 
     async def leave(self, grace: float) -> float:
         """Close its input; how long it took until it was gone."""
-        clock = asyncio.get_running_loop().time
-        began = clock()
+        began = perf_counter()
         await self.child.stop(grace)
-        return clock() - began
+        return perf_counter() - began
 
     # What the process says.
 

@@ -6,6 +6,7 @@ Must not know: what is asked of it in between.
 from __future__ import annotations
 
 import asyncio
+from time import perf_counter
 from typing import Final
 
 from lockgate.core.legible import shortened, visible
@@ -26,7 +27,7 @@ _SIGTERM: Final = "it was ended by signal 15"
 def sandbox(visit: Visit, subject: StdioSubject) -> None:
     """What the configuration asks for, and what of it is missing here."""
     if not subject.sandbox:
-        visit.skip("none is asked for")
+        visit.saw("none is asked for")
         return
     visit.saw(subject.sandbox)
     if subject.lacks:
@@ -56,14 +57,14 @@ async def start(visit: Visit, subject: StdioSubject) -> list[Process]:
         visit.find("command-missing", str(error))
         visit.bar("the command cannot be started")
         return []
-    began = asyncio.get_running_loop().time()
+    began = perf_counter()
     voice = StdioVoice(visit, first, "modern")
     heard = await voice.ask("server/discover", within=visit.patience.start)
     if heard.response is None and heard.trouble is not None and first.ended is not None:
         # Some servers end at a request before initialize, so they get a second chance.
         return await _second(visit, subject, [first])
     visit.reached = heard.response is not None
-    took = asyncio.get_running_loop().time() - began
+    took = perf_counter() - began
     visit.saw(f"answered after {took:.1f} s")
     if era.discovered(visit, heard, voice):
         return await _other_era(visit, subject, first)
