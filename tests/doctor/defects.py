@@ -116,6 +116,11 @@ def old_only(_: Patient, asked: Asked, answer: Answer) -> Answer:
     return error(400, asked.id, -32600, "Missing session ID") if asked.modern else answer
 
 
+def old_and_curt(_: Patient, asked: Asked, answer: Answer) -> Answer:
+    """2026-07-28 is not known, and what is not known gets an empty 404."""
+    return Answer(404) if asked.modern else answer
+
+
 def new_only(_: Patient, asked: Asked, answer: Answer) -> Answer:
     """The handshake is not known."""
     data = {"supported": [MODERN]}

@@ -9,7 +9,7 @@ import pytest
 from lockgate.doctor.report import Report
 from lockgate.doctor.run import examine
 from lockgate.doctor.visit import HttpSubject, Patience
-from tests.doctor.defects import DEFECTS
+from tests.doctor.defects import DEFECTS, old_and_curt
 from tests.doctor.patient import Defect, Patient, right
 
 QUICK = Patience(total=5.0, answer=0.5, stream=0.15, connect=1.0)
@@ -33,6 +33,11 @@ def test_a_server_that_does_all_right_is_found_to() -> None:
     assert [one.id for one in report.found] == []
     assert report.outcome == "healthy"
     assert {one.status for one in report.steps} == {"ok"}
+
+
+def test_an_older_server_of_few_words_is_healthy_too() -> None:
+    report = looked_at(old_and_curt)
+    assert [one.id for one in report.found] == ["handshake-only"]
 
 
 @pytest.mark.parametrize("kind", DEFECTS)

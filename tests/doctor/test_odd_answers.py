@@ -41,7 +41,7 @@ def whole(report: Report) -> None:
     assert "check-failed" not in {one.id for one in report.found}, report.found
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(values, min_size=1, max_size=6), st.booleans())
 def test_odd_results(odd: list[Any], merged: bool) -> None:
     def defect(patient: Patient, asked: Asked, answer: Answer) -> Answer:
@@ -55,7 +55,7 @@ def test_odd_results(odd: list[Any], merged: bool) -> None:
     whole(looked_at(defect))
 
 
-@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.binary(max_size=12), min_size=1, max_size=5), st.booleans())
 def test_odd_bytes(odd: list[bytes], streamed: bool) -> None:
     def defect(patient: Patient, asked: Asked, answer: Answer) -> Answer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -14,21 +15,41 @@ import pytest
 import uvicorn
 
 from lockgate.config.model import Config
+from lockgate.doctor import page
 from lockgate.doctor.report import Report
 from lockgate.doctor.run import command_subject, examine
 from lockgate.doctor.visit import HttpSubject, Patience
 from lockgate.gateway.app import Gateway
 from tests.fixtures.serving import one_era_only
 
+PAGE = Path(__file__).parents[2] / page.PAGE
 SLOWLY = Patience(total=60.0, answer=20.0, stream=10.0, start=40.0, leave=20.0)
 STDIO = Path(__file__).with_name("stdio_patient.py")
 
 
-def registered(server: Any) -> Any:
-    """Things of every kind, on whatever framework."""
+@pytest.fixture(scope="module")
+def minimal() -> str:
+    """The server that the troubleshooting page shows."""
+    (block,) = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    return block
 
-    @server.tool()
-    def add(a: int, b: int) -> int:
+
+def official(source: str, era: str) -> Any:
+    """On the official SDK."""
+    found: dict[str, Any] = {"__name__": "minimal"}
+    exec(compile(source, "minimal.py", "exec"), found)  # noqa: S102 - from our own page
+    app = found["server"].streamable_http_app()
+    return app if era == "both" else one_era_only(app, era)
+
+
+def fastmcp(_: str, __: str) -> Any:
+    """On FastMCP, with something of every kind."""
+    from fastmcp import FastMCP
+
+    server = FastMCP("fast")
+
+    @server.tool(annotations={"readOnlyHint": True})
+    def add(a: int = 1, b: int = 1) -> int:
         """Add two numbers."""
         return a + b
 
@@ -43,21 +64,7 @@ def registered(server: Any) -> Any:
         return f"Hello, {name}"
 
     del add, one, greet
-    return server
-
-
-def official(era: str = "both") -> Any:
-    from mcp.server import MCPServer
-
-    app = registered(MCPServer("official")).streamable_http_app()
-    return app if era == "both" else one_era_only(app, era)
-
-
-def fastmcp(era: str = "both") -> Any:
-    from fastmcp import FastMCP
-
-    del era
-    return registered(FastMCP("fast")).http_app()
+    return server.http_app()
 
 
 @contextlib.asynccontextmanager
@@ -89,9 +96,9 @@ def graver(report: Report) -> list[tuple[str, str]]:
         (fastmcp, "both", {"origin-any", "host-any"}),
     ],
 )
-def test_over_http(made: Any, era: str, least: set[str]) -> None:
+def test_over_http(made: Any, era: str, least: set[str], minimal: str) -> None:
     async def run() -> Report:
-        async with served(made(era)) as url:
+        async with served(made(minimal, era)) as url:
             return await examine(HttpSubject(name="real", url=url), patience=SLOWLY)
 
     report = asyncio.run(run())
@@ -100,13 +107,18 @@ def test_over_http(made: Any, era: str, least: set[str]) -> None:
     assert least <= {one.id for one in report.found}
     skipped = {one.id for one in report.steps if one.status == "skipped"}
     assert skipped == ({"sessions"} if era == "modern" else set())
+    called = next(one.saw for one in report.steps if one.id == "call")
+    assert called.startswith("tools/call")
 
 
-def test_over_stdio() -> None:
-    command = [sys.executable, "-m", "tests.fixtures.everything", "--stdio"]
+def test_over_stdio(minimal: str, tmp_path: Path) -> None:
+    file = tmp_path / "minimal.py"
+    file.write_text(minimal)
+    command = [sys.executable, str(file), "--stdio"]
     report = asyncio.run(examine(command_subject(command, {}), patience=SLOWLY))
     assert graver(report) == []
     assert report.outcome == "healthy"
+    assert next(one.saw for one in report.steps if one.id == "call").startswith("tools/call hello")
 
 
 def test_lockgate_itself() -> None:

@@ -14,7 +14,8 @@ from lockgate.doctor.kind import Kind
 IDENTITY: Final = (
     Kind("auth-required", "note", "auth", "It wants a credential, and none was given",
          "The server is for callers who say who they are. What follows could not be looked at.",
-         "Put a token into a variable and give its name: --token-env NAME."),
+         "Put a token into a variable and give its name: --token-env NAME. In a configuration: "
+         "`headers`; a login that Lockgate keeps for somebody is not used here."),
     Kind("auth-refused", "error", "auth", "The credential is refused",
          "The token has expired, is meant for another audience, comes from another issuer, or is "
          "sent in a form the server does not read.",

@@ -77,10 +77,11 @@ async def _other(visit: Visit, line: HttpLine, heard: Heard) -> Heard | None:
         visit.find("http-page" if heard.kind == "text/html" else "http-type", str(heard))
     elif status < _REDIRECTS:
         visit.find("http-redirect", _leads(line.url, heard))
+    elif await _initializes(line):
+        # It only refuses what it does not know, in words of its own.
+        return heard
     elif status in (404, 405) and await _older_transport(visit, line):
         visit.find("sse-transport", f"GET {line.url.target.decode()} begins an event stream")
-    elif status >= _FAILURES and not await _fails_always(line):
-        return heard
     elif status >= _FAILURES:
         visit.find("http-broken", str(heard))
     else:
@@ -89,10 +90,10 @@ async def _other(visit: Visit, line: HttpLine, heard: Heard) -> Heard | None:
     return None
 
 
-async def _fails_always(line: HttpLine) -> bool:
-    """Whether it fails at everything, and not only at what it does not know."""
+async def _initializes(line: HttpLine) -> bool:
+    """Whether the handshake gets an answer."""
     heard = await HandshakeHttp(line).ask("initialize", initialize_params())
-    return heard.status is None or (heard.status >= _FAILURES and heard.response is None)
+    return heard.response is not None
 
 
 def _leads(url: Url, heard: Heard) -> str:
