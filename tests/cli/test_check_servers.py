@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from lockgate.cli.main import program
 from lockgate.errors import ConfigError, LockgateError
 from tests.cli.program import config_file
+from tests.doctor.guarded import TOKEN, elsewhere
 from tests.support.running import free_port
 
 STDIO = Path(__file__).parents[1] / "doctor" / "stdio_patient.py"
@@ -36,7 +37,7 @@ def test_a_healthy_server_in_one_line_a_step() -> None:
     assert done.return_value == 0
     lines = done.output.splitlines()
     steps = [line.split()[1] for line in lines if line.startswith("  ok")]
-    assert steps[:4] == ["command", "start", "era", "versions"]
+    assert steps[:4] == ["sandbox", "command", "start", "era"]
     assert steps[-1] == "exit"
     assert lines[-1].startswith("Nothing is wrong: nothing found, in ")
 
@@ -125,3 +126,30 @@ def test_a_bundle_has_everything_and_no_secret(tmp_path: Path) -> None:
     with pytest.raises(LockgateError, match="exists already"):
         checked(file, "--bundle", bundle)
     assert bundle.read_text() == text
+
+
+def kept(folder: Path) -> dict[str, object]:
+    """Logins, and what belongs to them, in a place of the test's own."""
+    return {"logins": {"store": f"sqlite:{folder / 'logins.db'}"}}
+
+
+def test_credentials_of_a_configuration_are_used(tmp_path: Path) -> None:
+    with elsewhere() as url:
+        auth = {"type": "client_credentials", "client_id": "c", "client_secret": SECRET}
+        file = config_file(tmp_path, {"acme": {"url": url, "auth": auth}}, **kept(tmp_path))
+        done = checked(file, "--json", "-v")
+    found = json.loads(done.output)["checks"][0]
+    step = next(one for one in found["steps"] if one["step"] == "auth")
+    assert "the credential is taken" in step["saw"]
+    assert done.return_value == 0
+    assert TOKEN not in done.output
+    assert SECRET not in done.output
+
+
+def test_where_somebody_has_to_log_in_first_the_way_in_is_looked_at(tmp_path: Path) -> None:
+    with elsewhere() as url:
+        file = config_file(tmp_path, {"acme": {"url": url, "auth": "oauth"}}, **kept(tmp_path))
+        done = checked(file)
+    assert done.return_value == 3
+    assert "[auth-missing]" in done.output
+    assert "[auth-required]" in done.output

@@ -5,7 +5,12 @@ Must not know: how any of it is found.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
+import queue
+import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -33,11 +38,34 @@ class Guarded(Patient):
                 "client_id_metadata_document_supported": True,
             }
             return Answer(200, dict(JSON), dumped(metadata))
+        if asked.path == "/token":
+            return Answer(200, dict(JSON), dumped({"access_token": TOKEN, "token_type": "Bearer"}))
         preflight = asked.verb == "OPTIONS"
         if asked.headers.get("authorization") != f"Bearer {TOKEN}" and not preflight:
             pointer = f'Bearer resource_metadata="{self.origin}{RESOURCE}"'
             return Answer(401, {"www-authenticate": pointer})
         return super().answer(asked)
+
+
+@contextlib.contextmanager
+def elsewhere() -> Iterator[str]:
+    """Such a server in a thread of its own; gives its URL."""
+    ready: queue.Queue[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]] = queue.Queue()
+
+    async def run() -> None:
+        over = asyncio.Event()
+        async with Guarded().serve() as url:
+            ready.put((url, asyncio.get_running_loop(), over))
+            await over.wait()
+
+    thread = threading.Thread(target=asyncio.run, args=(run(),), daemon=True)
+    thread.start()
+    url, loop, over = ready.get(timeout=10)
+    try:
+        yield url
+    finally:
+        loop.call_soon_threadsafe(over.set)
+        thread.join(10)
 
 
 def document(path: str, **members: Any) -> Defect:

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import click
 
 from lockgate.cli import running
+from lockgate.cli.check_credentials import Pairs, credentials_of
 from lockgate.cli.check_shown import Shown
 from lockgate.cli.options import examined
 from lockgate.config.model import Config
 from lockgate.config.secrets import masked_url
 from lockgate.core.legible import visible
+from lockgate.core.message import Failure
 from lockgate.doctor.blacken import Blackener
 from lockgate.doctor.report import Report
 from lockgate.doctor.run import command_subject, examine
@@ -34,10 +37,14 @@ _FACTS: Final = ("ws://", "wss://")
 
 
 class Wanted(NamedTuple):
-    """The servers, and who knows their secrets."""
+    """The servers, and who knows their secrets.
+
+    config  where they come from, if they come from one: it may have credentials for them.
+    """
 
     subjects: list[Subject]
     black: Blackener
+    config: Config | None = None
 
 
 def of_url(url: str, token_env: str | None, origin: str) -> Wanted:
@@ -79,7 +86,7 @@ def of_config(path: Path, origin: str) -> tuple[Wanted, list[ServerReport]]:
     subjects: list[Subject] = []
     for name in config.enabled:
         subjects += _of_server(config, name, held, origin)
-    return Wanted(subjects, black), held
+    return Wanted(subjects, black, config), held
 
 
 def _of_server(
@@ -98,6 +105,7 @@ def _of_server(
     return [
         HttpSubject(
             name=name if len(urls) == 1 else f"{name} ({masked_url(url)})",
+            server=name,
             url=url,
             headers=headers,
             origin=origin,
@@ -120,11 +128,24 @@ def looked_at(wanted: Wanted, timeout: float, shown: Shown) -> list[Report]:
     return running.run(_all(wanted, Patience(total=timeout), shown))
 
 
+def _with(subject: HttpSubject, more: Pairs | Failure) -> HttpSubject:
+    """The server with the credential that was got for it, or with why there is none."""
+    if isinstance(more, Failure):
+        return replace(subject, without=f"{more.message} {more.remedy or ''}".strip())
+    return replace(subject, headers=(*subject.headers, *more))
+
+
 async def _all(wanted: Wanted, patience: Patience, shown: Shown) -> list[Report]:
     turns = asyncio.Semaphore(AT_ONCE)
     alone = len(wanted.subjects) == 1
 
+    more: Mapping[str, Pairs | Failure] = {}
+    if wanted.config is not None:
+        more = await credentials_of(wanted.config)
+
     async def one(subject: Subject) -> Report:
+        if isinstance(subject, HttpSubject) and subject.server:
+            subject = _with(subject, more.get(subject.server, ()))
         async with turns:
             told = shown.step if alone else None
             return await examine(subject, patience=patience, black=wanted.black, told=told)

@@ -15,7 +15,11 @@ IDENTITY: Final = (
     Kind("auth-required", "note", "auth", "It wants a credential, and none was given",
          "The server is for callers who say who they are. What follows could not be looked at.",
          "Put a token into a variable and give its name: --token-env NAME. In a configuration: "
-         "`headers`; a login that Lockgate keeps for somebody is not used here."),
+         "`headers` or `auth`, with `lockgate login` where people log in."),
+    Kind("auth-missing", "warning", "auth", "Lockgate gets no credential for it",
+         "`auth` in the configuration does not lead to one: somebody has to log in first, or the "
+         "authorization server refuses, or is another one than before.",
+         "Do what the line says."),
     Kind("auth-refused", "error", "auth", "The credential is refused",
          "The token has expired, is meant for another audience, comes from another issuer, or is "
          "sent in a form the server does not read.",

@@ -43,12 +43,20 @@ class Patience:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpSubject:
-    """A server at a URL. `headers` go with every request; their values are secrets."""
+    """A server at a URL.
+
+    headers  go with every request; their values are secrets.
+    origin   of the page in a browser that CORS is looked at for.
+    server   what a configuration calls it.
+    without  why there is no credential, where a configuration should have one.
+    """
 
     name: str
     url: str
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     origin: str = "http://localhost:6274"
+    server: str | None = None
+    without: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from lockgate.doctor.checks.reach import is_local
 from lockgate.doctor.heard import Heard
 from lockgate.doctor.http import HttpLine
 from lockgate.doctor.http_voices import ModernHttp
-from lockgate.doctor.visit import Visit
+from lockgate.doctor.visit import HttpSubject, Visit
 from lockgate.identity.documents import metadata_urls, secure, strings
 from lockgate.identity.resource import metadata_url
 from lockgate.wire.url import BadUrl, Url
@@ -51,6 +51,8 @@ async def auth(visit: Visit, line: HttpLine, first: Heard, *, credential: bool) 
         return
     if await _takes_anything(line):
         visit.find("auth-open", "a made-up token is let in")
+    if isinstance(visit.subject, HttpSubject) and visit.subject.without:
+        visit.find("auth-missing", visit.subject.without)
     visit.find("auth-required", f"HTTP {first.status}")
     visit.guarded = True
     visit.bar("it wants a credential")
