@@ -224,7 +224,7 @@ def slow_start(patient: Patient, asked: Asked, answer: Answer) -> Answer:
 
 def old_transport(patient: Patient, asked: Asked, answer: Answer) -> Answer:
     if asked.verb == "GET":
-        first = b"event: endpoint\ndata: /messages?session_id=abcdefgh\n\n"
+        first = b"event: endpoint\ndata: http://other.example/messages?session_id=abcdefgh\n\n"
         return Answer(200, dict(EVENTS), first, held=True)
     return Answer(405)
 
@@ -341,7 +341,7 @@ made("http-forbidden", always(Answer(421, {}, b"Invalid Host header")))
 made("http-accept", always(Answer(406)))
 made("http-content-type", always(Answer(415)))
 made("http-packed", always(plus(content_encoding="gzip")))
-made("sse-transport", old_transport)
+made("sse-endpoint", old_transport)
 made("era-none", always(Answer(200, dict(JSON), dumped({"hello": "world"}))))
 made(
     "initialize-refused",

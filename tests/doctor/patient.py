@@ -135,6 +135,7 @@ class Patient:
         self.sessions: set[str] = set()
         self.count = 0
         self.asked: list[Asked] = []
+        self.streams: list[asyncio.StreamWriter] = []
         self.open: set[asyncio.Task[None]] = set()
 
     @contextlib.asynccontextmanager
@@ -193,6 +194,7 @@ class Patient:
         writer.write("\r\n".join([*lines, "", ""]).encode("latin-1") + answer.body)
         await writer.drain()
         if answer.held:
+            self.streams.append(writer)
             await reader.read()
         return not answer.held
 

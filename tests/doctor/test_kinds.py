@@ -36,7 +36,13 @@ def test_a_kind_is_whole(kind: str) -> None:
 
 def test_every_kind_is_found_by_a_test() -> None:
     named = {*DEFECTS, *GUARDED, *WRONGS}
-    files = ("test_reach.py", "test_stdio_defects.py", "test_kinds.py", "test_odd_answers.py")
+    files = (
+        "test_reach.py",
+        "test_stdio_defects.py",
+        "test_kinds.py",
+        "test_odd_answers.py",
+        "test_older.py",
+    )
     for file in (*files, "../cli/test_check_servers.py"):
         named |= set(re.findall(r"\[([a-z]+-[a-z0-9-]+)\]", (HERE / file).read_text()))
         named |= set(re.findall(r'"([a-z]+-[a-z0-9-]+)"', (HERE / file).read_text()))

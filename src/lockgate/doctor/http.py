@@ -22,6 +22,7 @@ from lockgate.upstreams.failures import (
     TooLarge,
 )
 from lockgate.upstreams.pool import HttpPool, PoolLimits, Url
+from lockgate.upstreams.remote import Remote
 from lockgate.upstreams.reply import HttpReply
 from lockgate.wire.sse import EventTooLarge, Parser
 
@@ -34,7 +35,11 @@ Done = Callable[[Heard], bool]
 def pool_for(patience: Patience) -> HttpPool:
     """The connections of one diagnosis."""
     limits = PoolLimits(
-        connections=8, connect_seconds=patience.connect, sweep_seconds=0.1, reach="outside"
+        connections=8,
+        streams=8,
+        connect_seconds=patience.connect,
+        sweep_seconds=0.1,
+        reach="outside",
     )
     return HttpPool(limits)
 
@@ -73,6 +78,17 @@ class HttpLine:
     def at(self, url: Url) -> HttpLine:
         """The same server at another path."""
         return HttpLine(self._visit, self._pool, url, self._own)
+
+    def remote(self, most: int) -> Remote:
+        """The same place for those who keep a stream open."""
+        return Remote(
+            self._visit.subject.name,
+            self._pool,
+            self.url,
+            dict(self._own),
+            max_message=most,
+            max_event=most,
+        )
 
     def without_own(self, others: Pairs = ()) -> HttpLine:
         """The same place with other headers than the subject's own."""

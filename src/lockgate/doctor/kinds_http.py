@@ -108,6 +108,10 @@ HTTP: Final = (
     Kind("http-packed", "error", "http", "The answer is compressed although nobody asked for it",
          "A proxy compresses without looking at Accept-Encoding; event streams stall in it.",
          "Switch compression off for this path."),
+    Kind("sse-endpoint", "error", "era", "The stream of HTTP+SSE names no usable place to post to",
+         "Its first event has to hold a URL of the same origin. Behind a proxy that cuts the path "
+         "it often names one that does not exist outside.",
+         "Let the server know the path it is reached by (root_path, a forwarded prefix)."),
     Kind("sse-transport", "warning", "http", "It speaks only HTTP+SSE of 2024-11-05",
          "The server was made before Streamable HTTP, which newer clients expect.",
          "Update its SDK and serve Streamable HTTP; until then put Lockgate in front of it."),

@@ -25,6 +25,7 @@ from lockgate.doctor.checks import (
     headers,
     latency,
     lists,
+    older,
     origins,
     process,
     reach,
@@ -42,7 +43,7 @@ from lockgate.doctor.http_voices import (
 )
 from lockgate.doctor.kinds import ORDER
 from lockgate.doctor.report import Looked, Outcome, Report, Status
-from lockgate.doctor.stdio import Process, StdioVoice
+from lockgate.doctor.stdio import Process, StdioVoice, starting
 from lockgate.doctor.steps import NAMES, STEPS
 from lockgate.doctor.visit import HttpSubject, Patience, StdioSubject, Subject, Visit, Voice
 from lockgate.upstreams.spec import StdioSpec
@@ -200,6 +201,7 @@ class _HttpRound:
         self._line = line
         self._subject = subject
         self._first: Heard | None = None
+        self._opened: list[Process] = []
 
     async def go(self) -> None:
         """All of them."""
@@ -215,13 +217,13 @@ class _HttpRound:
             "capabilities": lambda: era.capabilities(visit),
             "lists": lambda: lists.lists(visit),
             "call": lambda: call.call(visit),
-            "sessions": lambda: sessions.sessions(visit, line),
-            "streaming": lambda: streams.streaming(visit, line),
-            "changes": lambda: changes.changes(visit, line),
+            "sessions": lambda: self._newer(lambda: sessions.sessions(visit, line)),
+            "streaming": lambda: self._newer(lambda: streams.streaming(visit, line)),
+            "changes": lambda: changes.changes(visit, None if visit.older else line),
             "cancellation": lambda: cancel.cancellation(visit),
-            "headers": lambda: headers.headers(visit, line),
-            "origin": lambda: origins.origin(visit, line),
-            "errors": lambda: errors.errors(visit, line),
+            "headers": lambda: self._newer(lambda: headers.headers(visit, line)),
+            "origin": lambda: self._newer(lambda: origins.origin(visit, line)),
+            "errors": lambda: errors.errors(visit, None if visit.older else line),
             "latency": lambda: latency.latency(visit),
         }
         done = {one.id for one in self._round.done}
@@ -232,17 +234,32 @@ class _HttpRound:
         if isinstance(voice, HandshakeHttp) and voice.session is not None and visit.left > 0:
             await voice.end(visit.patience.stream)
 
+        for one in self._opened:
+            one.child.abort()
+
+    def _newer(self, work: Work) -> Awaitable[None] | None:
+        """A step that means nothing over the older transport."""
+        if self._visit.older:
+            self._visit.skip(older.OTHER)
+            return None
+        return work()
+
     async def _http(self) -> None:
         self._first = await endpoint.http(self._visit, self._line)
         self._visit.reached = self._first is not None
 
     async def _auth(self) -> None:
-        if self._first is not None:
+        if self._visit.older:
+            self._visit.saw("the stream is given")
+        elif self._first is not None:
             credential = bool(self._subject.headers)
             await auth.auth(self._visit, self._line, self._first, credential=credential)
 
     async def _era(self) -> None:
         visit = self._visit
+        if visit.older:
+            self._opened += await older.introduce(visit, self._line)
+            return
         if self._first is not None:
             era.discovered(visit, self._first, ModernHttp(self._line))
         voice = await sessions.open_session(visit, self._line)
@@ -261,7 +278,9 @@ class _HttpRound:
             pairs.append(("mcp-protocol-version", era.NEVER))
             modern = await voice.post("server/discover", params, pairs)
         unknown: Heard | None = None
-        if "handshake" in visit.voices:
+        if visit.older:
+            unknown = await older.unknown(visit, self._line, self._opened)
+        elif "handshake" in visit.voices:
             other = HandshakeHttp(self._line)
             unknown = await other.ask("initialize", initialize_params(era.NEVER))
             other.session = unknown.headers.get("mcp-session-id")
@@ -325,7 +344,7 @@ async def _unknown(
     if "handshake" not in visit.voices:
         return modern, None
     # The handshake is done once in the life of a process.
-    other = Process(visit, subject)
+    other = Process(visit, starting(subject))
     started.append(other)
     await other.start()
     asked = initialize_params(era.NEVER)

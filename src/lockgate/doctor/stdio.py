@@ -1,6 +1,7 @@
 """One server process, and the two eras over its standard input and output.
 
-Must not know: what is asked, or what an answer means. Every line that comes is kept as it came.
+Must not know: what is asked, or what an answer means. What it speaks to may as well be a connection
+of HTTP+SSE, which is one stream of messages in each direction, too.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from lockgate.doctor.heard import Heard
 from lockgate.doctor.http_voices import modern_params
 from lockgate.doctor.report import Exchange
 from lockgate.doctor.visit import StdioSubject, Visit
-from lockgate.upstreams.processes import ChildProcess
+from lockgate.upstreams.processes import spawner
 from lockgate.upstreams.spec import UpstreamLimits
+from lockgate.upstreams.stdio import Spawn
 from lockgate.wire.jsonrpc import (
     METHOD_NOT_FOUND,
     Malformed,
@@ -36,10 +38,15 @@ _LIMITS: Final = UpstreamLimits(message_bytes=8 * 1024 * 1024)
 _encode = msgspec.json.Encoder().encode
 
 
+def starting(subject: StdioSubject) -> Spawn:
+    """What starts a process of the server."""
+    return spawner(subject.name, subject.spec, _LIMITS)
+
+
 class Process:
     """One process. `noise`: lines on its standard output that are no messages."""
 
-    def __init__(self, visit: Visit, subject: StdioSubject) -> None:
+    def __init__(self, visit: Visit, spawn: Spawn) -> None:
         """Nothing is started yet."""
         self.noise: list[bytes] = []
         self.ended: str | None = None
@@ -49,12 +56,10 @@ class Process:
         self._number = 0
         self._waiting: dict[int, asyncio.Future[bytes]] = {}
         self._listening: asyncio.Future[bytes] | None = None
-        self.child = ChildProcess(
-            subject.name, subject.spec, _LIMITS, self._line, self._exit, self._too_long
-        )
+        self.child = spawn(self._line, self._exit, self._too_long)
 
     async def start(self) -> None:
-        """Start it. Raises SpawnFailed."""
+        """Start it. Raises what `upstreams.stdio.Child.start` raises."""
         await self.child.start()
 
     async def ask(self, method: str, params: dict[str, Any], within: float) -> Heard:
@@ -168,7 +173,7 @@ class Process:
         else:
             self.child.write(encode_error(message.id, METHOD_NOT_FOUND, "Method not found"))
 
-    def _too_long(self, head: bytes) -> None:
+    def _too_long(self, head: bytes, _limit: int) -> None:
         self.noise.append(head[:200])
 
     def _exit(self, reason: str) -> None:

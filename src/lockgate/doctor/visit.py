@@ -99,6 +99,7 @@ class Visit:
     lists         era → method → items, as far as they could be had.
     refused       what came in the place of an answer to initialize.
     reached       the server answers.
+    older         it speaks HTTP+SSE of 2024-11-05.
     guarded       it wants a credential that was not given.
     barred        why no further step can be done; None while they can.
     """
@@ -115,6 +116,7 @@ class Visit:
         self.barred: str | None = None
         self.reached = False
         self.guarded = False
+        self.older = False
         self._until = asyncio.get_running_loop().time() + patience.total
         self._seen: list[str] = []
         self._found: list[Found] = []

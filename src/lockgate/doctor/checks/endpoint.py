@@ -28,6 +28,7 @@ _STATUSES: Final = {
     415: "http-content-type",
     421: "http-forbidden",
     429: "http-busy",
+    501: "http-method",
 }
 _UNAUTHORIZED: Final = 401
 
@@ -82,7 +83,9 @@ async def _other(visit: Visit, line: HttpLine, heard: Heard) -> Heard | None:
         return heard
     elif status in (404, 405) and await _older_transport(visit, line):
         visit.find("sse-transport", f"GET {line.url.target.decode()} begins an event stream")
-    elif status >= _FAILURES:
+        visit.older = True
+        return heard
+    elif status >= _FAILURES and status not in _STATUSES:
         visit.find("http-broken", str(heard))
     else:
         visit.find(_STATUSES.get(status, "http-type"), str(heard) + await _elsewhere(visit, line))

@@ -13,7 +13,7 @@ from lockgate.core.legible import shortened, visible
 from lockgate.doctor.checks import era
 from lockgate.doctor.checks.clues import clue, serves_http
 from lockgate.doctor.heard import Heard
-from lockgate.doctor.stdio import Process, StdioVoice
+from lockgate.doctor.stdio import Process, StdioVoice, starting
 from lockgate.doctor.visit import StdioSubject, Visit
 from lockgate.upstreams.environment import child_environment
 from lockgate.upstreams.launch import SpawnFailed, resolve
@@ -50,7 +50,7 @@ async def start(visit: Visit, subject: StdioSubject) -> list[Process]:
 
     Returns every process that was started, to be ended.
     """
-    first = Process(visit, subject)
+    first = Process(visit, starting(subject))
     try:
         await first.start()
     except SpawnFailed as error:
@@ -72,7 +72,7 @@ async def start(visit: Visit, subject: StdioSubject) -> list[Process]:
 
 
 async def _second(visit: Visit, subject: StdioSubject, started: list[Process]) -> list[Process]:
-    process = Process(visit, subject)
+    process = Process(visit, starting(subject))
     started.append(process)
     try:
         await process.start()
@@ -94,7 +94,7 @@ async def _handshake(visit: Visit, process: Process, started: list[Process]) -> 
 
 async def _other_era(visit: Visit, subject: StdioSubject, first: Process) -> list[Process]:
     """A process that speaks 2026-07-28 may speak the others too."""
-    process = Process(visit, subject)
+    process = Process(visit, starting(subject))
     try:
         await process.start()
     except SpawnFailed:
