@@ -83,6 +83,8 @@ def answer(asked: dict, modern: bool) -> dict:
 def served(asked: dict) -> None:
     if "id" not in asked:
         return
+    if WRONG == "start-fragile" and asked["method"] == "server/discover":
+        sys.exit(1)
     modern = META + "protocolVersion" in asked.get("params", {}).get("_meta", {})
     if modern and WRONG in ("old", "initialize-refused"):
         write({"jsonrpc": "2.0", "id": asked["id"], "error": {"code": -32601, "message": "no"}})

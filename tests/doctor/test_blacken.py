@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from lockgate.doctor.blacken import LONGEST, SHORTEST, Blackener
+from lockgate.doctor.blacken import LONGEST, SHORTEST, TOO_LARGE, Blackener
 from lockgate.doctor.bundle import bundle
 from lockgate.doctor.report import Report
 from lockgate.doctor.run import examine
@@ -96,6 +96,12 @@ def test_what_a_header_is_called_is_enough(name: str, value: str) -> None:
 @pytest.mark.parametrize("name", ["password", "access_token", "client_secret", "apiKey"])
 def test_what_a_member_is_called_is_enough(name: str) -> None:
     assert "hunter2" not in Blackener().body(json.dumps({"a": [{name: "hunter2"}]}))
+
+
+def test_of_what_is_too_large_nothing_is_kept() -> None:
+    large = json.dumps({"password": "hunter2", "pad": "x" * TOO_LARGE})
+    assert "hunter2" not in Blackener().body(large)
+    assert str(len(large)) in Blackener().body(large)
 
 
 def test_what_is_public_stays() -> None:

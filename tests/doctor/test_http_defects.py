@@ -9,8 +9,8 @@ import pytest
 from lockgate.doctor.report import Report
 from lockgate.doctor.run import examine
 from lockgate.doctor.visit import HttpSubject, Patience
-from tests.doctor.defects import DEFECTS, old_and_curt
-from tests.doctor.patient import Defect, Patient, right
+from tests.doctor.defects import DEFECTS, but, old_and_curt
+from tests.doctor.patient import Answer, Asked, Defect, Patient, error, right
 
 QUICK = Patience(total=5.0, answer=0.5, stream=0.15, connect=1.0)
 LATE = Patience(total=0.2, answer=5.0, stream=0.15, connect=1.0)
@@ -38,6 +38,32 @@ def test_a_server_that_does_all_right_is_found_to() -> None:
 def test_an_older_server_of_few_words_is_healthy_too() -> None:
     report = looked_at(old_and_curt)
     assert [one.id for one in report.found] == ["handshake-only"]
+
+
+REPEATS = {
+    "name": "look",
+    "description": "Looks something up.",
+    "inputSchema": {
+        "type": "object",
+        "properties": {"where": {"type": "string", "x-mcp-header": "Where"}},
+        "required": ["where"],
+    },
+    "annotations": {"readOnlyHint": True},
+}
+
+
+@pytest.mark.parametrize("checked", [True, False])
+def test_arguments_that_are_repeated_in_headers(checked: bool) -> None:
+    def defect(patient: Patient, asked: Asked, answer: Answer) -> Answer:
+        if asked.method == "tools/list":
+            return but(tools=[REPEATS])(asked, answer)
+        said = asked.headers.get("mcp-param-where")
+        if said is not None and checked and asked.params["arguments"]["where"] != said:
+            return error(400, asked.id, -32020, "param header")
+        return answer
+
+    found = [one.id for one in looked_at(defect).found]
+    assert found == ([] if checked else ["header-unchecked"])
 
 
 @pytest.mark.parametrize("kind", DEFECTS)

@@ -119,6 +119,8 @@ def test_what_last_words_are_a_sign_of(words: str) -> None:
     assert {kind for kind, _ in CLUES} <= set(KINDS)
 
 
-@pytest.mark.parametrize("unit", ["A", "A_", "KeyError: '", "Because a", " ", "npm error "])
+@pytest.mark.parametrize(
+    "unit", ["A", "A_", "KeyError: '", "Because a", " ", "AAA ", "requires N", "npm error "]
+)
 def test_long_last_words_are_read_in_no_time(unit: str) -> None:
     assert clue(unit * (200_000 // len(unit))) is None

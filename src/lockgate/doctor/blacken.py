@@ -32,6 +32,8 @@ SHORTEST: Final = 4
 """A secret shorter than this would blacken ordinary words, and is none."""
 LONGEST: Final = 4000
 """Characters that are kept of one body."""
+TOO_LARGE: Final = 256 * 1024
+"""Bytes of a body of which nothing is kept."""
 _HEADERS: Final = frozenset(
     {
         "authorization",
@@ -87,6 +89,10 @@ class Blackener:
 
     def body(self, body: bytes | str) -> str:
         """A body, on one line where it is JSON."""
+        if len(body) > TOO_LARGE:
+            # Looking through it would take longer than the answer did; a part could end in the
+            # middle of a secret.
+            return f"({len(body)} bytes, too large to be kept)"
         text = body if isinstance(body, str) else body.decode("utf-8", "replace")
         try:
             value: Any = _read(text)

@@ -208,16 +208,18 @@ class Stream:
         return self.heard
 
     async def _events(self, reply: HttpReply, done: Done | None) -> None:
+        size = 0
         while done is None or not done(self.heard):
             pieces = await reply.arrived()
             if not pieces:
                 self.ended = True
                 return
             for piece in pieces:
+                size += len(piece)
                 events = [one.data for one in self._parser.feed(piece) if one.data]
                 self.heard.events = [*self.heard.events, *events]
-            if len(self.heard.events) > MOST_EVENTS:
-                self._fail("too-large", f"more than {MOST_EVENTS} events")
+            if len(self.heard.events) > MOST_EVENTS or size > LARGEST:
+                self._fail("too-large", f"an event stream of {size} bytes that does not end")
                 return
 
     def _fail(self, trouble: Trouble, detail: str) -> None:
@@ -234,8 +236,3 @@ def trouble_of(error: HttpFailure) -> Trouble:
     if isinstance(error, TooLarge):
         return "too-large"
     return "broken" if isinstance(error, BadResponse | BadRequest) else "lost"
-
-
-def answered(heard: Heard) -> bool:
-    """Whether the response to the request has come."""
-    return heard.response is not None

@@ -13,7 +13,7 @@ from lockgate import __version__
 from lockgate.core.message import Era
 from lockgate.core.raw import Raw
 from lockgate.doctor.heard import Heard
-from lockgate.doctor.http import HttpLine, Pairs, answered
+from lockgate.doctor.http import Done, HttpLine, Pairs
 from lockgate.wire.headers import request_headers
 from lockgate.wire.jsonrpc import encode_notice, encode_request
 from lockgate.wire.revisions import (
@@ -144,9 +144,14 @@ class HandshakeHttp(_Numbered):
         return await self.line.send("DELETE", headers, within=within)
 
 
-def _mine(number: int) -> Any:
+def _mine(number: int) -> Done:
+    """Whether the answer is among what has come since it was asked last."""
+    seen = 0
+
     def done(heard: Heard) -> bool:
-        heard.id = number
-        return answered(heard)
+        nonlocal seen
+        new = Heard(id=number, events=heard.events[seen:])
+        seen = len(heard.events)
+        return new.response is not None
 
     return done

@@ -43,6 +43,10 @@ PROCESS: Final = (
     Kind("start-http", "error", "start", "It serves HTTP and not stdio",
          "The program was started with an HTTP transport, so it never reads its standard input.",
          "Run `lockgate check URL` with the URL it prints, or start it with its stdio transport."),
+    Kind("start-fragile", "warning", "start", "It ends at a request before initialize",
+         "Clients of today ask server/discover first, and servers that do not know it have to "
+         "answer with an error.",
+         "Answer unknown requests with -32601 at any time; update the SDK."),
     Kind("start-silent", "error", "start", "It runs and does not answer",
          "It waits for something: a download, a login, a terminal; or it does not read stdin; or "
          "its output is buffered and never flushed.",

@@ -35,10 +35,11 @@ async def call(visit: Visit) -> None:
 
 def harmless(tools: list[dict[str, Any]]) -> dict[str, Any] | None:
     """The first tool that may be called by anybody at any time."""
-    return next((one for one in tools if _reads(one) and _needs_nothing(one)), None)
+    return next((one for one in tools if only_reads(one) and _needs_nothing(one)), None)
 
 
-def _reads(tool: dict[str, Any]) -> bool:
+def only_reads(tool: dict[str, Any]) -> bool:
+    """Whether the tool says so of itself."""
     hints = tool.get("annotations")
     told = cast("dict[str, Any]", hints) if isinstance(hints, dict) else {}
     return told.get("readOnlyHint") is True and told.get("destructiveHint") is not True

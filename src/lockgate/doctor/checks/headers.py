@@ -1,8 +1,8 @@
 """The headers of Streamable HTTP: against the body, missing, encoded, in another case.
 
-Must not know: what the requests are for. None of them names a tool that exists, so that a server
-which looks at the body alone does nothing. Source: revision 2026-07-28,
-basic/transports/streamable-http, "Request Metadata".
+Must not know: what the requests are for. None of them names a tool that exists, but for one that
+says that it only reads: a server that looks at the body alone does no harm. Source: revision
+2026-07-28, basic/transports/streamable-http, "Request Metadata".
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from lockgate.doctor.checks.call import only_reads
 from lockgate.doctor.checks.era import NEVER
 from lockgate.doctor.heard import EVENTS, Heard
 from lockgate.doctor.http import HttpLine, Pairs
 from lockgate.doctor.http_voices import HandshakeHttp, ModernHttp, modern_headers, modern_params
 from lockgate.doctor.visit import Visit
-from lockgate.wire.headers import encode_value
+from lockgate.wire.headers import InvalidAnnotation, encode_value, param_headers
 from lockgate.wire.revisions import HEADER_MISMATCH, LATEST_HANDSHAKE, LATEST_MODERN
 
 NOBODY: Final = "lockgate_check_no_such_tool"
@@ -31,6 +32,7 @@ async def headers(visit: Visit, line: HttpLine) -> None:
     if isinstance(modern, ModernHttp):
         await _mismatches(visit, modern)
         await _spellings(visit, modern)
+        await _params(visit, modern)
         await _other_methods(visit, line)
     handshake = visit.voices.get("handshake")
     if isinstance(handshake, HandshakeHttp):
@@ -108,6 +110,32 @@ async def _spellings(visit: Visit, voice: ModernHttp) -> None:
     heard = await voice.post("tools/call", odd, pairs)
     if heard.code == HEADER_MISMATCH:
         visit.find("header-base64", str(heard))
+
+
+async def _params(visit: Visit, voice: ModernHttp) -> None:
+    """`Mcp-Param-…` against the argument it repeats, with a tool that says that it only reads."""
+    for tool in visit.lists.get("modern", {}).get("tools/list", []):
+        annotated = _texts_in_headers(tool)
+        if not annotated or not only_reads(tool):
+            continue
+        header, name = annotated[0]
+        call = modern_params({"name": tool["name"], "arguments": {name: NOBODY}})
+        plain = modern_headers("tools/call", call)
+        heard = await voice.post("tools/call", call, [*plain, (header, OTHER)])
+        _judge(visit, heard, f"{header} says something else than the argument", "header-unchecked")
+        return
+
+
+def _texts_in_headers(tool: dict[str, Any]) -> list[tuple[str, str]]:
+    """Header and argument, for each text that is repeated in a header."""
+    schema = tool["inputSchema"]
+    try:
+        found = param_headers(schema)
+    except InvalidAnnotation:
+        return []
+    properties = schema.get("properties", {})
+    single = [(header, path[0]) for header, path in found.items() if len(path) == 1]
+    return [(header, name) for header, name in single if properties[name]["type"] == "string"]
 
 
 async def _other_methods(visit: Visit, line: HttpLine) -> None:

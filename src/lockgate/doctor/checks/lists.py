@@ -20,6 +20,8 @@ from lockgate.guard.schemas.shape import Unusable
 from lockgate.wire.headers import InvalidAnnotation, param_headers
 
 PAGES: Final = 100
+ITEMS: Final = 20_000
+"""A list that has more of either is taken for one that does not end."""
 _REFUSED: Final = -32601
 _name: Final = re.compile(r"[A-Za-z0-9_.\-/]{1,128}")
 
@@ -117,7 +119,7 @@ async def _rest(visit: Visit, voice: Voice, method: str, first: Heard) -> list[d
     seen: set[str] = set()
     items: list[dict[str, Any]] = []
     while isinstance(cursor, str):
-        if cursor in seen or len(seen) >= PAGES or visit.left <= 0:
+        if cursor in seen or len(seen) >= PAGES or len(items) > ITEMS:
             visit.find("list-endless", f"{method}: page {len(seen) + 1}")
             break
         seen.add(cursor)

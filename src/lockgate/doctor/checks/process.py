@@ -78,7 +78,10 @@ async def _second(visit: Visit, subject: StdioSubject, started: list[Process]) -
         await process.start()
     except SpawnFailed:
         return _dead(visit, started, started[0])
-    return await _handshake(visit, process, started)
+    done = await _handshake(visit, process, started)
+    if visit.voices:
+        visit.find("start-fragile", f"{started[0].ended}; it said: {_last(started[0])}")
+    return done
 
 
 async def _handshake(visit: Visit, process: Process, started: list[Process]) -> list[Process]:
