@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import stat
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import click
@@ -13,7 +17,7 @@ from click.testing import CliRunner, Result
 
 from lockgate.cli.main import program
 from lockgate.errors import ConfigError, LockgateError
-from tests.cli.program import config_file
+from tests.cli.program import COMMAND, PATIENCE, config_file, environment
 from tests.doctor.guarded import TOKEN, elsewhere
 from tests.support.running import free_port
 
@@ -39,7 +43,7 @@ def test_a_healthy_server_in_one_line_a_step() -> None:
     steps = [line.split()[1] for line in lines if line.startswith("  ok")]
     assert steps[:4] == ["sandbox", "command", "start", "era"]
     assert steps[-1] == "exit"
-    assert lines[-1].startswith("Nothing is wrong: nothing found, in ")
+    assert lines[-1].startswith("Nothing is wrong: ")
 
 
 def test_what_is_wrong_comes_with_its_cause_and_remedy() -> None:
@@ -57,6 +61,35 @@ def test_what_cannot_be_reached_has_an_exit_code_of_its_own() -> None:
     assert done.return_value == 3
     assert "[tcp-refused]" in done.output
     assert "skipped" in done.output
+
+
+def runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are those of POSIX")
+def test_it_can_be_interrupted_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    number = tmp_path / "number"
+    waits = f"import os, time; open({str(number)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
+    child = subprocess.Popen(
+        [*COMMAND, "check", "--", sys.executable, "-I", "-S", "-c", waits],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=environment(),
+    )
+    ends = time.monotonic() + PATIENCE
+    while not (number.exists() and number.read_text()):
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+    child.send_signal(signal.SIGINT)
+    assert child.wait(PATIENCE) == 130
+    while runs(int(number.read_text())):
+        assert time.monotonic() < ends
+        time.sleep(0.02)
 
 
 def test_a_command_in_one_word_and_verbose() -> None:

@@ -17,11 +17,11 @@ from lockgate.doctor.blacken import LONGEST, SHORTEST, TOO_LARGE, Blackener
 from lockgate.doctor.bundle import bundle
 from lockgate.doctor.report import Report
 from lockgate.doctor.run import examine
-from lockgate.doctor.visit import HttpSubject, Patience, StdioSubject
+from lockgate.doctor.visit import HttpSubject, StdioSubject
 from lockgate.upstreams.spec import StdioSpec
+from tests.doctor.looking import PATIENT
 from tests.doctor.patient import Answer, Asked, Patient, error
 
-QUICK = Patience(total=5.0, answer=0.5, stream=0.15, connect=1.0)
 # What is drawn for tests: the form of a real one, and none.
 FORMED = [
     "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8",
@@ -145,7 +145,7 @@ def test_a_server_that_repeats_the_token_puts_it_nowhere(token: str) -> None:
     async def run() -> tuple[Report, HttpSubject]:
         async with Patient(tattling).serve() as url:
             subject = HttpSubject(name=url, url=f"{url}?api_key={PLANTED}", headers=headers)
-            report = await examine(replace(subject, url=url), patience=QUICK, black=black)
+            report = await examine(replace(subject, url=url), patience=PATIENT, black=black)
             return report, subject
 
     report, subject = asyncio.run(run())
@@ -168,7 +168,7 @@ def test_a_process_puts_its_environment_nowhere() -> None:
         env={"ACME_KEY": "my-acme-key-0815", "DEBUG": "true"},
     )
     subject = StdioSubject(name="acme", spec=spec)
-    report = asyncio.run(examine(subject, patience=QUICK, black=black))
+    report = asyncio.run(examine(subject, patience=PATIENT, black=black))
     text = kept(report, subject, black)
     assert "is wrong" in text
     for secret in ("my-acme-key-0815", PLANTED, "abcd1234efgh"):

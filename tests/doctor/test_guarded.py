@@ -8,11 +8,10 @@ import pytest
 
 from lockgate.doctor.report import Report
 from lockgate.doctor.run import examine
-from lockgate.doctor.visit import HttpSubject, Patience
+from lockgate.doctor.visit import HttpSubject
 from tests.doctor.guarded import GUARDED, TOKEN, Guarded
+from tests.doctor.looking import PATIENT, found_in, grave
 from tests.doctor.patient import Defect, right
-
-QUICK = Patience(total=5.0, answer=0.5, stream=0.15, connect=1.0)
 
 
 def looked_at(defect: Defect, token: str | None) -> Report:
@@ -20,14 +19,14 @@ def looked_at(defect: Defect, token: str | None) -> Report:
         headers = () if token is None else (("authorization", f"Bearer {token}"),)
         async with Guarded(defect).serve() as url:
             subject = HttpSubject(name="guarded", url=url, headers=headers)
-            return await examine(subject, patience=QUICK)
+            return await examine(subject, patience=PATIENT)
 
     return asyncio.run(run())
 
 
 def test_with_a_good_token_everything_is_looked_at() -> None:
     report = looked_at(right, TOKEN)
-    assert [(one.id, one.saw) for one in report.found] == []
+    assert found_in(report) == []
     assert report.outcome == "healthy"
 
 
@@ -44,7 +43,6 @@ def test_what_is_wrong_with_it_is_found(kind: str) -> None:
     report = looked_at(defect, TOKEN if token else None)
     found = {one.id: one for one in report.found}
     assert kind in found, [(one.id, one.saw) for one in report.found]
-    grave = {one.id for one in report.found if one.severity == "error"}
-    assert grave - {kind} <= also
+    assert grave(report) - {kind} <= also
     if found[kind].severity == "error":
         assert report.outcome == "broken"

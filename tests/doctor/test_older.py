@@ -6,11 +6,10 @@ import asyncio
 
 from lockgate.doctor.report import Report
 from lockgate.doctor.run import examine
-from lockgate.doctor.visit import HttpSubject, Patience
+from lockgate.doctor.visit import HttpSubject
 from tests.doctor.defects import plain
+from tests.doctor.looking import PATIENT, found_in
 from tests.doctor.patient import EVENTS, HANDSHAKES, Answer, Asked, Patient, event
-
-QUICK = Patience(total=5.0, answer=0.5, stream=0.3, connect=1.0)
 
 
 class Older(Patient):
@@ -34,10 +33,10 @@ class Older(Patient):
 def test_they_are_healthy_but_old() -> None:
     async def run() -> Report:
         async with Older().serve() as url:
-            return await examine(HttpSubject(name="older", url=url), patience=QUICK)
+            return await examine(HttpSubject(name="older", url=url), patience=PATIENT)
 
     report = asyncio.run(run())
-    assert {one.id for one in report.found} == {"sse-transport", "handshake-only"}
+    assert {one.id for one in found_in(report)} == {"sse-transport", "handshake-only"}
     assert report.outcome == "healthy"
     skipped = {one.id for one in report.steps if one.status == "skipped"}
     assert skipped == {"sessions", "streaming", "headers", "origin"}

@@ -20,16 +20,16 @@ from cryptography.x509.oid import NameOID
 from lockgate.doctor.checks import reach
 from lockgate.doctor.report import Report
 from lockgate.doctor.run import examine
-from lockgate.doctor.visit import HttpSubject, Patience
+from lockgate.doctor.visit import HttpSubject
+from tests.doctor.looking import PATIENT, VAIN, found_in
 from tests.doctor.patient import Patient
 from tests.support.running import free_port
 
-QUICK = Patience(total=5.0, answer=0.5, stream=0.2, connect=0.5)
 NOW = datetime.now(UTC)
 
 
 def looked_at(url: str) -> Report:
-    return asyncio.run(examine(HttpSubject(name="far", url=url), patience=QUICK))
+    return asyncio.run(examine(HttpSubject(name="far", url=url), patience=VAIN))
 
 
 def only(report: Report) -> tuple[str, str]:
@@ -85,7 +85,7 @@ def test_a_name_with_an_address_that_does_not_answer(monkeypatch: pytest.MonkeyP
     async def run() -> Report:
         async with Patient().serve() as url:
             named = url.replace("127.0.0.1", "localhost")
-            return await examine(HttpSubject(name="far", url=named), patience=QUICK)
+            return await examine(HttpSubject(name="far", url=named), patience=PATIENT)
 
     found = asyncio.run(run()).found
     assert "tcp-some-addresses" in {one.id for one in found}
@@ -145,10 +145,10 @@ def test_certificates(
 
     async def run() -> Report:
         async with Patient().serve(context) as url:
-            return await examine(HttpSubject(name="far", url=url), patience=QUICK)
+            return await examine(HttpSubject(name="far", url=url), patience=PATIENT)
 
     report = asyncio.run(run())
-    assert [one.id for one in report.found] == ([kind] if kind else [])
+    assert [one.id for one in found_in(report)] == ([kind] if kind else [])
     tls = next(one for one in report.steps if one.id == "tls")
     if kind in ("", "tls-expires"):
         assert report.outcome == "healthy"
@@ -162,7 +162,7 @@ def test_https_where_http_is_spoken() -> None:
     async def run() -> Report:
         async with Patient().serve() as url:
             secure = url.replace("http:", "https:")
-            return await examine(HttpSubject(name="far", url=secure), patience=QUICK)
+            return await examine(HttpSubject(name="far", url=secure), patience=VAIN)
 
     assert only(asyncio.run(run())) == ("tls-plain", "unreachable")
 
@@ -173,7 +173,7 @@ def test_http_where_tls_is_spoken(tmp_path: Path) -> None:
     async def run() -> Report:
         async with Patient().serve(context) as url:
             plain = url.replace("https:", "http:")
-            return await examine(HttpSubject(name="far", url=plain), patience=QUICK)
+            return await examine(HttpSubject(name="far", url=plain), patience=PATIENT)
 
     assert only(asyncio.run(run())) == ("http-wants-tls", "unreachable")
 
@@ -187,7 +187,7 @@ def test_tls_that_fails_for_another_reason() -> None:
         async with server:
             port = server.sockets[0].getsockname()[1]
             url = f"https://127.0.0.1:{port}/mcp"
-            return await examine(HttpSubject(name="far", url=url), patience=QUICK)
+            return await examine(HttpSubject(name="far", url=url), patience=PATIENT)
 
     assert only(asyncio.run(run())) == ("tls-failed", "unreachable")
 
@@ -206,6 +206,6 @@ def test_clear_text_and_open_doors_are_told_where_others_may_listen(
         async with patient.serve() as url:
             patient.origin = url.removesuffix("/mcp").replace("127.0.0.1", "mcp.example")
             subject = HttpSubject(name="far", url=f"{patient.origin}/mcp")
-            return await examine(subject, patience=QUICK)
+            return await examine(subject, patience=PATIENT)
 
-    assert {one.id for one in asyncio.run(run()).found} == {"tls-absent", "auth-none"}
+    assert {one.id for one in found_in(asyncio.run(run()))} == {"tls-absent", "auth-none"}

@@ -18,12 +18,12 @@ from lockgate.config.model import Config
 from lockgate.doctor import page
 from lockgate.doctor.report import Report
 from lockgate.doctor.run import command_subject, examine
-from lockgate.doctor.visit import HttpSubject, Patience
+from lockgate.doctor.visit import HttpSubject
 from lockgate.gateway.app import Gateway
+from tests.doctor.looking import PATIENT, found_in
 from tests.fixtures.serving import one_era_only
 
 PAGE = Path(__file__).parents[2] / page.PAGE
-SLOWLY = Patience(total=60.0, answer=20.0, stream=10.0, start=40.0, leave=20.0)
 STDIO = Path(__file__).with_name("stdio_patient.py")
 
 
@@ -99,7 +99,7 @@ def graver(report: Report) -> list[tuple[str, str]]:
 def test_over_http(made: Any, era: str, least: set[str], minimal: str) -> None:
     async def run() -> Report:
         async with served(made(minimal, era)) as url:
-            return await examine(HttpSubject(name="real", url=url), patience=SLOWLY)
+            return await examine(HttpSubject(name="real", url=url), patience=PATIENT)
 
     report = asyncio.run(run())
     assert graver(report) == []
@@ -115,7 +115,7 @@ def test_over_stdio(minimal: str, tmp_path: Path) -> None:
     file = tmp_path / "minimal.py"
     file.write_text(minimal)
     command = [sys.executable, str(file), "--stdio"]
-    report = asyncio.run(examine(command_subject(command, {}), patience=SLOWLY))
+    report = asyncio.run(examine(command_subject(command, {}), patience=PATIENT))
     assert graver(report) == []
     assert report.outcome == "healthy"
     assert next(one.saw for one in report.steps if one.id == "call").startswith("tools/call hello")
@@ -129,10 +129,10 @@ def test_lockgate_itself() -> None:
         try:
             ((host, port),) = await gateway.serve_http("127.0.0.1", 0)
             url = f"http://{host}:{port}/mcp"
-            return await examine(HttpSubject(name="lockgate", url=url), patience=SLOWLY)
+            return await examine(HttpSubject(name="lockgate", url=url), patience=PATIENT)
         finally:
             await gateway.stop(1.0)
 
     report = asyncio.run(run())
-    assert {one.id for one in report.found} == {"cors-none"}
+    assert {one.id for one in found_in(report)} == {"cors-none"}
     assert report.outcome == "healthy"

@@ -30,6 +30,7 @@ from lockgate.gateway.build import upstream_spec
 from lockgate.gateway.holding import ServerReport, server_reports
 from lockgate.identity.documents import secure
 from lockgate.observe import log
+from lockgate.upstreams.processes import abort_all
 from lockgate.upstreams.spec import HttpSpec, StdioSpec
 
 AT_ONCE: Final = 4
@@ -136,6 +137,9 @@ def _with(subject: HttpSubject, more: Pairs | Failure) -> HttpSubject:
 
 
 async def _all(wanted: Wanted, patience: Patience, shown: Shown) -> list[Report]:
+    task = asyncio.current_task()
+    stopping = running.StopSignals(abort_all, first=task.cancel if task else None)
+    stopping.listen()
     turns = asyncio.Semaphore(AT_ONCE)
     alone = len(wanted.subjects) == 1
 

@@ -12,7 +12,6 @@ from typing import Final
 from lockgate.core.legible import shortened, visible
 from lockgate.doctor.checks import era
 from lockgate.doctor.checks.clues import clue, serves_http
-from lockgate.doctor.heard import Heard
 from lockgate.doctor.stdio import Process, StdioVoice, starting
 from lockgate.doctor.visit import StdioSubject, Visit
 from lockgate.upstreams.environment import child_environment
@@ -64,8 +63,8 @@ async def start(visit: Visit, subject: StdioSubject) -> list[Process]:
         # Some servers end at a request before initialize, so they get a second chance.
         return await _second(visit, subject, [first])
     visit.reached = heard.response is not None
-    took = perf_counter() - began
-    visit.saw(f"answered after {took:.1f} s")
+    if visit.reached:
+        visit.saw(f"answered after {perf_counter() - began:.1f} s")
     if era.discovered(visit, heard, voice):
         return await _other_era(visit, subject, first)
     return await _handshake(visit, first, [first])
@@ -90,7 +89,7 @@ async def _handshake(visit: Visit, process: Process, started: list[Process]) -> 
     if heard.result is not None:
         await era.initialized(visit, voice)
     elif heard.trouble is not None:
-        return _dead(visit, started, process, heard)
+        return _dead(visit, started, process)
     visit.reached = True
     return started
 
@@ -109,9 +108,7 @@ async def _other_era(visit: Visit, subject: StdioSubject, first: Process) -> lis
     return [first, process]
 
 
-def _dead(
-    visit: Visit, started: list[Process], process: Process, heard: Heard | None = None
-) -> list[Process]:
+def _dead(visit: Visit, started: list[Process], process: Process) -> list[Process]:
     """It does not answer: say why, as far as its last words tell."""
     words = process.child.last_words
     noise = b"\n".join(process.noise).decode("utf-8", "replace")
@@ -122,7 +119,8 @@ def _dead(
     elif process.ended is not None:
         visit.find(clue(f"{words}\n{noise}") or "start-ended", f"{process.ended}; it said: {said}")
     else:
-        waited = visit.patience.start if heard is None else heard.seconds
+        patience = visit.patience
+        waited = patience.start + patience.answer
         visit.find("start-silent", f"nothing for {waited:.0f} s; it said: {said}")
     visit.bar("it does not answer")
     return started
