@@ -34,7 +34,7 @@ from lockgate.upstreams.processes import abort_all
 from lockgate.upstreams.spec import HttpSpec, StdioSpec
 
 AT_ONCE: Final = 4
-_FACTS: Final = ("ws://", "wss://")
+_SOCKETS: Final = ("ws://", "wss://")
 
 
 class Wanted(NamedTuple):
@@ -50,7 +50,7 @@ class Wanted(NamedTuple):
 
 def of_url(url: str, token_env: str | None, origin: str) -> Wanted:
     """The endpoint at a URL."""
-    if url.startswith(_FACTS):
+    if url.lower().startswith(_SOCKETS):
         raise click.UsageError("A WebSocket is not looked at; give the server's HTTP endpoint.")
     headers: tuple[tuple[str, str], ...] = ()
     black = Blackener()
@@ -58,6 +58,8 @@ def of_url(url: str, token_env: str | None, origin: str) -> Wanted:
         token = os.environ.get(token_env, "").strip()
         if not token:
             raise click.UsageError(f"--token-env: the variable {token_env} is not set.")
+        if not (token.isascii() and token.isprintable()):
+            raise click.UsageError(f"--token-env: {token_env} holds what no header can.")
         if not secure(url):
             raise click.UsageError("The token would travel in clear text; use an https URL.")
         headers = (("authorization", f"Bearer {token}"),)

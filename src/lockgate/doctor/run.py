@@ -233,7 +233,6 @@ class _HttpRound:
         voice = visit.voices.get("handshake")
         if isinstance(voice, HandshakeHttp) and voice.session is not None and visit.left > 0:
             await voice.end(visit.patience.stream)
-
         for one in self._opened:
             one.child.abort()
 
@@ -252,7 +251,7 @@ class _HttpRound:
         if self._visit.older:
             self._visit.saw("the stream is given")
         elif self._first is not None:
-            credential = bool(self._subject.headers)
+            credential = any(secret_name(name) for name, _ in self._subject.headers)
             await auth.auth(self._visit, self._line, self._first, credential=credential)
 
     async def _era(self) -> None:

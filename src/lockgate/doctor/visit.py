@@ -17,6 +17,8 @@ from lockgate.doctor.kinds import KINDS
 from lockgate.doctor.report import Exchange, Found
 from lockgate.upstreams.spec import StdioSpec
 
+ERAS: Final[dict[Era, str]] = {"modern": "2026-07-28", "handshake": "handshake"}
+"""What the eras are called in a report."""
 _EXCHANGES: Final = 200
 """Exchanges kept for one step."""
 

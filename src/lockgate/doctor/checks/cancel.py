@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from lockgate.core.message import Era
-from lockgate.doctor.visit import Visit
+from lockgate.doctor.visit import ERAS, Visit
 
 UNKNOWN: Final = 987654321
 """The number of a request that never was: a cancellation may always come too late."""
@@ -33,4 +33,4 @@ async def cancellation(visit: Visit) -> None:
             visit.bar("it no longer answers")
             return
         if told.accepted:
-            visit.saw(f"{'2026-07-28' if era == 'modern' else 'handshake'}: taken, and it goes on")
+            visit.saw(f"{ERAS[era]}: taken, and it goes on")

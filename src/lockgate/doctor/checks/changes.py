@@ -16,7 +16,7 @@ from lockgate.doctor.heard import EVENTS, Heard
 from lockgate.doctor.http import HttpLine, Stream
 from lockgate.doctor.http_voices import HandshakeHttp, modern_headers, modern_params
 from lockgate.doctor.stdio import StdioVoice
-from lockgate.doctor.visit import Visit
+from lockgate.doctor.visit import ERAS, Visit
 from lockgate.wire.jsonrpc import Notice, encode_request
 from lockgate.wire.modern_out import ACKNOWLEDGED
 from lockgate.wire.revisions import META_SUBSCRIPTION_ID
@@ -48,14 +48,11 @@ async def changes(visit: Visit, line: HttpLine | None) -> None:
         visit.saw("no changes are declared")
         return
     for era, ones in told.items():
-        visit.saw(f"{_ERAS[era]}: {', '.join(ones) or 'none'}")
+        visit.saw(f"{ERAS[era]}: {', '.join(ones) or 'none'}")
         if ones and era == "modern":
             await _listen(visit, line, ones)
         elif ones and era == "handshake":
             await _subscribe(visit, ones, line)
-
-
-_ERAS: Final[dict[Era, str]] = {"modern": "2026-07-28", "handshake": "handshake"}
 
 
 async def _listen(visit: Visit, line: HttpLine | None, ones: list[str]) -> None:

@@ -13,7 +13,7 @@ from lockgate.core.legible import shortened, visible
 from lockgate.core.message import Era
 from lockgate.doctor.heard import Heard
 from lockgate.doctor.http_voices import initialize_params
-from lockgate.doctor.visit import Visit, Voice
+from lockgate.doctor.visit import ERAS, Visit, Voice
 from lockgate.wire.revisions import (
     HANDSHAKE_VERSIONS,
     LATEST_HANDSHAKE,
@@ -161,11 +161,8 @@ def capabilities(visit: Visit) -> None:
             visit.find("capability-invalid", ", ".join(wrong) or "no object")
         known = [_spelled(name, members[name]) for name in _FEATURES if name in members]
         if not known:
-            visit.find("capability-none", _ERAS[era])
-        visit.saw(f"{_ERAS[era]}: {', '.join(known) or 'nothing'}")
-
-
-_ERAS: Final[dict[Era, str]] = {"modern": "2026-07-28", "handshake": "handshake"}
+            visit.find("capability-none", ERAS[era])
+        visit.saw(f"{ERAS[era]}: {', '.join(known) or 'nothing'}")
 
 
 def _spelled(name: str, value: object) -> str:

@@ -14,7 +14,7 @@ from lockgate.doctor.heard import Heard
 from lockgate.doctor.http import HttpLine
 from lockgate.doctor.http_voices import POSTED, HandshakeHttp, ModernHttp, modern_headers
 from lockgate.doctor.http_voices import modern_params as _modern
-from lockgate.doctor.visit import Visit, Voice
+from lockgate.doctor.visit import ERAS, Visit, Voice
 from lockgate.wire.jsonrpc import METHOD_NOT_FOUND, PARSE_ERROR
 
 NO_METHOD: Final = "lockgate_check/no_such_method"
@@ -31,13 +31,12 @@ _BROKEN: Final = 500
 async def errors(visit: Visit, line: HttpLine | None) -> None:
     """In each era, then what is no message at all."""
     for era, voice in visit.voices.items():
-        shown = "2026-07-28" if era == "modern" else "handshake"
         told = [await _method(visit, voice)]
         if "tools" in visit.capabilities(era):
             told.append(await _tool(visit, voice))
         if "resources" in visit.capabilities(era):
             told.append(await _resource(visit, voice))
-        visit.saw(f"{shown}: {', '.join(told)}")
+        visit.saw(f"{ERAS[era]}: {', '.join(told)}")
     if line is not None:
         await _json(visit, line)
 

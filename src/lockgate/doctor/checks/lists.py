@@ -14,7 +14,7 @@ import msgspec
 from lockgate.core.legible import shortened, visible
 from lockgate.core.message import Era
 from lockgate.doctor.heard import Heard
-from lockgate.doctor.visit import Visit, Voice
+from lockgate.doctor.visit import ERAS, Visit, Voice
 from lockgate.guard.schemas.schema import compiled
 from lockgate.guard.schemas.shape import Unusable
 from lockgate.wire.headers import InvalidAnnotation, param_headers
@@ -52,11 +52,10 @@ async def lists(visit: Visit) -> None:
             counted.append(f"{len(items)} {_WORDS[member]}")
             _items(visit, method, items)
         _empty(visit, era)
-        visit.saw(f"{_ERAS[era]}: {', '.join(counted) or 'nothing listed'}")
+        visit.saw(f"{ERAS[era]}: {', '.join(counted) or 'nothing listed'}")
     _compare(visit)
 
 
-_ERAS: Final[dict[Era, str]] = {"modern": "2026-07-28", "handshake": "handshake"}
 _WORDS: Final = {
     "tools": "tools",
     "prompts": "prompts",

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from lockgate.core.legible import visible
 from lockgate.doctor.heard import EVENTS, Heard
 from lockgate.doctor.http import HttpLine, Stream
 from lockgate.doctor.http_voices import HandshakeHttp
-from lockgate.doctor.visit import Visit
+from lockgate.doctor.visit import ERAS, Visit
 from lockgate.wire.jsonrpc import Malformed
 
 BUFFERING: Final = "x-accel-buffering"
@@ -23,7 +24,7 @@ async def streaming(visit: Visit, line: HttpLine) -> None:
         heard = await voice.ask("tools/list")
         judge(visit, heard)
         how = "as event streams" if heard.streamed else "as JSON"
-        visit.saw(f"{'2026-07-28' if era == 'modern' else 'handshake'}: answers come {how}")
+        visit.saw(f"{ERAS[era]}: answers come {how}")
     voice = visit.voices.get("handshake")
     if isinstance(voice, HandshakeHttp):
         visit.saw(await _get(visit, line, voice))
@@ -36,7 +37,7 @@ def judge(visit: Visit, heard: Heard) -> None:
     if heard.response is None and heard.trouble in (None, "lost"):
         visit.find("stream-cut", f"after {len(heard.events)} events")
     if any(isinstance(one, Malformed) for one in heard.messages()):
-        visit.find("stream-noise", str(heard.events[0][:80]))
+        visit.find("stream-noise", visible(heard.events[0][:80].decode("utf-8", "replace")))
     if heard.headers.get(BUFFERING, "").lower() != "no":
         visit.find("stream-buffered")
 
