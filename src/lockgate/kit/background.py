@@ -89,7 +89,10 @@ class Background:
         if self._chores is None:
             work.close()
             raise RuntimeError("the background has not begun, or is over")
-        return self._chores.add(self._once(work)) is not None
+        if self._chores.add(self._once(work)) is not None:
+            return True
+        work.close()
+        return False
 
     async def __aenter__(self) -> Background:
         self._chores = Chores(self._most)

@@ -12,11 +12,13 @@ gone afterwards. Linux only; where anything of it cannot be enforced, nothing is
     | signals, debugs or reads other processes       | refused                                     |
     | sees the server's environment                  | there is none of it                         |
     | runs for too long, in wall time or CPU time    | it is killed, with all it has started       |
-    | takes too much memory, disk, or processes      | refused to it                               |
+    | takes too much memory or too many processes,   | refused to it                               |
+    | writes too large a file                        |                                             |
     | prints without end                             | cut off                                     |
 
-What it cannot: stop a defect of the kernel (a virtual machine or gVisor does), keep the code from
-learning that files exist, or say that what it prints is true or harmless: that is a stranger's.
+What it cannot: stop a defect of the kernel (a virtual machine or gVisor does), bound how many files
+are written in the time there is, keep the code from learning that files exist, or say that what it
+prints is true or harmless: that is a stranger's.
 """
 
 from __future__ import annotations
@@ -38,7 +40,6 @@ from lockgate.kit.errors import InvalidInput, ToolError, Unavailable
 from lockgate.kit.running import Running
 from lockgate.kit.validate import filename
 from lockgate.upstreams import groups
-from lockgate.upstreams.launch import SpawnFailed
 from lockgate.upstreams.sandbox.host import this_host
 from lockgate.upstreams.sandbox.plan import Plan, Unenforceable, plan
 from lockgate.upstreams.sandbox.spec import SandboxSpec
@@ -130,7 +131,7 @@ async def python(
         await asyncio.to_thread(_lay_out, folder, work, {**names, "main.py": code})
         return await _run(work, stdin.encode(), limits)
     finally:
-        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        await asyncio.to_thread(_clear, folder)
 
 
 def missing(limits: Limits = DEFAULT) -> list[str]:
@@ -146,6 +147,15 @@ def _lay_out(folder: Path, work: Path, files: Mapping[str, str | bytes]) -> None
     (work / "tmp").mkdir(parents=True, mode=0o700)
     for name, content in files.items():
         (work / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+def _clear(folder: Path) -> None:
+    """Remove it, whatever the code has made of its folders' modes; nothing of it runs any more."""
+    for place, names, _ in os.walk(folder):
+        for path in (Path(place, name) for name in names):
+            if not path.is_symlink():
+                path.chmod(0o700)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _plan(work: Path, limits: Limits) -> Plan:
@@ -188,21 +198,12 @@ async def _run(work: Path, stdin: bytes, limits: Limits) -> Outcome:
             f"Code cannot be run safely here: {error}", "Do without running code."
         ) from None
     try:
-        groups.GROUPS.prepare()
-        await spawn(run, fence.command[0], (), {}, str(work), OPEN_FILES, fence)
-    except (SpawnFailed, OSError, ValueError) as error:
-        fence.ended()
+        timed_out = not await _ended(run, fence, work, stdin, limits.seconds)
+    except (OSError, ValueError) as error:
         raise ToolError(f"The code could not be started: {error}") from error
-    timed_out = False
-    try:
-        run.feed(stdin)
-        try:
-            async with asyncio.timeout(limits.seconds):
-                await run.gone.wait()
-        except TimeoutError:
-            timed_out = True
     finally:
         await run.end()
+        fence.close()
         fence.ended()
     left = await asyncio.to_thread(_left, work, limits.files) if limits.files else {}
     return Outcome(
@@ -214,6 +215,19 @@ async def _run(work: Path, stdin: bytes, limits: Limits) -> Outcome:
         files=left,
         seconds=round(perf_counter() - began, 3),
     )
+
+
+async def _ended(run: Running, fence: Fence, work: Path, stdin: bytes, seconds: float) -> bool:
+    """Start it; whether it ended by itself in time."""
+    groups.GROUPS.prepare()
+    await spawn(run, fence.command[0], (), {}, str(work), OPEN_FILES, fence)
+    run.feed(stdin)
+    try:
+        async with asyncio.timeout(seconds):
+            await run.gone.wait()
+    except TimeoutError:
+        return False
+    return True
 
 
 def _left(work: Path, most: int) -> dict[str, bytes]:

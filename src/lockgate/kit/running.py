@@ -58,10 +58,8 @@ class Running:
         if self._process is None:
             return
         pid = self._process.pid
-        # Asked first: once their parents are gone, nobody can tell whose they are.
-        strays = groups.escaped(pid)
+        # Its sandbox lets nothing leave the group.
         groups.kill(pid)
-        groups.kill_strays(strays)
         with suppress(TimeoutError):
             await asyncio.wait_for(self.gone.wait(), REAPED)
         groups.GROUPS.remove(pid)

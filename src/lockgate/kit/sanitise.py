@@ -27,7 +27,6 @@ _BLOCKS: Final = {
 }
 _tag: Final = re.compile(r"<[^<>]*>")
 _blanks: Final = re.compile(r"[ \t\r\f\v\u00a0]{1,1000}")
-_lines: Final = re.compile(r"\n[ \n]{1,1000}")
 
 
 def html(value: str) -> str:
@@ -56,8 +55,9 @@ def plain(value: str) -> str:
         value, tags=_BLOCKS, clean_content_tags=_GONE - _BLOCKS, attributes={}, link_rel=None
     )
     # What is left of `<` in what nh3 writes begins one of the tags above; others are entities.
-    said = unescape(_tag.sub("\n", _blanks.sub(" ", clean)))
-    return _lines.sub("\n", text(said).replace(" \n", "\n")).strip()
+    said = text(unescape(_tag.sub("\n", clean)))
+    lines = (_blanks.sub(" ", line).strip() for line in said.split("\n"))
+    return "\n".join(line for line in lines if line)
 
 
 def text(value: str) -> str:
