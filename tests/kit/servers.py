@@ -69,9 +69,12 @@ async def called(server: Any, tool: str, **arguments: Any) -> tuple[bool, str]:
         return bool(found.is_error), found.content[0].text
 
 
-def both(name: str = "tried", **options: Any) -> list[Any]:
-    """A server of each SDK."""
-    from fastmcp import FastMCP
+def sdk(number: int, name: str = "tried", **options: Any) -> Any:
+    """A server of the official SDK (0), or of FastMCP (1)."""
+    if number:
+        from fastmcp import FastMCP
+
+        return FastMCP(name, **options)
     from mcp.server.mcpserver import MCPServer
 
-    return [MCPServer(name, **options), FastMCP(name, **options)]
+    return MCPServer(name, **options)

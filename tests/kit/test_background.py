@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lockgate.kit.background import Background
-from tests.kit.servers import both, called
+from tests.kit.servers import called, sdk
 from tests.support.waiting import settle, until
 
 
@@ -131,7 +131,7 @@ def test_it_is_a_lifespan_of_both_sdks(number: int) -> None:
 
     async def run() -> None:
         background = Background(jitter=lambda: 0.0)
-        server: Any = both(lifespan=background.lifespan)[number]
+        server: Any = sdk(number, lifespan=background.lifespan)
         began = asyncio.Event()
 
         @background.every(3600)

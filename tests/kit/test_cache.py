@@ -14,7 +14,7 @@ from lockgate.kit import cache, errors, request
 from lockgate.stores.memory import MemoryStore
 from lockgate.stores.tiered import framed
 from lockgate.testing import ManualClock
-from tests.kit.servers import both, called
+from tests.kit.servers import called, sdk
 from tests.support.valkey import valkey
 from tests.support.waiting import settle
 
@@ -233,7 +233,7 @@ def test_a_tool_of_an_sdk_is_kept_whatever_context_it_is_given(number: int) -> N
     import fastmcp
     from mcp.server.mcpserver import Context
 
-    server = both()[number]
+    server = sdk(number)
     calls = 0
 
     async def weather(city: str, ctx: Any) -> str:

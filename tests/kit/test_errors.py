@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lockgate.kit import errors
-from tests.kit.servers import both, called
+from tests.kit.servers import called, sdk
 
 
 def test_an_error_says_what_happened_when_to_come_back_and_what_to_do() -> None:
@@ -55,16 +55,16 @@ def test_codes_are_one_each_and_every_kind_is_in_the_tree() -> None:
 
 
 def test_an_error_can_be_pickled_whatever_sdk_is_loaded() -> None:
-    _ = both()
+    _ = sdk(0), sdk(1)
     error = errors.InvalidInput("n is too large", "Less", details={"most": 3})
-    copy = pickle.loads(pickle.dumps(error))
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - of our own
     assert isinstance(copy, errors.InvalidInput)
     assert (copy.message, copy.suggestion, copy.details) == ("n is too large", "Less", {"most": 3})
 
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_what_a_tool_raises_reaches_the_model_through_an_sdk_that_masks_errors(number: int) -> None:
-    server = both()[number]
+    server = sdk(number)
 
     async def fetched(page: int) -> str:
         raise errors.NotFound(f"No page {page}", "Use 1 to 6")

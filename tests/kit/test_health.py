@@ -13,7 +13,7 @@ from lockgate.kit import errors
 from lockgate.kit.health import Health
 from lockgate.kit.metrics import Metrics
 from lockgate.testing import ManualClock
-from tests.kit.servers import both, called
+from tests.kit.servers import called, sdk
 
 
 async def asked(app: Callable[..., Any], path: str = "/") -> tuple[int, str]:
@@ -92,7 +92,7 @@ def test_checks_run_once_however_many_ask_and_have_their_time() -> None:
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_routes_and_tools_of_both_sdks(number: int) -> None:
-    server = both()[number]
+    server = sdk(number)
     health, metrics = Health("shop"), Metrics()
     health.add_to(server)
     metrics.add_to(server, tool="metrics")

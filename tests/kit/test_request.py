@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lockgate.kit import request
-from tests.kit.servers import both, called
+from tests.kit.servers import called, sdk
 
 
 def test_outside_of_a_request_nothing_is_known() -> None:
@@ -76,7 +76,7 @@ def token(**facts: Any) -> SimpleNamespace:
 def test_a_caller_is_issuer_subject_and_client_of_the_token(
     facts: dict[str, Any], caller: str, number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _ = both()
+    _ = sdk(0), sdk(1)
     names = ("mcp.server.auth.middleware.auth_context", "fastmcp.server.dependencies")
     import fastmcp.server.dependencies as theirs
     import mcp.server.auth.middleware.auth_context as sdks

@@ -14,7 +14,7 @@ from pydantic import AfterValidator
 
 from lockgate.kit import validate
 from lockgate.kit.errors import InvalidInput
-from tests.kit.servers import both, called
+from tests.kit.servers import called, sdk
 
 OUT = [
     "",
@@ -120,7 +120,7 @@ def test_names_of_files_pass() -> None:
     ],
 )
 def test_a_url_that_leads_inside_or_has_two_readings_is_refused(value: str) -> None:
-    with pytest.raises(InvalidInput, match="^link "):
+    with pytest.raises(InvalidInput, match=r"^link "):
         validate.url(value, name="link")
 
 
@@ -168,7 +168,7 @@ def test_a_choice_lists_what_there_is_and_not_what_was_given() -> None:
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_as_a_validator_of_pydantics_it_says_so_to_the_model(number: int) -> None:
-    server = both()[number]
+    server = sdk(number)
 
     async def lookup(table: Annotated[str, AfterValidator(validate.sql_identifier)]) -> str:
         return f"rows of {table}"

@@ -14,10 +14,10 @@ breaker (`policies.breaker`), which is told of each use what a server would have
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import wraps
-from typing import Final, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 from lockgate.core.clock import SYSTEM, Clock, enough
 from lockgate.core.message import Call, ClientFacts, Failure, Reply, Result
@@ -111,7 +111,7 @@ class Breaker:
         finally:
             self._policy.left(_USE, ticket, reply)
 
-    def __call__(self, function: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+    def __call__(self, function: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
         """The function, each call of it a use.
 
         Raises:

@@ -19,7 +19,7 @@ What is kept is JSON: whoever gets it gets a copy. `returns` turns it into a typ
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any, Final, Literal, ParamSpec, Protocol, TypeVar, cast
@@ -64,7 +64,7 @@ def open_store(url: str) -> Store:
 class Cached(Protocol[P, T_co]):
     """A function whose answers are kept."""
 
-    def __call__(self, *args: P.args, **named: P.kwargs) -> Awaitable[T_co]:
+    def __call__(self, *args: P.args, **named: P.kwargs) -> Coroutine[Any, Any, T_co]:
         """What it gives, or gave."""
         ...
 

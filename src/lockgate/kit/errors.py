@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import cache, wraps
 from secrets import token_hex
 from typing import Any, ClassVar, Final, ParamSpec, Self, TypeVar
@@ -156,7 +156,7 @@ def result(error: BaseException) -> dict[str, Any]:
     return {"isError": True, "content": [text], "structuredContent": {"error": said}}
 
 
-def reported(function: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+def reported(function: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
     """A tool whose defects are logged with a reference; the model is told the reference alone.
 
     Errors of this file, and those an SDK has for the protocol, pass as they are.

@@ -9,9 +9,9 @@ each process counts for itself; with one that is away it does so until the store
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import wraps
-from typing import Final, Literal, ParamSpec, TypeVar
+from typing import Any, Final, Literal, ParamSpec, TypeVar
 
 from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.rate import ADMITTED, MICRO, Ledger, Taken, admit, parse
@@ -61,7 +61,7 @@ class Limit:
         self._store = store
         self._now = clock.monotonic
 
-    def __call__(self, function: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+    def __call__(self, function: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
         """The function, limited.
 
         Raises:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import wraps
 from time import perf_counter
 from typing import Any, Final, Generic, ParamSpec, TypeVar
@@ -101,7 +101,7 @@ class Metrics:
         """
         self._gauges[_checked(name)] = read
 
-    def measured(self, function: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+    def measured(self, function: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
         """A tool whose calls are counted (`tool_calls`) and timed (`tool`), by what they came to.
 
         `outcome` is `ok`, `cancelled`, the code of a `ToolError`, or `error`.

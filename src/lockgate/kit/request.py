@@ -76,11 +76,11 @@ def given(**facts: str) -> Generator[Request]:
         _current.reset(token)
 
 
-async def noted(context: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:
+async def noted(ctx: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:
     """For the official SDK: `MCPServer("name", middleware=[request.noted])`."""
-    token = _current.set(_of_sdk(context))
+    token = _current.set(_of_sdk(ctx))
     try:
-        return await call_next(context)
+        return await call_next(ctx)
     finally:
         _current.reset(token)
 

@@ -16,10 +16,10 @@ to what is down already: a share of the calls. Pauses, budget and defaults are t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import wraps
 from random import random
-from typing import Final, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 from lockgate.core.backoff import Budget, bound
 from lockgate.core.clock import SYSTEM, Clock
@@ -77,7 +77,7 @@ class Retry:
         self._now = clock.monotonic
         self._jitter, self._pause = jitter, pause
 
-    def __call__(self, function: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+    def __call__(self, function: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
         """The function, done again where it may be.
 
         Raises:

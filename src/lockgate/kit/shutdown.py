@@ -24,6 +24,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 from lockgate.kit.errors import Unavailable
 from lockgate.kit.health import Health
 from lockgate.kit.routes import Receive, Scope, Send, as_json
+from lockgate.kit.tap import Tap
 from lockgate.kit.wrapping import require_async
 
 P = ParamSpec("P")
@@ -75,7 +76,7 @@ class Shutdown:
         self._last.append(job)
         return job
 
-    def tracked(self, function: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+    def tracked(self, function: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
         """A tool whose calls are waited for, and which takes none once the end was asked for.
 
         Raises:
@@ -93,8 +94,17 @@ class Shutdown:
         return counted
 
     async def run(self, serving: Coroutine[Any, Any, object]) -> None:
-        """Run a server until it ends by itself, or until calls are over after a signal."""
-        await self._until_over(serving, lambda task: task.cancel())
+        """Run a server until it ends by itself, or until calls are over after a signal.
+
+        A server over stdio then finds its input at its end, as if its client had gone.
+        """
+        with Tap() as tap:
+
+            def end(task: asyncio.Task[object]) -> None:
+                tap.shut()
+                task.get_loop().call_later(STREAMS, task.cancel)
+
+            await self._until_over(serving, end)
 
     async def serve(
         self, app: Callable[..., Awaitable[None]], *, host: str = "127.0.0.1", port: int = 8000,
