@@ -159,6 +159,7 @@ def until(child: subprocess.Popen[str], word: str) -> None:
     raise AssertionError(f"it never said {word!r}")
 
 
+LISTEN = "subscriptions/listen"
 META = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
     "io.modelcontextprotocol/clientInfo": {"name": "t", "version": "1"},
@@ -169,6 +170,11 @@ META = {
 def call(seconds: float) -> str:
     params = {"name": "slow", "arguments": {"seconds": seconds}, "_meta": META}
     return json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})
+
+
+def listen() -> str:
+    params = {"_meta": META, "notifications": {"toolsListChanged": True}}
+    return json.dumps({"jsonrpc": "2.0", "id": 2, "method": LISTEN, "params": params})
 
 
 @pytest.mark.parametrize("number", [0, 1])
@@ -183,6 +189,10 @@ def test_a_call_over_http_is_answered_before_the_server_ends(number: int) -> Non
     }
     with stopping(number, str(port), 10) as child:
         await_listening(port)
+        if number == 0:  # FastMCP serves none
+            stream = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+            stream.request("POST", "/mcp", listen(), {**headers, "mcp-method": LISTEN})
+            assert stream.getresponse().status == 200
         client = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
         client.request("POST", "/mcp", call(0.4), headers)
         until(child, "begun")
