@@ -14,9 +14,11 @@ asked for, and one page in docs/kit.
     | `health`     | whether the server is well: a tool, and routes                             |
     | `limit`      | how often a caller may call                                                |
     | `logs`       | lines on stderr with the request they belong to, without secrets           |
+    | `memory`     | what was said in a session, within a budget of tokens                      |
     | `metrics`    | how many calls, how long, how many failed: a tool, and a route             |
     | `parallel`   | the same for many things, a few at a time                                  |
     | `request`    | who is calling, and in which request                                       |
+    | `results`    | results too long for a model, shown in short and read in parts             |
     | `retry`      | again, where that can do no harm                                           |
     | `sanitise`   | HTML and text without what is hidden in them                               |
     | `shutdown`   | an end that waits for calls under way                                      |
@@ -41,9 +43,11 @@ if TYPE_CHECKING:
         health,
         limit,
         logs,
+        memory,
         metrics,
         parallel,
         request,
+        results,
         retry,
         sanitise,
         shutdown,
@@ -60,9 +64,11 @@ __all__ = [
     "health",
     "limit",
     "logs",
+    "memory",
     "metrics",
     "parallel",
     "request",
+    "results",
     "retry",
     "sanitise",
     "shutdown",
