@@ -73,6 +73,10 @@ def test_what_a_tool_raises_reaches_the_model_through_an_sdk_that_masks_errors(n
     async def broken(page: int) -> str:
         raise KeyError("hunter2")
 
+    async def wrong(page: int) -> str:
+        raise errors.InvalidInput(f"{page} is no page")
+
+    server.tool()(wrong)
     server.tool()(fetched)
     server.tool()(broken)
 
@@ -80,6 +84,9 @@ def test_what_a_tool_raises_reaches_the_model_through_an_sdk_that_masks_errors(n
         failed, text = await called(server, "fetched", page=7)
         assert failed
         assert text.endswith("No page 7. Use 1 to 6.")
+        failed, text = await called(server, "wrong", page=7)
+        assert failed
+        assert text.endswith("7 is no page. Correct the argument and call again.")
         failed, text = await called(server, "broken", page=7)
         assert failed
         assert "reference" in text

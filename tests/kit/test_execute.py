@@ -123,7 +123,7 @@ def test_an_error_of_the_code_is_an_outcome() -> None:
     assert "SyntaxError" in run("(").stderr
 
 
-@pytest.mark.parametrize("name", ["../x", "main.py", "a/b", ""])
+@pytest.mark.parametrize("name", ["../x", "main.py", "tmp", "a/b", ""])
 def test_names_of_files_have_to_be_names(name: str) -> None:
     with pytest.raises(errors.InvalidInput):
         run("", files={name: "x"})

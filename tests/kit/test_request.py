@@ -33,8 +33,9 @@ def test_what_is_given_holds_inside_and_not_outside() -> None:
     assert request.caller() == ""
     with pytest.raises(TypeError, match="no 'colour'"), request.given(colour="red"):
         pass
-    with request.given(caller="x" * 10_000) as made:
-        assert len(made.caller) == request.LONGEST
+    with request.given(caller="x" * 10_000) as made, request.given(caller="x" * 9_999) as other:
+        assert len(made.caller) == len(other.caller) == request.LONGEST
+        assert made.caller != other.caller
 
 
 @pytest.mark.parametrize("number", [0, 1])
@@ -67,9 +68,12 @@ def token(**facts: Any) -> SimpleNamespace:
 @pytest.mark.parametrize(
     ("facts", "caller"),
     [
-        ({}, "app"),
-        ({"subject": "alice"}, "alice app"),
-        ({"claims": {"iss": "https://id", "sub": "alice"}}, "https://id alice app"),
+        ({}, "client=app"),
+        ({"subject": "a b"}, "subject=a%20b client=app"),
+        (
+            {"claims": {"iss": "https://id", "sub": "alice"}},
+            "issuer=https://id subject=alice client=app",
+        ),
     ],
 )
 @pytest.mark.parametrize("number", [0, 1])
@@ -107,7 +111,8 @@ def test_over_http_with_tokens_each_request_has_its_own_caller() -> None:
     @server.tool()
     async def who() -> str:
         await asyncio.sleep(0)
-        return f"{request.caller()} {request.current().peer}"
+        assert request.current().peer == "127.0.0.1"
+        return request.caller()
 
     assert who is not None
     meta = {
@@ -141,4 +146,4 @@ def test_over_http_with_tokens_each_request_has_its_own_caller() -> None:
 
             return await asyncio.gather(*(one(name) for name in ("alice", "bob")))
 
-    assert asyncio.run(run()) == ["alice app 127.0.0.1", "bob app 127.0.0.1"]
+    assert asyncio.run(run()) == [f"subject={name} client=app" for name in ("alice", "bob")]

@@ -66,6 +66,10 @@ class ToolError(Exception):
             details: more about it, for programs; JSON.
         """
         super().__init__(message)
+        added: Any = type(self).__bases__[1:] if "_declared" in type(self).__dict__ else ()
+        for theirs in added:
+            # What comes between, such as ValueError, need not pass it on.
+            theirs.__init__(self, message)
         self.message = message
         self.suggestion = type(self).suggestion if suggestion is None else suggestion
         self.retry_after = None if retry_after is None else enough(retry_after)
