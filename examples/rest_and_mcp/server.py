@@ -23,6 +23,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from mcp.server.mcpserver import MCPServer
 from pydantic import BaseModel, Field
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lockgate.kit import errors, health, limit, metrics, request, shutdown, validate
 
@@ -103,6 +104,19 @@ async def as_status(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"error": said}, kinds[0] if kinds else 500, headers)
 
 
+class ToldApart:
+    """Says who calls by REST; by MCP `request.noted` does. ASGI itself, so streams stay streams."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        peer = (scope.get("client") or ("", 0))[0]
+        with request.given(peer=peer, tool=path.rpartition("/")[2]):
+            await self._app(scope, receive, send)
+
+
 def make(notes: Notes | None = None, rate: str = "120/min") -> FastAPI:
     """The application that is served."""
     notes = notes or Notes()
@@ -126,12 +140,7 @@ def make(notes: Notes | None = None, rate: str = "120/min") -> FastAPI:
     well.add_to(api, tool=None)
     counted.add_to(api)
 
-    @api.middleware("http")
-    async def told_apart(asked: Request, go_on: Callable[[Request], Awaitable[Any]]) -> Any:
-        peer = asked.client.host if asked.client else ""
-        with request.given(peer=peer, tool=asked.url.path.rpartition("/")[2]):
-            return await go_on(asked)
-
+    api.add_middleware(ToldApart)
     api.mount("/", mcp)
     return api
 
