@@ -111,6 +111,7 @@ class ToldApart:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See above."""
         path = scope.get("path", "")
         peer = (scope.get("client") or ("", 0))[0]
         with request.given(peer=peer, tool=path.rpartition("/")[2]):

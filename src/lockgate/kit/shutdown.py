@@ -174,6 +174,7 @@ class Shutdown:
         finally:
             asked.cancel()
             task.cancel()
+            await asyncio.wait({task}, timeout=STREAMS)
             self._deafen(loop)
             for job in reversed(self._last):
                 try:
