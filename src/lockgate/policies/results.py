@@ -19,10 +19,11 @@ from lockgate.core.policy import Stage
 from lockgate.core.raw import Raw
 from lockgate.guard.borders import bordered
 from lockgate.guard.content import Inspector
-from lockgate.guard.kept_back import blocked, unredactable
+from lockgate.guard.kept_back import blocked, kept_for_a_person, unredactable
 from lockgate.guard.pieces import each_text, rejoined
 from lockgate.guard.rules import ResultRules
-from lockgate.guard.seen import Seen
+from lockgate.guard.seen import STOPPING, Seen
+from lockgate.wire.elicitation import ASKABLE
 
 NOTE: Final = "io.github.lockgate/found"
 """The member of a result's `_meta` that says what was found and let pass."""
@@ -64,7 +65,7 @@ class Results:
         fits: Fits = lambda _call, _before, _after: True,
     ) -> None:
         """See the file, and `Told` and `Fits`."""
-        self._inspector = Inspector(settings.filters)
+        self._inspector = Inspector(settings.filters, '"iserror"')
         failing = settings.failing
         self._failing = Inspector((*settings.filters, *failing)) if failing else self._inspector
         self._settings = settings
@@ -97,7 +98,7 @@ class Results:
                     notification = Notification(notification.method, params)
             emit(notification)
 
-        return call.replace(emit=said)
+        return replace(call, emit=said)
 
     def outward(self, call: Call, reply: Reply, /) -> Reply:
         """See `lockgate.core.policy.Lens`."""
@@ -107,12 +108,7 @@ class Results:
             return reply
         data = reply.raw.received
         # Most results hold nothing, and it is quickly told. What is in pieces is put together.
-        if (
-            self._always
-            or self._inspector.suspects(data)
-            or data.count(b'"text"') >= PIECES
-            or b'"isError"' in data
-        ):
+        if self._always or self._inspector.suspects(data) or data.count(b'"text"') >= PIECES:
             return self._judged(call, reply)
         return reply
 
@@ -123,7 +119,8 @@ class Results:
         raw, apart = rejoined(raw, inspector.doing("secrets"))
         seen = tuple(dict.fromkeys((*seen, *apart)))
         self._tell(call, seen)
-        if _blocked(seen) is not None:
+        stopped = _blocked(seen)
+        if stopped is not None and (stopped.doing == "block" or reply.kind != "complete"):
             return blocked(seen, self.name)
         if raw is not reply.raw and not self._fits(call, reply.raw, raw):
             return unredactable(seen, self.name)
@@ -131,7 +128,15 @@ class Results:
             raw = bordered(raw)
         if seen:
             raw = _noted(raw, seen)
+        if stopped is not None:
+            return self._held(call, seen, raw)
         return reply if raw is reply.raw else replace(reply, raw=raw)
+
+    def _held(self, call: Call, seen: Sequence[Seen], raw: Raw) -> Failure:
+        """What only a person may let go."""
+        if call.method not in ASKABLE:
+            return blocked(seen, self.name)
+        return kept_for_a_person(seen, self.name, raw.encode())
 
     def _as_text(self, call: Call, raw: Raw) -> Raw:
         """The result with its pages made harmless."""
@@ -172,7 +177,10 @@ class Results:
 
 
 def _blocked(seen: Sequence[Seen]) -> Seen | None:
-    return next((one for one in seen if one.doing == "block"), None)
+    """The gravest of what lets nothing pass."""
+    stopping = [one for one in seen if one.doing in STOPPING]
+    blocking = [one for one in stopping if one.doing == "block"]
+    return next(iter(blocking or stopping), None)
 
 
 def _noted(raw: Raw, seen: Sequence[Seen]) -> Raw:
