@@ -14,7 +14,16 @@ from typing import Any, ClassVar, Final
 import msgspec
 from msgspec.structs import replace
 
-from lockgate.core.message import LISTEN, Call, Failure, Notification, Reply, Result
+from lockgate.core.message import (
+    LISTEN,
+    Call,
+    Emit,
+    Failure,
+    Notification,
+    Reply,
+    Result,
+    Target,
+)
 from lockgate.core.policy import Stage
 from lockgate.core.raw import Raw
 from lockgate.guard.borders import bordered
@@ -78,27 +87,34 @@ class Results:
         return method in ANSWERS or method == LISTEN
 
     def inward(self, call: Call, /) -> Call | Failure:
-        """See `lockgate.core.policy.Lens`; what is said meanwhile is looked through as well."""
-        client = call.client
-        if client.era == "modern" and client.log_level is None and not call.wants_progress:
-            # Nothing that is said meanwhile would reach such a client (`wire.modern_dress`).
-            return call if call.method != LISTEN else self._overheard(call)
-        return self._overheard(call)
+        """See `lockgate.core.policy.Lens`; calls are not looked at."""
+        return call
 
-    def _overheard(self, call: Call) -> Call:
+    def hearing(self, call: Call, target: Target | None, /) -> Emit:
+        """See `lockgate.core.policy.Ear`."""
+        client = call.client
         emit = call.emit
+        if (
+            client.era == "modern"
+            and client.log_level is None
+            and not call.wants_progress
+            and call.method != LISTEN
+        ):
+            # Nothing that is said meanwhile would reach such a client (`wire.modern_dress`).
+            return emit
 
         def said(notification: Notification) -> None:
             if notification.method in SPOKEN:
                 params, seen = self._inspector.inspect_members(notification.params)
-                self._tell(call, seen)
+                if seen:
+                    self._tell(replace(call, target=target), seen)
                 if _blocked(seen) is not None:
                     return
                 if params is not notification.params:
                     notification = Notification(notification.method, params)
             emit(notification)
 
-        return replace(call, emit=said)
+        return said
 
     def outward(self, call: Call, reply: Reply, /) -> Reply:
         """See `lockgate.core.policy.Lens`."""
@@ -120,7 +136,8 @@ class Results:
         seen = tuple(dict.fromkeys((*seen, *apart)))
         self._tell(call, seen)
         stopped = _blocked(seen)
-        if stopped is not None and (stopped.doing == "block" or reply.kind != "complete"):
+        askable = call.method in ASKABLE and reply.kind == "complete"
+        if stopped is not None and (stopped.doing == "block" or not askable):
             return blocked(seen, self.name)
         if raw is not reply.raw and not self._fits(call, reply.raw, raw):
             return unredactable(seen, self.name)
@@ -129,14 +146,8 @@ class Results:
         if seen:
             raw = _noted(raw, seen)
         if stopped is not None:
-            return self._held(call, seen, raw)
+            return kept_for_a_person(seen, self.name, raw.encode())
         return reply if raw is reply.raw else replace(reply, raw=raw)
-
-    def _held(self, call: Call, seen: Sequence[Seen], raw: Raw) -> Failure:
-        """What only a person may let go."""
-        if call.method not in ASKABLE:
-            return blocked(seen, self.name)
-        return kept_for_a_person(seen, self.name, raw.encode())
 
     def _as_text(self, call: Call, raw: Raw) -> Raw:
         """The result with its pages made harmless."""
