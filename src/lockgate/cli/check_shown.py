@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
@@ -74,8 +76,8 @@ class Shown:
             return
         self._flush()
         self._line(looked.status, looked.id, looked.saw)
-        for found in looked.found:
-            self._finding(found)
+        for kind, found in groupby(looked.found, key=attrgetter("id")):
+            self._finding(kind, list(found))
         if self._verbose:
             for exchange in looked.exchanges:
                 self._exchange(exchange)
@@ -108,12 +110,13 @@ class Shown:
         lead = Text.assemble((f"  {status:<8}", _STYLES[status]), f"{name:<13}" if name else "")
         self._hang(lead, Text(visible(saw)))
 
-    def _finding(self, found: Found) -> None:
-        kind = KINDS[found.id]
-        style = _STYLES[found.severity]
-        self._told((f"{found.severity}: ", style), kind.means, (f"  [{found.id}]", "dim"))
-        if found.saw:
-            self._told(("│ ", "dim"), visible(found.saw))
+    def _finding(self, name: str, found: Sequence[Found]) -> None:
+        kind = KINDS[name]
+        style = _STYLES[kind.severity]
+        self._told((f"{kind.severity}: ", style), kind.means, (f"  [{name}]", "dim"))
+        for one in found:
+            if one.saw:
+                self._told(("│ ", "dim"), visible(one.saw))
         self._told(kind.cause)
         self._told(("→ ", "dim"), kind.remedy)
 

@@ -143,8 +143,10 @@ class Visit:
 
     def find(self, kind: str, saw: str = "", *, times: int = 1) -> None:
         """Something is wrong. A kind is told of once in a step, or `times`."""
-        if sum(one.id == kind for one in self._found) < times:
-            self._found.append(Found(kind, KINDS[kind].severity, self.black.text(saw)))
+        found = Found(kind, KINDS[kind].severity, self.black.text(saw))
+        # What both eras have in common is told once.
+        if found not in self._found and sum(one.id == kind for one in self._found) < times:
+            self._found.append(found)
 
     def bar(self, why: str) -> None:
         """No step after this one can be done."""
