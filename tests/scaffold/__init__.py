@@ -1,1 +1,1 @@
-"""`lockgate new`: names, projects, updates. What takes minutes is in test_projects (`make new-test`)."""
+"""`lockgate new`: names, projects, updates. What takes minutes is left to `make new-test`."""

@@ -112,7 +112,10 @@ def test_nothing_of_the_template_is_left_in_it(template: str) -> None:
 @every
 def test_its_code_is_as_its_own_rules_want_it(template: str) -> None:
     ruff = [sys.executable, "-m", "ruff"]
-    for check in (["check", "--no-cache", "."], ["format", "--no-cache", "--line-length=100", "--diff", "."]):
+    for check in (
+        ["check", "--no-cache", "."],
+        ["format", "--no-cache", "--line-length=100", "--diff", "."],
+    ):
         done = subprocess.run(
             [*ruff, *check], cwd=project(template), capture_output=True, text=True, check=False
         )

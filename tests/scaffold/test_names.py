@@ -18,8 +18,25 @@ def test_good_names(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["", "-a", "a-", "a--b", "A", "a_b", "a.b", "a/b", "..", "1a", "é", "a b", "a\n", "a" * 41]
-    + ["class", "match", "mcp", "json", "tests", "lockgate", "identity-provider"],
+    [
+        *(
+            "",
+            "-a",
+            "a-",
+            "a--b",
+            "A",
+            "a_b",
+            "a.b",
+            "a/b",
+            "..",
+            "1a",
+            "é",
+            "a b",
+            "a\n",
+            "a" * 41,
+        ),
+        *("class", "match", "mcp", "json", "tests", "lockgate", "identity-provider"),
+    ],
 )
 def test_bad_names(name: str) -> None:
     assert fault(name)

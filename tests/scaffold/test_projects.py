@@ -151,7 +151,13 @@ def test_its_code_passes_its_own_rules(made: Made) -> None:
 # What any server has to do; the rest of the suite asks for tools of its own.
 ANY_SERVER = {
     "2025-11-25": ["server-initialize", "ping", "tools-list", "resources-list", "prompts-list"],
-    "2026-07-28": ["tools-list", "resources-list", "prompts-list", "caching", "http-header-validation"],
+    "2026-07-28": [
+        "tools-list",
+        "resources-list",
+        "prompts-list",
+        "caching",
+        "http-header-validation",
+    ],
 }
 
 

@@ -80,17 +80,20 @@ def _create(folder: Path, answers: dict[str, object], *, ask: bool) -> int:
     out.print(Text(f"{visible(str(folder))}: {len(written)} files, from the template {template}"))
     out.print(Text("Next:"))
     for line, why in _next(folder, str(template)):
-        out.print(Text.assemble(f"  {line:<44}", (why, "dim")))
+        out.print(Text.assemble(f"  {line:<44}" if why else f"  {line}", (f"  {why}", "dim")))
     return exits.OK
 
 
 def _next(folder: Path, template: str) -> list[tuple[str, str]]:
-    run = "lockgate up lockgate.yaml"
-    if template != "gateway":
-        run = f"python -m {folder.name.replace('-', '_')}"
+    package = folder.name.replace("-", "_")
+    run = f"python -m {package}"
+    if template == "gateway":
+        run = "lockgate up lockgate.yaml"
+    elif template == "oauth":
+        run = f"{package.upper()}_ISSUER_URL=http://127.0.0.1:9000 {run}"
     first = {
         "gateway": [("lockgate keys new api-keys.json me", "your key, shown once")],
-        "oauth": [("python -m identity_provider", "elsewhere: who may log in, for tests")],
+        "oauth": [("python -m identity_provider &", "for tests: anybody may log in")],
     }
     return [
         (f"cd {shlex.quote(str(folder))}", ""),
@@ -112,7 +115,9 @@ def _update(folder: Path, *, ask: bool) -> int:
     out = console()
     for name in done.changed:
         wrong = name in done.conflicts
-        out.print(Text(f"  {visible(name)}{'  both changed' if wrong else ''}", "red" if wrong else ""))
+        out.print(
+            Text(f"  {visible(name)}{'  both changed' if wrong else ''}", "red" if wrong else "")
+        )
     if done.conflicts:
         say("Choose between the two in the files that both changed, test, and commit.")
         return exits.FAILED

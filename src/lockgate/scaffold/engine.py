@@ -6,7 +6,7 @@ Must not know: what becomes of a rendering.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -37,7 +37,7 @@ def copier() -> ModuleType:
 
 
 @contextmanager
-def template() -> Iterator[Path]:
+def template() -> Generator[Path]:
     """The folder of the template that came with this Lockgate."""
     with as_file(files("lockgate.scaffold") / "templates") as folder:
         yield folder

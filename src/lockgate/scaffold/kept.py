@@ -1,5 +1,6 @@
-"""What a project was when it was made: kept in the project, so that an update can tell its owner's
-changes from the template's.
+"""What a project was when it was made, kept in the project itself.
+
+By it an update tells the owner's changes from the template's.
 
 A rendering depends on the template of a past release, which nobody may have at hand any more. So
 the rendering itself is kept, as one small archive whose bytes depend on its content alone.

@@ -1,4 +1,4 @@
-"""What a project may be called: its folder, package, image and Kubernetes objects all bear the name.
+"""What a project may be called: its folder, package, image and Kubernetes objects bear the name.
 
 Must not know: templates.
 """
@@ -12,8 +12,11 @@ from typing import Final
 
 LONGEST: Final = 40  # leaves room for what Kubernetes and image registries put behind it
 TAKEN: Final = frozenset(
-    "api app auth cryptography fastapi httpx2 identity_provider jwt lockgate mcp mcp_types pydantic"
-    " pytest servers starlette test tests uvicorn".split()
+    {
+        *("api", "app", "test", "tests", "servers", "deploy", "identity_provider"),
+        *("auth", "cryptography", "fastapi", "httpx2", "jwt", "lockgate", "mcp", "mcp_types"),
+        *("pydantic", "pytest", "starlette", "uvicorn"),
+    }
 )
 """Names of packages that a project imports, or has folders of."""
 

@@ -83,7 +83,8 @@ def answers_of(project: Path) -> dict[str, Any]:
         LockgateError: it was not made by `lockgate new`, or by a newer one.
     """
     try:
-        said = YAML(typ="safe").load((project / ANSWERS).read_text("utf-8"))
+        loader: Any = YAML(typ="safe")
+        said = loader.load((project / ANSWERS).read_text("utf-8"))
         if said["_src_path"] != SOURCE or int(said["generation"]) < 1:
             raise ValueError("made from another template")
     except (OSError, YAMLError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
@@ -154,7 +155,9 @@ def _as_repository(folder: Path, before: dict[str, bytes], generation: int) -> N
 
 
 def _unrendered(questions: str) -> str:
-    marked = questions.replace("\n_templates_suffix: .jinja\n", f"\n_templates_suffix: {_AS_IT_IS}\n")
+    marked = questions.replace(
+        "\n_templates_suffix: .jinja\n", f"\n_templates_suffix: {_AS_IT_IS}\n"
+    )
     if marked == questions:
         raise AssertionError("copier.yml names no suffix")
     return marked
