@@ -89,6 +89,15 @@ def test_an_update_begins_where_the_last_one_ended(tmp_path: Path, later: Templa
 
 
 @takes_long
+@pytest.mark.parametrize("template", engine.TEMPLATES)
+def test_nothing_else_is_touched(tmp_path: Path, later: Template, template: str) -> None:
+    mine = committed(tmp_path, template)
+    later.change("project/README.md.jinja", "## Keep it up to date", "## Stay up to date")
+    assert update(mine, ask=False).changed == ("README.md",)
+    assert git(mine, "diff", "--stat").count("|") == 3, "the README, the answers, what was made"
+
+
+@takes_long
 def test_where_both_changed_the_same_line_somebody_has_to_choose(
     tmp_path: Path, later: Template
 ) -> None:
