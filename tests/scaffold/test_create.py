@@ -207,6 +207,21 @@ def test_the_same_answers_give_the_same_bytes(template: str, tmp_path: Path) -> 
     assert kept.kept(again) == kept.contents(again)
 
 
+def test_nothing_of_the_template_is_kept_from_the_wheel() -> None:
+    """What git ignores is left out of a wheel. `make new-test` makes projects from one."""
+    with engine.template() as folder:
+        names = "\n".join(str(path) for path in folder.rglob("*") if path.is_file())
+    done = subprocess.run(
+        ["git", "check-ignore", "--stdin"],
+        cwd=Path(__file__).parent,
+        input=names,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "", "these would not be in it"
+
+
 def test_what_was_answered_is_everywhere(tmp_path: Path) -> None:
     folder = tmp_path / "tide-tables"
     answers = {"name": "tide-tables", "description": "When the sea comes.", "port": 8123}

@@ -60,7 +60,9 @@ def test_what_became_better_arrives_and_what_is_mine_stays(tmp_path: Path, later
     later.change("project/README.md.jinja", "## Keep it up to date", "## Stay up to date")
     later.change("project/Dockerfile.jinja", "python:3.13-slim", "python:3.14-slim")
     later.change("project/deploy/Caddyfile.jinja", "flush_interval -1", "flush_interval  -1")
-    (later.folder / "project" / "NEWS.md.jinja").write_text("# {{ title }}\n")
+    question = "\nsea:\n  type: str\n  default: North Sea\n"
+    later.change("copier.yml", "\nport:\n", f"{question}\nport:\n")
+    (later.folder / "project" / "NEWS.md.jinja").write_text("# {{ title }}, {{ sea }}\n")
     (later.folder / "project" / ".gitattributes.jinja").unlink()
     done = update(mine, ask=False)
 
@@ -72,10 +74,11 @@ def test_what_became_better_arrives_and_what_is_mine_stays(tmp_path: Path, later
     assert '"DEBUG"' in (mine / PACKAGE / "settings.py").read_text("utf-8")
     assert "python:3.14-slim" in (mine / "Dockerfile").read_text("utf-8")
     assert (mine / "extra.txt").read_text() == "mine\n"
-    assert (mine / "NEWS.md").read_text() == "# My Server\n"
+    assert (mine / "NEWS.md").read_text() == "# My Server, North Sea\n"
     assert not (mine / "deploy" / "Caddyfile").exists(), "what was deleted stays deleted"
     assert not (mine / ".gitattributes").exists(), "what nobody needs any more goes"
-    assert answers_of(mine)["generation"] == 2
+    answers = answers_of(mine)
+    assert (answers["generation"], answers["sea"]) == (2, "North Sea")
 
 
 @takes_long

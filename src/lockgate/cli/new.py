@@ -80,7 +80,8 @@ def _create(folder: Path, answers: dict[str, object], *, ask: bool) -> int:
     out.print(Text(f"{visible(str(folder))}: {len(written)} files, from the template {template}"))
     out.print(Text("Next:"))
     for line, why in _next(folder, str(template)):
-        out.print(Text.assemble(f"  {line:<44}" if why else f"  {line}", (f"  {why}", "dim")))
+        note = (f"  {why}", "dim") if why else ""
+        out.print(Text.assemble(f"  {line:<44}" if why else f"  {line}", note))
     return exits.OK
 
 
