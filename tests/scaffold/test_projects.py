@@ -27,7 +27,9 @@ import httpx2
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
+from lockgate.cli.main import COMMANDS
 from lockgate.scaffold.engine import TEMPLATES
+from tests.cli import program
 from tests.scaffold.made import NAME, PACKAGE, takes_long
 from tests.support import conformance
 from tests.support.provider import provider
@@ -145,6 +147,23 @@ def test_it_passes_its_own_tests(made: Made) -> None:
 
 def test_its_code_passes_its_own_rules(made: Made) -> None:
     done = made.run("-m", "ruff", "check", "--no-cache", ".")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_lint_finds_nothing_in_it(made: Made) -> None:
+    if "lint" not in COMMANDS:
+        pytest.skip("this Lockgate has no `lint` yet")
+    done = program.run("lint", "--notes", made.folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "nothing found" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("made", grouped("basic", "scraper", "rest"), indirect=True)
+def test_check_finds_nothing_wrong_with_it(made: Made) -> None:
+    if "URL" not in program.run("check", "--help").stdout:
+        pytest.skip("this Lockgate checks no URLs yet")
+    with serving(made, PACKAGE, "--port", "0") as url:
+        done = program.run("check", "--json", "--fail-on", "warning", url)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
