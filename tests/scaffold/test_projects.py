@@ -37,7 +37,8 @@ from tests.support.provider import provider
 REPOSITORY = Path(__file__).resolve().parents[2]
 BIN = "Scripts" if sys.platform == "win32" else "bin"
 ERAS = ("2026-07-28", "legacy")
-pytestmark = takes_long
+# Installing counts, too, and machines have other work.
+pytestmark = [takes_long, pytest.mark.timeout(600)]
 
 
 class Made:
@@ -54,7 +55,7 @@ class Made:
             env=bare(),
             capture_output=True,
             text=True,
-            timeout=200,
+            timeout=400,
             check=False,
         )
 
