@@ -33,6 +33,7 @@ from lockgate.errors import (
 VARIABLE: Final = "LOCKGATE_LOG"
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "new": ("lockgate.cli.new", "Make a project: an MCP server, or a gateway's configuration."),
     "up": ("lockgate.cli.up", "Serve every server of CONFIG at one MCP endpoint."),
     "lock": ("lockgate.cli.lock", "Record what the servers define, or check it."),
     "approve": ("lockgate.cli.approve", "Look at what is withheld, and say yes or no to it."),
