@@ -1,0 +1,180 @@
+"""What grows with every call, and answers that have no end.
+
+Must not know: other groups of rules.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from lockgate.lint.found import Found
+from lockgate.lint.handlers import Handler, given
+from lockgate.lint.project import File
+from lockgate.lint.source import (
+    FunctionNode,
+    Source,
+    assignments,
+    constant,
+    keywords,
+    parameters,
+    within,
+)
+
+_EMPTY_CALLS: Final = frozenset(
+    {
+        "dict",
+        "list",
+        "set",
+        "collections.defaultdict",
+        "collections.OrderedDict",
+        "collections.Counter",
+    }
+)
+_GROWS: Final = frozenset({"append", "add", "setdefault", "update", "extend", "insert"})
+_SHRINKS: Final = frozenset({"pop", "popitem", "popleft", "clear", "remove", "discard"})
+_CACHES: Final = frozenset({"functools.cache", "functools.lru_cache"})
+_PAGED: Final = re.compile(
+    r"limit|max|page|offset|cursor|start|length|size|count|top|first|lines|chunk|range|head|tail|depth",
+    re.IGNORECASE,
+)
+_WHOLE: Final = frozenset({"read_text", "read_bytes", "fetchall"})
+
+
+def check(file: File) -> Iterator[Found]:
+    """Stores that only grow, caches without a bound, and whole files as results."""
+    yield from _stores(file)
+    for function in file.source.functions:
+        yield from _cached(file.source, function)
+    for handler in file.handlers:
+        if handler.kind == "tool":
+            yield from _whole_results(file.source, handler)
+
+
+def _stores(file: File) -> Iterator[Found]:
+    source = file.source
+    empty = {
+        name
+        for name, values in source.assigned.items()
+        if len(values) == 1 and _is_empty(source, values[0])
+    }
+    empty -= _emptied(source, empty)
+    for function in file.reach.handled:
+        local = {one.arg for one in parameters(function)}
+        for node in within(function):
+            name = _grown(node)
+            if name in empty - local:
+                yield Found(rule="store-unbounded", node=node)
+                empty.discard(name)
+
+
+def _is_empty(source: Source, value: ast.expr) -> bool:
+    if isinstance(value, ast.Dict):
+        return not value.keys
+    if isinstance(value, ast.List):
+        return not value.elts
+    return (
+        isinstance(value, ast.Call)
+        and source.called(value) in _EMPTY_CALLS
+        and not any(isinstance(one, (ast.Dict, ast.List)) for one in value.args)
+    )
+
+
+def _emptied(source: Source, names: set[str]) -> set[str]:
+    """Those that something is taken out of, or whose size is looked at, anywhere in the file."""
+    found: set[str] = set()
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Delete):
+            found |= {one.value.id for one in node.targets
+                      if isinstance(one, ast.Subscript) and isinstance(one.value, ast.Name)}  # fmt: skip
+        elif isinstance(node, ast.Global):
+            found |= set(node.names)
+        elif isinstance(node, ast.Compare):
+            found |= {one.args[0].id for one in ast.walk(node)
+                      if isinstance(one, ast.Call) and source.called(one) == "len"
+                      and one.args and isinstance(one.args[0], ast.Name)}  # fmt: skip
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            if node.attr in _SHRINKS:
+                found.add(node.value.id)
+        for target, _ in assignments(node):
+            if isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
+                if isinstance(target.slice, ast.Slice):
+                    found.add(target.value.id)
+    return found & names
+
+
+def _grown(node: ast.AST) -> str:
+    """The name of what a statement puts something into, under a key that is no literal."""
+    for target, _ in assignments(node):
+        if isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
+            if not isinstance(target.slice, ast.Constant):
+                return target.value.id
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        if node.func.attr in _GROWS and isinstance(node.func.value, ast.Name):
+            if node.func.attr != "setdefault" or not isinstance(node.args[0], ast.Constant):
+                return node.func.value.id
+    return ""
+
+
+def _cached(source: Source, function: FunctionNode) -> Iterator[Found]:
+    if not parameters(function):
+        return
+    for decorator in function.decorator_list:
+        call = decorator if isinstance(decorator, ast.Call) else None
+        name = source.qualified(call.func if call else decorator)
+        if name not in _CACHES:
+            continue
+        if name == "functools.cache":
+            yield Found(rule="cache-unbounded", node=decorator)
+        elif call is not None:
+            size = keywords(call).get("maxsize") or (call.args[0] if call.args else None)
+            if isinstance(size, ast.Constant) and size.value is None:
+                yield Found(rule="cache-unbounded", node=decorator)
+
+
+def _whole_results(source: Source, handler: Handler) -> Iterator[Found]:
+    if any(_PAGED.search(one.arg) for one in given(source, handler)):
+        return
+    held: dict[str, list[ast.expr]] = {}
+    for node in within(handler.node):
+        for target, value in assignments(node):
+            if isinstance(target, ast.Name):
+                held.setdefault(target.id, []).append(value)
+    for node in within(handler.node):
+        if isinstance(node, ast.Return) and node.value is not None:
+            values = (
+                held.get(node.value.id, []) if isinstance(node.value, ast.Name) else [node.value]
+            )
+            if len(values) == 1 and _is_whole(source, values[0]):
+                yield Found(rule="result-unbounded", node=node)
+
+
+def _is_whole(source: Source, value: ast.expr) -> bool:
+    """Whether an expression is all of a file, of a table or of what a server answered."""
+    if isinstance(value, ast.Await):
+        value = value.value
+    if isinstance(value, ast.Attribute):
+        return value.attr in ("text", "content") and _named_like(
+            value.value, ("response", "resp", "res", "r")
+        )
+    if not isinstance(value, ast.Call):
+        return False
+    if source.called(value) in ("json.dumps", "str") and value.args:
+        return _is_whole(source, value.args[0])
+    if not isinstance(value.func, ast.Attribute):
+        return False
+    word = value.func.attr
+    if word == "fetchall":
+        return not _limited(value)
+    return word in _WHOLE or (word in ("read", "readlines") and not value.args)
+
+
+def _limited(value: ast.Call) -> bool:
+    return any("limit" in one.value.lower() for one in ast.walk(value)
+               if isinstance(one, ast.Constant) and isinstance(one.value, str))  # fmt: skip
+
+
+def _named_like(node: ast.expr, names: tuple[str, ...]) -> bool:
+    return isinstance(node, ast.Name) and node.id in names

@@ -1,0 +1,45 @@
+"""Secrets in the code, and secrets that pass through the model.
+
+Must not know: other groups of rules.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from lockgate.guard.secrets import find
+from lockgate.lint.found import Found
+from lockgate.lint.handlers import given
+from lockgate.lint.project import File
+
+SHORTEST: Final = 12
+_SECRET: Final = re.compile(
+    r"(?:^|_)(?:password|passwd|passphrase|secret|api_?key|access_?key|secret_?key|private_?key"
+    r"|(?:access|auth|api|bearer|refresh|bot)_?token|credentials?)$",
+    re.IGNORECASE,
+)
+
+_FLAG: Final = re.compile(r"(?:hide|show|is|has|use|with|require|reset|mask)_", re.IGNORECASE)
+_LOCAL: Final = re.compile(r"@(?:localhost|127\.0\.0\.1|\[::1\]|db|postgres|redis)\b")
+
+
+def check(file: File) -> Iterator[Found]:
+    """Credentials as text, and parameters that ask the model for one."""
+    for node in ast.walk(file.source.tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if len(node.value) >= SHORTEST and _holds(file, node, node.value):
+                yield Found(rule="secret-in-code", node=node, evidence="(not shown)")
+    for handler in file.handlers:
+        if handler.kind != "call":
+            for one in given(file.source, handler):
+                if _SECRET.search(one.arg) and not _FLAG.match(one.arg):
+                    yield Found(rule="secret-asked-for", node=one, evidence=one.arg)
+
+
+def _holds(file: File, node: ast.Constant, text: str) -> bool:
+    """Whether a text is a credential; prose that tells of one, as docstrings do, is none."""
+    found = [] if _LOCAL.search(text) else find(text)
+    return bool(found) and not isinstance(file.source.parent(node), ast.Expr)
