@@ -57,10 +57,11 @@ def _problem(out: Console, path: str, problem: Problem, told: set[str]) -> None:
 
 
 def _counted(report: Report, *, notes: bool) -> list[str]:
-    """`3 files of servers, 12 handlers: 1 block, 2 review, 4 note`, and what to do next."""
+    """`3 files of servers (9 read), 12 handlers: 1 block, 4 notes`, and what to do next."""
     problems = [problem for one in report.files for problem in one.problems]
     counts = Counter(one.severity for one in problems)
-    found = ", ".join(f"{counts[one]} {one}" for one in ("block", "review", "note") if counts[one])
+    words = (("block", ""), ("review", ""), ("note", "s" * (counts["note"] != 1)))
+    found = ", ".join(f"{counts[one]} {one}{end}" for one, end in words if counts[one])
     unread = sum(one.error is not None for one in report.files)
     files = len(report.files) - unread
     line = (

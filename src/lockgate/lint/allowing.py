@@ -13,7 +13,7 @@ import tokenize
 from collections.abc import Iterator
 from typing import Final
 
-from lockgate.lint.source import FUNCTIONS, Source
+from lockgate.lint.source import FUNCTIONS, Source, lines_in
 
 _COMMENT: Final = re.compile(
     r"#\s{0,9}lockgate:\s{0,9}allow(-file)?\[([\w\-, ]{1,500})\](.{0,500})"
@@ -52,7 +52,7 @@ def allowances(source: Source) -> list[Allowance]:
 
 
 def _read(text: str) -> Iterator[Allowance]:
-    lines = text.splitlines()
+    lines = lines_in(text)
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type != tokenize.COMMENT:
             continue

@@ -7,13 +7,15 @@ would not be Python afterwards is left as it was.
 from __future__ import annotations
 
 import ast
+import io
+import tokenize
 from collections.abc import Iterable
 from typing import Final
 
 import msgspec
 
 from lockgate.lint.found import Found
-from lockgate.lint.source import Source, constant, keywords
+from lockgate.lint.source import Source, constant, keywords, lines_in
 
 _BOUND: Final = "1024"
 
@@ -34,10 +36,10 @@ def repaired(source: Source, found: Iterable[Found]) -> tuple[str, int]:
     text = source.text
     for one in reversed(edits):
         text = text[: one.start] + one.text + text[one.end :]
-    for need in sorted({one.needs for one in edits if one.needs}):
-        if not _imports(source, need):
-            text = _with_import(text, need)
     try:
+        for need in sorted({one.needs for one in edits if one.needs}):
+            if not _imports(source, need):
+                text = _with_import(text, need)
         ast.parse(text)
     except SyntaxError:
         return source.text, 0
@@ -48,7 +50,7 @@ class _Places:
     """From lines and columns, as `ast` counts them in bytes, to positions in the text."""
 
     def __init__(self, text: str) -> None:
-        self._lines = text.splitlines(keepends=True)
+        self._lines = lines_in(text)
         self._starts = [0]
         for line in self._lines:
             self._starts.append(self._starts[-1] + len(line))
@@ -91,18 +93,25 @@ def _to_stderr(source: Source, places: _Places, call: ast.Call) -> Edit | None:
     if called not in ("print", "pprint.pprint"):
         return None
     word = "stream" if called.startswith("pprint") else "file"
-    parts = [*call.args, *(one.value for one in call.keywords)]
-    if not parts:
-        return Edit(places.end(call) - 1, places.end(call) - 1, f"{word}=sys.stderr", "sys")
-    at = max(places.end(one) for one in parts)
-    rest = source.text[at : places.end(call)]
-    at += len(rest) - len(rest.lstrip(")")) if _wrapped(rest) else 0
-    return Edit(at, at, f", {word}=sys.stderr", "sys")
+    at, comma = _end_of_arguments(source.text[places.start(call) : places.end(call)])
+    at += places.start(call)
+    return Edit(at, at, f"{comma}{word}=sys.stderr", "sys")
 
 
-def _wrapped(rest: str) -> bool:
-    """Whether the last argument stands in parentheses of its own."""
-    return rest.count(")") > 1
+def _end_of_arguments(call: str) -> tuple[int, str]:
+    """Where one more argument belongs, and what separates it from those before."""
+    tokens = [
+        one
+        for one in tokenize.generate_tokens(io.StringIO(call).readline)
+        if one.type in (tokenize.OP, tokenize.NAME, tokenize.NUMBER, tokenize.STRING)
+        or (one.string.strip(" \t\r\n") and one.type != tokenize.COMMENT)
+    ]
+    last = tokens[-2]
+    starts = [0]
+    for line in lines_in(call):
+        starts.append(starts[-1] + len(line))
+    comma = {",": " ", "(": ""}.get(last.string, ", ")
+    return starts[last.end[0] - 1] + last.end[1], comma
 
 
 def _bounded(
@@ -143,7 +152,7 @@ def _with_import(text: str, module: str) -> str:
         if not (says or future):
             break
         line = node.end_lineno or node.lineno
-    lines = text.splitlines(keepends=True)
+    lines = lines_in(text)
     if line:
         while line < len(lines) and not lines[line].strip():
             line += 1

@@ -76,7 +76,7 @@ class Flow:
         self.checked = self._checked()
 
     def origins(self, node: ast.AST | None) -> Origins:
-        """The parameters whose words an expression may hold; those that are checked are left out."""
+        """The parameters whose words an expression may hold, but for those that are checked."""
         return self._origins(node) - self.checked if node is not None else NOTHING
 
     def written(self, node: ast.expr) -> list[ast.expr]:
@@ -113,11 +113,8 @@ class Flow:
             return self._origins(node.value)
         if isinstance(node, ast.IfExp):
             return self._origins(node.body) | self._origins(node.orelse)
-        parts = _PARTS.get(type(node))
-        if parts is None:
-            return NOTHING
         found = NOTHING
-        for part in parts(node):
+        for part in _parts(node):
             found |= self._origins(part)
         return found
 
@@ -182,18 +179,15 @@ def _last(call: ast.Call) -> str:
     return call.func.attr if isinstance(call.func, ast.Attribute) else root(call.func)
 
 
-_PARTS: Final = {
-    ast.JoinedStr: lambda node: node.values,
-    ast.BinOp: lambda node: (node.left, node.right),
-    ast.BoolOp: lambda node: node.values,
-    ast.List: lambda node: node.elts,
-    ast.Tuple: lambda node: node.elts,
-    ast.Set: lambda node: node.elts,
-    ast.Dict: lambda node: [one for one in node.values if one is not None],
-    ast.ListComp: lambda node: (node.elt,),
-    ast.GeneratorExp: lambda node: (node.elt,),
-}
-"""The parts of an expression whose words it holds."""
+def _parts(node: ast.AST) -> list[ast.expr]:
+    """The parts of an expression whose words it holds."""
+    if isinstance(node, (ast.JoinedStr, ast.BoolOp, ast.Dict)):
+        return list(node.values)
+    if isinstance(node, ast.BinOp):
+        return [node.left, node.right]
+    if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
+        return node.elts
+    return [node.elt] if isinstance(node, (ast.ListComp, ast.GeneratorExp)) else []
 
 
 def head(node: ast.expr) -> ast.expr | None:

@@ -105,7 +105,7 @@ def adopted(source: Source, name: str, kind: Kind, call: ast.Call | None) -> lis
     return [
         _handler(kind, one, call, "")
         for one in source.functions
-        if one.name == name and source.class_of(one) is None
+        if one.name == name and source.method_of(one) is None
     ][:1]
 
 
@@ -176,9 +176,9 @@ def _by_call(source: Source, call: ast.Call, shared: frozenset[str]) -> Iterator
         inner = call.func
         kind = _KINDS.get(inner.func.attr) if isinstance(inner.func, ast.Attribute) else None
         node = _local(source, call.args[0])
-        if kind and node is not None and isinstance(inner.func, ast.Attribute):
-            if _may_serve(source, inner.func.value, call, shared):
-                yield _handler(kind, node, inner, ast.unparse(inner.func.value))
+        place = inner.func.value if isinstance(inner.func, ast.Attribute) else None
+        if kind and node and place is not None and _may_serve(source, place, call, shared):
+            yield _handler(kind, node, inner, ast.unparse(place))
         return
     yield from _added(source, call, shared)
 
@@ -217,7 +217,7 @@ def _local(source: Source, value: ast.AST) -> FunctionNode | None:
     else:
         return None
     for one in source.functions:
-        if one.name == wanted and source.class_of(one) is owner:
+        if one.name == wanted and source.method_of(one) is owner:
             return one
     return None
 
@@ -249,7 +249,7 @@ def _nearby(source: Source, name: str, at: ast.AST) -> Iterator[ast.expr]:
 
 
 def _unknown(source: Source, value: ast.expr) -> bool:
-    """Whether an expression may make a server although one cannot see it: a function of one's own."""
+    """Whether an expression may make a server unseen: by a function of one's own."""
     if not isinstance(value, ast.Call) or not knows_mcp(source):
         return False
     called = source.called(value)

@@ -48,7 +48,7 @@ def judged(file: File, findings: Iterable[Said]) -> Iterator[Found]:
 
 def _by_place(file: File) -> dict[tuple[int, int], list[ast.AST]]:
     """The nodes that begin at each place, the outermost first, columns as ruff counts them."""
-    lines = file.source.text.splitlines() or [""]
+    lines = file.source.lines or [""]
     found: dict[tuple[int, int], list[ast.AST]] = {}
     for node in ast.walk(file.source.tree):
         line: int | None = getattr(node, "lineno", None)
@@ -104,7 +104,7 @@ def _swallowed(file: File, rule: str, one: Said, at: list[ast.AST]) -> Found | N
             if isinstance(node, ast.ExceptHandler):
                 if file.reach.handler_of(node) is None or is_said(node):
                     return None
-                line = file.source.text.splitlines()[node.lineno - 1].strip()
+                line = file.source.lines[node.lineno - 1].strip()
                 return Found(rule=rule, node=node, evidence=line)
     return None
 
@@ -152,7 +152,7 @@ def _printed(file: File, rule: str, one: Said, at: list[ast.AST]) -> Found | Non
         return None
     function = file.source.function_of(node)
     handled = file.reach.handler_of(node) is not None
-    if not handled and (file.calls_servers or not file.serves):
+    if not handled and (file.calls_servers or not file.starts):
         return None
     scope = function if function is not None else file.source.tree
     starts = any(way is not False for way in ways(file.source, _calls(scope)))
@@ -168,12 +168,8 @@ def _elsewhere(file: File, node: ast.AST) -> bool:
     """Whether it stands in a branch that serves over HTTP and over nothing else."""
     inner = node
     for one in file.source.above(node):
-        if isinstance(one, (ast.If, ast.Match, ast.Try)):
-            branch = next(
-                (part for part in (getattr(one, "body", []), getattr(one, "orelse", []))
-                 if inner in part),
-                [],
-            )  # fmt: skip
+        if isinstance(one, (ast.If, ast.Try)):
+            branch = one.body if inner in one.body else one.orelse if inner in one.orelse else []
             found = [way for part in branch for way in ways(file.source, _calls(part))]
             if found and not any(way is not False for way in found):
                 return True

@@ -43,7 +43,7 @@ class Project:
 
     @cached_property
     def files(self) -> list[File]:
-        """The files that run in a server: those that make one or add to it, and what they import."""
+        """The files that run in a server: those that make or add to one, and what they import."""
         made = [File(self, source) for source in self.sources]
         self._share(made)
         serving = [one for one in made if one.serves]
@@ -97,6 +97,11 @@ class File:
         if not ways:
             return self.project.stdio
         return True if True in ways else None if None in ways else False
+
+    @property
+    def starts(self) -> bool:
+        """Whether a server is started in it."""
+        return any(way is not False for way in _ways(self.source))
 
     @cached_property
     def calls_servers(self) -> bool:

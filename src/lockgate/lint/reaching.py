@@ -97,14 +97,14 @@ class Reach:
     @cached_property
     def _named(self) -> dict[str, FunctionNode]:
         return {
-            one.name: one for one in self._source.functions if self._source.class_of(one) is None
+            one.name: one for one in self._source.functions if self._source.method_of(one) is None
         }
 
     @cached_property
     def _methods(self) -> dict[tuple[ast.ClassDef, str], FunctionNode]:
         found: dict[tuple[ast.ClassDef, str], FunctionNode] = {}
         for one in self._source.functions:
-            owner = self._source.class_of(one)
+            owner = self._source.method_of(one)
             if owner is not None:
                 found[owner, one.name] = one
         return found

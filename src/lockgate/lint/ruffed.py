@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Final
 
@@ -45,9 +46,8 @@ def ruff() -> str:
         LockgateError: there is none.
     """
     try:
-        from ruff import find_ruff_bin  # noqa: PLC0415 - an extra
-
-        return str(find_ruff_bin())
+        find: Callable[[], str] = import_module("ruff").find_ruff_bin
+        return find()
     except (ImportError, FileNotFoundError):
         found = shutil.which("ruff")
     if found is None:

@@ -22,8 +22,8 @@ from lockgate.lint.fixing import repaired
 from lockgate.lint.found import Found
 from lockgate.lint.judging import judged
 from lockgate.lint.project import File, Project
+from lockgate.lint.ruffed import Said, said
 from lockgate.lint.rule import Problem
-from lockgate.lint.ruffed import said
 from lockgate.lint.rules import RULES
 from lockgate.lint.source import Source
 
@@ -178,10 +178,10 @@ def _under(folder: Path) -> Iterator[Path]:
                 yield Path(place, name)
 
 
-def _found(file: File, spoken: Sequence[msgspec.Struct]) -> Iterator[Found]:
+def _found(file: File, spoken: Sequence[Said]) -> Iterator[Found]:
     for check in CHECKS:
         yield from check(file)
-    yield from judged(file, spoken)  # type: ignore[arg-type]
+    yield from judged(file, spoken)
 
 
 def _judged(file: File, every: Iterable[Found]) -> tuple[list[Found], tuple[Problem, ...]]:
@@ -193,7 +193,7 @@ def _judged(file: File, every: Iterable[Found]) -> tuple[list[Found], tuple[Prob
         before = best.get(key)
         if before is None or _ORDER[_severity(one)] < _ORDER[_severity(before)]:
             best[key] = one
-    kept = [one for one in best.values() if not _allowed(one, comments)]
+    kept = [one for one in best.values() if not _allowed(file.source, one, comments)]
     problems = [_problem(file, one) for one in kept]
     problems += _about(comments)
     problems.sort(key=lambda one: (one.line, one.column, one.rule))
@@ -204,8 +204,13 @@ def _severity(found: Found) -> Severity:
     return found.severity or RULES[found.rule].severity
 
 
-def _allowed(found: Found, comments: list[Allowance]) -> bool:
-    return any([one.covers(found.rule, lines_of(found.node)) for one in comments])
+def _allowed(source: Source, found: Found, comments: list[Allowance]) -> bool:
+    """Whether any comment allows it; each that does is marked as used."""
+    node = found.node
+    if isinstance(node, ast.arg):
+        node = source.function_of(node) or node
+    allowing = [one for one in comments if one.covers(found.rule, lines_of(node))]
+    return bool(allowing)
 
 
 def _about(comments: Iterable[Allowance]) -> Iterator[Problem]:

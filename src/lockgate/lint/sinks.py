@@ -57,6 +57,7 @@ _OPENERS: Final = frozenset(
     }
 )
 _ADDRESSED: Final = re.compile(r"ur[li]s?$|link|href|endpoint|webhook|address|site", re.IGNORECASE)
+_CLIENT: Final = re.compile(r"client|session|http", re.IGNORECASE)
 _STATEMENT: Final = re.compile(r"sql|query|statement|stmt|command", re.IGNORECASE)
 _SQL: Final = re.compile(
     r"\b(select\s.+\sfrom|insert\s+into|update\s+\S+\s+set|delete\s+from|create\s+table|drop\s+\w+"
@@ -86,16 +87,16 @@ def sinks(source: Source, function: FunctionNode, call: ast.Call, flow: Flow) ->
         yield from _program(call, first)
     elif called in _CODE and first is not None:
         yield "code-executed", first
-    elif called in _LOADS and first is not None:
-        yield "unsafe-loading", first
-    elif called == "yaml.load" and first is not None and not _safe_loader(source, call):
+    elif (called in _LOADS and first is not None) or (
+        called == "yaml.load" and first is not None and not _safe_loader(source, call)
+    ):
         yield "unsafe-loading", first
     elif called in _FILES and first is not None:
         yield "path-unchecked", first
     elif isinstance(call.func, ast.Attribute):
-        yield from _method(source, function, call, flow)
+        yield from _method(source, function, call, call.func, flow)
     if called in _OPENERS and first is not None:
-        yield from _address(first)
+        yield from _address(first, flow)
 
 
 def _program(call: ast.Call, first: ast.expr | None) -> Iterator[Sink]:
@@ -121,9 +122,10 @@ def _safe_loader(source: Source, call: ast.Call) -> bool:
     return "Safe" in source.qualified(loader)
 
 
-def _method(source: Source, function: FunctionNode, call: ast.Call, flow: Flow) -> Iterator[Sink]:
-    assert isinstance(call.func, ast.Attribute)  # noqa: S101 - for the type checker
-    word, place = call.func.attr, call.func.value
+def _method(
+    source: Source, function: FunctionNode, call: ast.Call, method: ast.Attribute, flow: Flow
+) -> Iterator[Sink]:
+    word, place = method.attr, method.value
     first = call.args[0] if call.args else None
     if word in _PATH_METHODS:
         yield "path-unchecked", place
@@ -131,8 +133,8 @@ def _method(source: Source, function: FunctionNode, call: ast.Call, flow: Flow) 
         yield from _statement(word, first, flow)
     if word in _FETCH_WORDS or word in ("goto", "urlopen"):
         where = keywords(call).get("url") or _placed(word, call)
-        if where is not None and _fetches(source, function, place, word, where, flow):
-            yield from _address(where)
+        if where is not None and _fetches(source, function, method, where, flow):
+            yield from _address(where, flow)
 
 
 def _placed(word: str, call: ast.Call) -> ast.expr | None:
@@ -140,27 +142,27 @@ def _placed(word: str, call: ast.Call) -> ast.expr | None:
     return call.args[at] if len(call.args) > at else None
 
 
-def _address(where: ast.expr) -> Iterator[Sink]:
-    first = head(where)
-    if first is not None:
-        yield "url-unchecked", first
+def _address(where: ast.expr, flow: Flow) -> Iterator[Sink]:
+    """What decides where a URL leads: its beginning, wherever it was put together."""
+    for text in flow.written(where):
+        first = head(text)
+        if first is not None:
+            yield "url-unchecked", first
 
 
 def _fetches(
-    source: Source, function: FunctionNode, place: ast.expr, word: str, where: ast.expr, flow: Flow
+    source: Source, function: FunctionNode, method: ast.Attribute, where: ast.expr, flow: Flow
 ) -> bool:
-    """Whether a method fetches over HTTP: its object was made by a client library, or is called so."""
+    """Whether a method fetches: its object was made by a client library, or is called so."""
+    place = method.value
     if source.qualified(place).partition(".")[0] in _FETCHERS:
         return True
     if _made_by_library(source, function, place):
         return True
     names = {one.id for one in ast.walk(where) if isinstance(one, ast.Name)}
-    named = any(_ADDRESSED.search(one) for one in names) or any(
-        _ADDRESSED.search(one) for one in flow.origins(where)
-    )
-    return named and (
-        word == "goto" or re.search(r"client|session|http", ast.unparse(place), re.I) is not None
-    )
+    if not any(_ADDRESSED.search(one) for one in names | flow.origins(where)):
+        return False
+    return method.attr == "goto" or _CLIENT.search(ast.unparse(place)) is not None
 
 
 def _made_by_library(source: Source, function: FunctionNode, place: ast.expr) -> bool:
@@ -170,14 +172,13 @@ def _made_by_library(source: Source, function: FunctionNode, place: ast.expr) ->
         if isinstance(node, ast.withitem) and node.optional_vars is not None:
             pairs.append((node.optional_vars, node.context_expr))
         for target, value in pairs:
-            if isinstance(target, ast.Name) and target.id == name and isinstance(value, ast.Call):
-                if source.called(value).partition(".")[0] in _FETCHERS:
-                    return True
-    values = source.assigned.get(name, ())
-    return any(
-        isinstance(one, ast.Call) and source.called(one).partition(".")[0] in _FETCHERS
-        for one in values
-    )
+            if isinstance(target, ast.Name) and target.id == name and _by_library(source, value):
+                return True
+    return any(_by_library(source, one) for one in source.assigned.get(name, ()))
+
+
+def _by_library(source: Source, value: ast.expr) -> bool:
+    return isinstance(value, ast.Call) and source.called(value).partition(".")[0] in _FETCHERS
 
 
 def _statement(word: str, first: ast.expr, flow: Flow) -> Iterator[Sink]:
@@ -185,16 +186,12 @@ def _statement(word: str, first: ast.expr, flow: Flow) -> Iterator[Sink]:
     while isinstance(first, ast.Call) and first.args and not isinstance(first.func, ast.Attribute):
         first = first.args[0]
     for text in flow.written(first):
-        if _built(text):
-            if _SQL.search(ast.unparse(text)):
-                yield "sql-built", text
-                return
+        if _built(text) and _SQL.search(ast.unparse(text)):
+            yield "sql-built", text
         elif isinstance(text, (ast.Name, ast.Attribute, ast.Subscript)):
-            if word in _PLAIN_EXECUTES and any(
-                _STATEMENT.search(one) for one in _names(text, flow)
-            ):
+            named = any(_STATEMENT.search(one) for one in _names(text, flow))
+            if named and word in _PLAIN_EXECUTES:
                 yield "sql-from-caller", text
-                return
 
 
 def _names(text: ast.expr, flow: Flow) -> Origins:

@@ -6,6 +6,7 @@ Must not know: servers, rules.
 from __future__ import annotations
 
 import ast
+import io
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +35,11 @@ class Source:
         for node in ast.walk(self.tree):
             for child in ast.iter_child_nodes(node):
                 self._parents[child] = node
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """Its lines with their ends, where Python sees them: not at every end Unicode knows."""
+        return lines_in(self.text)
 
     @cached_property
     def imports(self) -> dict[str, str]:
@@ -95,6 +101,11 @@ class Source:
         """The innermost function a node stands in."""
         return next((one for one in self.above(node) if isinstance(one, FUNCTIONS)), None)
 
+    def method_of(self, function: FunctionNode) -> ast.ClassDef | None:
+        """The class a function is a method of; None for one that only stands inside a method."""
+        parent = self._parents.get(function)
+        return parent if isinstance(parent, ast.ClassDef) else None
+
     def class_of(self, node: ast.AST) -> ast.ClassDef | None:
         """The innermost class a node stands in."""
         return next((one for one in self.above(node) if isinstance(one, ast.ClassDef)), None)
@@ -117,6 +128,11 @@ class Source:
         """The source of a node on one line, shortened."""
         text = " ".join((ast.get_source_segment(self.text, node) or "").split())
         return text if len(text) <= _LONGEST_EVIDENCE else f"{text[: _LONGEST_EVIDENCE - 1]}…"
+
+
+def lines_in(text: str) -> list[str]:
+    """The lines of a program with their ends."""
+    return io.StringIO(text, newline="").readlines()
 
 
 def assignments(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:

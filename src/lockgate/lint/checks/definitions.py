@@ -94,9 +94,8 @@ def _says(parameter: ast.arg) -> bool:
 
 def _typed(source: Source, handler: Handler) -> Iterator[Found]:
     spec = handler.node.args
-    if handler.kind == "tool" and (spec.vararg or spec.kwarg):
-        rest = spec.vararg or spec.kwarg
-        assert rest is not None  # noqa: S101 - one of them is there, as was just asked
+    rest = spec.vararg or spec.kwarg
+    if handler.kind == "tool" and rest is not None:
         yield Found(rule="parameters-variable", node=rest, evidence=f"*{rest.arg}")
     for one in parameters(handler.node):
         if one.annotation is None:
@@ -177,8 +176,8 @@ def _shadowed(file: File) -> Iterator[Found]:
                 and before.node is not handler.node
                 and not _apart(file, before, handler)
             ):
-                yield Found(rule=rule, node=handler.node, evidence=f"{handler.name}, and {before.name} "
-                            f"in line {before.node.lineno}")  # fmt: skip
+                said = f"{handler.name}, and {before.name} in line {before.node.lineno}"
+                yield Found(rule=rule, node=handler.node, evidence=said)
                 break
 
 

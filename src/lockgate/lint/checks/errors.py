@@ -15,7 +15,7 @@ from lockgate.lint.project import File
 from lockgate.lint.source import FunctionNode, constant, keywords, within
 
 _SAYS_ERROR: Final = re.compile(
-    r"^\W*(error|failed|failure|exception|could ?n[o']t|unable)\b|❌", re.I
+    r"^\W*(error|failed|failure|exception|could ?n[o']t|unable)\b|❌", re.IGNORECASE
 )
 _ERROR_KEYS: Final = frozenset({"error", "errors", "err", "error_message", "isError", "is_error"})
 _TRACES: Final = ("traceback.format_exc", "traceback.format_exception", "traceback.print_exc")

@@ -17,9 +17,9 @@ from lockgate.lint.source import (
     FunctionNode,
     Source,
     assignments,
-    constant,
     keywords,
     parameters,
+    root,
     within,
 )
 
@@ -86,36 +86,41 @@ def _emptied(source: Source, names: set[str]) -> set[str]:
     """Those that something is taken out of, or whose size is looked at, anywhere in the file."""
     found: set[str] = set()
     for node in ast.walk(source.tree):
-        if isinstance(node, ast.Delete):
-            found |= {one.value.id for one in node.targets
-                      if isinstance(one, ast.Subscript) and isinstance(one.value, ast.Name)}  # fmt: skip
-        elif isinstance(node, ast.Global):
-            found |= set(node.names)
-        elif isinstance(node, ast.Compare):
-            found |= {one.args[0].id for one in ast.walk(node)
-                      if isinstance(one, ast.Call) and source.called(one) == "len"
-                      and one.args and isinstance(one.args[0], ast.Name)}  # fmt: skip
-        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            if node.attr in _SHRINKS:
-                found.add(node.value.id)
-        for target, _ in assignments(node):
-            if isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
-                if isinstance(target.slice, ast.Slice):
-                    found.add(target.value.id)
+        found |= set(_taken_from(source, node))
     return found & names
+
+
+def _taken_from(source: Source, node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Global):
+        yield from node.names
+    elif isinstance(node, ast.Delete):
+        yield from (_stored_in(one) for one in node.targets)
+    elif isinstance(node, ast.Attribute) and node.attr in _SHRINKS:
+        yield root(node)
+    elif isinstance(node, ast.Compare):
+        calls = (one for one in ast.walk(node) if isinstance(one, ast.Call))
+        yield from (root(one.args[0]) for one in calls if source.called(one) == "len" and one.args)
+    for target, _ in assignments(node):
+        if isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Slice):
+            yield _stored_in(target)
+
+
+def _stored_in(target: ast.AST) -> str:
+    """The name of what an item is of: `a` of `a[b]`."""
+    within_ = target.value if isinstance(target, ast.Subscript) else None
+    return within_.id if isinstance(within_, ast.Name) else ""
 
 
 def _grown(node: ast.AST) -> str:
     """The name of what a statement puts something into, under a key that is no literal."""
     for target, _ in assignments(node):
-        if isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
-            if not isinstance(target.slice, ast.Constant):
-                return target.value.id
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-        if node.func.attr in _GROWS and isinstance(node.func.value, ast.Name):
-            if node.func.attr != "setdefault" or not isinstance(node.args[0], ast.Constant):
-                return node.func.value.id
-    return ""
+        if isinstance(target, ast.Subscript) and not isinstance(target.slice, ast.Constant):
+            return _stored_in(target)
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+        return ""
+    fixed = node.func.attr == "setdefault" and isinstance(node.args[0], ast.Constant)
+    grows = node.func.attr in _GROWS and isinstance(node.func.value, ast.Name) and not fixed
+    return root(node.func) if grows else ""
 
 
 def _cached(source: Source, function: FunctionNode) -> Iterator[Found]:

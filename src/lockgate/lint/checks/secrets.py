@@ -14,6 +14,7 @@ from lockgate.guard.secrets import find
 from lockgate.lint.found import Found
 from lockgate.lint.handlers import given
 from lockgate.lint.project import File
+from lockgate.lint.source import constant
 
 SHORTEST: Final = 12
 _SECRET: Final = re.compile(
@@ -29,9 +30,9 @@ _LOCAL: Final = re.compile(r"@(?:localhost|127\.0\.0\.1|\[::1\]|db|postgres|redi
 def check(file: File) -> Iterator[Found]:
     """Credentials as text, and parameters that ask the model for one."""
     for node in ast.walk(file.source.tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if len(node.value) >= SHORTEST and _holds(file, node, node.value):
-                yield Found(rule="secret-in-code", node=node, evidence="(not shown)")
+        text = constant(node)
+        if isinstance(text, str) and len(text) >= SHORTEST and _holds(file, node, text):
+            yield Found(rule="secret-in-code", node=node, evidence="(not shown)")
     for handler in file.handlers:
         if handler.kind != "call":
             for one in given(file.source, handler):
@@ -39,7 +40,7 @@ def check(file: File) -> Iterator[Found]:
                     yield Found(rule="secret-asked-for", node=one, evidence=one.arg)
 
 
-def _holds(file: File, node: ast.Constant, text: str) -> bool:
+def _holds(file: File, node: ast.AST, text: str) -> bool:
     """Whether a text is a credential; prose that tells of one, as docstrings do, is none."""
     found = [] if _LOCAL.search(text) else find(text)
     return bool(found) and not isinstance(file.source.parent(node), ast.Expr)

@@ -78,9 +78,8 @@ def _fastmcp(call: ast.Call, word: str) -> Iterator[Found]:
         yield Found(rule="cache-of-effects", node=call)
     elif word == "RetryMiddleware":
         yield Found(rule="retry-of-effects", node=call)
-    elif word == "create_proxy" or word == "as_proxy":
-        if call.args and _is_url(call.args[0]) and "forward_incoming_headers" not in named:
-            yield Found(rule="credentials-forwarded", node=call)
+    elif word in ("create_proxy", "as_proxy") and call.args and _is_url(call.args[0]):
+        yield Found(rule="credentials-forwarded", node=call)
 
 
 def _is_url(node: ast.expr) -> bool:

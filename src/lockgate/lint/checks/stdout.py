@@ -22,11 +22,9 @@ def check(file: File) -> Iterator[Found]:
         called = source.called(call)
         if called in ("sys.stdout.write", "sys.stdout.writelines"):
             yield Found(rule="stdout-print", node=call)
-        elif called == "logging.StreamHandler" and call.args:
-            if source.qualified(call.args[0]) == "sys.stdout":
-                yield Found(rule="stdout-print", node=call)
         elif called in ("logging.basicConfig", "logging.StreamHandler"):
-            if source.qualified(keywords(call).get("stream")) == "sys.stdout":
+            stream = keywords(call).get("stream") or (call.args[0] if call.args else None)
+            if source.qualified(stream) == "sys.stdout":
                 yield Found(rule="stdout-print", node=call)
 
 

@@ -49,10 +49,11 @@ def _gathered(file: File) -> Iterator[Found]:
         return
     for handler in file.handlers:
         names = {one.arg for one in given(file.source, handler) if not _bounded(file.source, one)}
-        for node in within(handler.node):
-            if isinstance(node, ast.Call) and file.source.called(node) == "asyncio.gather":
-                if any(_over(one, names) for one in node.args):
-                    yield Found(rule="fan-out-unbounded", node=node)
+        calls = [one for one in within(handler.node) if isinstance(one, ast.Call)]
+        for call in calls:
+            gathers = file.source.called(call) == "asyncio.gather"
+            if gathers and any(_over(one, names) for one in call.args):
+                yield Found(rule="fan-out-unbounded", node=call)
 
 
 def _over(argument: ast.expr, names: set[str]) -> bool:

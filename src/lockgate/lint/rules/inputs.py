@@ -130,8 +130,8 @@ def orders(customer: str) -> list[str]:
         severity="review",
         summary="The caller's SQL is executed as it is.",
         why=(
-            "Whatever the database's user may do, the model may do, by mistake or because a page it "
-            "read told it to. Looking for `SELECT` at the beginning stops neither."
+            "Whatever the database's user may do, the model may do, by mistake or because a page "
+            "it read told it to. Looking for `SELECT` at the beginning stops neither."
         ),
         remedy=(
             "Offer tools for the questions there are; if it has to be SQL, connect read-only, with "

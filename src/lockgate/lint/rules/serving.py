@@ -109,8 +109,8 @@ app = cors.cls(mcp.streamable_http_app(), *cors.args, **cors.kwargs)
         severity="review",
         summary="Clients in browsers cannot read the id of their session.",
         why=(
-            "Scripts see only the headers that CORS exposes. Without `Mcp-Session-Id` a client of a "
-            "revision before 2026-07-28 cannot go on after `initialize`."
+            "Scripts see only the headers that CORS exposes. Without `Mcp-Session-Id` a client of "
+            "a revision before 2026-07-28 cannot go on after `initialize`."
         ),
         remedy='Add `expose_headers=["Mcp-Session-Id"]`.',
         bad="""\
@@ -161,8 +161,8 @@ mcp.add_middleware(
         severity="review",
         summary="Whatever fails is done again, also what must not be done twice.",
         why=(
-            "This middleware repeats every call that raised such an error, though the tool may have "
-            "had its effect before it failed."
+            "This middleware repeats every call that raised such an error, though the tool may "
+            "have had its effect before it failed."
         ),
         remedy="Retry inside the tools, around what may be repeated.",
         bad="""\
