@@ -1,4 +1,4 @@
-"""The exchanges of the guide, sent to the server of the same page, and to it through the gateway."""
+"""The exchanges of the guide, sent to the server of the same page, and through the gateway."""
 
 from __future__ import annotations
 

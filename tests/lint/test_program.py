@@ -48,7 +48,7 @@ def test_one_object_a_line(server: Path) -> None:
     ]
     (grave,) = [one for one in rows if one["severity"] == "block"]
     assert grave["id"] == "code-executed"
-    assert (grave["line"], grave["where"], grave["evidence"]) == (14, "tool e", "eval(x)")
+    assert (grave["line"], grave["where"], grave["evidence"]) == (15, "tool e", "eval(x)")
     assert grave["file"].endswith("server.py")
     assert grave["remedy"] == RULES["code-executed"].remedy
 
@@ -60,12 +60,12 @@ def test_sarif(server: Path) -> None:
     (grave,) = [one for one in run["results"] if one["ruleId"] == "code-executed"]
     assert grave["level"] == rules["code-executed"]["defaultConfiguration"]["level"] == "error"
     assert rules["code-executed"]["shortDescription"]["text"] == RULES["code-executed"].summary
-    assert grave["locations"][0]["physicalLocation"]["region"]["startLine"] == 14
+    assert grave["locations"][0]["physicalLocation"]["region"]["startLine"] == 15
 
 
 def test_for_people(server: Path) -> None:
     told = lint(server).stdout
-    assert f"{server}:14:12" in told
+    assert f"{server}:15:12" in told
     assert "block: Text is run as a program of this process." in told
     assert "in tool e  [code-executed]" in told
     assert "1 file of servers (1 read), 2 handlers: 1 block, 1 review, 2 notes" in told

@@ -22,7 +22,12 @@ GROUPS: Final[dict[Group, str]] = {
     "secrets": "Secrets",
     "serving": "How it is served",
 }
-OPENING: Final = 'from mcp.server import MCPServer\n\nmcp = MCPServer("demo")\n'
+OPENING: Final = """\
+from mcp.server import MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
+
+mcp = MCPServer("demo")
+"""
 """What an example begins with that does not make its own server."""
 
 

@@ -18,12 +18,22 @@ _SAYS_ERROR: Final = re.compile(
     r"^\W*(error|failed|failure|exception|could ?n[o']t|unable)\b|❌", re.IGNORECASE
 )
 _ERROR_KEYS: Final = frozenset({"error", "errors", "err", "error_message", "isError", "is_error"})
+_PLAIN: Final = frozenset(
+    {"ValueError", "TypeError", "KeyError", "LookupError", "RuntimeError", "PermissionError"}
+    | {"FileNotFoundError", "Exception", "ConnectionError", "TimeoutError", "NotImplementedError"}
+)
 _TRACES: Final = ("traceback.format_exc", "traceback.format_exception", "traceback.print_exc")
 
 
 def check(file: File) -> Iterator[Found]:
     """Handlers whose errors do not reach the client as errors."""
+    masks = any(
+        one.startswith("mcp.") and one.endswith(".MCPServer")
+        for one in file.source.imports.values()
+    )
     for handler in file.handlers:
+        if masks and handler.kind == "tool":
+            yield from _masked(file, handler.node)
         if handler.kind in ("tool", "call"):
             for node in within(handler.node):
                 if isinstance(node, ast.ExceptHandler):
@@ -31,6 +41,23 @@ def check(file: File) -> Iterator[Found]:
                         yield Found(rule="error-flattened", node=answer)
     for function in file.reach.handled:
         yield from _shown(file, function)
+
+
+def _masked(file: File, function: FunctionNode) -> Iterator[Found]:
+    """Exceptions with words for the caller that the framework takes for crashes."""
+    for node in within(function):
+        raised = node.exc if isinstance(node, ast.Raise) else None
+        if isinstance(raised, ast.Call) and file.source.called(raised) in _PLAIN and raised.args:
+            tried = any(isinstance(one, ast.Try) for one in file.source.above(node))
+            if not tried or _in_handler(file, node):
+                yield Found(rule="error-masked", node=node)
+
+
+def _in_handler(file: File, node: ast.AST) -> bool:
+    """Whether it is raised in place of what was caught, and nothing around catches it again."""
+    above = list(file.source.above(node))
+    tries = [one for one in above if isinstance(one, ast.Try)]
+    return len(tries) == 1 and any(isinstance(one, ast.ExceptHandler) for one in above)
 
 
 def _answers(caught: ast.ExceptHandler) -> Iterator[ast.Return]:

@@ -21,9 +21,8 @@ ERRORS: Final = (
             "of error it was is lost."
         ),
         remedy=(
-            "Raise it with words that tell the model what to do next; the framework makes a result "
-            "with `isError` of it. Use `ToolError` where its text should reach the model whatever "
-            "the server masks."
+            "Raise a `ToolError` with words that tell the model what to do next; the framework "
+            "makes a result with `isError` of it."
         ),
         bad='''\
 stock = {"apple": 3}
@@ -38,8 +37,6 @@ def count(fruit: str) -> dict[str, object]:
         return {"error": "not found"}
 ''',
         good='''\
-from mcp.server.mcpserver.exceptions import ToolError
-
 stock = {"apple": 3}
 
 
@@ -50,6 +47,34 @@ def count(fruit: str) -> dict[str, object]:
         return {"count": stock[fruit]}
     except KeyError as error:
         raise ToolError(f"There is no {fruit!r}; there are: {', '.join(stock)}.") from error
+''',
+    ),
+    Rule(
+        id="error-masked",
+        group="errors",
+        severity="review",
+        summary="The model does not get to read this text.",
+        why=(
+            "The second SDK takes every exception but `ToolError` for a crash: the model sees "
+            "`Error executing tool` and a name, and cannot do better next time, while the server "
+            "logs a trace for what was only a wrong argument."
+        ),
+        remedy="Raise `ToolError` for what you foresaw.",
+        bad='''\
+@mcp.tool()
+def root(number: float) -> float:
+    """The square root of a number."""
+    if number < 0:
+        raise ValueError("Give a number that is not negative.")
+    return number**0.5
+''',
+        good='''\
+@mcp.tool()
+def root(number: float) -> float:
+    """The square root of a number."""
+    if number < 0:
+        raise ToolError("Give a number that is not negative.")
+    return number**0.5
 ''',
     ),
     Rule(
@@ -90,7 +115,7 @@ def total(rows: list[str]) -> int:
         try:
             found += json.loads(row)["amount"]
         except (ValueError, KeyError) as error:
-            raise ValueError(f"Row {number} has no amount: {error}.") from error
+            raise ToolError(f"Row {number} has no amount: {error}.") from error
     return found
 ''',
     ),
@@ -133,7 +158,7 @@ def halve(number: int) -> str:
         assert_even(number)
     except ValueError as error:
         logging.getLogger(__name__).exception("halve failed")
-        raise ValueError(f"{number} is odd; give an even number.") from error
+        raise ToolError(f"{number} is odd; give an even number.") from error
     return str(number // 2)
 
 

@@ -44,7 +44,7 @@ def append(name: str, text: str) -> str:
     """Append to a note."""
     path = (NOTES / name).resolve()
     if not path.is_relative_to(NOTES):
-        raise ValueError(f"{name!r} is outside of the notes.")
+        raise ToolError(f"{name!r} is outside of the notes.")
     with open(path, "a") as file:
         file.write(text)
     return "done"
@@ -87,7 +87,7 @@ async def size(url: str) -> int:
     """The size of a page on example.com or example.org."""
     parts = urlsplit(url)
     if parts.scheme != "https" or parts.hostname not in ALLOWED:
-        raise ValueError(f"Only https, and only these hosts: {', '.join(sorted(ALLOWED))}.")
+        raise ToolError(f"Only https, and only these hosts: {', '.join(sorted(ALLOWED))}.")
     async with httpx.AsyncClient(timeout=10, follow_redirects=False) as client:
         return len((await client.get(url)).content)
 ''',

@@ -36,7 +36,7 @@ import subprocess
 def lookup(host: str) -> str:
     """Look a host up."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}", host):
-        raise ValueError("That is no host name.")
+        raise ToolError("That is no host name.")
     return subprocess.run(
         ["host", host], capture_output=True, text=True, timeout=10, check=True
     ).stdout[:2000]
@@ -98,7 +98,7 @@ import subprocess
 def history(revision: str) -> str:
     """The last commits before a revision."""
     if revision.startswith("-"):
-        raise ValueError("A revision does not begin with a dash.")
+        raise ToolError("A revision does not begin with a dash.")
     return subprocess.run(
         ["git", "log", "-n", "20", "--end-of-options", revision], capture_output=True, text=True
     ).stdout[:4000]
@@ -167,7 +167,7 @@ def keys(document: str) -> list[str]:
         severity="note",
         summary="The check is not there when Python runs with `-O`.",
         why="Assertions are for what cannot happen; optimised bytecode leaves them out.",
-        remedy="Raise a `ValueError` that says what was expected.",
+        remedy="Raise a `ToolError` that says what was expected.",
         ruff=("S101",),
         bad='''\
 @mcp.tool()
@@ -181,7 +181,7 @@ def root(number: float) -> float:
 def root(number: float) -> float:
     """The square root of a number."""
     if number < 0:
-        raise ValueError("Give a number that is not negative.")
+        raise ToolError("Give a number that is not negative.")
     return number**0.5
 ''',
     ),
