@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lint.servers import problems, rules
+from tests.lint.servers import looked, problems, rules
 
 TOOL = '@mcp.tool()\ndef t({}) -> str:\n    """Do."""\n{}'
 REACHED = {
@@ -126,3 +126,38 @@ def test_prints_matter_where_the_protocol_is_spoken(
 ) -> None:
     text = f"@mcp.tool()\ndef a() -> None:\n    '''Do.'''\n    print(1)\n\n\n{start}\n"
     assert [one.severity for one in problems(tmp_path, text)] == ([graded] if graded else [])
+
+
+@pytest.mark.parametrize(
+    ("caught", "found"),
+    [
+        ("except Exception:\n        pass", True),
+        ("except:\n        a = 2", True),
+        ("except ValueError:\n        pass", False),
+        ("except Exception:\n        raise", False),
+        ("except Exception:  # it may be gone already\n        pass", False),
+        ("except Exception as error:\n        return str(error)", False),
+        ("except Exception:\n        log.exception('a')", False),
+    ],
+)
+def test_what_is_caught_and_forgotten(caught: str, found: bool, tmp_path: Path) -> None:
+    body = f"    try:\n        a = 1\n    {caught}\n    return 'a'\n"
+    assert rules(tmp_path, TOOL.format("", body)) == ["error-swallowed"] * found
+
+
+@pytest.mark.parametrize(
+    ("raised", "found"),
+    [
+        ("raise ValueError('no')", True),
+        ("raise ToolError('no')", False),
+        ("raise Mine('no')", False),
+        ("try:\n        raise ValueError('no')\n    except ValueError:\n        return 'a'", False),
+        ("try:\n        f()\n    except OSError as e:\n        raise KeyError('b') from e", True),
+    ],
+)
+def test_words_that_the_model_does_not_get(raised: str, found: bool, tmp_path: Path) -> None:
+    text = TOOL.format("", f"    {raised}\n")
+    assert rules(tmp_path, text) == ["error-masked"] * found
+    other = "from fastmcp import FastMCP\n\nmcp = FastMCP('x')\n\n\n" + text
+    (file,) = looked(tmp_path, server=other).files
+    assert "error-masked" not in {one.rule for one in file.problems}

@@ -29,6 +29,7 @@ _READS: Final = frozenset(
 _BEGINS: Final = re.compile(
     r"main|lifespan|start|setup|init|serve|run|shutdown|close|clean|load_config"
 )
+_CLOSES: Final = re.compile(r"\.(?:close|aclose|disconnect|shutdown|terminate|kill|unlink)\(")
 _LENIENT: Final = "review"
 
 
@@ -104,9 +105,25 @@ def _swallowed(file: File, rule: str, one: Said, at: list[ast.AST]) -> Found | N
             if isinstance(node, ast.ExceptHandler):
                 if file.reach.handler_of(node) is None or is_said(node):
                     return None
+                if _explained(file, node) or _only_closes(file, node):
+                    return None
                 line = file.source.lines[node.lineno - 1].strip()
                 return Found(rule=rule, node=node, evidence=line)
     return None
+
+
+def _explained(file: File, node: ast.ExceptHandler) -> bool:
+    """Whether a comment says why nothing is done about it."""
+    end = node.body[-1].end_lineno or node.lineno
+    return any("# " in line for line in file.source.lines[node.lineno - 1 : end])
+
+
+def _only_closes(file: File, node: ast.ExceptHandler) -> bool:
+    """Whether what was tried is closing something that may be closed already."""
+    tried = file.source.parent(node)
+    body = tried.body if isinstance(tried, ast.Try) else []
+    last = ast.unparse(body[-1]) if body else ""
+    return len(body) <= 2 and _CLOSES.search(last) is not None
 
 
 def _while_handling(file: File, rule: str, one: Said, at: list[ast.AST]) -> Found | None:

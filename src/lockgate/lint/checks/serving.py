@@ -66,9 +66,10 @@ def _cors(call: ast.Call) -> Iterator[Found]:
     origins = ast.unparse(named["allow_origins"]) if "allow_origins" in named else ""
     if "'*'" in origins and constant(named.get("allow_credentials")) is True:
         yield Found(rule="cors-credentials", node=call)
-    if "mcp-session-id" not in ast.unparse(
-        call
-    ).lower() and "expose_headers=['*']" not in ast.unparse(call):
+    exposed = named.get("expose_headers")
+    literal = exposed is None or isinstance(exposed, (ast.List, ast.Tuple))
+    shown = ast.unparse(exposed).lower() if exposed is not None else ""
+    if literal and "mcp-session-id" not in shown and "'*'" not in shown:
         yield Found(rule="cors-session", node=call)
 
 

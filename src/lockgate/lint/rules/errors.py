@@ -86,8 +86,11 @@ def root(number: float) -> float:
             "Every exception is caught, mistakes in the program among them, and neither raised nor "
             "used nor logged. What is missing from the answer looks as if it had never been there."
         ),
-        remedy="Catch what you expect and can handle; let the rest pass, or log it with its trace.",
-        ruff=("BLE001", "S110", "S112"),
+        remedy=(
+            "Catch what you expect and can handle; let the rest pass, log it with its trace, or "
+            "say in a comment why nobody needs to know."
+        ),
+        ruff=("BLE001", "E722", "S110", "S112"),
         bad='''\
 import json
 
