@@ -243,7 +243,7 @@ OBSERVABILITY: Final = (
         area="observability",
         holds="Who called what is on record, in a log that shows when it was altered.",
         why="After an incident it is the first question.",
-        setting="`lockgate.audit.file`.",
+        setting="`lockgate.audit`, with a `file`.",
         judge=_recorded,
         **_both(_AUTH, {**_AUTH, "audit": {"file": "audit.jsonl"}}),
     ),

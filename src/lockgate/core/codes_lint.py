@@ -14,7 +14,7 @@ from lockgate.core.taxonomy import command
 LINT_COMMANDS: Final = (
     command(965, "lint-without-ruff", "environment",
             "ruff, which finds part of what is told of, is missing or too old.",
-            "pip install 'lockgate[lint]'"),
+            "Install it: pip install 'lockgate[lint]', or ruff alone."),
     command(966, "lint-nothing", "client",
             "None of the files that were named makes a server or adds to one.",
             "Name the file or folder with the server; tests and environments are left out."),

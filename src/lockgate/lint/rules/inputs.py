@@ -61,8 +61,7 @@ def append(name: str, text: str) -> str:
             "resolve to any address, and a redirect may lead anywhere."
         ),
         remedy=(
-            "Allow hosts by name, or fetch with a client that judges the address it connects to, "
-            "such as `lockgate.kit`'s."
+            "Allow hosts by name, or fetch with a client that judges the address it connects to."
         ),
         bad='''\
 import httpx
