@@ -161,3 +161,15 @@ def test_words_that_the_model_does_not_get(raised: str, found: bool, tmp_path: P
     other = "from fastmcp import FastMCP\n\nmcp = FastMCP('x')\n\n\n" + text
     (file,) = looked(tmp_path, server=other).files
     assert "error-masked" not in {one.rule for one in file.problems}
+
+
+def test_prints_of_what_serves_over_http_only_are_nobodys_business(tmp_path: Path) -> None:
+    text = (
+        "import uvicorn\n\n\ndef over_http() -> None:\n    print('http://127.0.0.1')\n"
+        "    uvicorn.Server(uvicorn.Config(mcp.streamable_http_app())).run()\n\n\n"
+        "def over_stdio() -> None:\n    mcp.run()\n"
+    )
+    assert rules(tmp_path, text) == []
+    assert rules(tmp_path, text.replace("    mcp.run()", "    print(1)\n    mcp.run()")) == [
+        "stdout-print"
+    ]

@@ -24,7 +24,7 @@ from lockgate.gateway.launches import review_launches
 
 _STYLES: Final = {"holds": "green", "lacks": "bold red", "unknown": "yellow", "moot": "dim"}
 _WORDS: Final = {"holds": "yes", "lacks": "NO", "unknown": "?", "moot": "-"}
-_WIDTH: Final = 4
+_WIDTH: Final = 3
 
 
 @click.command("checklist", epilog=exits.epilog())
@@ -83,7 +83,7 @@ def _item(out: Console, one: Result, name: str) -> None:
     sign = (f"{_WORDS[state]:>{_WIDTH}} ", _STYLES[state])
     hang(out, Text.assemble(sign, one.item.holds, (f"  [{one.item.id}]", "dim")))
     if said:
-        hang(out, Text(f"     {said}", "dim" if state == "moot" else ""))
+        hang(out, Text(f"    {said}", "dim" if state == "moot" else ""))
     if state == "lacks":
         show_remedy(out, one.item.setting.replace("CONFIG", visible(name)))
     elif state == "unknown":

@@ -172,7 +172,10 @@ def _printed(file: File, rule: str, one: Said, at: list[ast.AST]) -> Found | Non
     if not handled and (file.calls_servers or not file.starts):
         return None
     scope = function if function is not None else file.source.tree
-    starts = any(way is not False for way in ways(file.source, _calls(scope)))
+    started = list(ways(file.source, _calls(scope)))
+    starts = any(way is not False for way in started)
+    if not handled and started and not starts:
+        return None
     severity: Severity = "block" if file.stdio and (handled or starts) else "review"
     return Found(rule=rule, node=node, severity=severity)
 

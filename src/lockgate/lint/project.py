@@ -20,7 +20,7 @@ from lockgate.lint.handlers import (
     registered_elsewhere,
 )
 from lockgate.lint.reaching import Reach
-from lockgate.lint.source import Source, constant, keywords
+from lockgate.lint.source import Source, constant, keywords, root
 
 _OVER_HTTP: Final = frozenset({"streamable-http", "streamable_http", "http", "sse"})
 _STDIO_CALLS: Final = frozenset({"stdio_server", "run_stdio_async"})
@@ -157,10 +157,18 @@ def _way(source: Source, call: ast.Call) -> Iterator[bool | None]:
         word = call.func.attr
     if word in _STDIO_CALLS:
         yield True
-    elif word in _HTTP_CALLS:
+    elif word in _HTTP_CALLS or _is_web_server(source, call):
         yield False
     elif word in ("run", "run_async") and knows_mcp(source) and _runs_server(source, call):
         yield _transport(call)
+
+
+def _is_web_server(source: Source, call: ast.Call) -> bool:
+    """Whether a call is one of a web server, or runs sessions for one; none speaks over a pipe."""
+    if isinstance(source.parent(call), ast.withitem):
+        return isinstance(call.func, ast.Attribute) and call.func.attr == "run"
+    known = source.imports.get(root(call), "").partition(".")[0]
+    return known in ("uvicorn", "hypercorn", "granian") or "sockets" in keywords(call)
 
 
 def _runs_server(source: Source, call: ast.Call) -> bool:
