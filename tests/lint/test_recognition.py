@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lockgate.errors import LockgateError
-from lockgate.lint.run import lint
+from lockgate.lint.run import Report, lint
 from tests.lint.servers import looked
 
 WAYS = {
@@ -106,3 +106,62 @@ def test_without_ruff_it_says_what_to_install(
     with pytest.raises(LockgateError) as caught:
         looked(tmp_path, server=WAYS["sdk"])
     assert "lockgate[lint]" in (caught.value.remedy or "")
+
+
+def found_in(report: Report) -> set[tuple[str, str, str]]:
+    return {
+        (file.path.stem, one.rule, one.evidence)
+        for file in report.files
+        for one in file.problems
+        if one.severity != "note"
+    }
+
+
+ADD = "@mcp.tool()\ndef add(a: int, b: int) -> int:\n    '''Add {}.'''\n    return a + b\n"
+
+
+def test_a_tool_that_another_file_has_registered_already(tmp_path: Path) -> None:
+    report = looked(
+        tmp_path,
+        app____init__="",
+        app__first="from mcp.server import MCPServer\nmcp = MCPServer('x')\n" + ADD.format(1),
+        app__second="from .first import mcp\n" + ADD.format(2),
+        app__third="from mcp.server import MCPServer\nmcp = MCPServer('y')\n" + ADD.format(3),
+    )
+    assert found_in(report) == {("second", "tool-shadowed", "add, and first.py:4")}
+
+
+@pytest.mark.parametrize(
+    ("mounting", "found"),
+    [
+        ("main.mount(mcp)", True),
+        ("main.mount(mcp, namespace='sub')", False),
+        ("main.mount(mcp, 'sub')", False),
+    ],
+)
+def test_a_tool_that_is_mounted_over_another(mounting: str, found: bool, tmp_path: Path) -> None:
+    head = "from fastmcp import FastMCP\n"
+    report = looked(
+        tmp_path,
+        sub=head + "mcp = FastMCP('sub')\n" + ADD.format(1),
+        server=head
+        + "from sub import mcp\nmain = FastMCP('main')\n"
+        + ADD.format(2).replace("@mcp", "@main")
+        + mounting,
+    )
+    wanted = {("server", "tool-shadowed", "main.mount(mcp): add")}
+    assert found_in(report) == (wanted if found else set())
+
+
+def test_a_store_in_an_object_that_lives_as_long_as_the_server(tmp_path: Path) -> None:
+    text = (
+        "from mcp.server import MCPServer\nmcp = MCPServer('x')\n"
+        "class Limiter:\n    def __init__(self) -> None:\n        self.seen = {}\n"
+        "    def allow(self, who: str) -> bool:\n        self.seen[who] = 1\n        return True\n"
+        "limiter = Limiter()\n"
+        "@mcp.tool()\ndef ask(who: str) -> bool:\n    '''Ask.'''\n    return limiter.allow(who)\n"
+    )
+    report = looked(tmp_path, server=text)
+    assert found_in(report) == {("server", "store-unbounded", "self.seen[who] = 1")}
+    bounded = text.replace("= 1\n", "= 1\n        if len(self.seen) > 9:\n            pass\n")
+    assert found_in(looked(tmp_path, server=bounded)) == set()

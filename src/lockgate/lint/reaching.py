@@ -80,13 +80,19 @@ class Reach:
         """The function of this file that a call leads to."""
         if isinstance(call.func, ast.Name):
             return self._named.get(call.func.id)
-        if (
-            isinstance(call.func, ast.Attribute)
-            and isinstance(call.func.value, ast.Name)
-            and call.func.value.id in ("self", "cls")
-        ):
-            owner = self._source.class_of(function)
+        if isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name):
+            owner = self._class_of(call.func.value.id, function)
             return self._methods.get((owner, call.func.attr)) if owner else None
+        return None
+
+    def _class_of(self, name: str, function: FunctionNode) -> ast.ClassDef | None:
+        """The class of this file that a name holds an object of: `self`, or one made at the top."""
+        if name in ("self", "cls"):
+            return self._source.class_of(function)
+        for value in self._source.assigned.get(name, ()):
+            made = self._source.called(value) if isinstance(value, ast.Call) else ""
+            if made in self._source.classes:
+                return self._source.classes[made]
         return None
 
     def _nested(self, function: FunctionNode) -> Iterator[FunctionNode]:

@@ -15,7 +15,9 @@ from lockgate.lint.checks import (
     inputs,
     secrets,
     serving,
+    shadowing,
     stdout,
+    stores,
     waiting,
 )
 from lockgate.lint.found import Found
@@ -25,7 +27,9 @@ CHECKS: Final[tuple[Callable[[File], Iterator[Found]], ...]] = (
     waiting.check,
     errors.check,
     growth.check,
+    stores.check,
     definitions.check,
+    shadowing.check,
     inputs.check,
     secrets.check,
     stdout.check,

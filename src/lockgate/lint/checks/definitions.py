@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from typing import Final
 
 from lockgate.guard.scan import scan
-from lockgate.guard.text.confusable import skeleton
 from lockgate.lint.found import Found
 from lockgate.lint.handlers import Handler, given, is_context
 from lockgate.lint.project import File
@@ -39,7 +38,7 @@ _CALL_WRITES: Final = frozenset(
 
 
 def check(file: File) -> Iterator[Found]:
-    """Definitions that say too little, say something else, or take each other's place."""
+    """Definitions that say too little, or say something else."""
     for handler in file.handlers:
         if handler.kind == "call":
             continue
@@ -49,7 +48,6 @@ def check(file: File) -> Iterator[Found]:
             yield from _annotated(file.source, handler)
             if not _NAME.fullmatch(handler.name):
                 yield Found(rule="name-unusable", node=handler.node, evidence=handler.name)
-    yield from _shadowed(file)
 
 
 def _described(source: Source, handler: Handler) -> Iterator[Found]:
@@ -157,42 +155,3 @@ def _writes(source: Source, call: ast.Call) -> bool:
         said = constant(call.args[0])
         return isinstance(said, str) and _SQL_WRITES.match(said) is not None
     return call.func.attr in _FILE_WRITES
-
-
-def _shadowed(file: File) -> Iterator[Found]:
-    """Tools of one server under one name, or under names that look like one."""
-    seen: dict[tuple[str, str, ast.AST | None], Handler] = {}
-    for handler in sorted(file.handlers, key=lambda one: one.node.lineno):
-        if handler.kind != "tool" or not handler.server or _varies(file.source, handler):
-            continue
-        scope = file.source.function_of(handler.node)
-        for form, rule in (
-            (handler.name, "tool-shadowed"),
-            (_looks(handler.name), "tool-look-alike"),
-        ):
-            before = seen.setdefault((f"{rule} {handler.server}", form, scope), handler)
-            if (
-                before is not handler
-                and before.node is not handler.node
-                and not _apart(file, before, handler)
-            ):
-                said = f"{handler.name}, and {before.name} in line {before.node.lineno}"
-                yield Found(rule=rule, node=handler.node, evidence=said)
-                break
-
-
-def _looks(name: str) -> str:
-    return skeleton(re.sub(r"[-_.]", "", name))
-
-
-def _varies(source: Source, handler: Handler) -> bool:
-    """Whether versions of one tool stand beside each other on purpose."""
-    return "version" in handler.settings or any(
-        isinstance(one, (ast.If, ast.For, ast.Try)) for one in source.above(handler.node)
-    )
-
-
-def _apart(file: File, one: Handler, other: Handler) -> bool:
-    """Whether two servers of the same name are meant: each is made anew before its tools."""
-    values = file.source.assigned.get(one.server, ())
-    return len(values) > 1

@@ -1,4 +1,4 @@
-"""What grows with every call, and answers that have no end.
+"""Caches and answers that have no end.
 
 Must not know: other groups of rules.
 """
@@ -19,22 +19,9 @@ from lockgate.lint.source import (
     assignments,
     keywords,
     parameters,
-    root,
     within,
 )
 
-_EMPTY_CALLS: Final = frozenset(
-    {
-        "dict",
-        "list",
-        "set",
-        "collections.defaultdict",
-        "collections.OrderedDict",
-        "collections.Counter",
-    }
-)
-_GROWS: Final = frozenset({"append", "add", "setdefault", "update", "extend", "insert"})
-_SHRINKS: Final = frozenset({"pop", "popitem", "popleft", "clear", "remove", "discard"})
 _CACHES: Final = frozenset({"functools.cache", "functools.lru_cache"})
 _PAGED: Final = re.compile(
     r"limit|max|page|offset|cursor|start|length|size|count|top|first|lines|chunk|range|head|tail|depth",
@@ -44,83 +31,12 @@ _WHOLE: Final = frozenset({"read_text", "read_bytes", "fetchall"})
 
 
 def check(file: File) -> Iterator[Found]:
-    """Stores that only grow, caches without a bound, and whole files as results."""
-    yield from _stores(file)
+    """Caches without a bound, and whole files as results."""
     for function in file.source.functions:
         yield from _cached(file.source, function)
     for handler in file.handlers:
         if handler.kind == "tool":
             yield from _whole_results(file.source, handler)
-
-
-def _stores(file: File) -> Iterator[Found]:
-    source = file.source
-    empty = {
-        name
-        for name, values in source.assigned.items()
-        if len(values) == 1 and _is_empty(source, values[0])
-    }
-    empty -= _emptied(source, empty)
-    for function in file.reach.handled:
-        local = {one.arg for one in parameters(function)}
-        for node in within(function):
-            name = _grown(node)
-            if name in empty - local:
-                yield Found(rule="store-unbounded", node=node)
-                empty.discard(name)
-
-
-def _is_empty(source: Source, value: ast.expr) -> bool:
-    if isinstance(value, ast.Dict):
-        return not value.keys
-    if isinstance(value, ast.List):
-        return not value.elts
-    return (
-        isinstance(value, ast.Call)
-        and source.called(value) in _EMPTY_CALLS
-        and not any(isinstance(one, (ast.Dict, ast.List)) for one in value.args)
-    )
-
-
-def _emptied(source: Source, names: set[str]) -> set[str]:
-    """Those that something is taken out of, or whose size is looked at, anywhere in the file."""
-    found: set[str] = set()
-    for node in ast.walk(source.tree):
-        found |= set(_taken_from(source, node))
-    return found & names
-
-
-def _taken_from(source: Source, node: ast.AST) -> Iterator[str]:
-    if isinstance(node, ast.Global):
-        yield from node.names
-    elif isinstance(node, ast.Delete):
-        yield from (_stored_in(one) for one in node.targets)
-    elif isinstance(node, ast.Attribute) and node.attr in _SHRINKS:
-        yield root(node)
-    elif isinstance(node, ast.Compare):
-        calls = (one for one in ast.walk(node) if isinstance(one, ast.Call))
-        yield from (root(one.args[0]) for one in calls if source.called(one) == "len" and one.args)
-    for target, _ in assignments(node):
-        if isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Slice):
-            yield _stored_in(target)
-
-
-def _stored_in(target: ast.AST) -> str:
-    """The name of what an item is of: `a` of `a[b]`."""
-    within_ = target.value if isinstance(target, ast.Subscript) else None
-    return within_.id if isinstance(within_, ast.Name) else ""
-
-
-def _grown(node: ast.AST) -> str:
-    """The name of what a statement puts something into, under a key that is no literal."""
-    for target, _ in assignments(node):
-        if isinstance(target, ast.Subscript) and not isinstance(target.slice, ast.Constant):
-            return _stored_in(target)
-    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
-        return ""
-    fixed = node.func.attr == "setdefault" and isinstance(node.args[0], ast.Constant)
-    grows = node.func.attr in _GROWS and isinstance(node.func.value, ast.Name) and not fixed
-    return root(node.func) if grows else ""
 
 
 def _cached(source: Source, function: FunctionNode) -> Iterator[Found]:

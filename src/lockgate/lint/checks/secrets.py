@@ -23,6 +23,10 @@ _SECRET: Final = re.compile(
     re.IGNORECASE,
 )
 
+_JUDGED: Final = re.compile(
+    r"(?:^|_)(?:signature|sig|hmac|api_?key|(?:expected|secret|auth|bearer)_?token|password)$",
+    re.IGNORECASE,
+)
 _FLAG: Final = re.compile(r"(?:hide|show|is|has|use|with|require|reset|mask)_", re.IGNORECASE)
 _LOCAL: Final = re.compile(r"@(?:localhost|127\.0\.0\.1|\[::1\]|db|postgres|redis)\b")
 
@@ -33,11 +37,34 @@ def check(file: File) -> Iterator[Found]:
         text = constant(node)
         if isinstance(text, str) and len(text) >= SHORTEST and _holds(file, node, text):
             yield Found(rule="secret-in-code", node=node, evidence="(not shown)")
+        if isinstance(node, ast.Compare) and _compares(node):
+            yield Found(rule="secret-compared", node=node)
     for handler in file.handlers:
         if handler.kind != "call":
             for one in given(file.source, handler):
                 if _SECRET.search(one.arg) and not _FLAG.match(one.arg):
                     yield Found(rule="secret-asked-for", node=one, evidence=one.arg)
+
+
+def _compares(node: ast.Compare) -> bool:
+    """Whether a secret is held against what somebody sent, character by character."""
+    if not isinstance(node.ops[0], (ast.Eq, ast.NotEq)):
+        return False
+    sides = [node.left, *node.comparators]
+    if any(isinstance(one, (ast.Constant, ast.List, ast.Tuple)) for one in sides):
+        return False
+    return any(_JUDGED.search(_named(one)) or _bears(one) for one in sides)
+
+
+def _named(node: ast.expr) -> str:
+    return node.id if isinstance(node, ast.Name) else getattr(node, "attr", "")
+
+
+def _bears(node: ast.expr) -> bool:
+    """Whether a text is what an `Authorization` header should be."""
+    first = node.values[0] if isinstance(node, ast.JoinedStr) and node.values else None
+    text = constant(first)
+    return isinstance(text, str) and text.startswith("Bearer ")
 
 
 def _holds(file: File, node: ast.AST, text: str) -> bool:

@@ -71,6 +71,49 @@ def balance(account: str) -> int:
 ''',
     ),
     Rule(
+        id="secret-compared",
+        group="secrets",
+        severity="review",
+        summary="The comparison takes longer the more of a guess is right.",
+        why=(
+            "`==` stops at the first difference. Over many tries the time tells how far a "
+            "signature or key was right, and the rest is guessed character by character."
+        ),
+        remedy="Use `hmac.compare_digest`.",
+        bad='''\
+import hashlib
+import hmac
+import os
+
+SECRET = os.environ.get("LINK_SECRET", "").encode()
+
+
+@mcp.tool()
+def document(number: int, signature: str) -> str:
+    """A document, for who has a signed link to it."""
+    expected = hmac.new(SECRET, str(number).encode(), hashlib.sha256).hexdigest()
+    if signature != expected:
+        raise ToolError("The link is not valid.")
+    return f"document {number}"
+''',
+        good='''\
+import hashlib
+import hmac
+import os
+
+SECRET = os.environ.get("LINK_SECRET", "").encode()
+
+
+@mcp.tool()
+def document(number: int, signature: str) -> str:
+    """A document, for who has a signed link to it."""
+    expected = hmac.new(SECRET, str(number).encode(), hashlib.sha256).hexdigest()
+    if not hmac.compare_digest(signature, expected):
+        raise ToolError("The link is not valid.")
+    return f"document {number}"
+''',
+    ),
+    Rule(
         id="tls-unverified",
         group="secrets",
         severity="review",
