@@ -44,27 +44,44 @@ class Project:
     @cached_property
     def files(self) -> list[File]:
         """The files that run in a server: those that make or add to one, and what they import."""
-        made = [File(self, source) for source in self.sources]
+        made = self._made
         self._share(made)
         serving = [one for one in made if one.serves]
-        by_module = {one.source.module: one for one in made}
         waiting, found = list(serving), {id(one): one for one in serving}
         while waiting:
             one = waiting.pop()
             for name in _imported(one.source):
-                other = by_module.get(name)
+                other = self.module(name, one.source)
                 if other is not None and id(other) not in found:
                     found[id(other)] = other
                     waiting.append(other)
         return [one for one in made if id(one) in found]
 
+    @cached_property
+    def _made(self) -> list[File]:
+        return [File(self, source) for source in self.sources]
+
+    @cached_property
+    def _by_module(self) -> dict[str, list[File]]:
+        found: dict[str, list[File]] = {}
+        for one in self._made:
+            found.setdefault(one.source.module, []).append(one)
+        return found
+
+    def module(self, name: str, near: Source) -> File | None:
+        """The file that another imports by this name; outside of packages, one beside it."""
+        for one in self._by_module.get(name, ()):
+            beside = one.source.path.parent == near.path.parent
+            if beside or "." in name or one.source.is_package:
+                return one
+        return None
+
     def _share(self, made: Sequence[File]) -> None:
         """Give each file what other files register of its functions."""
-        by_module = {one.source.module: one for one in made}
         for file in made:
             for origin, kind, call in registered_elsewhere(file.source, shared=self.shared):
                 module, _, name = absolute(file.source, origin).rpartition(".")
-                other = by_module.get(module)
+                other = self.module(module, file.source)
                 if other is not None:
                     other.handlers += adopted(other.source, name, kind, call)
 

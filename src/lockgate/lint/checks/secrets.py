@@ -24,7 +24,7 @@ _SECRET: Final = re.compile(
 )
 
 _JUDGED: Final = re.compile(
-    r"(?:^|_)(?:signature|sig|hmac|api_?key|(?:expected|secret|auth|bearer)_?token|password)$",
+    r"(?:^|_)(?:signature|hmac|api_?key|(?:expected|secret|auth|bearer)_?token|password)$",
     re.IGNORECASE,
 )
 _FLAG: Final = re.compile(r"(?:hide|show|is|has|use|with|require|reset|mask)_", re.IGNORECASE)
@@ -53,7 +53,12 @@ def _compares(node: ast.Compare) -> bool:
     sides = [node.left, *node.comparators]
     if any(isinstance(one, (ast.Constant, ast.List, ast.Tuple)) for one in sides):
         return False
-    return any(_JUDGED.search(_named(one)) or _bears(one) for one in sides)
+    names = [_named(one) for one in sides]
+    if any(
+        one.isupper() and "." in ast.unparse(side) for one, side in zip(names, sides, strict=True)
+    ):
+        return False  # a member of an enumeration
+    return any(map(_JUDGED.search, names)) or any(map(_bears, sides))
 
 
 def _named(node: ast.expr) -> str:

@@ -65,11 +65,13 @@ def _varies(source: Source, handler: Handler) -> bool:
 
 
 def _origin(file: File, server: str) -> str:
-    """Where a server is made: `module.name`; empty if it cannot be told."""
+    """Where a server is made: `FILE:NAME`; empty if it cannot be told."""
     if server in file.source.assigned:
-        return f"{file.source.module}.{server}"
+        return f"{file.source.path}:{server}"
     if server in file.source.imports:
-        return absolute(file.source, file.source.imports[server])
+        module, _, name = absolute(file.source, file.source.imports[server]).rpartition(".")
+        other = file.project.module(module, file.source)
+        return f"{other.source.path}:{name}" if other is not None else ""
     return ""
 
 
