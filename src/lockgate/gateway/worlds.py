@@ -52,6 +52,7 @@ from lockgate.gateway.world import Standing, World
 from lockgate.observe.decisions import record_decision
 from lockgate.observe.log import Blackener
 from lockgate.observe.meter import Meter
+from lockgate.policies.quarantine import Quarantine
 from lockgate.upstreams.pool import HttpPool, PoolLimits
 from lockgate.upstreams.replicas import Replica, Replicas
 from lockgate.upstreams.spec import UpstreamSpec
@@ -165,7 +166,9 @@ class Worlds:
             clock=self._clock,
             mask=mask,
         )
-        guard = guard_of(config, self._pins)
+        wait = config.lockgate.access.approval.wait
+        held = Quarantine(self._keys, self._once, wait=wait, mask=mask, clock=self._clock)
+        guard = guard_of(config, self._pins, held)
         engine = Engine(
             [one.upstream for one in standing.values()],
             engine_settings(config),
