@@ -35,8 +35,9 @@ _LENIENT: Final = "review"
 
 def judged(file: File, findings: Iterable[Said]) -> Iterator[Found]:
     """What of it counts."""
-    nodes = _by_place(file)
-    for one in findings:
+    said = list(findings)
+    nodes = _by_place(file, {one.location.row for one in said})
+    for one in said:
         rule = BY_RUFF.get(one.code or "")
         if rule is None:
             continue
@@ -47,18 +48,20 @@ def judged(file: File, findings: Iterable[Said]) -> Iterator[Found]:
             yield found
 
 
-def _by_place(file: File) -> dict[tuple[int, int], list[ast.AST]]:
-    """The nodes that begin at each place, the outermost first, columns as ruff counts them."""
-    lines = file.source.lines or [""]
+def _by_place(file: File, rows: set[int]) -> dict[tuple[int, int], list[ast.AST]]:
+    """The nodes that begin at each place of some rows, the outermost first, as ruff counts them."""
     found: dict[tuple[int, int], list[ast.AST]] = {}
     for node in ast.walk(file.source.tree):
-        line: int | None = getattr(node, "lineno", None)
-        if line is None or line > len(lines):
-            continue
-        offset: int = getattr(node, "col_offset", 0)
-        column = len(lines[line - 1].encode()[:offset].decode(errors="replace")) + 1
-        found.setdefault((line, column), []).append(node)
+        row: int = getattr(node, "lineno", 0)
+        if row in rows and row <= len(file.source.lines):
+            column = _characters(file.source.lines[row - 1], getattr(node, "col_offset", 0)) + 1
+            found.setdefault((row, column), []).append(node)
     return found
+
+
+def _characters(line: str, offset: int) -> int:
+    """How many characters so many bytes of a line are."""
+    return offset if line.isascii() else len(line.encode()[:offset].decode(errors="replace"))
 
 
 Judge = Callable[[File, str, Said, list[ast.AST]], Found | None]
@@ -156,7 +159,7 @@ def _secret(file: File, rule: str, one: Said, at: list[ast.AST]) -> Found | None
     """A value with the name of a secret, if it is none that stands for one."""
     del file, one
     for node in at:
-        value = constant(node)
+        value = constant(node.value if isinstance(node, ast.keyword) else node)
         if isinstance(value, str) and len(value) >= SHORTEST and find(f'password="{value}"'):
             return Found(rule=rule, node=node, evidence="(not shown)")
     return None

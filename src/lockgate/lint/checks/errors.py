@@ -83,6 +83,8 @@ def _is_error(value: ast.expr) -> bool:
         return _is_error(value.left)
     if isinstance(value, ast.Call):
         word = value.func.attr if isinstance(value.func, ast.Attribute) else ""
+        if word == "to_dict":  # of the error that was caught, or of one made of it
+            return not value.args
         return word == "dumps" and bool(value.args) and _is_error(value.args[0])
     if isinstance(value, ast.List):
         return any(_is_error_block(one) for one in value.elts)

@@ -18,7 +18,7 @@ from lockgate.lint.source import (
     FunctionNode,
     Source,
     assignments,
-    constant,
+    defaults,
     keywords,
     parameters,
     within,
@@ -70,7 +70,7 @@ def _given(source: Source, handler: Handler) -> dict[str, Origins]:
     return {
         one.arg: frozenset({one.arg})
         for one in given(source, handler)
-        if not _harmless(source, one.annotation) and not _says_pattern(source, handler.node, one)
+        if not _harmless(source, one.annotation) and not _says_pattern(handler.node, one)
     }
 
 
@@ -105,25 +105,12 @@ def _closed_class(source: Source, name: str) -> bool:
     return False
 
 
-def _says_pattern(source: Source, function: FunctionNode, parameter: ast.arg) -> bool:
-    """Whether the schema holds the parameter to a pattern."""
-    spec = function.args
-    values: list[ast.AST] = [parameter, *spec.defaults, *(one for one in spec.kw_defaults if one)]
-    return any(
-        isinstance(one, ast.Call) and {"pattern", "regex"} & keywords(one).keys()
-        for value in values[:1]
-        for one in ast.walk(value)
-    ) or any(
-        isinstance(one, ast.Call) and constant(keywords(one).get("pattern")) is not None
-        for one in _default_of(function, parameter.arg)
-    )
-
-
-def _default_of(function: FunctionNode, name: str) -> Iterator[ast.AST]:
-    from lockgate.lint.source import defaults  # noqa: PLC0415 - beside its only use
-
-    if name in defaults(function):
-        yield from ast.walk(defaults(function)[name])
+def _says_pattern(function: FunctionNode, parameter: ast.arg) -> bool:
+    """Whether the schema holds the parameter to a pattern, in its annotation or its default."""
+    default = defaults(function).get(parameter.arg)
+    places = [parameter, *([default] if default is not None else [])]
+    calls = [one for place in places for one in ast.walk(place) if isinstance(one, ast.Call)]
+    return any({"pattern", "regex"} & keywords(one).keys() for one in calls)
 
 
 def _followed(

@@ -53,12 +53,8 @@ def lookup(word: str) -> str:
         group="growth",
         severity="review",
         summary="The cache keeps every result for ever.",
-        why=(
-            "One entry for each combination of arguments anybody ever used; on a method, each "
-            "keeps its object alive as well."
-        ),
+        why="One entry for each combination of arguments that anybody ever used.",
         remedy="Give it a `maxsize`, or use a cache whose entries expire.",
-        ruff=("B019",),
         fixable=True,
         bad='''\
 from functools import lru_cache
