@@ -22,6 +22,7 @@ WAYS = {
         "import fastmcp\nm = fastmcp.FastMCP('x')\ndef f(a): ...\nm.tool(name='g')(f)\n"
     ),
     "added": "from fastmcp import FastMCP\nm = FastMCP('x')\ndef f(a): ...\nm.add_tool(f)\n",
+    "wrapped": "import fastmcp, w\nm = fastmcp.FastMCP('x')\ndef f(a): ...\nm.tool()(w.w(f))\n",
     "in a function": (
         "from fastmcp import FastMCP\ndef register(m: FastMCP):\n    @m.tool()\n    def f(a): ...\n"
     ),

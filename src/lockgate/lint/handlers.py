@@ -207,7 +207,9 @@ def _added(source: Source, call: ast.Call, shared: frozenset[str]) -> Iterator[H
 
 
 def _local(source: Source, value: ast.AST) -> FunctionNode | None:
-    """The function of this file that an expression names."""
+    """The function of this file that an expression names, or wraps: `f`, `wrapped(f)`."""
+    while isinstance(value, ast.Call) and value.args:
+        value = value.args[0]
     if isinstance(value, ast.Name):
         wanted, owner = value.id, None
     elif isinstance(value, ast.Attribute) and isinstance(value.value, ast.Name):
