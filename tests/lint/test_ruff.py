@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from lockgate.errors import LockgateError
+from lockgate.lint import ruffed
 from lockgate.lint.rule import OPENING
 from lockgate.lint.rules import BY_RUFF
 from lockgate.lint.run import lint
@@ -85,3 +87,16 @@ def test_what_harms_no_server_is_left_alone(case: str, tmp_path: Path) -> None:
     path.write_text(f"{head}{OPENING}\n\n@mcp.tool()\n{tool}\n")
     (file,) = lint([path]).files
     assert [one.rule for one in file.problems if one.severity != "note"] == []
+
+
+def test_a_ruff_that_is_too_old_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = tmp_path / "ruff"
+    old.write_text("#!/bin/sh\necho 'error: unknown rule selector ASYNC240' >&2\nexit 2\n")
+    old.chmod(0o755)
+    monkeypatch.setattr(ruffed, "ruff", lambda: str(old))
+    path = tmp_path / "server.py"
+    path.write_text(OPENING)
+    with pytest.raises(LockgateError) as caught:
+        lint([path])
+    assert "ASYNC240" in caught.value.message
+    assert "0.17" in (caught.value.remedy or "")

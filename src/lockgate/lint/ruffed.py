@@ -88,7 +88,7 @@ def _run(program: str, paths: Iterable[Path]) -> Iterator[Said]:
         words = ran.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"]
         raise LockgateError(
             f"ruff failed: {words[-1]}.",
-            "Use ruff 0.9 or later; `ruff --version` says which this is.",
+            "Use ruff 0.17 or later; `ruff --version` says which this is.",
             reason="lint-without-ruff",
         )
     return iter(msgspec.json.decode(ran.stdout or b"[]", type=list[Said]))
