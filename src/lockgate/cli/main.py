@@ -54,6 +54,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "why": ("lockgate.cli.why", "Say why a tool is visible, hidden, withheld or refused."),
     "explain": ("lockgate.cli.explain", "Say what an error code means and what to do."),
     "scan": ("lockgate.cli.scan", "Look for what manipulates models in definitions."),
+    "lint": ("lockgate.cli.lint", "Look for what goes wrong in the source of servers."),
+    "checklist": ("lockgate.cli.checklist", "Say what CONFIG still lacks for production."),
     "completion": ("lockgate.cli.completion", "Print the completion script of a shell."),
 }
 

@@ -24,6 +24,7 @@ from lockgate.core.codes_guard_definitions import DEFINITION_COMMANDS, DEFINITIO
 from lockgate.core.codes_guard_pins import PIN_COMMANDS, PINS
 from lockgate.core.codes_guard_sandbox import SANDBOX_FINDINGS, SANDBOX_STARTS
 from lockgate.core.codes_identity import IDENTITY, IDENTITY_COMMANDS
+from lockgate.core.codes_lint import LINT_COMMANDS
 from lockgate.core.codes_outbound import OUTBOUND, OUTBOUND_COMMANDS, VISITORS
 from lockgate.core.taxonomy import (
     BY_CODE,
@@ -483,8 +484,7 @@ COMMANDS: Final = (
     *OUTBOUND_COMMANDS,
     *IDENTITY_COMMANDS,
     *AUDIT_COMMANDS,
-    *PIN_COMMANDS,
-    *DEFINITION_COMMANDS,
+    *PIN_COMMANDS, *DEFINITION_COMMANDS, *LINT_COMMANDS,
     *CONTENT_COMMANDS,
 )
 """How a command can end, and why it did."""
