@@ -44,13 +44,14 @@ def document(key: str, server: str, name: str, definition: Mapping[str, Any]) ->
     for parameter, about in _parameters(definition):
         names.append(parameter)
         details.append(about)
-    said = _text(definition.get("name"))
+    # A resource has a name beside its URI.
+    called = [_text(definition.get("name")), _text(definition.get("title"))]
+    title = " ".join(one for one in called if one not in ("", name))
     return Document(
         key=key,
         server=server,
-        # A resource has a URI, and a name beside it.
-        name=name if said in ("", name) else f"{said} {name}",
-        title=_text(definition.get("title")) or _title(definition.get("annotations")),
+        name=name,
+        title=title or _title(definition.get("annotations")),
         description=_text(definition.get("description")),
         parameters=" ".join(names),
         details=" ".join(details),

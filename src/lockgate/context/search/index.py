@@ -59,7 +59,8 @@ class Index:
         number = self._next
         self._next += 1
         self.edition += 1
-        self.documents[number] = document
+        # Its texts are in the postings now; what is kept is what it is told apart by.
+        self.documents[number] = Document(document.key, document.server, document.name)
         weights = impacts(document, self._fields)
         for term, weight in weights.items():
             posting = self.postings.get(term)
@@ -93,8 +94,7 @@ class Index:
 
 
 def _called(document: Document) -> set[str]:
-    name = document.name.split(" ", 1)[0]
-    return {folded(name), folded(f"{document.server}{name}")} - {""}
+    return {folded(document.name), folded(document.server + document.name)} - {""}
 
 
 class Hit(NamedTuple):
