@@ -92,7 +92,7 @@ class Discovery:
             return call
         if not isinstance(name, str) or not name.endswith("call_tool"):
             return call
-        face = self._catalog.neutral(_TOOLS, call) or self._catalog.peek(_TOOLS, call)
+        face = self._catalog.at_hand(_TOOLS, call)
         own = self._own if face is None else own_tools.named(face.items)
         if own.get(name) != "call_tool":
             return call

@@ -204,7 +204,7 @@ class Engine:
         self._limit = ConcurrencyLimit(
             settings.concurrent_calls, settings.concurrent_per_caller, settings.listen_streams
         )
-        self._audit = None if audited is None else audited(found_in(self.catalog.peek))
+        self._audit = None if audited is None else audited(found_in(self.catalog.at_hand))
         self._edge = self._edge_chains(router)
         self.listen: CallNext = self._edge[LISTEN]
         self.headers = ParamHeaders(self.catalog)
