@@ -143,7 +143,7 @@ class Router:
         problems = [part.problem for part in face.parts if part.problem is not None]
         if len(problems) == len(face.parts) and problems and not face.items:
             return nobody(call.method, problems)
-        return face.page(call.params.get("cursor"))
+        return face.page(call.params.get("cursor"), richer=self._catalog.richer(call))
 
     async def _by_name(self, call: Call) -> Reply:
         try:

@@ -85,7 +85,8 @@ def _shaped(definition: bytes, level: Level, type_lists: bool) -> bytes:
 def _less(level: Level, members: dict[str, Any], text: Any, schema: Any) -> tuple[Any, Any]:
     said: _Cut = (lambda one: cut(one, 400)) if level == "short" else _sentence
     if level == "signature" and HEADER.encode() not in bytes(members.get("inputSchema", b"")):
-        return line(_read(members["name"]), text, schema), {"type": "object"}
+        # The name stands beside it.
+        return line("", text, schema), {"type": "object"}
     inner: dict[Level, _Cut] = {
         "short": lambda one: cut(one, 120),
         "brief": lambda one: cut(one, 60),
