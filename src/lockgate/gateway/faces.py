@@ -22,7 +22,7 @@ from lockgate.gateway.facts import OWN_CLIENT
 from lockgate.gateway.guarding import Guard
 from lockgate.gateway.kept import CatalogSettings, Kept
 from lockgate.gateway.listing import LISTS, ListMethod, Section
-from lockgate.gateway.shaping import Shaping
+from lockgate.gateway.shaping import Shaping, Write
 from lockgate.gateway.shelf import MOST_VIEWS, Key, Shelf
 from lockgate.gateway.sights import Sights
 from lockgate.gateway.unread import Unread
@@ -91,6 +91,12 @@ class Faces(Shelf):
         sight = self.sights.everything
         call = Call(method=method, client=OWN_CLIENT["modern"])
         return self._assemble(LISTS[method], sight, self.outlook(call, sight))
+
+    def tools_as_written(self) -> tuple[Face, Write | None]:
+        """The tools of all servers, and what makes of them what is listed."""
+        entry = LISTS["tools/list"]
+        plain = self.shaping.plain(self.sights.everything.endpoint)
+        return self.everything(entry.method), self.shaping.writes(entry, plain)
 
     def outlook(self, call: Call, sight: Sight | None = None) -> Outlook:
         """The outlook a call's client has, with its own sight or another."""
