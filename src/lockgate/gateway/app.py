@@ -212,6 +212,17 @@ class Gateway:
             listening=lambda: len(self._engine.subscriptions),
         )
 
+    def tools_as_written(self) -> list[tuple[str, str, Raw]]:
+        """Every tool that can be reached: its server, its name there, its definition."""
+        listed, _ = self._tools()
+        reached = {(one.server, one.name) for one in listed.routes.values()}
+        return [
+            (part.server, item.key, item.raw)
+            for part in listed.parts
+            for item in part.items
+            if (part.server, item.key) in reached
+        ]
+
     def _tools(self) -> tuple[Face, Write | None]:
         return self._engine.catalog.tools_as_written()
 

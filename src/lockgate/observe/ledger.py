@@ -54,7 +54,7 @@ class Cell(msgspec.Struct):
 
 
 class Rate(msgspec.Struct):
-    """How many tokens a byte of one thing is, as sampled. A sample counts for what it stands for."""
+    """How many tokens a byte of one thing is. A sample counts for what it stands for."""
 
     passed: int = 0
     due: int = 0
