@@ -23,6 +23,7 @@ from lockgate.config.access import (
 )
 from lockgate.config.admin import AdminSettings
 from lockgate.config.caching import CacheSettings, ServerCache, ToolCache
+from lockgate.config.compact import CompactSettings
 from lockgate.config.endpoints import EndpointSettings
 from lockgate.config.exposing import ExposeSettings
 from lockgate.config.finding import KINDS
@@ -124,6 +125,9 @@ _ACCESS: Final = """\
 Who may use what. Once there is a rule, nothing is allowed but by one. See
 [access](security/access.md)."""
 _ENDPOINTS: Final = "Under each path. See [endpoints](concepts/endpoints.md)."
+_COMPACT: Final = """\
+Of the gateway (`lockgate.compact`), and of an endpoint (`lockgate.endpoints.PATH.compact`), which
+counts alone there. See [tokens](context/tokens.md)."""
 _ADMIN: Final = "A listener for operators. See [metrics](operations/metrics.md)."
 _AUTH: Final = "Who may ask. See [who may ask](security/authentication.md)."
 _OUTBOUND: Final = """\
@@ -173,6 +177,7 @@ def page() -> str:
         *_access(),
         *_section("Gateway: `lockgate.logins`", LoginSettings, None, ("lockgate", "logins")),
         *_section("Gateway: `lockgate.endpoints.PATH`", EndpointSettings, _ENDPOINTS, ()),
+        *_section("Gateway: `compact`", CompactSettings, _COMPACT, ("lockgate", "compact")),
         *_section("Gateway: `lockgate.admin`", AdminSettings, _ADMIN, ()),
         *_section("Guard: `guard`", GuardSettings, _GUARD, ("guard",)),
         *_section("Guard: `guard.arguments`", ArgumentGuard, None, ("guard", "arguments")),

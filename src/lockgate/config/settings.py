@@ -17,6 +17,7 @@ from lockgate.config.access import AccessSettings
 from lockgate.config.admin import AdminSettings
 from lockgate.config.audit import AuditSettings
 from lockgate.config.caching import CacheSettings
+from lockgate.config.compact import CompactSettings
 from lockgate.config.endpoints import EndpointSettings
 from lockgate.config.exposing import Expose, ExposeSettings
 from lockgate.config.facade import FacadeSettings
@@ -266,6 +267,10 @@ class GatewaySettings(Section):
     audit: AuditSettings | None = Field(
         default=None,
         description="Who called what, on record in a file that shows when it was altered.",
+    )
+    compact: CompactSettings = Field(
+        default=CompactSettings(),
+        description="What models are shown of tools and results, in fewer tokens.",
     )
     guard: GuardSettings = Field(
         default=GuardSettings(), description="What passes between clients and servers."

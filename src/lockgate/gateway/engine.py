@@ -117,6 +117,7 @@ class Engine:
         guard: Guard = NO_GUARD,
         meter: Meter | None = None,
         audited: Callable[[Find], AnyPolicy] | None = None,
+        beside: Sequence[AnyPolicy] = (),
     ) -> None:
         """Compose everything between fronts and servers; nothing is started yet.
 
@@ -127,7 +128,7 @@ class Engine:
         `sight_of` says what callers see (None: everything, everyone) and, where they are `judged`,
         may do; `outermost` policies stand before every server; `credentials` says whom servers can
         tell apart; `guard` stands between all of them and what servers say. `meter` counts calls;
-        None: nobody does. `audited` makes what writes them down.
+        None: nobody does. `audited` makes what writes them down; `beside` stand at the edge.
         """
         self._store = store
         self._meter = meter
@@ -205,7 +206,7 @@ class Engine:
             settings.concurrent_calls, settings.concurrent_per_caller, settings.listen_streams
         )
         self._audit = None if audited is None else audited(found_in(self.catalog.at_hand))
-        self._edge = self._edge_chains(router)
+        self._edge = self._edge_chains(router, beside)
         self.listen: CallNext = self._edge[LISTEN]
         self.headers = ParamHeaders(self.catalog)
         self._watching: list[Callable[[], None]] = []
@@ -215,8 +216,8 @@ class Engine:
         self._began: dict[str, float] = {}
         self._took: dict[str, float] = {}
 
-    def _edge_chains(self, router: Router) -> dict[str, CallNext]:
-        policies: list[AnyPolicy] = [KnownMethods(), self._limit, *self.rates.edge()]
+    def _edge_chains(self, router: Router, beside: Sequence[AnyPolicy]) -> dict[str, CallNext]:
+        policies: list[AnyPolicy] = [KnownMethods(), self._limit, *self.rates.edge(), *beside]
         outermost = (self._audit, self._meter)
         policies[:0] = [policy for policy in outermost if policy is not None]
         chains: dict[str, CallNext] = {

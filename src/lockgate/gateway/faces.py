@@ -22,6 +22,7 @@ from lockgate.gateway.facts import OWN_CLIENT
 from lockgate.gateway.guarding import Guard
 from lockgate.gateway.kept import CatalogSettings, Kept
 from lockgate.gateway.listing import LISTS, ListMethod, Section
+from lockgate.gateway.shaping import Shaping, Write
 from lockgate.gateway.shelf import MOST_VIEWS, Key, Shelf
 from lockgate.gateway.sights import Sights
 from lockgate.gateway.unread import Unread
@@ -59,6 +60,7 @@ class Faces(Shelf):
         self._clock = clock
         self._by_capabilities = by_capabilities
         self.sights = sights
+        self.shaping = Shaping(settings.shapes)
         if not sights.restricted and sights.shared:
             self.neutral = self._neutral_of_all
         self._faces: OrderedDict[tuple[str, Outlook], tuple[float, Face]] = OrderedDict()
@@ -90,6 +92,12 @@ class Faces(Shelf):
         call = Call(method=method, client=OWN_CLIENT["modern"])
         return self._assemble(LISTS[method], sight, self.outlook(call, sight))
 
+    def tools_as_written(self) -> tuple[Face, Write | None]:
+        """The tools of all servers, and what makes of them what is listed."""
+        entry = LISTS["tools/list"]
+        plain = self.shaping.plain(self.sights.everything.endpoint)
+        return self.everything(entry.method), self.shaping.writes(entry, plain)
+
     def outlook(self, call: Call, sight: Sight | None = None) -> Outlook:
         """The outlook a call's client has, with its own sight or another."""
         sight = sight or self.sights.of(call)
@@ -100,6 +108,10 @@ class Faces(Shelf):
             return Outlook(sight.key, "modern", key, None, partitions)
         own = call.affinity if call.affinity in self._own_lists else None
         return Outlook(sight.key, "handshake", call.client.capabilities_key, own, partitions)
+
+    def richer(self, call: Call) -> bool:
+        """Whether the caller's client reads more than every client does; see `Shaping`."""
+        return self.shaping.richer(self.sights.of(call).endpoint, call.client)
 
     def view(self, server: str, call: Call) -> View:
         """The view a call's client has of one server, whether or not it sees it."""
@@ -211,6 +223,7 @@ class Faces(Shelf):
     def _merged(
         self, entry: ListMethod, sight: Sight, outlook: Outlook, sections: Sequence[Section]
     ) -> Face:
+        plain = self.shaping.plain(sight.endpoint)
         face = merge(
             entry,
             [shown(one, entry, sight) for one in self._guard.vet(entry, sections, outlook.era)],
@@ -219,6 +232,8 @@ class Faces(Shelf):
             page_size=sight.page_size,
             endpoint=sight.endpoint,
             personal=sight.personal,
+            write=self.shaping.writes(entry, plain),
+            write_richer=self.shaping.writes(entry, plain._replace(type_lists=True)),
         )
         return msgspec.structs.replace(face, parts=tuple(sections))
 

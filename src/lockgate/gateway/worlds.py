@@ -39,6 +39,7 @@ from lockgate.gateway.build import (
     pool_limits,
     replica_specs,
 )
+from lockgate.gateway.economy import economy_of, lists_of
 from lockgate.gateway.endpoint_sights import endpoint_sights
 from lockgate.gateway.engine import Engine
 from lockgate.gateway.facade import Facade
@@ -166,6 +167,7 @@ class Worlds:
             mask=mask,
         )
         guard = guard_of(config, self._pins)
+        ledger = None if self._meter is None else self._meter.ledger
         engine = Engine(
             [one.upstream for one in standing.values()],
             engine_settings(config),
@@ -182,7 +184,8 @@ class Worlds:
             sight_of=access.sight_of,
             # Without rules, whatever can be seen may be used.
             judged=restricts(config),
-            outermost=access.policies,
+            outermost=[*access.policies, *economy_of(config, ledger)],
+            beside=lists_of(ledger),
             meter=self._meter,
             audited=self._audited,
         )
