@@ -183,8 +183,6 @@ def test_why_tells_it(tmp_path: Path) -> None:
             lockgate = {"endpoints": view(expose="search")}
             servers = {"peer": {"url": them.url, "era": "modern"}}
             config.write_text(json.dumps({"servers": servers, "lockgate": lockgate}))
-            import asyncio
-
             done = await asyncio.to_thread(
                 program, "why", "peer/create_issue", str(config), "--json"
             )
