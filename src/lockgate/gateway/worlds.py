@@ -168,6 +168,7 @@ class Worlds:
         )
         guard = guard_of(config, self._pins)
         ledger = None if self._meter is None else self._meter.ledger
+        economy = economy_of(config, ledger, self._clock, guard.definitions)
         engine = Engine(
             [one.upstream for one in standing.values()],
             engine_settings(config),
@@ -184,7 +185,7 @@ class Worlds:
             sight_of=access.sight_of,
             # Without rules, whatever can be seen may be used.
             judged=restricts(config),
-            outermost=[*access.policies, *economy_of(config, ledger)],
+            outermost=[*access.policies, *economy],
             beside=lists_of(ledger),
             meter=self._meter,
             audited=self._audited,
