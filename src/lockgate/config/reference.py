@@ -25,6 +25,7 @@ from lockgate.config.admin import AdminSettings
 from lockgate.config.caching import CacheSettings, ServerCache, ToolCache
 from lockgate.config.compact import CompactSettings
 from lockgate.config.endpoints import EndpointSettings
+from lockgate.config.exposing import ExposeSettings
 from lockgate.config.finding import KINDS
 from lockgate.config.guard import GuardSettings
 from lockgate.config.guard_arguments import ArgumentGuard, PlaceSettings
@@ -135,6 +136,9 @@ How the gateway gets the tokens that a server wants to see. See
 _GUARD: Final = """\
 Of the gateway (`lockgate.guard`) and of a server (`guard`), whose keys win one by one. See
 [traffic](security/traffic.md)."""
+_EXPOSE: Final = """\
+Of all endpoints, and of one under its path. `"expose": "search"` is short for
+`{"mode": "search"}`. See [discovery](context/discovery.md)."""
 _RATES: Final = """\
 Of the gateway (`lockgate.rate`), of a server, or of tools under their pattern. Each list holds
 rates that all apply: `["10/s burst 20", "1000/day"]`. `1000/day` is a window: never more in any 24
@@ -161,6 +165,7 @@ def page() -> str:
         *_section("Servers: `auth.provider`", ProviderSettings, None, ()),
         *_section("Rates: `rate`", RateSettings, _RATES, ("rate",)),
         *_section("Gateway: `lockgate`", GatewaySettings, None, ("lockgate",)),
+        *_section("Gateway: `lockgate.expose`", ExposeSettings, _EXPOSE, ("lockgate", "expose")),
         *_section("Gateway: `lockgate.tls`", TlsSettings, None, ("lockgate", "tls")),
         *_section("Gateway: `lockgate.auth`", AuthSettings, _AUTH, ("lockgate", "auth")),
         *_section("Gateway: `lockgate.auth.issuers`", IssuerSettings, None, ()),

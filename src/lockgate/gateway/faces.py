@@ -192,6 +192,10 @@ class Faces(Shelf):
             self._at_hand[key] = AtHand(call.client, sight, whose, self.edition, *made)
         return made[1]
 
+    def at_hand(self, method: str, call: Call) -> Face | None:
+        """The list that a call is routed by, as far as it is known; nothing is asked for."""
+        return self.neutral(method, call) or self.peek(method, call)
+
     def problem(self, server: str, method: str, call: Call) -> Failure | None:
         """Why what a server lists for this caller is not known as it is now."""
         kept = self._kept.get((method, server, self.view(server, call)))
