@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal, cast
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
+from lockgate.config.exposing import Expose
 from lockgate.config.identity import AuthSettings
 from lockgate.config.limits import Section
 from lockgate.config.rates import RateSettings
@@ -80,6 +81,9 @@ class EndpointSettings(Section):
     )
     page_size: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
         default=None, description="As `lockgate.page_size`; left out: as there."
+    )
+    expose: Expose | None = Field(
+        default=None, description="As `lockgate.expose`; left out: as there."
     )
     instructions: str | None = Field(
         default=None,

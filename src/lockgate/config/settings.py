@@ -18,6 +18,7 @@ from lockgate.config.admin import AdminSettings
 from lockgate.config.audit import AuditSettings
 from lockgate.config.caching import CacheSettings
 from lockgate.config.endpoints import EndpointSettings
+from lockgate.config.exposing import Expose, ExposeSettings
 from lockgate.config.facade import FacadeSettings
 from lockgate.config.guard import GuardSettings
 from lockgate.config.identity import AuthSettings, safe_url
@@ -162,6 +163,10 @@ class GatewaySettings(Section):
     )
     page_size: int = count(
         1000, 1, 100_000, "Items of a list on one page; most clients read only the first page."
+    )
+    expose: Expose = Field(
+        default=ExposeSettings(),
+        description="How much of what there is models are shown at once: `full`, `search`, ….",
     )
     stale_lists: Seconds = time(
         300,

@@ -27,6 +27,7 @@ from lockgate.fronts.settings import ExchangeSettings, StepUp, no_challenge
 from lockgate.gateway.caching import Caches, Caching, ServerCaching
 from lockgate.gateway.endpoint_sights import endpoints_of, sse_path_of
 from lockgate.gateway.engine import EngineSettings
+from lockgate.gateway.exposing import exposures_of
 from lockgate.gateway.facade import Facade
 from lockgate.gateway.kept import CatalogSettings
 from lockgate.gateway.resistance import ResistSettings
@@ -130,6 +131,7 @@ def engine_settings(config: Config) -> EngineSettings:
                 for name, one in servers.items()
             },
         ),
+        exposures=exposures_of(config),
         concurrent_calls=bounds.concurrent_requests,
         concurrent_per_caller=bounds.concurrent_per_caller,
         listen_streams=bounds.listen_streams,

@@ -76,6 +76,8 @@ class Catalog(Faces):
             servers, settings, clock, sights or Sights(everything), by_capabilities, guard
         )
         self._on_change = on_change
+        self.on_learned: Callable[[], None] = lambda: None
+        """Told when a list is known now that was not, or not so, and is not one caller's own."""
         self._news = ListNews(observe)
         self._reads = Reads(sources, settings, self._done, guard.study)
         self._grace_until = 0.0
@@ -194,6 +196,8 @@ class Catalog(Faces):
             for made in self._made_of(key):
                 del self._faces[made]
             self.edition += 1
+            if not key[2].partition and key[2].session is None:
+                self.on_learned()
             if changed and before is not None and not before.stale:
                 self._on_change(LISTS[method].changed, server)
 

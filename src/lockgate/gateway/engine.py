@@ -16,7 +16,6 @@ from msgspec.structs import replace
 
 from lockgate.core.chain import compose
 from lockgate.core.clock import SYSTEM, Clock
-from lockgate.core.codes import CODES
 from lockgate.core.credentials import Credentials
 from lockgate.core.message import LISTEN, Call, Era, Failure, Reply
 from lockgate.core.policy import AnyPolicy, CallNext
@@ -27,6 +26,8 @@ from lockgate.gateway.auditing import Find, found_in
 from lockgate.gateway.caching import Caches
 from lockgate.gateway.catalog import Catalog
 from lockgate.gateway.chains import OTHER, Way
+from lockgate.gateway.discovery import Discovery
+from lockgate.gateway.exposing import Exposure
 from lockgate.gateway.facts import ABLE_CLIENT, OWN_CLIENT, Facts
 from lockgate.gateway.guarding import NO_GUARD, Guard
 from lockgate.gateway.handles import Handles
@@ -39,6 +40,7 @@ from lockgate.gateway.resistance import Resistance, ResistSettings
 from lockgate.gateway.router import Router
 from lockgate.gateway.shown import Mask, shown
 from lockgate.gateway.sights import Judgement, Sights
+from lockgate.gateway.standing import standing
 from lockgate.gateway.status import ServerStatus
 from lockgate.gateway.subscriptions import Subscriptions
 from lockgate.gateway.tasks import TaskIds
@@ -76,6 +78,7 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     start_wait    how long lists wait for servers that are still starting for the first time.
     rules         how often callers may ask at all.
+    exposures     what lists show at endpoints that do not show everything as it is.
     server_rules  how often they may ask one server, by its name.
     resist        what stands between calls and one server in trouble, by its name.
     """
@@ -86,6 +89,7 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     concurrent_per_caller: int = 1000
     listen_streams: int = 5000
     rules: Rules = NO_RULES
+    exposures: Mapping[str, Exposure] = MappingProxyType({})
     server_rules: Mapping[str, Rules] = MappingProxyType({})
     resist: Mapping[str, ResistSettings] = MappingProxyType({})
 
@@ -194,6 +198,8 @@ class Engine:
         )
         if self._logins:
             router.login_tools = LoginTools(self._logins, credentials or {}, record_decision)
+        self.discovery = Discovery(self.catalog, settings.exposures)
+        router.discovery = self.discovery if settings.exposures else None
         self.subscriptions.locate = guard.admitting(router.server_of)
         self._limit = ConcurrencyLimit(
             settings.concurrent_calls, settings.concurrent_per_caller, settings.listen_streams
@@ -213,7 +219,7 @@ class Engine:
         policies: list[AnyPolicy] = [KnownMethods(), self._limit, *self.rates.edge()]
         outermost = (self._audit, self._meter)
         policies[:0] = [policy for policy in outermost if policy is not None]
-        return {
+        chains: dict[str, CallNext] = {
             method: compose(
                 [policy for policy in policies if policy.concerns(method)],
                 router,
@@ -222,6 +228,8 @@ class Engine:
             )
             for method in (*REQUESTS, OTHER)
         }
+        chains["tools/call"] = self.discovery.unwrapping(chains["tools/call"])
+        return chains
 
     def relay_listens(self, relay: CallNext) -> None:
         """Have `relay` serve listen calls, by way of `listen` here and in engines to come."""
@@ -306,6 +314,7 @@ class Engine:
             self._watching.append(server.watch(self._server_changed))
             self._chore(self._begin(server))
         self._look_at_eras()
+        self._chore(self.discovery.keep_up())
         stores = [*([self._store] if self._store else []), *self._cache_stores()]
         for store in {id(one): one for one in stores}.values():
             self._chore(self._sweep(store))
@@ -467,25 +476,11 @@ class Engine:
 
     def status(self, name: str, transport: str) -> ServerStatus:
         """How one server stands now."""
-        server = self._servers[name]
-        state = server.state
-        due = state.next_attempt
-        resistance = self.resistance.get(name)
-        return ServerStatus(
-            name=name,
-            transport=transport,
-            phase=state.phase,
-            eras=tuple(sorted(state.eras)),
-            title=" ".join(word for word in (state.name, state.version) if word) or None,
-            tools=self.catalog.count(name, "tools/list"),
-            prompts=self.catalog.count(name, "prompts/list"),
-            resources=self.catalog.count(name, "resources/list"),
-            lists=self.catalog.troubles(name),
-            seconds=self._took.get(name),
-            retry_in=None if due is None else max(0.0, round(due - self._clock.monotonic(), 1)),
-            breaker="closed" if resistance is None else resistance.phase,
-            code=CODES.get(state.reason or "") if state.phase != "ready" else None,
-            error=None if state.phase == "ready" else state.last_error,
-            remedy=None if state.phase == "ready" else state.remedy,
-            replicas=server.states() if isinstance(server, Replicas) else (),
+        return standing(
+            self._servers[name],
+            transport,
+            self.catalog,
+            self.resistance.get(name),
+            self._took.get(name),
+            self._clock.monotonic(),
         )

@@ -121,6 +121,21 @@ def merge(
     )
 
 
+def relisted(face: Face, items: Sequence[Raw], page_size: int) -> Face:
+    """The face with these items on its pages, whatever it leads to."""
+    entry, first = face.entry, face.pages[0].raw
+    envelope = {
+        key: first.member(key) or b"null"
+        for key in first
+        if key not in (entry.member, "nextCursor")
+    }
+    digest = sha256(face.mark.encode())
+    for item in items:
+        digest.update(item.encode() + b"\0")
+    mark = digest.hexdigest()[:16]
+    return replace(face, pages=_pages(entry, items, envelope, page_size, mark), mark=mark)
+
+
 def _public(entry: ListMethod, server: str, key: str, naming: Naming) -> str:
     return spell(server, key, naming) if entry.key == "name" else key
 

@@ -30,6 +30,7 @@ from lockgate.core.raw import EMPTY, Raw
 from lockgate.core.sight import Sight
 from lockgate.gateway.catalog import Catalog
 from lockgate.gateway.chains import Way
+from lockgate.gateway.discovery import Discovery
 from lockgate.gateway.face import Face
 from lockgate.gateway.handles import Handles
 from lockgate.gateway.introduction import WAITING, introduce
@@ -85,6 +86,8 @@ class Router:
         self._handles = handles
         self.login_tools: LoginTools | None = None
         """What callers are asked to log in by, where servers are hidden without."""
+        self.discovery: Discovery | None = None
+        """What shows less than there is, where an endpoint does, and finds the rest."""
         self._apart = handles is not None and handles.restricted
         self._servers = servers
         # Where several are asked at once, one that breaks must not take the others' answers along.
@@ -143,6 +146,9 @@ class Router:
         problems = [part.problem for part in face.parts if part.problem is not None]
         if len(problems) == len(face.parts) and problems and not face.items:
             return nobody(call.method, problems)
+        discovery = self.discovery
+        if discovery is not None:
+            return discovery.page(face, call)
         return face.page(call.params.get("cursor"))
 
     async def _by_name(self, call: Call) -> Reply:
@@ -178,6 +184,10 @@ class Router:
             return target
         face = await self._catalog.face(method, call)
         target = face.routes.get(name)
+        if target is None and self.discovery is not None:
+            role = self.discovery.own(face, call, name)
+            if role is not None:
+                return await self.discovery.answer(role, face, call)
         if target is not None or self.login_tools is None or method != "tools/list":
             return target or self._unlisted(call, face, name)
         server = self.login_tools.find(name, self._sights.of(call).servers)

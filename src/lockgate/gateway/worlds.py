@@ -427,7 +427,7 @@ def _told_of(spec: UpstreamSpec, server: ServerConfig) -> bytes:
 def _shape(config: Config) -> object:
     """What decides what callers see, and by which names."""
     settings = config.lockgate
-    return config.naming, settings.endpoints, settings.access
+    return config.naming, settings.endpoints, settings.access, settings.expose
 
 
 def _reloaded(before: World, world: World, held: Sequence[str]) -> Reloaded:
