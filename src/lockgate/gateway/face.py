@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as BadBase64
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -75,6 +75,7 @@ def merge(
     page_size: int,
     endpoint: str = "",
     personal: bool = False,
+    own: Sequence[Item] = (),
 ) -> Face:
     """Merge sections, in the order given, into one face.
 
@@ -83,6 +84,7 @@ def merge(
     is listed under an alias for each. `modern`: write the caching hints of revision 2026-07-28;
     `personal`: which never call it public. Cursors of one `endpoint` are worth nothing at others.
     Where a section is absent for want of a login, the tool that asks for it stands in its place.
+    `own` stands at the end, under other names where servers have those.
     """
     parts = tuple(sections)
     there = [part for part in parts if part.problem is None]
@@ -103,6 +105,9 @@ def merge(
     items = {one.public: _renamed(entry, one) for one in listed}
     for tool in logins:
         items.setdefault(tool.key, tool.raw)
+    for one in own:
+        name = _free(entry, one.key, {*items, *refused})
+        items[name] = one.raw if name == one.key else one.raw.replace(name=name)
     digest = sha256(b"\0".join(item.encode() for item in items.values())).hexdigest()[:16]
     # Whoever logs in sees another list at once.
     envelope = _envelope(there, modern=modern, personal=personal or bool(logins))
@@ -134,6 +139,14 @@ def relisted(face: Face, items: Sequence[Raw], page_size: int) -> Face:
         digest.update(item.encode() + b"\0")
     mark = digest.hexdigest()[:16]
     return replace(face, pages=_pages(entry, items, envelope, page_size, mark), mark=mark)
+
+
+def _free(entry: ListMethod, name: str, taken: Collection[str]) -> str:
+    """What something of the gateway's own is called where these names are taken."""
+    there = {_claim(entry, one) for one in taken}
+    while entry.key == "name" and _claim(entry, name) in there:
+        name = f"lockgate_{name}"
+    return name
 
 
 def _public(entry: ListMethod, server: str, key: str, naming: Naming) -> str:

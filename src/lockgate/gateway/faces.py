@@ -21,7 +21,7 @@ from lockgate.gateway.face import Face, merge, shown
 from lockgate.gateway.facts import OWN_CLIENT
 from lockgate.gateway.guarding import Guard
 from lockgate.gateway.kept import CatalogSettings, Kept
-from lockgate.gateway.listing import LISTS, ListMethod, Section
+from lockgate.gateway.listing import LISTS, Item, ListMethod, Section
 from lockgate.gateway.shelf import MOST_VIEWS, Key, Shelf
 from lockgate.gateway.sights import Sights
 from lockgate.gateway.unread import Unread
@@ -62,6 +62,8 @@ class Faces(Shelf):
         if not sights.restricted and sights.shared:
             self.neutral = self._neutral_of_all
         self._faces: OrderedDict[tuple[str, Outlook], tuple[float, Face]] = OrderedDict()
+        self.own: Callable[[ListMethod, str], Sequence[Item]] = lambda _entry, _endpoint: ()
+        """What the gateway itself lists at an endpoint."""
         self._own_lists: OrderedDict[str, float] = OrderedDict()
         self._at_hand: dict[tuple[str, int, int], AtHand] = {}
         self.edition: int = 0
@@ -215,6 +217,7 @@ class Faces(Shelf):
             page_size=sight.page_size,
             endpoint=sight.endpoint,
             personal=sight.personal,
+            own=self.own(entry, sight.endpoint),
         )
         return msgspec.structs.replace(face, parts=tuple(sections))
 

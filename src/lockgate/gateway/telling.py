@@ -15,7 +15,16 @@ from lockgate.core.message import Failure, Reply, Result
 from lockgate.core.raw import Raw
 from lockgate.wire.envelope import failure_data
 
-FOR_MODELS: Final = frozenset({"invalid-arguments", "argument-refused", "arguments-too-large"})
+FOR_MODELS: Final = frozenset(
+    {
+        "invalid-arguments",
+        "argument-refused",
+        "arguments-too-large",
+        "result-gone",
+        "result-path",
+        "result-reference",
+    }
+)
 META: Final = "io.github.lockgate/error"
 
 
