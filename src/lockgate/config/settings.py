@@ -28,6 +28,7 @@ from lockgate.config.outbound import LoginSettings
 from lockgate.config.pins import PINS, PINS_FILE, Pins
 from lockgate.config.quantities import Seconds, count, time
 from lockgate.config.rates import RateSettings
+from lockgate.config.results import KeptResults
 from lockgate.config.sandbox import SandboxSettings, sandbox_of
 from lockgate.config.tls import TlsSettings
 from lockgate.core.store import spelled
@@ -271,6 +272,9 @@ class GatewaySettings(Section):
     compact: CompactSettings = Field(
         default=CompactSettings(),
         description="What models are shown of tools and results, in fewer tokens.",
+    )
+    results: KeptResults = Field(
+        default=KeptResults(), description="What is done about results too long for a model."
     )
     guard: GuardSettings = Field(
         default=GuardSettings(), description="What passes between clients and servers."

@@ -32,11 +32,13 @@ from lockgate.gateway.facts import ABLE_CLIENT, OWN_CLIENT, Facts
 from lockgate.gateway.guarding import NO_GUARD, Guard
 from lockgate.gateway.handles import Handles
 from lockgate.gateway.kept import CatalogSettings
+from lockgate.gateway.lending import Lending
 from lockgate.gateway.login_tools import LoginTools
 from lockgate.gateway.news import News
 from lockgate.gateway.param_headers import ParamHeaders
 from lockgate.gateway.rates import Rates
 from lockgate.gateway.resistance import Resistance, ResistSettings
+from lockgate.gateway.result_reader import ResultReader, look_around
 from lockgate.gateway.router import Router
 from lockgate.gateway.shown import Mask, shown
 from lockgate.gateway.sights import Judgement, Sights
@@ -118,6 +120,7 @@ class Engine:
         meter: Meter | None = None,
         audited: Callable[[Find], AnyPolicy] | None = None,
         beside: Sequence[AnyPolicy] = (),
+        lending: Lending | None = None,
     ) -> None:
         """Compose everything between fronts and servers; nothing is started yet.
 
@@ -129,8 +132,10 @@ class Engine:
         may do; `outermost` policies stand before every server; `credentials` says whom servers can
         tell apart; `guard` stands between all of them and what servers say. `meter` counts calls;
         None: nobody does. `audited` makes what writes them down; `beside` stand at the edge.
+        `lending` keeps long results.
         """
         self._store = store
+        self._lending = lending
         self._meter = meter
         self._judged = judged and sight_of is not None
         self._caches = caches
@@ -201,6 +206,10 @@ class Engine:
             router.login_tools = LoginTools(self._logins, credentials or {}, record_decision)
         self.discovery = Discovery(self.catalog, settings.exposures)
         router.discovery = self.discovery if settings.exposures else None
+        if lending is not None:
+            look_around(lending, self.handles, self.catalog)
+            router.results = ResultReader(lending)
+            self.catalog.own = router.results.listed
         self.subscriptions.locate = guard.admitting(router.server_of)
         self._limit = ConcurrencyLimit(
             settings.concurrent_calls, settings.concurrent_per_caller, settings.listen_streams
@@ -257,9 +266,9 @@ class Engine:
         if self._meter is not None:
             # Innermost, so that it is the server that is measured, and each attempt counts.
             policies.append(self._meter.of(server.name))
-        if resistance is None:
-            return Way(policies, server.send, record_decision)
-        return Way(policies, server.send, record_decision, resistance.deadline.due)
+        due = None if resistance is None else resistance.deadline.due
+        around = None if self._lending is None else self._lending.around(server.name)
+        return Way(policies, server.send, record_decision, due, around)
 
     async def _ask(self, call: Call, server: str) -> Reply:
         """What a server says of itself, as far as the guard lets it."""
