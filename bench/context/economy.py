@@ -51,8 +51,12 @@ def definitions(tools: Sequence[Tool], count: Count) -> _Figures:
         for level in LEVELS
     }
     plain = {
-        "python json.dumps": sum(count(json.dumps(json.loads(one))) for one in written),
-        "indented": sum(count(json.dumps(json.loads(one), indent=2)) for one in written),
+        "python json.dumps": sum(
+            count(json.dumps(json.loads(one), ensure_ascii=False)) for one in written
+        ),
+        "indented": sum(
+            count(json.dumps(json.loads(one), indent=2, ensure_ascii=False)) for one in written
+        ),
     }
     before = costs["off"]
     return {
@@ -83,7 +87,8 @@ def menu(data: Corpora, corpus: str, count: Count, full: int) -> _Figures:
     answers: list[int] = []
     schemas: list[int] = []
     for query in data.queries:
-        if query.corpus != corpus:
+        # A task is what a person asks for; what is searched for is a step of it.
+        if query.corpus != corpus or query.source.endswith("-task"):
             continue
         found = [named[one] for one in index.find(query.text)[:FOUND]]
         asked = count(json.dumps({"query": query.text}, ensure_ascii=False))
@@ -109,7 +114,7 @@ def _line(tool: Tool) -> str:
 
 def results(path: Path, count: Count) -> _Figures:
     """What results cost as they came, and with each means."""
-    lines = [json.loads(one) for one in path.read_text("utf-8").splitlines()]
+    lines = [json.loads(one) for one in path.read_text("utf-8").split("\n") if one]
     whole = [cast("list[str]", one["texts"]) for one in lines]
     before = [sum(map(count, texts)) for texts in whole]
     total = sum(before)
