@@ -177,6 +177,13 @@ class GatewaySettings(Section):
         "How much longer the tools, prompts and resources a server listed last are shown while "
         "its list cannot be read anew. A server that is down takes its list along at once.",
     )
+    gather_changes: Seconds = time(
+        0,
+        0,
+        3600,
+        "How long changes of lists are gathered before clients are told, once for all of them. "
+        "Each time a client reads other tools, what its model's provider had kept is lost.",
+    )
     allow_hosts: list[str] = Field(
         default=[],
         max_length=1000,

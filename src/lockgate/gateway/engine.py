@@ -78,6 +78,7 @@ class Server(Protocol):
 class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What the engine is told. Times in seconds.
 
+    gather        how long changes of lists are gathered before clients are told.
     start_wait    how long lists wait for servers that are still starting for the first time.
     rules         how often callers may ask at all.
     exposures     what lists show at endpoints that do not show everything as it is.
@@ -90,6 +91,7 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     concurrent_calls: int = 1000
     concurrent_per_caller: int = 1000
     listen_streams: int = 5000
+    gather: float = 0.0
     rules: Rules = NO_RULES
     exposures: Mapping[str, Exposure] = MappingProxyType({})
     server_rules: Mapping[str, Rules] = MappingProxyType({})
@@ -210,6 +212,7 @@ class Engine:
             look_around(lending, self.handles, self.catalog)
             router.results = ResultReader(lending)
             self.catalog.own = router.results.listed
+        self.subscriptions.gather = settings.gather
         self.subscriptions.locate = guard.admitting(router.server_of)
         self._limit = ConcurrencyLimit(
             settings.concurrent_calls, settings.concurrent_per_caller, settings.listen_streams

@@ -194,6 +194,9 @@ class Worlds:
             audited=self._audited,
             lending=lending,
         )
+        if ledger is not None:
+            engine.discovery.answered = ledger.answered
+            lending.spared = ledger.spared
         access.look_into(engine.catalog)
         guard.look_into(engine.catalog)
         engine.relay_listens(self._relays.listen)
