@@ -23,10 +23,10 @@ from lockgate.context.body import is_json
 from lockgate.context.compact.levels import LEVELS, shaped
 from lockgate.context.encoding import columnar, minified
 from lockgate.context.preview import preview
-from lockgate.context.signature import line
 from lockgate.context.spent import definition_text
 from lockgate.context.tokens import ENCODINGS, Count, counter
-from lockgate.gateway.finding import FOUND
+from lockgate.core.names import spell
+from lockgate.gateway.finding import FOUND, called
 from lockgate.gateway.own_tools import ROLES, definition
 from lockgate.policies.shortening import WINS
 
@@ -109,7 +109,8 @@ def menu(data: Corpora, corpus: str, count: Count, full: int) -> _Figures:
 
 
 def _line(tool: Tool) -> str:
-    return line(str(tool["name"]), tool.get("description"), tool.get("inputSchema"))
+    name = spell(str(tool.get("server") or ""), str(tool["name"]), "prefix")
+    return called(name, tool.get("description"), tool.get("inputSchema"))
 
 
 def results(path: Path, count: Count) -> _Figures:

@@ -196,7 +196,8 @@ class Worlds:
         )
         if ledger is not None:
             engine.discovery.answered = ledger.answered
-            lending.spared = ledger.spared
+            if lending is not None:
+                lending.spared = ledger.spared
         access.look_into(engine.catalog)
         guard.look_into(engine.catalog)
         engine.relay_listens(self._relays.listen)
