@@ -185,7 +185,7 @@ def test_a_signature_is_a_description_and_any_object() -> None:
     found = json.loads(shaped(TOOL, "signature", type_lists=True))
     assert found["inputSchema"] == {"type": "object"}
     assert found["description"] == (
-        '(owner: string, page?: integer|null, state?: "open"|"closed") - Opens an issue.'
+        '(owner: string, page?: integer, state?: "open"|"closed") - Opens an issue.'
     )
 
 

@@ -20,7 +20,9 @@ def of(*needed: str, **properties: Any) -> dict[str, Any]:
     [
         ({"type": "object"}, "f()", True),
         (of("b", a={"type": "string"}, b={"type": "integer"}), "f(b: integer, a?: string)", True),
-        (of(a={"enum": ["x", 1, None]}), 'f(a?: "x"|1|null)', True),
+        (of(a={"enum": ["x", 1, None]}), 'f(a?: "x"|1)', True),
+        (of("a", a={"enum": [*range(20)]}), "f(a: 0|1|2|3|…)~", False),
+        (of("a", a={"type": ["string", "null"]}), "f(a: string|null)", True),
         (of(a={"type": "array", "items": {"type": "string"}}), "f(a?: string[])", True),
         (
             of(a={"type": "array", "items": {"type": ["string", "null"]}}),

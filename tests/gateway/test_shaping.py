@@ -101,7 +101,7 @@ def test_a_level_that_loses_something_says_so() -> None:
     async def test() -> None:
         world = made(ToolShape("signature"))
         (one,) = listed(await world.ask("tools/list"))["tools"]
-        assert one["description"] == "(page?: integer|null) - Finds."
+        assert one["description"] == "(page?: integer) - Finds."
         assert one["_meta"] == {FLAG: "signature"}
 
     run(test)

@@ -23,7 +23,8 @@ from lockgate.cli.terminal import console, hang, say_error, visible
 from lockgate.config.model import Config
 from lockgate.context.bill import SHARE, Bill, Cost, bill
 from lockgate.context.compact.levels import Level
-from lockgate.context.tokens import DEFAULT, ENCODINGS, Count, counter
+from lockgate.context.tokens import DEFAULT, ENCODINGS, Count, Estimate, counter
+from lockgate.gateway.exposing import exposures_of
 
 _WORDS = """\
 \b
@@ -63,6 +64,7 @@ def command(
     that each vendor puts around it. Without lockgate[tokens] it is estimated, and said so.
     """
     level: Level = "lossless"
+    searches = False
     away: list[str] = []
     tools = _of_file(what)
     if tools is None:
@@ -71,15 +73,28 @@ def command(
         path = endpoint_of(endpoint, config)
         level = config.compact(path).tools
         tools, away = running.run(_asked(session.only_at(config, path), path))
+        searches = _searches(config, path, tools)
     count = counter(encoding)
     found = bill(tools, level, count)
     if as_json:
-        click.echo(json.dumps(_plain(found, count), indent=2, ensure_ascii=False))
+        click.echo(
+            json.dumps(_plain(found, count, searches=searches), indent=2, ensure_ascii=False)
+        )
     else:
-        _show(found, count)
+        _show(found, count, searches=searches)
     for name in away:
         say_error(f"{visible(name)} is not ready, and not counted.", None)
     return exits.UNAVAILABLE if away else exits.OK
+
+
+def _searches(config: Config, endpoint: str, tools: Tools) -> bool:
+    """Whether models find tools there instead of reading a list of them all."""
+    exposure = exposures_of(config).get(endpoint)
+    if exposure is None or exposure.mode == "compact":
+        return False
+    if exposure.mode == "search":
+        return True
+    return bill(tools, config.compact(endpoint).tools, Estimate()).tokens > exposure.most
 
 
 async def _asked(config: Config, endpoint: str) -> tuple[Tools, list[str]]:
@@ -134,12 +149,13 @@ def _read(tools: list[Any]) -> Iterator[tuple[str, bytes]]:
             yield str(server), msgspec.json.encode(one)
 
 
-def _plain(found: Bill, count: Count) -> dict[str, Any]:
+def _plain(found: Bill, count: Count, *, searches: bool) -> dict[str, Any]:
     now = found.tokens
     return {
         "encoding": count.encoding,
         "exact": count.exact,
         "level": found.level,
+        "searched": searches,
         "tokens": now,
         "servers": [
             {"server": one.server, "tools": one.tools, "tokens": one.tokens}
@@ -160,14 +176,14 @@ def _plain(found: Bill, count: Count) -> dict[str, Any]:
     }
 
 
-def _show(found: Bill, count: Count) -> None:
+def _show(found: Bill, count: Count, *, searches: bool) -> None:
     out = console()
     servers, tools = len(found.servers), len(found.tools)
     hang(
         out,
         Text.assemble(
             f"Your {servers} server{'s' * (servers != 1)} with {tools} tool{'s' * (tools != 1)} "
-            "cost ",
+            f"{'would cost' if searches else 'cost'} ",
             (f"{found.tokens:,} tokens", "bold"),
             " in every request",
             (f" ({count.encoding}, {'counted' if count.exact else 'estimated'}).", "dim"),
@@ -175,6 +191,9 @@ def _show(found: Bill, count: Count) -> None:
     )
     if not found.tokens:
         return
+    if searches:
+        cost = f"{found.searched.tokens:,}"
+        hang(out, Text(f"They are found instead of listed, so a session costs some {cost}."))
     if len(found.servers) > 1:
         out.print(_table("server", _few(found.servers), found.tokens))
     most = found.most
@@ -189,7 +208,7 @@ def _show(found: Bill, count: Count) -> None:
     out.print(Text(said))
     out.print(_table("tool", most[:_MOST_SHOWN], found.tokens))
     out.print(Text("What settings of this endpoint would make of it:"))
-    out.print(_settings(found))
+    out.print(_settings(found, searches=searches))
     if not count.exact:
         hang(out, Text("Install lockgate[tokens] to have tokens counted.", "dim"))
 
@@ -211,7 +230,7 @@ def _table(heading: str, costs: Sequence[Cost], total: int) -> Table:
     table.add_column("tokens", justify="right")
     table.add_column("share", justify="right")
     for one in costs:
-        name = one.server if one.tool is None else f"{one.server}/{one.tool}"
+        name = one.server if one.tool is None else _called(one.server, one.tool)
         cells = [visible(name), f"{one.tokens:,}", f"{one.tokens / total:.0%}"]
         if heading == "server":
             cells.insert(1, str(one.tools))
@@ -219,20 +238,26 @@ def _table(heading: str, costs: Sequence[Cost], total: int) -> Table:
     return table
 
 
-def _settings(found: Bill) -> Table:
+def _called(server: str, tool: str) -> str:
+    """The name that clients see, or where to find it."""
+    return tool if tool.startswith(f"{server}__") else f"{server}/{tool}"
+
+
+def _settings(found: Bill, *, searches: bool) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("setting", overflow="fold")
     for heading in ("tokens", "saves"):
         table.add_column(heading, justify="right")
     table.add_column("")
     for one in found.settings:
-        now = one.setting == f"compact.tools: {found.level}"
+        listed = one.setting == f"compact.tools: {found.level}"
+        now = one == found.searched if searches else listed
         saves = 1 - one.tokens / found.tokens
         note = "now" if now else "models are told less" if one.loses else ""
         table.add_row(
             Text(one.setting, "bold" if now else ""),
             Text(f"{one.tokens:,}"),
-            Text("-" if now else f"{saves:.0%}"),
+            Text("-" if listed else f"{saves:.0%}"),
             Text(note, "dim"),
         )
     return table

@@ -15,6 +15,7 @@ from lockgate.config.identity import AuthSettings
 from lockgate.config.limits import Section
 from lockgate.config.presenting import Views
 from lockgate.config.rates import RateSettings
+from lockgate.config.results import ResultsSettings
 from lockgate.core.targets import divided
 
 PATH: Final = r"^/[A-Za-z0-9._~/-]*$"
@@ -97,6 +98,10 @@ class EndpointSettings(Section):
     compact: CompactSettings | None = Field(
         default=None,
         description="Instead of what `lockgate.compact` says, all of it; left out: as there.",
+    )
+    results: ResultsSettings = Field(
+        default=ResultsSettings(),
+        description="As `lockgate.results`, key by key; left out: as there.",
     )
     instructions: str | None = Field(
         default=None,

@@ -36,6 +36,7 @@ from lockgate.config.resist import (
     RetrySettings,
     ToolSettings,
 )
+from lockgate.config.results import ResultsSettings
 from lockgate.config.sandbox import SandboxSettings, sandbox_of
 from lockgate.config.settings import GatewaySettings, LogSettings, SessionSettings
 
@@ -248,6 +249,10 @@ class ServerConfig(Section):
         default=ServerCache(), description="Which of its answers are kept and given again."
     )
     pins: Pins | None = SERVER_PINS
+    results: ResultsSettings = Field(
+        default=ResultsSettings(),
+        description="As `lockgate.results`, for this server alone, key by key.",
+    )
     guard: GuardSettings = Field(
         default=GuardSettings(),
         description="What passes between clients and this server; wins over `lockgate.guard`.",

@@ -28,6 +28,7 @@ from lockgate.config.outbound import LoginSettings
 from lockgate.config.pins import PINS, PINS_FILE, Pins
 from lockgate.config.quantities import Seconds, count, time
 from lockgate.config.rates import RateSettings
+from lockgate.config.results import KeptResults
 from lockgate.config.sandbox import SandboxSettings, sandbox_of
 from lockgate.config.tls import TlsSettings
 from lockgate.core.store import spelled
@@ -176,6 +177,13 @@ class GatewaySettings(Section):
         "How much longer the tools, prompts and resources a server listed last are shown while "
         "its list cannot be read anew. A server that is down takes its list along at once.",
     )
+    gather_changes: Seconds = time(
+        0,
+        0,
+        3600,
+        "How long changes of lists are gathered before clients are told, once for all of them. "
+        "Each time a client reads other tools, what its model's provider had kept is lost.",
+    )
     allow_hosts: list[str] = Field(
         default=[],
         max_length=1000,
@@ -271,6 +279,9 @@ class GatewaySettings(Section):
     compact: CompactSettings = Field(
         default=CompactSettings(),
         description="What models are shown of tools and results, in fewer tokens.",
+    )
+    results: KeptResults = Field(
+        default=KeptResults(), description="What is done about results too long for a model."
     )
     guard: GuardSettings = Field(
         default=GuardSettings(), description="What passes between clients and servers."

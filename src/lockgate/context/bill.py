@@ -52,6 +52,11 @@ class Bill(NamedTuple):
     settings: Sequence[Setting]
 
     @property
+    def searched(self) -> Setting:
+        """What it would be if tools were found instead of listed."""
+        return self.settings[-1]
+
+    @property
     def most(self) -> Sequence[Cost]:
         """The fewest tools that are `SHARE` of it."""
         found: list[Cost] = []

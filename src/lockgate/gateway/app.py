@@ -213,14 +213,11 @@ class Gateway:
         )
 
     def tools_as_written(self) -> list[tuple[str, str, Raw]]:
-        """Every tool that can be reached: its server, its name there, its definition."""
+        """Every tool that can be reached: its server, its name there, its definition as called."""
         listed, _ = self._tools()
-        reached = {(one.server, one.name) for one in listed.routes.values()}
         return [
-            (part.server, item.key, item.raw)
-            for part in listed.parts
-            for item in part.items
-            if (part.server, item.key) in reached
+            (target.server, target.name, listed.items[name])
+            for name, target in listed.routes.items()
         ]
 
     def _tools(self) -> tuple[Face, Write | None]:

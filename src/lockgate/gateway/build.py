@@ -139,6 +139,7 @@ def engine_settings(config: Config) -> EngineSettings:
         concurrent_calls=bounds.concurrent_requests,
         concurrent_per_caller=bounds.concurrent_per_caller,
         listen_streams=bounds.listen_streams,
+        gather=config.lockgate.gather_changes,
         rules=Rules(
             _rules(config.lockgate.rate, "the gateway"),
             endpoints=tuple(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import msgspec
@@ -51,6 +51,8 @@ class Discovery:
         self._finder = Finder(catalog, self.library)
         self._shown: OrderedDict[tuple[Outlook, str, bool], _Shown] = OrderedDict()
         self._own = own_tools.named(())
+        self.answered: Callable[[str, Call, Reply], None] = lambda _role, _call, _reply: None
+        """Hears of what the own tools answer."""
         self._stale = asyncio.Event()
         # What is listed now that was not, or not so, is indexed before anybody asks.
         catalog.on_learned = self._stale.set
@@ -71,7 +73,9 @@ class Discovery:
 
     async def answer(self, role: Role, face: Face, call: Call) -> Reply:
         """What one of the own tools answers."""
-        return await self._finder.answer(role, face, call)
+        reply = await self._finder.answer(role, face, call)
+        self.answered(role, call, reply)
+        return reply
 
     def unwrapping(self, inner: CallNext) -> CallNext:
         """`inner` for tool calls, in which a `call_tool` is already the call it is about."""

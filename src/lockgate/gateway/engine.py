@@ -32,11 +32,13 @@ from lockgate.gateway.facts import ABLE_CLIENT, OWN_CLIENT, Facts
 from lockgate.gateway.guarding import NO_GUARD, Guard
 from lockgate.gateway.handles import Handles
 from lockgate.gateway.kept import CatalogSettings
+from lockgate.gateway.lending import Lending
 from lockgate.gateway.login_tools import LoginTools
 from lockgate.gateway.news import News
 from lockgate.gateway.param_headers import ParamHeaders
 from lockgate.gateway.rates import Rates
 from lockgate.gateway.resistance import Resistance, ResistSettings
+from lockgate.gateway.result_reader import ResultReader, look_around
 from lockgate.gateway.router import Router
 from lockgate.gateway.shown import Mask, shown
 from lockgate.gateway.sights import Judgement, Sights
@@ -76,6 +78,7 @@ class Server(Protocol):
 class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What the engine is told. Times in seconds.
 
+    gather        how long changes of lists are gathered before clients are told.
     start_wait    how long lists wait for servers that are still starting for the first time.
     rules         how often callers may ask at all.
     exposures     what lists show at endpoints that do not show everything as it is.
@@ -88,6 +91,7 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     concurrent_calls: int = 1000
     concurrent_per_caller: int = 1000
     listen_streams: int = 5000
+    gather: float = 0.0
     rules: Rules = NO_RULES
     exposures: Mapping[str, Exposure] = MappingProxyType({})
     server_rules: Mapping[str, Rules] = MappingProxyType({})
@@ -118,6 +122,7 @@ class Engine:
         meter: Meter | None = None,
         audited: Callable[[Find], AnyPolicy] | None = None,
         beside: Sequence[AnyPolicy] = (),
+        lending: Lending | None = None,
     ) -> None:
         """Compose everything between fronts and servers; nothing is started yet.
 
@@ -129,8 +134,10 @@ class Engine:
         may do; `outermost` policies stand before every server; `credentials` says whom servers can
         tell apart; `guard` stands between all of them and what servers say. `meter` counts calls;
         None: nobody does. `audited` makes what writes them down; `beside` stand at the edge.
+        `lending` keeps long results.
         """
         self._store = store
+        self._lending = lending
         self._meter = meter
         self._judged = judged and sight_of is not None
         self._caches = caches
@@ -201,6 +208,11 @@ class Engine:
             router.login_tools = LoginTools(self._logins, credentials or {}, record_decision)
         self.discovery = Discovery(self.catalog, settings.exposures)
         router.discovery = self.discovery if settings.exposures else None
+        if lending is not None:
+            look_around(lending, self.handles, self.catalog)
+            router.results = ResultReader(lending)
+            self.catalog.own = router.results.listed
+        self.subscriptions.gather = settings.gather
         self.subscriptions.locate = guard.admitting(router.server_of)
         self._limit = ConcurrencyLimit(
             settings.concurrent_calls, settings.concurrent_per_caller, settings.listen_streams
@@ -257,9 +269,9 @@ class Engine:
         if self._meter is not None:
             # Innermost, so that it is the server that is measured, and each attempt counts.
             policies.append(self._meter.of(server.name))
-        if resistance is None:
-            return Way(policies, server.send, record_decision)
-        return Way(policies, server.send, record_decision, resistance.deadline.due)
+        due = None if resistance is None else resistance.deadline.due
+        around = None if self._lending is None else self._lending.around(server.name)
+        return Way(policies, server.send, record_decision, due, around)
 
     async def _ask(self, call: Call, server: str) -> Reply:
         """What a server says of itself, as far as the guard lets it."""

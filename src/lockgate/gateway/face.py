@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as BadBase64
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache
 from hashlib import sha256
 from types import MappingProxyType
@@ -84,6 +84,7 @@ def merge(
     write: Write | None = None,
     write_richer: Write | None = None,
     names: Mapping[Target, str] = MappingProxyType({}),
+    own: Sequence[Item] = (),
 ) -> Face:
     """Merge sections, in the order given, into one face.
 
@@ -94,14 +95,15 @@ def merge(
     Where a section is absent for want of a login, the tool that asks for it stands in its place.
     `write` makes what is listed of what servers wrote, `write_richer` what clients that read more
     are shown; None: nothing does. `names` are those that are not spelled by `naming`.
+    `own` stands at the end, under other names where servers have those.
     """
     parts = tuple(sections)
     there = [part for part in parts if part.problem is None]
     logins = login_tools.listed(entry, parts)
 
     def public(server: str, key: str) -> str:
-        own = names.get(Target(server, entry.kind, key)) if names else None
-        return own or _public(entry, server, key, naming)
+        said = names.get(Target(server, entry.kind, key)) if names else None
+        return said or _public(entry, server, key, naming)
 
     entries = [
         _Entry(public(part.server, item.key), Target(part.server, entry.kind, item.key), item)
@@ -115,6 +117,9 @@ def merge(
     items = {one.public: _renamed(entry, one) for one in listed}
     for tool in logins:
         items.setdefault(tool.key, tool.raw)
+    for one in own:
+        name = _free(entry, one.key, {*items, *refused})
+        items[name] = one.raw if name == one.key else one.raw.replace(name=name)
     written = {one.public: _renamed(entry, one, write) for one in listed} if write else {}
     written = {**items, **written}
     digest = sha256(b"\0".join(item.encode() for item in written.values())).hexdigest()[:16]
@@ -161,6 +166,14 @@ def relisted(face: Face, items: Sequence[Raw], page_size: int, *, richer: bool) 
     mark = digest.hexdigest()[:16]
     pages = _pages(entry, items, envelope, page_size, mark)
     return replace(face, pages=pages, richer=lambda: pages, mark=mark)
+
+
+def _free(entry: ListMethod, name: str, taken: Collection[str]) -> str:
+    """What something of the gateway's own is called where these names are taken."""
+    there = {_claim(entry, one) for one in taken}
+    while entry.key == "name" and _claim(entry, name) in there:
+        name = f"lockgate_{name}"
+    return name
 
 
 def _public(entry: ListMethod, server: str, key: str, naming: Naming) -> str:

@@ -22,7 +22,7 @@ from lockgate.gateway.face import Face, merge, shown
 from lockgate.gateway.facts import OWN_CLIENT
 from lockgate.gateway.guarding import Guard
 from lockgate.gateway.kept import CatalogSettings, Kept
-from lockgate.gateway.listing import LISTS, ListMethod, Section
+from lockgate.gateway.listing import LISTS, Item, ListMethod, Section
 from lockgate.gateway.shaping import Shaping, Write
 from lockgate.gateway.shelf import MOST_VIEWS, Key, Shelf
 from lockgate.gateway.sights import Sights
@@ -66,6 +66,8 @@ class Faces(Shelf):
         if not sights.restricted and sights.shared:
             self.neutral = self._neutral_of_all
         self._faces: OrderedDict[tuple[str, Outlook], tuple[float, Face]] = OrderedDict()
+        self.own: Callable[[ListMethod, str], Sequence[Item]] = lambda _entry, _endpoint: ()
+        """What the gateway itself lists at an endpoint."""
         self._own_lists: OrderedDict[str, float] = OrderedDict()
         self._at_hand: dict[tuple[str, int, int], AtHand] = {}
         self.edition: int = 0
@@ -245,6 +247,7 @@ class Faces(Shelf):
             write=self.shaping.writes(entry, plain),
             names={} if own is None else own.names(vetted),
             write_richer=self.shaping.writes(entry, plain._replace(type_lists=True)),
+            own=self.own(entry, sight.endpoint),
         )
         return msgspec.structs.replace(face, parts=tuple(sections))
 

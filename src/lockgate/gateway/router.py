@@ -34,9 +34,11 @@ from lockgate.gateway.discovery import Discovery
 from lockgate.gateway.face import Face
 from lockgate.gateway.handles import Handles
 from lockgate.gateway.introduction import WAITING, introduce
+from lockgate.gateway.lending import SCHEME
 from lockgate.gateway.listing import LISTS
 from lockgate.gateway.login_tools import LoginTools
 from lockgate.gateway.resources import candidates, only_by_hidden
+from lockgate.gateway.result_reader import ResultReader, owned
 from lockgate.gateway.tasks import TaskIds
 from lockgate.upstreams.guard import NOBODY
 from lockgate.wire.envelope import retry_after, unreadable
@@ -86,6 +88,8 @@ class Router:
         self._handles = handles
         self.login_tools: LoginTools | None = None
         """What callers are asked to log in by, where servers are hidden without."""
+        self.results: ResultReader | None = None
+        """What reads the results that are kept, where any are."""
         self.discovery: Discovery | None = None
         """What shows less than there is, where an endpoint does, and finds the rest."""
         self._presents = bool(catalog.presentations)
@@ -136,7 +140,8 @@ class Router:
         if not known and replies:
             failures = [reply for reply in replies if isinstance(reply, Failure)]
             return nobody("server/discover", failures)
-        return Result(introduce(known, sight.instructions, personal=sight.personal))
+        said = introduce(known, sight.instructions, personal=sight.personal)
+        return Result(said if self.results is None else self.results.introduced(call, said))
 
     def _visible(self, sight: Sight) -> tuple[str, ...]:
         """The servers a caller sees anything of."""
@@ -190,6 +195,8 @@ class Router:
             return target
         face = await self._catalog.face(method, call)
         target = face.routes.get(name)
+        if target is None and self.results is not None and owned(face, name):
+            return await self.results.call(call)
         if target is None and self.discovery is not None:
             role = self.discovery.own(face, call, name)
             if role is not None:
@@ -222,6 +229,9 @@ class Router:
         uri = call.params.get("uri")
         if not isinstance(uri, str):
             return invalid("resources/read needs a string `uri`.")
+        if self.results is not None and uri.startswith(SCHEME):
+            kept = await self.results.read(call, uri)
+            return _no_resource(uri) if kept is None else kept
         asked = self._inward(call)
         if isinstance(asked, Failure):
             return asked

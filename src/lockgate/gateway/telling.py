@@ -18,7 +18,16 @@ from lockgate.core.raw import Raw
 from lockgate.policies.arguments import SCHEMA
 from lockgate.wire.envelope import failure_data
 
-FOR_MODELS: Final = frozenset({"invalid-arguments", "argument-refused", "arguments-too-large"})
+FOR_MODELS: Final = frozenset(
+    {
+        "invalid-arguments",
+        "argument-refused",
+        "arguments-too-large",
+        "result-gone",
+        "result-path",
+        "result-reference",
+    }
+)
 META: Final = "io.github.lockgate/error"
 
 

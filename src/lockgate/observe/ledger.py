@@ -108,6 +108,22 @@ class Ledger:
             rate.due = rate.passed - rate.passed % EVERY + EVERY
             self._sample(thing, data, 1 + missed)
 
+    def answered(self, role: str, call: Call, reply: Reply) -> None:
+        """A tool of the gateway's own answered a caller."""
+        if isinstance(reply, Result):
+            self.add(("", role), call, reply.raw.received)
+
+    def spared(self, call: Call, size: int) -> None:
+        """So many bytes of a result that was added are not sent after all, but kept."""
+        target = call.target
+        if target is None:
+            return
+        saved(target.server, "preview", size)
+        key = (target.server, target.name), call.client.name, call.principal.id
+        cell = self.cells.get(key)
+        if cell is not None:
+            cell.size -= size
+
     def _new(self, key: tuple[Thing, str, str]) -> tuple[Thing, Cell]:
         thing, client, who = key
         if len(self.cells) >= MOST_CELLS:
