@@ -40,6 +40,9 @@ RESULTS: dict[str, Json] = {
     "unpromised": said(LONG, structuredContent={"rows": ROWS}),
     "mixed": {"content": [*said("first " * 3000)["content"], PICTURE, *said("last")["content"]]},
     "pictures": {"content": [{**PICTURE, "data": "QUJD" * 9000}]},
+    "captioned": {
+        "content": [*said("words " * 900)["content"], {**PICTURE, "data": "QUJD" * 9000}]
+    },
     "unknown": {"content": [{"type": "hologram", "rays": "x" * 30_000}], "later": 1},
 }
 TOOLS: list[Json] = [
@@ -144,7 +147,7 @@ def test_a_long_result_is_shown_by_a_preview_a_link_and_an_id() -> None:
     playing(play)
 
 
-@pytest.mark.parametrize("name", ["small", "failing", "pictures"])
+@pytest.mark.parametrize("name", ["small", "failing", "pictures", "captioned"])
 def test_what_is_short_failed_or_seen_goes_out_as_it_is(name: str) -> None:
     async def play(w: World, _: Peer) -> None:
         assert (await result(w, name))["content"] == RESULTS[name]["content"]

@@ -126,7 +126,7 @@ Who may use what. Once there is a rule, nothing is allowed but by one. See
 _ENDPOINTS: Final = "Under each path. See [endpoints](concepts/endpoints.md)."
 _RESULTS: Final = """\
 Of the gateway (`lockgate.results`); but for the last five, of an endpoint and of a server as well,
-whose keys count over it, one by one. See [results within a budget](policies/results.md)."""
+whose keys count over it, one by one. See [results within a budget](context/results.md)."""
 _ADMIN: Final = "A listener for operators. See [metrics](operations/metrics.md)."
 _AUTH: Final = "Who may ask. See [who may ask](security/authentication.md)."
 _OUTBOUND: Final = """\

@@ -19,21 +19,23 @@ one at the length of the result. Only what is over two bytes for each token is l
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from lockgate.context.body import CONTENT, MEDIA, STRUCTURED, Body, body_of, replaced, shown
+from lockgate.context.preview import Seen
 from lockgate.context.tokens import counter
 from lockgate.core.message import Call, Failure, Kind, Reply, Result, Target
 from lockgate.core.policy import CallNext, Decision, Observe
 from lockgate.core.raw import EMPTY, Raw
 from lockgate.core.sight import Sight
 from lockgate.core.store import StoreGone
-from lockgate.gateway.references import MARK, resolved
+from lockgate.gateway.references import MARK, Origins, resolved
 from lockgate.kit.deposits import About, Deposit, Deposits, Gone, TooLarge
-from lockgate.kit.pages import link, over, said
+from lockgate.kit.pages import link, over, room, said
 from lockgate.policies.flows import Flows
 
 NAME: Final = "results-budget"
@@ -41,6 +43,8 @@ NAME: Final = "results-budget"
 SCHEME: Final = "gw-result"
 _HARDLY: Final = 2
 _TOOL: Final[Kind] = "tool"
+_LONG: Final = 256 * 1024
+"""Bytes of a result that is looked at beside the event loop."""
 
 Definition = Callable[[str, str, str], Raw | None]
 """The definition of a thing: (server, list method, name in the server's words)."""
@@ -133,7 +137,7 @@ class Lending:
 
     async def _run(self, call: Call, chain: CallNext, loan: Loan) -> Reply:
         arguments = call.params.member("arguments")
-        origins: tuple[tuple[str, ...], ...] = ()
+        origins: Origins = ()
         if loan.references and arguments is not None and MARK in arguments:
             found = await resolved(arguments, self._loaned(call), self.terms.arguments)
             if isinstance(found, Failure):
@@ -181,9 +185,7 @@ class Lending:
                 flows.left(one, None, Result(EMPTY))
         return found
 
-    async def _shortened(
-        self, call: Call, reply: Result, loan: Loan, origins: tuple[tuple[str, ...], ...]
-    ) -> Reply:
+    async def _shortened(self, call: Call, reply: Result, loan: Loan, origins: Origins) -> Reply:
         """The result with a preview in place of what is too long; as it is where nothing is."""
         target = call.target
         if target is None or reply.kind != "complete":
@@ -192,19 +194,28 @@ class Lending:
             if reply.raw.get("isError") is True:
                 return reply
             promised = self._promised(target)
-            body = _weighed(reply.raw, loan, promised=promised)
+            if reply.raw.size <= _LONG:
+                looked = _looked_at(reply.raw, loan, promised=promised)
+            else:
+                looked = await asyncio.to_thread(_looked_at, reply.raw, loan, promised=promised)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return reply
-        if body is None:
+        if looked is None:
             return reply
         own = (target.server, target.name)
+        media = _media(reply.raw) if loan.images else ()
         try:
-            return await self._lent(call, reply, loan, body, (own, *origins), promised=promised)
+            shorter = await self._lent(call, looked, (own, *origins))
         except (StoreGone, TooLarge) as why:
             # Nothing is lost to save tokens.
             cause = type(why).__name__
             self._observe(call, Decision(NAME, "flagged", 0.0, "result-unkept", cause))
             return reply
+        raw = replaced(reply.raw, *shorter, promised=promised, media=media)
+        if raw.size >= reply.raw.size:
+            return reply
+        self._observe(call, Decision(NAME, "changed", 0.0))
+        return Result(raw)
 
     def _promised(self, target: Target) -> bool:
         """Whether the tool promises structured content, so that it has to stay whole."""
@@ -212,31 +223,25 @@ class Lending:
         return known is not None and "outputSchema" in known
 
     async def _lent(
-        self,
-        call: Call,
-        reply: Result,
-        loan: Loan,
-        body: Body,
-        origins: tuple[tuple[str, ...], ...],
-        *,
-        promised: bool,
-    ) -> Reply:
+        self, call: Call, looked: tuple[Body, Seen], origins: Origins
+    ) -> tuple[str, dict[str, Any], dict[str, Any]]:
+        """Keep a body; what models, hosts and programs are told of it."""
+        body, seen = looked
         name = origins[0][1][:200]
         about = About(body.mime, name, body.json, origins=tuple(dict.fromkeys(origins)))
         data = body.text.encode(errors="surrogatepass")
         handle = await self._deposits.keep(self.engine.owner(call), data, about)
         uri = f"{SCHEME}://{handle}"
-        seen = shown(body, min(loan.preview, loan.budget), counter())
         text = said(seen, handle, self.terms.minutes, self.engine.tool(call))
-        media = _media(reply.raw) if loan.images else ()
-        note = {"id": handle, "uri": uri, "bytes": len(data)}
-        shorter = replaced(
-            reply.raw, text, link(uri, about, len(data)), note, promised=promised, media=media
-        )
-        if shorter.size >= reply.raw.size:
-            return reply
-        self._observe(call, Decision(NAME, "changed", 0.0))
-        return Result(shorter)
+        return text, link(uri, about, len(data)), {"id": handle, "uri": uri, "bytes": len(data)}
+
+
+def _looked_at(raw: Raw, loan: Loan, *, promised: bool) -> tuple[Body, Seen] | None:
+    """The body of a result that is over the budget, and what is shown of it; None: it is not."""
+    body = _weighed(raw, loan, promised=promised)
+    if body is None:
+        return None
+    return body, shown(body, room(loan.preview, loan.budget), counter())
 
 
 def _weighed(raw: Raw, loan: Loan, *, promised: bool) -> Body | None:
@@ -245,14 +250,15 @@ def _weighed(raw: Raw, loan: Loan, *, promised: bool) -> Body | None:
     if size <= loan.budget * _HARDLY:
         return None
     body = body_of(raw)
-    if loan.images and body.parts:
+    text = body.text
+    if body.parts:
         # What a model looks at or listens to is no text that it reads.
-        size -= sum(one.size for one in body.parts if one.get("type") in MEDIA)
-        size = max(size, 0)
-    elif not body.parts:
-        size = len(body.text)
+        read = [one for one in body.parts if not (loan.images and one.get("type") in MEDIA)]
+        weighed = [one.encode() for one in read]
+        weighed += [] if promised else [raw.member(STRUCTURED) or b""]
+        text = b"\n".join(weighed).decode("utf-8", "replace")
     count = counter()
-    return body if over(size, loan.budget, lambda: count(body.text)) else None
+    return body if over(len(text), loan.budget, lambda: count(text)) else None
 
 
 def _media(raw: Raw) -> Sequence[Raw]:

@@ -38,7 +38,18 @@ from lockgate.context.tokens import Count, counter
 from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.store import MEMORY, SQLITE, Blobs, StoreGone
 from lockgate.kit.deposits import MIB, About, Deposit, Deposits, Gone, TooLarge, formed
-from lockgate.kit.pages import content, decoded, gone, link, over, paged, parse_uri, said, text_of
+from lockgate.kit.pages import (
+    content,
+    decoded,
+    gone,
+    link,
+    over,
+    paged,
+    parse_uri,
+    room,
+    said,
+    text_of,
+)
 from lockgate.stores.memory import MemoryStore
 from lockgate.stores.opening import open_store
 from lockgate.stores.sqlite import SqliteStore
@@ -176,7 +187,8 @@ class Results:
         if about.binary:
             seen = Seen(f"{about.mime}, {len(data)} bytes", "(binary: as base64)")
         else:
-            seen = preview(decoded(data), self._preview, self._counter(), json=about.json)
+            tokens = room(self._preview, self._budget)
+            seen = preview(decoded(data), tokens, self._counter(), json=about.json)
         uri = self.uri(handle)
         return Fitted(
             (
