@@ -191,6 +191,19 @@ def test_pictures_may_be_kept_as_well() -> None:
     playing(play, results={**ON, "images": "store"})
 
 
+@pytest.mark.parametrize(("revision", "links"), [("2025-03-26", 0), ("2025-06-18", 1)])
+def test_clients_of_revisions_without_links_are_given_none(revision: str, links: int) -> None:
+    async def play() -> None:
+        async with world() as (w, _):
+            client = await Client(w.port, "H", revision=revision).open()
+            shown = (await client.call("rows")).result
+            assert [one["type"] for one in shown["content"]] == ["text", *["resource_link"] * links]
+            assert (await client.call("read_result", id=shown["_meta"][NOTE]["id"])).result
+            client.close()
+
+    run(play())
+
+
 def test_what_nobody_here_knows_is_kept_too() -> None:
     async def play(w: World, _: Peer) -> None:
         shown = await result(w, "unknown")

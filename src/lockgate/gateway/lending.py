@@ -32,7 +32,7 @@ from lockgate.core.message import Call, Failure, Kind, Reply, Result, Target
 from lockgate.core.policy import CallNext, Decision, Observe
 from lockgate.core.raw import EMPTY, Raw
 from lockgate.core.sight import Sight
-from lockgate.core.store import StoreGone
+from lockgate.core.store import Store, StoreGone
 from lockgate.gateway.references import MARK, Origins, resolved
 from lockgate.kit.deposits import About, Deposit, Deposits, Gone, TooLarge
 from lockgate.kit.pages import link, over, room, said
@@ -41,6 +41,8 @@ from lockgate.policies.flows import Flows
 NAME: Final = "results-budget"
 """What decisions and the log call it."""
 SCHEME: Final = "gw-result"
+LINKS_SINCE: Final = "2025-06-18"
+"""The revision that brought `resource_link`: a client of an older one may refuse the result."""
 _HARDLY: Final = 2
 _TOOL: Final[Kind] = "tool"
 _LONG: Final = 256 * 1024
@@ -95,9 +97,18 @@ class Lending:
     """Keeps, resolves, and gives back, for one engine."""
 
     def __init__(
-        self, terms: Terms, deposits: Deposits, flows: Sequence[Flows], observe: Observe
+        self,
+        terms: Terms,
+        deposits: Deposits,
+        flows: Sequence[Flows],
+        observe: Observe,
+        stores: Sequence[Store] = (),
     ) -> None:
-        """`deposits` outlive the engine; `flows` are those that stand before every server."""
+        """`deposits` outlive the engine; `flows` are those that stand before every server.
+
+        `stores` are to be swept by the engine.
+        """
+        self.stores: Final = tuple(stores)
         self.terms: Final = terms
         self._deposits = deposits
         self._flows = tuple(flows)
@@ -224,7 +235,7 @@ class Lending:
 
     async def _lent(
         self, call: Call, looked: tuple[Body, Seen], origins: Origins
-    ) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    ) -> tuple[str, dict[str, Any] | None, dict[str, Any]]:
         """Keep a body; what models, hosts and programs are told of it."""
         body, seen = looked
         name = origins[0][1][:200]
@@ -233,7 +244,10 @@ class Lending:
         handle = await self._deposits.keep(self.engine.owner(call), data, about)
         uri = f"{SCHEME}://{handle}"
         text = said(seen, handle, self.terms.minutes, self.engine.tool(call))
-        return text, link(uri, about, len(data)), {"id": handle, "uri": uri, "bytes": len(data)}
+        note = {"id": handle, "uri": uri, "bytes": len(data)}
+        if call.client.protocol_version < LINKS_SINCE:
+            return text, None, note
+        return text, link(uri, about, len(data)), note
 
 
 def _looked_at(raw: Raw, loan: Loan, *, promised: bool) -> tuple[Body, Seen] | None:
