@@ -18,6 +18,7 @@ from typing import Any, Final
 from bench.context import corpora, figures
 from bench.context.corpora import Corpora, Query, Tool
 from bench.context.figures import OURS, THEIRS, Row
+from bench.context.menu import tokens
 from bench.context.searchers import UNTUNED, FastMcp, Fts5, Lockgate, Searcher
 
 SIZES: Final = (500, 5_000, 10_000)
@@ -48,6 +49,10 @@ def main() -> int:
         return 2
     table, counts = _ranked(data, options.most)
     speed = {size: _speed(data, size) for size in SIZES} if options.speed else {}
+    largest = max((name for name in data.tools if name), key=lambda name: len(data.tools[name]))
+    asked = [query for query in data.queries if data.of(query) == largest] or data.queries
+    tools = data.tools[largest]
+    menu = tokens(tools, asked, Lockgate(tools)) if options.speed else {}
     missed = figures.bars(table, speed)
     found: dict[str, Any] = {
         "data": where,
@@ -55,6 +60,7 @@ def main() -> int:
         "queries": counts,
         "ranking": figures.plain(table),
         "speed": speed,
+        "tokens": menu,
         "missed": missed,
     }
     if options.json == "-":
@@ -64,6 +70,9 @@ def main() -> int:
         figures.show(table, counts)
         print()
         figures.show_speed(speed)
+        if menu:
+            print(f"\ntokens, of the {len(data.tools[largest])} tools of {largest}:")
+            print("  " + ", ".join(f"{what} {value:g}" for what, value in menu.items()))
         print(*(f"missed: {line}" for line in missed), sep="\n")
         if options.json:
             Path(options.json).write_text(json.dumps(found, indent=2) + "\n")

@@ -65,7 +65,8 @@ def show(table: Table, counts: Mapping[str, int]) -> None:
     for source, row in table.items():
         head = f"{source} ({counts[source]})" if source in counts else source
         cells = [
-            " ".join(f"{value:.3f}"[1:] for value in row[n]) if n in row else "" for n in names
+            " ".join(f"{value:.3f}".lstrip("0") for value in row[n]) if n in row else ""
+            for n in names
         ]
         print(f"{head[:35]:<36}" + "".join(f"{cell:>28}" for cell in cells))
 

@@ -12,6 +12,7 @@ import pytest
 
 from lockgate.context.tokens import counter
 from lockgate.gateway import own_tools
+from lockgate.gateway.finding import called
 from tests.bridge.clients import Begun, Client, Json
 from tests.fronts.served import run
 from tests.gateway.reloading import changing, tools
@@ -182,6 +183,17 @@ def test_found_by_name_by_task_and_by_server(era: str) -> None:
             assert (await find(client, "", server="child")) == ["child__who()", "child__wait()"]
 
     run(play())
+
+
+def test_a_long_signature_is_cut_and_marked() -> None:
+    names = {f"a_rather_long_parameter_{number}": {"type": "string"} for number in range(40)}
+    line = called("make", "Makes it.", {"type": "object", "properties": names})
+    assert len(line) < 300
+    assert line.startswith("make(a_rather_long_parameter_0?: string, ")
+    assert line.endswith(", …)~ - Makes it.")
+    assert called("make", None, {"properties": {"a": {"type": "integer", "minimum": 1}}}) == (
+        "make(a?: integer)~"
+    )
 
 
 def test_prompts_and_resources_are_found() -> None:

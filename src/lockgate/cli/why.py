@@ -89,6 +89,7 @@ def command(words: tuple[str, ...], as_json: bool, **given: Any) -> int:
         *_endpoint(settings, endpoint, server, kind, name),
         *_access(loaded, settings, endpoint, server, kind, name, given),
         *running.run(_asked(settings, server, kind, name)),
+        *_listing(settings, endpoint, server, kind),
         *_settings(settings, server),
     ]
     states = {step.state for step in steps}
@@ -210,6 +211,18 @@ def _judged(gateway: Gateway, config: Config, server: str, thing: Thing, found: 
 
 def _stop(policy: str, refused: Failure) -> Step:
     return Step(policy, "stop", f"withheld ({refused.reason}): {refused.message}", refused.remedy)
+
+
+def _listing(config: Config, endpoint: str, server: str, kind: Kind) -> list[Step]:
+    """Whether what clients are shown of a tool is what its server wrote."""
+    if kind != "tool" or server not in config.enabled:
+        return []
+    level = config.compact(endpoint).tools
+    if level == "off":
+        return [Step("listing", "note", "shown as the server wrote it")]
+    accepts = "accepts the same" if level == "lossless" else "leaves something out"
+    original = "pins and calls are held against what the server wrote"
+    return [Step("listing", "note", f"shown derived ({level}): it {accepts}; {original}")]
 
 
 def _settings(config: Config, server: str) -> list[Step]:

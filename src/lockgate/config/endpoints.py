@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal, cast
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
+from lockgate.config.compact import CompactSettings
 from lockgate.config.exposing import Expose
 from lockgate.config.identity import AuthSettings
 from lockgate.config.limits import Section
@@ -85,6 +86,10 @@ class EndpointSettings(Section):
     )
     expose: Expose | None = Field(
         default=None, description="As `lockgate.expose`; left out: as there."
+    )
+    compact: CompactSettings | None = Field(
+        default=None,
+        description="Instead of what `lockgate.compact` says, all of it; left out: as there.",
     )
     results: ResultsSettings = Field(
         default=ResultsSettings(),

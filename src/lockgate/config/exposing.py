@@ -47,4 +47,6 @@ def expose_of(value: object) -> object:
     return {"mode": value} if isinstance(value, str) else value
 
 
-Expose = Annotated[ExposeSettings, BeforeValidator(expose_of)]
+Expose = Annotated[
+    ExposeSettings, BeforeValidator(expose_of, json_schema_input_type=Mode | ExposeSettings)
+]

@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from lockgate.config.caching import ServerCache
+from lockgate.config.compact import CompactSettings
 from lockgate.config.guard import GuardSettings
 from lockgate.config.limits import GatewayLimits, Section, ServerLimits
 from lockgate.config.outbound import ServerAuth, auth_of, forwarded, mapped
@@ -380,6 +381,11 @@ class Config(Section):
     def identity(self, server: str) -> Mapping[str, Any]:
         """Who a server is: what is started for it or connected to, without secrets."""
         return self._identities.get(server) or identity_of(self.servers[server])
+
+    def compact(self, endpoint: str) -> CompactSettings:
+        """What models are shown at an endpoint, in fewer tokens."""
+        one = self.lockgate.endpoints.get(endpoint)
+        return (one and one.compact) or self.lockgate.compact
 
     def pins(self, server: str) -> Pins:
         """How a server is held to what was approved of it."""

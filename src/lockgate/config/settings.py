@@ -17,6 +17,7 @@ from lockgate.config.access import AccessSettings
 from lockgate.config.admin import AdminSettings
 from lockgate.config.audit import AuditSettings
 from lockgate.config.caching import CacheSettings
+from lockgate.config.compact import CompactSettings
 from lockgate.config.endpoints import EndpointSettings
 from lockgate.config.exposing import Expose, ExposeSettings
 from lockgate.config.facade import FacadeSettings
@@ -176,6 +177,13 @@ class GatewaySettings(Section):
         "How much longer the tools, prompts and resources a server listed last are shown while "
         "its list cannot be read anew. A server that is down takes its list along at once.",
     )
+    gather_changes: Seconds = time(
+        0,
+        0,
+        3600,
+        "How long changes of lists are gathered before clients are told, once for all of them. "
+        "Each time a client reads other tools, what its model's provider had kept is lost.",
+    )
     allow_hosts: list[str] = Field(
         default=[],
         max_length=1000,
@@ -267,6 +275,10 @@ class GatewaySettings(Section):
     audit: AuditSettings | None = Field(
         default=None,
         description="Who called what, on record in a file that shows when it was altered.",
+    )
+    compact: CompactSettings = Field(
+        default=CompactSettings(),
+        description="What models are shown of tools and results, in fewer tokens.",
     )
     results: KeptResults = Field(
         default=KeptResults(), description="What is done about results too long for a model."

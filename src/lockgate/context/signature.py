@@ -17,6 +17,7 @@ LOST: Final = "~"
 """Stands after a signature that is not the whole truth: the schema accepts less."""
 LONGEST_SENTENCE: Final = 200
 _MOST_VALUES: Final = 12
+_FEW_VALUES: Final = 4
 _MOST_MEMBERS: Final = 100
 _LONGEST: Final = 2000
 _LONGEST_VALUE: Final = 60
@@ -75,11 +76,15 @@ class _Writer:
         self._left -= len(shown)
         if len(shown) < len(names) or not set(needed) <= set(names):
             self.whole = False
-        parts = [
-            f"{name}{'' if name in needed else '?'}: {self._type(properties[name], depth + 1)}"
-            for name in shown
-        ]
+        parts = [self._member(name, properties[name], name in needed, depth) for name in shown]
         return ", ".join([*parts, "…"] if len(shown) < len(names) else parts)
+
+    def _member(self, name: str, schema: Any, needed: bool, depth: int) -> str:
+        kind = self._type(schema, depth + 1)
+        if needed:
+            return f"{name}: {kind}"
+        # What may be left out need not be null.
+        return f"{name}?: {kind.removesuffix('|null')}"
 
     def _type(self, schema: Any, depth: int) -> str:
         if not isinstance(schema, dict):
@@ -120,7 +125,9 @@ class _Writer:
             self.whole = False
             return "any"
         every = cast("list[Any]", values)
-        written = [_encode(value).decode() for value in every[:_MOST_VALUES]]
+        # Of very many, a few show what kind they are.
+        most = _MOST_VALUES if len(every) <= _MOST_VALUES else _FEW_VALUES
+        written = [_encode(value).decode() for value in every[:most]]
         if len(written) < len(every) or any(len(one) > _LONGEST_VALUE for one in written):
             self.whole = False
             written = [one for one in written if len(one) <= _LONGEST_VALUE] + ["…"]

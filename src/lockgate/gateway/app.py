@@ -40,6 +40,7 @@ from lockgate.gateway.carrying import carrying
 from lockgate.gateway.endpoint_sights import servers_at
 from lockgate.gateway.endpoints import Endpoints
 from lockgate.gateway.engine import Engine
+from lockgate.gateway.face import Face
 from lockgate.gateway.facts import OWN_CLIENT
 from lockgate.gateway.health import always, from_this_machine, health, never, ready
 from lockgate.gateway.identity import ApiKeys, Doors, endpoint_auths, read_api_keys
@@ -51,6 +52,7 @@ from lockgate.gateway.pin_keeper import PinKeeper
 from lockgate.gateway.pin_survey import Surveyed, survey
 from lockgate.gateway.sandboxes import achieved_in
 from lockgate.gateway.serving_tls import load, serving_context
+from lockgate.gateway.shaping import Write
 from lockgate.gateway.sights import OPERATOR
 from lockgate.gateway.status import GatewayStatus, ReloadStatus, ServerStatus
 from lockgate.gateway.visitors import Visitors
@@ -205,9 +207,24 @@ class Gateway:
             found=FOUND,
             http=lambda: self._server.stats,
             exchanges=lambda: {path: one.exchange for path, one in self._endpoints.served.items()},
+            listed=self._tools,
             running=lambda: self._engine.running,
             listening=lambda: len(self._engine.subscriptions),
         )
+
+    def tools_as_written(self) -> list[tuple[str, str, Raw]]:
+        """Every tool that can be reached: its server, its name there, its definition."""
+        listed, _ = self._tools()
+        reached = {(one.server, one.name) for one in listed.routes.values()}
+        return [
+            (part.server, item.key, item.raw)
+            for part in listed.parts
+            for item in part.items
+            if (part.server, item.key) in reached
+        ]
+
+    def _tools(self) -> tuple[Face, Write | None]:
+        return self._engine.catalog.tools_as_written()
 
     @property
     def phase(self) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import msgspec
@@ -26,9 +26,10 @@ from lockgate.gateway.finding import Finder
 from lockgate.gateway.listing import LISTS
 from lockgate.gateway.own_tools import Role
 from lockgate.gateway.searching import Library
+from lockgate.gateway.shelf import MOST_VIEWS
+from lockgate.gateway.views import Outlook
 
 _TOOLS: Final = "tools/list"
-MOST_LISTED: Final = 512
 
 
 class _Shown(msgspec.Struct):
@@ -48,29 +49,33 @@ class Discovery:
         self._exposures = exposures
         self.library = Library()
         self._finder = Finder(catalog, self.library)
-        self._shown: OrderedDict[tuple[int, str], _Shown] = OrderedDict()
+        self._shown: OrderedDict[tuple[Outlook, str, bool], _Shown] = OrderedDict()
         self._own = own_tools.named(())
+        self.answered: Callable[[str, Call, Reply], None] = lambda _role, _call, _reply: None
+        """Hears of what the own tools answer."""
         self._stale = asyncio.Event()
         # What is listed now that was not, or not so, is indexed before anybody asks.
         catalog.on_learned = self._stale.set
 
-    def page(self, face: Face, call: Call) -> Reply:
-        """The page of a list that a client asks for."""
+    def listed(self, face: Face, call: Call, *, richer: bool) -> Face:
+        """The list a client is shown, where it is not all of it; see `Shaping` for `richer`."""
         exposure = self._at(call)
-        if exposure is not None and face.entry.method == _TOOLS:
-            face = self._of(face, exposure, call).listed
-        return face.page(call.params.get("cursor"))
+        if exposure is None or face.entry.method != _TOOLS:
+            return face
+        return self._of(face, exposure, call, richer=richer).listed
 
     def own(self, face: Face, call: Call, name: str) -> Role | None:
         """What a tool of this name, which leads nowhere, does for this caller."""
         exposure = self._at(call)
         if exposure is None or face.entry.method != _TOOLS:
             return None
-        return self._of(face, exposure, call).own.get(name)
+        return self._of(face, exposure, call, richer=False).own.get(name)
 
     async def answer(self, role: Role, face: Face, call: Call) -> Reply:
         """What one of the own tools answers."""
-        return await self._finder.answer(role, face, call)
+        reply = await self._finder.answer(role, face, call)
+        self.answered(role, call, reply)
+        return reply
 
     def unwrapping(self, inner: CallNext) -> CallNext:
         """`inner` for tool calls, in which a `call_tool` is already the call it is about."""
@@ -92,7 +97,7 @@ class Discovery:
             return call
         if not isinstance(name, str) or not name.endswith("call_tool"):
             return call
-        face = self._catalog.neutral(_TOOLS, call) or self._catalog.peek(_TOOLS, call)
+        face = self._catalog.at_hand(_TOOLS, call)
         own = self._own if face is None else own_tools.named(face.items)
         if own.get(name) != "call_tool":
             return call
@@ -105,16 +110,20 @@ class Discovery:
             return None
         return self._exposures.get(call.facts.get("endpoint", ""))
 
-    def _of(self, face: Face, exposure: Exposure, call: Call) -> _Shown:
+    def _of(self, face: Face, exposure: Exposure, call: Call, *, richer: bool) -> _Shown:
         endpoint: str = call.facts.get("endpoint", "")
-        key = id(face), endpoint
+        key = self._catalog.outlook(call), endpoint, richer
         kept = self._shown.get(key)
-        # An object that is kept cannot have lent its id to another one.
-        if kept is None:
+        if kept is None or kept.face is not face:
             own = own_tools.named(face.items)
             size = self._catalog.sights.of(call).page_size
-            kept = self._shown[key] = _Shown(face, listed(face, exposure, own, size), own)
-            if len(self._shown) > MOST_LISTED:
+            shaping = self._catalog.shaping
+            dialect = shaping.plain(self._catalog.sights.of(call).endpoint)
+            if richer:
+                dialect = dialect._replace(type_lists=True)
+            shown = listed(face, exposure, own, size, shaping, dialect, richer=richer)
+            kept = self._shown[key] = _Shown(face, shown, own)
+            if len(self._shown) > MOST_VIEWS:
                 self._shown.popitem(last=False)
         return kept
 

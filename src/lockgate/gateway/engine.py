@@ -78,6 +78,7 @@ class Server(Protocol):
 class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What the engine is told. Times in seconds.
 
+    gather        how long changes of lists are gathered before clients are told.
     start_wait    how long lists wait for servers that are still starting for the first time.
     rules         how often callers may ask at all.
     exposures     what lists show at endpoints that do not show everything as it is.
@@ -90,6 +91,7 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     concurrent_calls: int = 1000
     concurrent_per_caller: int = 1000
     listen_streams: int = 5000
+    gather: float = 0.0
     rules: Rules = NO_RULES
     exposures: Mapping[str, Exposure] = MappingProxyType({})
     server_rules: Mapping[str, Rules] = MappingProxyType({})
@@ -119,6 +121,7 @@ class Engine:
         guard: Guard = NO_GUARD,
         meter: Meter | None = None,
         audited: Callable[[Find], AnyPolicy] | None = None,
+        beside: Sequence[AnyPolicy] = (),
         lending: Lending | None = None,
     ) -> None:
         """Compose everything between fronts and servers; nothing is started yet.
@@ -130,7 +133,8 @@ class Engine:
         `sight_of` says what callers see (None: everything, everyone) and, where they are `judged`,
         may do; `outermost` policies stand before every server; `credentials` says whom servers can
         tell apart; `guard` stands between all of them and what servers say. `meter` counts calls;
-        None: nobody does. `audited` makes what writes them down. `lending` keeps long results.
+        None: nobody does. `audited` makes what writes them down; `beside` stand at the edge.
+        `lending` keeps long results.
         """
         self._store = store
         self._lending = lending
@@ -208,12 +212,13 @@ class Engine:
             look_around(lending, self.handles, self.catalog)
             router.results = ResultReader(lending)
             self.catalog.own = router.results.listed
+        self.subscriptions.gather = settings.gather
         self.subscriptions.locate = guard.admitting(router.server_of)
         self._limit = ConcurrencyLimit(
             settings.concurrent_calls, settings.concurrent_per_caller, settings.listen_streams
         )
-        self._audit = None if audited is None else audited(found_in(self.catalog.peek))
-        self._edge = self._edge_chains(router)
+        self._audit = None if audited is None else audited(found_in(self.catalog.at_hand))
+        self._edge = self._edge_chains(router, beside)
         self.listen: CallNext = self._edge[LISTEN]
         self.headers = ParamHeaders(self.catalog)
         self._watching: list[Callable[[], None]] = []
@@ -223,8 +228,8 @@ class Engine:
         self._began: dict[str, float] = {}
         self._took: dict[str, float] = {}
 
-    def _edge_chains(self, router: Router) -> dict[str, CallNext]:
-        policies: list[AnyPolicy] = [KnownMethods(), self._limit, *self.rates.edge()]
+    def _edge_chains(self, router: Router, beside: Sequence[AnyPolicy]) -> dict[str, CallNext]:
+        policies: list[AnyPolicy] = [KnownMethods(), self._limit, *self.rates.edge(), *beside]
         outermost = (self._audit, self._meter)
         policies[:0] = [policy for policy in outermost if policy is not None]
         chains: dict[str, CallNext] = {

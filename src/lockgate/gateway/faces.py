@@ -22,6 +22,7 @@ from lockgate.gateway.facts import OWN_CLIENT
 from lockgate.gateway.guarding import Guard
 from lockgate.gateway.kept import CatalogSettings, Kept
 from lockgate.gateway.listing import LISTS, Item, ListMethod, Section
+from lockgate.gateway.shaping import Shaping, Write
 from lockgate.gateway.shelf import MOST_VIEWS, Key, Shelf
 from lockgate.gateway.sights import Sights
 from lockgate.gateway.unread import Unread
@@ -59,6 +60,7 @@ class Faces(Shelf):
         self._clock = clock
         self._by_capabilities = by_capabilities
         self.sights = sights
+        self.shaping = Shaping(settings.shapes)
         if not sights.restricted and sights.shared:
             self.neutral = self._neutral_of_all
         self._faces: OrderedDict[tuple[str, Outlook], tuple[float, Face]] = OrderedDict()
@@ -92,6 +94,12 @@ class Faces(Shelf):
         call = Call(method=method, client=OWN_CLIENT["modern"])
         return self._assemble(LISTS[method], sight, self.outlook(call, sight))
 
+    def tools_as_written(self) -> tuple[Face, Write | None]:
+        """The tools of all servers, and what makes of them what is listed."""
+        entry = LISTS["tools/list"]
+        plain = self.shaping.plain(self.sights.everything.endpoint)
+        return self.everything(entry.method), self.shaping.writes(entry, plain)
+
     def outlook(self, call: Call, sight: Sight | None = None) -> Outlook:
         """The outlook a call's client has, with its own sight or another."""
         sight = sight or self.sights.of(call)
@@ -102,6 +110,10 @@ class Faces(Shelf):
             return Outlook(sight.key, "modern", key, None, partitions)
         own = call.affinity if call.affinity in self._own_lists else None
         return Outlook(sight.key, "handshake", call.client.capabilities_key, own, partitions)
+
+    def richer(self, call: Call) -> bool:
+        """Whether the caller's client reads more than every client does; see `Shaping`."""
+        return self.shaping.richer(self.sights.of(call).endpoint, call.client)
 
     def view(self, server: str, call: Call) -> View:
         """The view a call's client has of one server, whether or not it sees it."""
@@ -182,6 +194,10 @@ class Faces(Shelf):
             self._at_hand[key] = AtHand(call.client, sight, whose, self.edition, *made)
         return made[1]
 
+    def at_hand(self, method: str, call: Call) -> Face | None:
+        """The list that a call is routed by, as far as it is known; nothing is asked for."""
+        return self.neutral(method, call) or self.peek(method, call)
+
     def problem(self, server: str, method: str, call: Call) -> Failure | None:
         """Why what a server lists for this caller is not known as it is now."""
         kept = self._kept.get((method, server, self.view(server, call)))
@@ -209,6 +225,7 @@ class Faces(Shelf):
     def _merged(
         self, entry: ListMethod, sight: Sight, outlook: Outlook, sections: Sequence[Section]
     ) -> Face:
+        plain = self.shaping.plain(sight.endpoint)
         face = merge(
             entry,
             [shown(one, entry, sight) for one in self._guard.vet(entry, sections, outlook.era)],
@@ -217,6 +234,8 @@ class Faces(Shelf):
             page_size=sight.page_size,
             endpoint=sight.endpoint,
             personal=sight.personal,
+            write=self.shaping.writes(entry, plain),
+            write_richer=self.shaping.writes(entry, plain._replace(type_lists=True)),
             own=self.own(entry, sight.endpoint),
         )
         return msgspec.structs.replace(face, parts=tuple(sections))

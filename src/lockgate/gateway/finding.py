@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 import msgspec
 
 from lockgate.context.search.index import Hit
-from lockgate.context.signature import line
+from lockgate.context.signature import LOST, line, signature
 from lockgate.core.message import Call, Failure, Reply, Result
 from lockgate.core.names import nearest
 from lockgate.core.raw import Raw
@@ -32,6 +32,8 @@ from lockgate.gateway.searching import Library, View
 
 FOUND: Final = 10
 """How many are found where nobody says how many."""
+LONGEST_SIGNATURE: Final = 240
+"""Characters; what one tool takes is missing for others."""
 LONGEST: Final = 64 * 1024
 """Characters of one answer."""
 _MOST_SERVERS: Final = 50
@@ -121,7 +123,17 @@ def _tool(name: str, item: Raw, detail: str) -> str:
     if detail == "name":
         # Of what is not called, there is no signature.
         return line(name, said, {}).replace("()", "", 1)
-    return line(name, said, item.get("inputSchema"))
+    return called(name, said, item.get("inputSchema"))
+
+
+def called(name: str, said: object, schema: object) -> str:
+    """How a tool is called, in one line: a long signature is cut, and marked as not whole."""
+    written = line(name, said, schema)
+    head = str(signature(name, schema))
+    if len(head) <= LONGEST_SIGNATURE:
+        return written
+    kept = head[:LONGEST_SIGNATURE].rpartition(", ")[0] or head[:LONGEST_SIGNATURE]
+    return f"{kept}, …){LOST}{written[len(head) :]}"
 
 
 def _definition(item: Raw) -> str:

@@ -114,6 +114,8 @@ class Lending:
         self._flows = tuple(flows)
         self._observe = observe
         self._engine: Surroundings | None = None
+        self.spared: Callable[[Call, int], None] = lambda _call, _size: None
+        """Hears how many bytes of a result were kept here instead of sent."""
 
     def look_into(self, engine: Surroundings) -> None:
         """Know what the engine knows, once there is one."""
@@ -161,7 +163,10 @@ class Lending:
         reply = await chain(call)
         if isinstance(reply, Failure) or reply.raw.size <= loan.budget * _HARDLY:
             return reply
-        return await self._shortened(call, reply, loan, origins)
+        short = await self._shortened(call, reply, loan, origins)
+        if short is not reply and isinstance(short, Result):
+            self.spared(call, reply.raw.size - short.raw.size)
+        return short
 
     def _loaned(self, call: Call) -> Callable[[str], Awaitable[Deposit | Failure]]:
         async def take(handle: str) -> Deposit | Failure:

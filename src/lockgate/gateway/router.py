@@ -151,10 +151,10 @@ class Router:
         problems = [part.problem for part in face.parts if part.problem is not None]
         if len(problems) == len(face.parts) and problems and not face.items:
             return nobody(call.method, problems)
-        discovery = self.discovery
-        if discovery is not None:
-            return discovery.page(face, call)
-        return face.page(call.params.get("cursor"))
+        cursor, richer = call.params.get("cursor"), self._catalog.richer(call)
+        if self.discovery is not None:
+            face = self.discovery.listed(face, call, richer=richer)
+        return face.page(cursor, richer=richer)
 
     async def _by_name(self, call: Call) -> Reply:
         try:

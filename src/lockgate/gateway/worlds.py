@@ -39,6 +39,7 @@ from lockgate.gateway.build import (
     pool_limits,
     replica_specs,
 )
+from lockgate.gateway.economy import economy_of, lists_of
 from lockgate.gateway.endpoint_sights import endpoint_sights
 from lockgate.gateway.engine import Engine
 from lockgate.gateway.facade import Facade
@@ -168,6 +169,8 @@ class Worlds:
             mask=mask,
         )
         guard = guard_of(config, self._pins)
+        ledger = None if self._meter is None else self._meter.ledger
+        economy = economy_of(config, ledger, self._clock, guard.definitions)
         lending = self._lenders.of(config, access.policies)
         engine = Engine(
             [one.upstream for one in standing.values()],
@@ -185,11 +188,16 @@ class Worlds:
             sight_of=access.sight_of,
             # Without rules, whatever can be seen may be used.
             judged=restricts(config),
-            outermost=access.policies,
+            outermost=[*access.policies, *economy],
+            beside=lists_of(ledger),
             meter=self._meter,
             audited=self._audited,
             lending=lending,
         )
+        if ledger is not None:
+            engine.discovery.answered = ledger.answered
+            if lending is not None:
+                lending.spared = ledger.spared
         access.look_into(engine.catalog)
         guard.look_into(engine.catalog)
         engine.relay_listens(self._relays.listen)

@@ -24,6 +24,8 @@ MOST_TERMS: Final = 32
 """Different terms of a query; the rarest are searched."""
 MOST_KEPT: Final = 4096
 """Terms whose documents a scope keeps at hand."""
+MOST_HELD: Final = 50_000
+"""Documents of such terms, counted for each, where a scope has to pick them out of others."""
 
 SYNONYM: Final = 0.25
 NEAR: Final = 0.6
@@ -115,6 +117,7 @@ class Scope:
         self._edition = -1
         self._whole = False
         self._size = 0
+        self._held = 0
         self._kept: dict[str, tuple[Posting, float]] = {}
         self._servers: dict[str, frozenset[str]] | None = None
 
@@ -153,6 +156,7 @@ class Scope:
             return
         self._edition = self._index.edition
         self._kept.clear()
+        self._held = 0
         self._servers = None
         documents = self._index.documents
         self._size = sum(number in documents for number in self.numbers)
@@ -167,9 +171,11 @@ class Scope:
         if posting and not self._whole:
             numbers = self.numbers
             posting = {number: one for number, one in posting.items() if number in numbers}
+            self._held += len(posting)
         rarity = log(1 + (self._size - len(posting) + 0.5) / (len(posting) + 0.5))
-        if len(self._kept) >= MOST_KEPT:
+        if len(self._kept) >= MOST_KEPT or self._held > MOST_HELD:
             self._kept.clear()
+            self._held = 0 if self._whole else len(posting)
         kept = self._kept[term] = posting, rarity
         return kept
 
