@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lockgate.config.access import AccessSettings
 from lockgate.context.body import NOTE
 from lockgate.core.flowing import Answered
 from lockgate.core.message import Call, ClientFacts, Failure, Principal, Reply, Result, Target
@@ -348,6 +349,60 @@ def test_results_outlive_a_reload_and_end_with_their_permission() -> None:
             await w.reload()
             gone = (await client.call("read_result", id=which)).result
             assert gone["isError"] is True
+
+    run(play())
+
+
+def rules(*more: Json) -> Json:
+    return {"rules": [{"allow": "data"}, *more]}
+
+
+@pytest.mark.parametrize(
+    ("more", "gone"),
+    [
+        ({"deny": "data/rows"}, True),
+        ({"deny": "data/rows", "args": {"which": "x*"}}, True),
+        ({"deny": "data/rows", "args": {"which": "y*"}}, False),
+        ({"hide": "data/rows"}, True),
+        ({"approve": "data/rows"}, False),
+    ],
+)
+def test_who_may_no_longer_make_a_call_reads_no_more_what_came_of_it(
+    more: Json, gone: bool
+) -> None:
+    async def play() -> None:
+        async with before(peer(), results=ON, access=rules()) as w:
+            which = (await result(w, "rows", which="x1"))["_meta"][NOTE]["id"]
+            config = w.gateway._config  # pyright: ignore[reportPrivateUsage] - to change one key
+            access = AccessSettings.model_validate(rules(more))
+            await w.gateway.reload(config.with_settings(access=access))
+            told = (await w.call("read_result", id=which)).json
+            assert ("error" in told or told["result"].get("isError") is True) == gone
+            referred = (await w.call("take", rows={"$result": which})).json
+            assert ("error" in referred or referred["result"].get("isError") is True) == gone
+
+    run(play())
+
+
+def test_what_is_passed_on_is_judged_by_rules_about_arguments(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    secret = "ghp_" + "A1b2" * 9
+    monkeypatch.setitem(RESULTS, "log", said(f"{'fine ' * 3000}\n{secret}"))
+    limit = {"deny": "data/take", "args": {"text": "fine*"}}
+
+    async def play() -> None:
+        one = peer()
+        async with before(one, results=ON, access=rules(limit), guard={"secrets": "block"}) as w:
+            which = await lent(w, "log")
+            refused = (await w.call("take", text=f"$result:{which}")).error
+            assert refused["data"]["reason"] == "access-denied"
+        let_pass = {"secrets": "block", "results": {"secrets": "off"}}
+        async with before(one, results=ON, guard=let_pass) as w:
+            which = await lent(w, "log")
+            told = (await w.call("take", text={"$result": which})).json
+            assert "error" in told or told["result"]["isError"]
+            assert one.called() == ["log", "log"]
 
     run(play())
 

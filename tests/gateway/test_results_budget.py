@@ -248,6 +248,16 @@ def test_budgets_are_those_of_endpoints_and_servers() -> None:
     run(play())
 
 
+def test_whoever_runs_the_gateway_is_given_all_of_it() -> None:
+    async def play(w: World, _: Peer) -> None:
+        asked = {"name": "rows", "arguments": {}}
+        assert (await w.gateway.request("tools/call", asked))["content"] == RESULTS["rows"][
+            "content"
+        ]
+
+    playing(play)
+
+
 # What is read.
 
 

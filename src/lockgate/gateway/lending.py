@@ -9,9 +9,9 @@ It stands around everything that stands before a server, and is no policy in tha
 
 So what a reference stands for is judged exactly as if the client had sent it, and what is kept is
 what the client would have been given. What is kept belongs to one caller at one endpoint. Whoever
-may no longer see the tool that gave it reads it no more, and reading it, or passing it on, counts
-for flows as calling that tool does: what came from it is known with it, however often it was
-passed on (`About.origins`).
+may no longer see the tool that gave it, or make that call, reads it no more. Reading it, or passing
+it on, counts for flows as calling that tool does: what came from it is known with it, however often
+it was passed on (`About.origins`).
 
 Costs: for calls of tools where it is on, one coroutine, a look for `$result` in the arguments and
 one at the length of the result. Only what is over two bytes for each token is looked at further.
@@ -33,6 +33,7 @@ from lockgate.core.policy import CallNext, Decision, Observe
 from lockgate.core.raw import EMPTY, Raw
 from lockgate.core.sight import Sight
 from lockgate.core.store import Store, StoreGone
+from lockgate.gateway.facts import OWN_CLIENT
 from lockgate.gateway.references import MARK, Origins, resolved
 from lockgate.kit.deposits import About, Deposit, Deposits, Gone, TooLarge
 from lockgate.kit.pages import link, over, room, said
@@ -45,6 +46,8 @@ LINKS_SINCE: Final = "2025-06-18"
 """The revision that brought `resource_link`: a client of an older one may refuse the result."""
 _HARDLY: Final = 2
 _TOOL: Final[Kind] = "tool"
+_ARGUMENTS: Final = 4096
+"""Bytes of arguments that are kept, to be judged again when what came of them is read."""
 _LONG: Final = 256 * 1024
 """Bytes of a result that is looked at beside the event loop."""
 
@@ -138,11 +141,15 @@ class Lending:
         if not loans:
             return None
         default = self.terms.default
+        # Whoever runs the gateway and asks it directly is no model.
+        own, own_older = OWN_CLIENT["modern"], OWN_CLIENT["handshake"]
 
         def lent(chain: CallNext) -> CallNext:
             def run(call: Call) -> Awaitable[Reply]:
                 loan = loans.get(call.facts.get("endpoint", default))
-                return chain(call) if loan is None else self._run(call, chain, loan)
+                if loan is None or call.client is own or call.client is own_older:
+                    return chain(call)
+                return self._run(call, chain, loan)
 
             return run
 
@@ -182,24 +189,31 @@ class Lending:
             StoreGone: the store is away.
         """
         found = await self._deposits.take(self.engine.owner(call), handle)
-        sight = self.engine.sight(call)
-        asked = [
-            call.replace(method="tools/call", target=Target(server, _TOOL, name))
-            for server, name in found.about.origins
-        ]
+        asked = [_origin(call, *one) for one in found.about.origins]
         for one in asked:
-            target = one.target
-            if target is None or not sight.shows(target.server, _TOOL, target.name):
-                raise Gone
-            for flows in self._flows:
-                refused = flows.enter(one)
-                if isinstance(refused, Failure):
-                    return refused
+            refused = self._refused(one)
+            if refused is not None:
+                return refused
         # Whoever reads it has been answered by all that it came from, now.
         for one in asked:
             for flows in self._flows:
                 flows.left(one, None, Result(EMPTY))
         return found
+
+    def _refused(self, origin: Call) -> Failure | None:
+        """Why the caller could not make this call now; that a person said yes to it, is known."""
+        sight, target = self.engine.sight(origin), origin.target
+        if target is None or not sight.shows(target.server, _TOOL, target.name):
+            raise Gone
+        if origin.params is not EMPTY:
+            refused = sight.judge(origin)
+            if refused is not None and refused.reason != "approval-required":
+                return refused
+        for flows in self._flows:
+            entered = flows.enter(origin)
+            if isinstance(entered, Failure):
+                return entered
+        return None
 
     async def _shortened(self, call: Call, reply: Result, loan: Loan, origins: Origins) -> Reply:
         """The result with a preview in place of what is too long; as it is where nothing is."""
@@ -218,7 +232,7 @@ class Lending:
             return reply
         if looked is None:
             return reply
-        own = (target.server, target.name)
+        own = (target.server, target.name, _short(call.params.member("arguments") or b"{}"))
         media = _media(reply.raw) if loan.images else ()
         try:
             shorter = await self._lent(call, looked, (own, *origins))
@@ -253,6 +267,20 @@ class Lending:
         if call.client.protocol_version < LINKS_SINCE:
             return text, None, note
         return text, link(uri, about, len(data)), note
+
+
+def _origin(call: Call, server: str, name: str, arguments: str) -> Call:
+    """The call that something came from, as this caller would make it now."""
+    params = EMPTY
+    if arguments:
+        told = {"name": msgspec.json.encode(name), "arguments": arguments.encode()}
+        params = EMPTY.with_members(told)
+    return call.replace(method="tools/call", target=Target(server, _TOOL, name), params=params)
+
+
+def _short(arguments: bytes) -> str:
+    """Arguments as they are kept with what came of them; those that are long are not."""
+    return arguments.decode("utf-8", "replace") if len(arguments) <= _ARGUMENTS else ""
 
 
 def _looked_at(raw: Raw, loan: Loan, *, promised: bool) -> tuple[Body, Seen] | None:
