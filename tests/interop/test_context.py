@@ -52,12 +52,12 @@ def gateway(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         command, *arguments = running.fixture_command(name, "--stdio")
         return {"command": command, "args": arguments, "cwd": str(REPOSITORY)}
 
-    long = REPOSITORY / "tests" / "gateway" / "long_server.py"
+    long = REPOSITORY / "tests" / "interop" / "servers" / "long.py"
     servers = {
         "time": python("mcp_server_time", venv="server-time"),
         "git": python("mcp_server_git", "--repository", str(repository)),
         "fetch": python("mcp_server_fetch"),
-        "database": python("mcp_server_sqlite", "--db-path", str(folder / "some.db")),
+        "older": fixture("old_second"),
         "npm": {"type": "http", "url": f"http://127.0.0.1:{port}/mcp"},
         "everything": fixture("everything"),
         "second": fixture("second"),
@@ -66,9 +66,15 @@ def gateway(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     with running.process([*npm, "streamableHttp"], env={**os.environ, "PORT": str(port)}, **quiet):
         running.await_listening(port)
         config = running.config_of(
-            servers, folder, expose="search", results={"enabled": True}, pins="off"
+            servers,
+            folder,
+            results={"enabled": True},
+            endpoints={
+                "/mcp": {"expose": "search"},
+                "/one": {"servers": ["sales"], "naming": "bare"},
+            },
         )
-        with running.gateway(config) as url:
+        with running.gateway(config, patience=100) as url:
             yield url
 
 
@@ -82,7 +88,7 @@ def test_find_describe_call_read_on_and_pass_on(gateway: str, repository: Path, 
 
     async def play() -> None:
         nonlocal spent
-        async with Client(gateway, mode=ERAS[era], read_timeout_seconds=30) as client:
+        async with Client(gateway, mode=ERAS[era], read_timeout_seconds=60) as client:
             menu = (await client.list_tools()).tools
             assert {tool.name for tool in menu} == {
                 "find_tools",
@@ -136,3 +142,25 @@ def test_find_describe_call_read_on_and_pass_on(gateway: str, repository: Path, 
     asyncio.run(play())
     # The menu, one search, one definition and the preview of 60,000 tokens of text.
     assert spent < 2500
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_before_one_server_what_its_tools_promise_is_kept(gateway: str, era: str) -> None:
+    async def play() -> None:
+        url = f"{gateway.removesuffix('/mcp')}/one"
+        async with Client(url, mode=ERAS[era], read_timeout_seconds=60) as client:
+            assert {"read_result", "summed"} <= {
+                tool.name for tool in (await client.list_tools()).tools
+            }
+            templates = (await client.list_resource_templates()).resource_templates
+            assert any(one.uri_template.startswith("gw-result://") for one in templates)
+            # The client holds structured content against the schema that the tool lists.
+            numbers = await client.call_tool("typed", {"count": 5000})
+            assert numbers.structured_content == {"result": list(range(5000))}
+            assert text(numbers).startswith("[Too long to show whole")
+            which = (numbers.meta or {})[NOTE]["id"]
+            asked = {"numbers": {"$result": which, "path": "/structuredContent/result"}}
+            total = await client.call_tool("summed", asked)
+            assert total.structured_content == {"result": sum(range(5000))}
+
+    asyncio.run(play())
