@@ -37,6 +37,7 @@ from lockgate.gateway.build import (
     shared_store,
 )
 from lockgate.gateway.carrying import carrying
+from lockgate.gateway.discovery import Explained
 from lockgate.gateway.endpoint_sights import servers_at
 from lockgate.gateway.endpoints import Endpoints
 from lockgate.gateway.engine import Engine
@@ -279,6 +280,13 @@ class Gateway:
         face = self._engine.catalog.peek(asked.method, asked)
         refused = {} if face is None else face.refused
         return {name: why for name, why in refused.items() if why.reason != "name-collision"}
+
+    async def find(
+        self, query: str, most: int, server: str = "", endpoint: str | None = None
+    ) -> Explained:
+        """The tools that are found at an endpoint; LockgateError: there is no such endpoint."""
+        path = self._settings(endpoint).endpoint
+        return await self._engine.discovery.explained(path, query, most, server)
 
     def status(self) -> GatewayStatus:
         """All of it as it stands now."""
