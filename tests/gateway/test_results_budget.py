@@ -40,6 +40,9 @@ RESULTS: dict[str, Json] = {
     "unpromised": said(LONG, structuredContent={"rows": ROWS}),
     "mixed": {"content": [*said("first " * 3000)["content"], PICTURE, *said("last")["content"]]},
     "pictures": {"content": [{**PICTURE, "data": "QUJD" * 9000}]},
+    "captioned": {
+        "content": [*said("words " * 900)["content"], {**PICTURE, "data": "QUJD" * 9000}]
+    },
     "unknown": {"content": [{"type": "hologram", "rays": "x" * 30_000}], "later": 1},
 }
 TOOLS: list[Json] = [
@@ -144,7 +147,7 @@ def test_a_long_result_is_shown_by_a_preview_a_link_and_an_id() -> None:
     playing(play)
 
 
-@pytest.mark.parametrize("name", ["small", "failing", "pictures"])
+@pytest.mark.parametrize("name", ["small", "failing", "pictures", "captioned"])
 def test_what_is_short_failed_or_seen_goes_out_as_it_is(name: str) -> None:
     async def play(w: World, _: Peer) -> None:
         assert (await result(w, name))["content"] == RESULTS[name]["content"]
@@ -186,6 +189,19 @@ def test_pictures_may_be_kept_as_well() -> None:
         ]
 
     playing(play, results={**ON, "images": "store"})
+
+
+@pytest.mark.parametrize(("revision", "links"), [("2025-03-26", 0), ("2025-06-18", 1)])
+def test_clients_of_revisions_without_links_are_given_none(revision: str, links: int) -> None:
+    async def play() -> None:
+        async with world() as (w, _):
+            client = await Client(w.port, "H", revision=revision).open()
+            shown = (await client.call("rows")).result
+            assert [one["type"] for one in shown["content"]] == ["text", *["resource_link"] * links]
+            assert (await client.call("read_result", id=shown["_meta"][NOTE]["id"])).result
+            client.close()
+
+    run(play())
 
 
 def test_what_nobody_here_knows_is_kept_too() -> None:
@@ -230,6 +246,16 @@ def test_budgets_are_those_of_endpoints_and_servers() -> None:
                 off.close()
 
     run(play())
+
+
+def test_whoever_runs_the_gateway_is_given_all_of_it() -> None:
+    async def play(w: World, _: Peer) -> None:
+        asked = {"name": "rows", "arguments": {}}
+        assert (await w.gateway.request("tools/call", asked))["content"] == RESULTS["rows"][
+            "content"
+        ]
+
+    playing(play)
 
 
 # What is read.

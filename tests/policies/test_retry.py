@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lockgate.core.backoff import Budget
 from lockgate.core.chain import compose
 from lockgate.core.message import Call, ClientFacts, Failure, Reply, Result, Target
 from lockgate.core.raw import EMPTY, Raw
-from lockgate.policies.retry import Budget, Retry, RetrySettings, Which
+from lockgate.policies.retry import Retry, RetrySettings, Which
 from lockgate.testing import ManualClock
 from lockgate.upstreams.failures import ConnectFailed, ConnectionLost, TimedOut
 from lockgate.upstreams.refusals import (

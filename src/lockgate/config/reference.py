@@ -50,6 +50,7 @@ from lockgate.config.resist import (
     RetrySettings,
     ToolSettings,
 )
+from lockgate.config.results import KeptResults
 from lockgate.config.sandbox import SandboxSettings
 from lockgate.config.schema import schema
 from lockgate.config.settings import GatewaySettings, LogSettings, SessionSettings
@@ -126,6 +127,9 @@ _ACCESS: Final = """\
 Who may use what. Once there is a rule, nothing is allowed but by one. See
 [access](security/access.md)."""
 _ENDPOINTS: Final = "Under each path. See [endpoints](concepts/endpoints.md)."
+_RESULTS: Final = """\
+Of the gateway (`lockgate.results`); but for the last five, of an endpoint and of a server as well,
+whose keys count over it, one by one. See [results within a budget](context/results.md)."""
 _COMPACT: Final = """\
 Of the gateway (`lockgate.compact`), and of an endpoint (`lockgate.endpoints.PATH.compact`), which
 counts alone there. See [tokens](context/tokens.md)."""
@@ -183,6 +187,7 @@ def page() -> str:
         *_section("Gateway: `lockgate.endpoints.PATH.present`", ToolView, _PRESENT, ()),
         *_section("Gateway: `…present.PATTERN.parameters.NAME`", ParameterView, None, ()),
         *_section("Gateway: `lockgate.admin`", AdminSettings, _ADMIN, ()),
+        *_section("Results: `results`", KeptResults, _RESULTS, ("lockgate", "results")),
         *_section("Guard: `guard`", GuardSettings, _GUARD, ("guard",)),
         *_section("Guard: `guard.arguments`", ArgumentGuard, None, ("guard", "arguments")),
         *_section("Guard: `guard.arguments.rules.PATTERN.NAME`", PlaceSettings, None, ()),

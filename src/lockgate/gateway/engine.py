@@ -353,7 +353,8 @@ class Engine:
                 self._caches.forget(name)
 
     def _cache_stores(self) -> Sequence[Store]:
-        return self._caches.stores if self._caches else ()
+        lent = self._lending.stores if self._lending else ()
+        return [*(self._caches.stores if self._caches else ()), *lent]
 
     async def _sweep(self, store: Store) -> None:
         """Let go of what is over, again and again."""

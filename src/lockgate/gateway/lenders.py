@@ -33,7 +33,7 @@ class Lenders:
         self._keys = keys
         self._clock = clock
         self._store = store
-        self._made: tuple[tuple[object, ...], Deposits] | None = None
+        self._made: tuple[tuple[object, ...], Deposits, Sequence[Store]] | None = None
 
     def of(self, config: Config, policies: Sequence[AnyPolicy]) -> Lending | None:
         """What lends by this configuration; None: nothing is.
@@ -44,22 +44,25 @@ class Lenders:
         if not terms.loans:
             return None
         flows = [one for one in policies if isinstance(one, Flows)]
-        return Lending(terms, self._deposits(config.lockgate.results), flows, record_decision)
+        deposits, stores = self._deposits(config.lockgate.results)
+        return Lending(terms, deposits, flows, record_decision, stores)
 
-    def _deposits(self, settings: KeptResults) -> Deposits:
+    def _deposits(self, settings: KeptResults) -> tuple[Deposits, Sequence[Store]]:
         bounds = tuple(getattr(settings, name) for name in _KEPT)
         if self._made is None or self._made[0] != bounds:
+            shared = self._store if settings.shared else None
             near = MemoryStore(self._clock, max_bytes=settings.memory_bytes)
             deposits = Deposits(
-                self._store if self._store is not None and settings.shared else near,
+                near if shared is None else shared,
                 self._keys,
                 ttl=settings.ttl,
                 largest=settings.largest,
                 per_owner=settings.per_caller,
                 clock=self._clock,
             )
-            self._made = bounds, deposits
-        return self._made[1]
+            # What replicas share is swept by the engine anyway.
+            self._made = bounds, deposits, (near,) if shared is None else ()
+        return self._made[1:]
 
 
 def terms_of(config: Config) -> Terms:

@@ -26,7 +26,7 @@ from lockgate.wire.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS
 
 MARK: Final = b'"$result'
 MOST: Final = 16
-MOST_ORIGINS: Final = 256
+MOST_ORIGINS: Final = 64
 AGAIN: Final = 5
 """Seconds after which a store that was away may be back."""
 _KEY: Final = "$result"
@@ -40,7 +40,7 @@ Take = Callable[[str], Awaitable[Deposit | Failure]]
 
 
 Origins = tuple[tuple[str, ...], ...]
-"""The tools that something came from."""
+"""The calls that something came from: server, tool, and the arguments where they were short."""
 
 
 class Resolved(msgspec.Struct, frozen=True):

@@ -26,6 +26,7 @@ from typing import Any, ClassVar, Final, Literal
 import msgspec
 
 from lockgate.core.attempts import LOST, READING, SINGLE, TOOL, elsewhere, unsent
+from lockgate.core.backoff import Budget, bound
 from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.match import ByTool
 from lockgate.core.message import Call, Failure, Reply
@@ -34,8 +35,6 @@ from lockgate.core.policy import CallNext, Stage
 Which = Literal["annotated", "always", "never"]
 PASSING: Final = frozenset({429, 502, 503, 504})
 """HTTP statuses that say the same request may do better later (RFC 9110 section 15, RFC 6585)."""
-MOST_SAVED: Final = 10.0
-"""Retries that may be saved up."""
 BRIEF: Final = 0.5
 """Seconds: a server to be connected again this soon has just gone; one down for long is not
 waited for."""
@@ -60,32 +59,6 @@ class RetrySettings(msgspec.Struct, frozen=True, kw_only=True):
     floor: float = 1.0
     tools: Which = "annotated"
     patterns: Mapping[str, Which] = {}
-
-
-class Budget:
-    """Retries that may still be made: a share of the calls, and a few each second."""
-
-    def __init__(self, share: float, floor: float, clock: Clock = SYSTEM) -> None:
-        """Full at first."""
-        self._share = share
-        self._floor = floor
-        self._now = clock.monotonic
-        self._saved = MOST_SAVED
-        self._looked = self._now()
-
-    def earn(self) -> None:
-        """A call has come in."""
-        self._saved += self._share
-
-    def spend(self) -> bool:
-        """Take one retry, if there is one."""
-        now = self._now()
-        self._saved = min(self._saved + (now - self._looked) * self._floor, MOST_SAVED)
-        self._looked = now
-        if self._saved < 1.0:
-            return False
-        self._saved -= 1.0
-        return True
 
 
 class Retry:
@@ -170,14 +143,14 @@ class Retry:
     def _wait(self, attempt: int, failure: Failure) -> float | None:
         """Seconds until the next attempt; None: there is to be none."""
         settings = self._settings
-        bound = min(settings.first * 2.0 ** (attempt - 1), settings.longest)
+        most = bound(attempt, settings.first, settings.longest)
         asked = _data(failure).get("retry_after")
         down = failure.reason == "server-unavailable"
         if not isinstance(asked, int | float):
-            return None if down else bound * self._jitter()
+            return None if down else most * self._jitter()
         # Never before the server wants it, and not all callers in the same instant.
-        most = min(BRIEF, settings.longest) if down else settings.longest
-        return None if asked > most else asked + bound * self._jitter()
+        patience = min(BRIEF, settings.longest) if down else settings.longest
+        return None if asked > patience else asked + most * self._jitter()
 
 
 def _data(failure: Failure) -> dict[str, Any]:

@@ -70,6 +70,7 @@ class SafeFetch:
         schemes: Sequence[str] = ("https",),
         reachable: Callable[[str], bool] = is_public,
         tls: ssl.SSLContext | None = None,
+        allowed: Callable[[str], bool] | None = None,
     ) -> None:
         """Nothing is connected to yet.
 
@@ -77,8 +78,10 @@ class SafeFetch:
             schemes: those a URL may have, redirects included.
             reachable: judges each address as it is about to be connected to.
             tls: what https connections are made with; the system's authorities by default.
+            allowed: judges each URL, redirects included; None: by its scheme alone.
         """
         self._schemes = frozenset(schemes)
+        self._allowed = allowed
         self._pool = HttpPool(_LIMITS, tls=tls, reachable=reachable)
 
     async def __call__(
@@ -177,6 +180,8 @@ class SafeFetch:
             raise NotFetched(str(error), "url") from None
         if where.scheme not in self._schemes:
             raise NotFetched("URLs of this scheme are not fetched", "url")
+        if self._allowed is not None and not self._allowed(url):
+            raise NotFetched("it is not one of the hosts that are allowed", "forbidden")
         return where
 
 

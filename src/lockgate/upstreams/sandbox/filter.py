@@ -114,6 +114,9 @@ BY_PATH: Final = (
 )
 """What changes a file's mode, owner or attributes by its name, which Landlock does not judge."""
 
+LEAVING: Final = ("setsid", "setpgid")
+"""What a process leaves its group by, which would not be found by whoever ends that."""
+
 _NEW_NAMESPACES: Final = 0x7E020080
 """CLONE_NEWTIME, NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET."""
 _TIOCSTI: Final = 0x5412

@@ -255,6 +255,8 @@ def _filter(spec: SandboxSpec, host: Host) -> bytes:
     # installers need them; where it cannot be, nobody has them.
     by_path = spec.level == "strict" and not host.namespaces.kind
     more: tuple[str, ...] = calls.BY_PATH if by_path else ()
+    if spec.stays:
+        more = (*more, *calls.LEAVING)
     if host.landlock < n.ABI_TRUNCATE:
         more = (*more, "truncate")
     return calls.program(

@@ -38,6 +38,7 @@ class SandboxSpec:
     unix_sockets  whether it may reach other programs' sockets in the file system.
     memory        bytes each of its processes may allocate; None: as many as it gets.
     processes     how many processes and threads it may have at once; None: as many as it gets.
+    stays         whether it has to stay in the process group it is started in, with all it starts.
     pinned        refuse a command that runs whatever version of a package is newest.
     unenforced    what becomes of a server whose sandbox this host cannot enforce as a whole.
     """
@@ -50,5 +51,6 @@ class SandboxSpec:
     unix_sockets: bool = False
     memory: int | None = None
     processes: int | None = None
+    stays: bool = False
     pinned: bool = False
     unenforced: Literal["refuse", "allow"] = "refuse"
