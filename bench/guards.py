@@ -23,6 +23,7 @@ from bench.tokens import ROUNDS, bytecodes, once, timed
 from lockgate.build import kind
 from lockgate.config.model import Config
 from lockgate.core.message import Call, Reply, Result
+from lockgate.core.once import Once
 from lockgate.core.raw import Raw
 from lockgate.fronts.exchange import Exchange
 from lockgate.fronts.http import HttpRequest
@@ -30,8 +31,10 @@ from lockgate.gateway.build import engine_settings
 from lockgate.gateway.engine import Engine
 from lockgate.gateway.guards import guard_of
 from lockgate.gateway.pin_keeper import PinKeeper
+from lockgate.policies.quarantine import Quarantine
 from lockgate.upstreams.supervisor import UpstreamState
 from lockgate.upstreams.upstream import Changed
+from lockgate.wire.seal import KeyRing
 
 _DONE: Final = Result(Raw(b'{"content":[{"type":"text","text":"hello"}],"resultType":"complete"}'))
 _LISTS: Final = {
@@ -86,7 +89,8 @@ async def gateway(settings: dict[str, Any]) -> tuple[Exchange, Engine]:
     """A front and an engine with these settings, which know what their server lists."""
     servers = {"origin": {"url": "http://127.0.0.1:1/mcp"}}
     config = Config.model_validate({"servers": servers, "lockgate": settings})
-    guard = guard_of(config, PinKeeper(None))
+    held = Quarantine(KeyRing.generate(), Once())
+    guard = guard_of(config, PinKeeper(None), held)
     engine = Engine([_Server()], engine_settings(config), guard=guard)
     guard.look_into(engine.catalog)
     await engine.start()

@@ -1,4 +1,4 @@
-"""`lockgate check`: what this machine can enforce, and what each server is held to."""
+"""`lockgate check` of this machine and of a configuration: what each server is held to."""
 
 from __future__ import annotations
 
@@ -70,7 +70,9 @@ def file(tmp_path: Path) -> Path:
 
 def test_what_each_server_is_held_to(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(holding, "this_host", host)
-    done = CliRunner().invoke(program, ["check", str(file), "--json"], standalone_mode=False)
+    done = CliRunner().invoke(
+        program, ["check", str(file), "--no-start", "--json"], standalone_mode=False
+    )
     found = {one["name"]: one for one in json.loads(done.output)["servers"]}
     assert done.return_value == 0
     assert set(found) == {"free", "held", "some", "less", "loose"}
@@ -84,7 +86,7 @@ def test_what_cannot_be_enforced_is_said_with_what_to_do(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(holding, "this_host", lambda: host(5))
-    done = CliRunner().invoke(program, ["check", str(file)], standalone_mode=False)
+    done = CliRunner().invoke(program, ["check", str(file), "--no-start"], standalone_mode=False)
     assert done.return_value == 1
     assert "server free: off" in done.output
     assert "server held: strict network=none enforced=no: it will not be started" in done.output
@@ -94,7 +96,7 @@ def test_what_cannot_be_enforced_is_said_with_what_to_do(
 
 def test_without_stdio_servers_there_is_nothing_to_say(tmp_path: Path) -> None:
     file = config_file(tmp_path, {"far": {"url": "http://127.0.0.1:1/mcp"}})
-    done = run("check", file)
+    done = run("check", file, "--no-start")
     assert done.returncode == 0
     assert "No stdio server" in done.stdout
 
@@ -109,6 +111,6 @@ def test_a_package_that_has_to_be_pinned_is_told(
     monkeypatch.setattr(holding, "this_host", host)
     server = {"command": "npx", "args": ["-y", "x"], "sandbox": "strict"}
     file = config_file(tmp_path, {"loose": server})
-    done = CliRunner().invoke(program, ["check", str(file)], standalone_mode=False)
+    done = CliRunner().invoke(program, ["check", str(file), "--no-start"], standalone_mode=False)
     assert done.return_value == 1
     assert "it will not be started: npx gets no exact version" in done.output

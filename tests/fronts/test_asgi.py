@@ -315,7 +315,8 @@ def test_lifespan_and_websockets() -> None:
 
 @contextlib.asynccontextmanager
 async def inside_uvicorn(handler: Handler) -> AsyncIterator[Client]:
-    listener = socket.socket()
+    # Said to be TCP, so that asyncio sends answers at once (TCP_NODELAY).
+    listener = socket.socket(proto=socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     config = uvicorn.Config(asgi_app(handler), log_config=None, lifespan="on")
     server = uvicorn.Server(config)

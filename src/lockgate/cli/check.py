@@ -1,118 +1,246 @@
-"""`lockgate check [CONFIG]`: what this machine can hold servers to, and what each is held to.
+"""`lockgate check`: what is wrong with a server, or with every server of a configuration.
 
-Must not know: how anything is enforced. Starts no server.
+Must not know: how anything is looked at, or how it is shown.
 """
 
 from __future__ import annotations
 
 import json
-import sys
+import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import click
-import msgspec
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-from rich.text import Text
 
 from lockgate.cli import exits
-from lockgate.cli.options import examined
-from lockgate.cli.terminal import console, hang, visible
-from lockgate.gateway.holding import HostReport, ServerReport, host_report, server_reports
 
-_SIGNS: Final = {True: ("yes", "green"), False: ("no", "red"), None: ("-", "dim")}
+if TYPE_CHECKING:
+    from lockgate.cli.check_subjects import Wanted
+    from lockgate.doctor.report import Report
+    from lockgate.gateway.holding import ServerReport
+
+_WORDS: Final = """\
+\b
+WHAT is one of
+  URL      an MCP endpoint
+  COMMAND  a server that is started, with its arguments; put -- before it if
+           some of them begin with a dash: lockgate check -- npx -y package
+  CONFIG   a configuration (.json, .yaml): every server in it, and how far its
+           sandbox can be held on this machine
+Without WHAT, this machine: what it can hold stdio servers to.
+
+Nothing is changed: of the tools, one is called only if it says that it only
+reads and needs no argument.
+"""
+_CONFIGS: Final = frozenset({".json", ".jsonc", ".yaml", ".yml", ".toml"})
+_GRAVE: Final = {"error": ("error",), "warning": ("error", "warning"), "never": ()}
+Kind = Literal["url", "command", "config"]
 
 
-@click.command("check", epilog=exits.epilog())
-@click.argument("config", type=click.Path(path_type=Path), required=False)
-@click.option("--host", "host_too", is_flag=True, help="With CONFIG: report on this machine, too.")
+class _Command(click.Command):
+    """Says what to do when options of the server's own command are taken for ours."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            raise click.UsageError(
+                f"{error.format_message()} If it belongs to the server's command, put -- before "
+                "that command.",
+                ctx,
+            ) from None
+
+
+@click.command("check", cls=_Command, epilog=f"{_WORDS}\n\n{exits.epilog()}")
+@click.argument("what", nargs=-1)
+@click.option("--verbose", "-v", is_flag=True, help="Show every exchange, without secrets.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
-def command(config: Path | None, host_too: bool, as_json: bool) -> int:
-    """Say what this machine can hold stdio servers to, and with CONFIG what each is held to.
+@click.option(
+    "--bundle",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write everything, without secrets, into a new file, to go with a bug report.",
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice(["error", "warning", "never"]),
+    default="error",
+    show_default=True,
+    help="The least severity that the exit code tells of.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=1.0),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="The longest that one server may take in all.",
+)
+@click.option(
+    "--token-env",
+    metavar="NAME",
+    help="For a URL: the variable that holds a token or API key; never the token itself.",
+)
+@click.option(
+    "--env",
+    "env",
+    multiple=True,
+    metavar="NAME",
+    help="For a COMMAND: a variable it is to get beside the small set that servers get.",
+)
+@click.option(
+    "--origin",
+    default="http://localhost:6274",
+    show_default=True,
+    metavar="ORIGIN",
+    help="For HTTP: the page in a browser that CORS is looked at for.",
+)
+@click.option(
+    "--no-start",
+    is_flag=True,
+    help="Of a CONFIG, say what servers are held to; start and ask none.",
+)
+@click.option("--host", "host_too", is_flag=True, help="With CONFIG: report on this machine, too.")
+def command(
+    what: tuple[str, ...],
+    verbose: bool,
+    as_json: bool,
+    bundle: Path | None,
+    fail_on: str,
+    timeout: float,
+    token_env: str | None,
+    env: tuple[str, ...],
+    origin: str,
+    no_start: bool,
+    host_too: bool,
+) -> int:
+    """Look at a server from all sides, and say what is wrong, why, and what to do.
 
-    Ends with 0 if all of it can be enforced (both levels, or what CONFIG asks for), and with 1 if
-    not, or if a server would not be started. One that may run with less is not held to all.
+    Ends with 0 if nothing is, with 1 if something is (or, of a CONFIG, a sandbox cannot be held),
+    and with 3 if a server could not be asked: it cannot be reached or started, or wants a
+    credential.
     """
-    host = host_report() if config is None or host_too else None
-    servers = None if config is None else server_reports(examined(config)[1])
+    from lockgate.cli.check_shown import Shown  # noqa: PLC0415 - rich is slow to import
+
+    shown = Shown(verbose=verbose, quiet=as_json)
+    words = list(what)
+    if not words:
+        return _machine(as_json=as_json)
+    first, kind = words[0], _kind(words)
+    if kind == "config" and len(words) > 1:
+        raise click.UsageError("One CONFIG at a time.")
+    if kind == "config" and no_start:
+        return _held(Path(first), as_json=as_json, host_too=host_too)
+    from lockgate.cli import check_subjects as subjects  # noqa: PLC0415 - needs the gateway
+    from lockgate.doctor.bundle import reserve  # noqa: PLC0415 - as above
+
+    held: list[ServerReport] | None = None
+    if kind == "config":
+        wanted, held = subjects.of_config(Path(first), origin)
+    elif kind == "url":
+        wanted = subjects.of_url(first, token_env, origin)
+    else:
+        wanted = subjects.of_command(_split(words), env)
+    if bundle is not None:
+        reserve(bundle)
+    if held is not None and not as_json:
+        _show_machine(held, host_too=host_too)
+    reports = subjects.looked_at(wanted, timeout, shown)
+    _write(bundle, wanted, reports)
     if as_json:
-        click.echo(json.dumps(_plain(host, servers), indent=2, ensure_ascii=False))
+        found = _plain(held, host_too=host_too)
+        found["checks"] = [one.plain(exchanges=verbose) for one in reports]
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
     else:
-        if host is not None:
-            _show_host(host)
-        if servers is not None:
-            _show_servers(servers)
-    if servers is not None:
-        fine = all(one.starts and not one.lacks for one in servers)
-        return exits.OK if fine else exits.FAILED
-    return exits.OK if host is None or host.fit else exits.FAILED
+        shown.end(reports, bundle)
+    return _code(reports, held, fail_on)
 
 
-def _plain(host: HostReport | None, servers: list[ServerReport] | None) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    if host is not None:
-        found["host"] = msgspec.to_builtins(host)
-    if servers is not None:
-        found["servers"] = msgspec.to_builtins(servers)
-    return found
+def _kind(what: Sequence[str]) -> Kind:
+    first = what[0]
+    if len(what) == 1 and "://" in first:
+        return "url"
+    return "config" if Path(first).suffix.lower() in _CONFIGS else "command"
 
 
-def _table(*headings: str) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    return table
+def _split(what: Sequence[str]) -> list[str]:
+    """The words of a command; one that was given as a single word with spaces is taken apart."""
+    if len(what) > 1 or Path(what[0]).exists():
+        return list(what)
+    try:
+        words = shlex.split(what[0], posix=os.name == "posix")
+    except ValueError as error:
+        raise click.UsageError(f"The command cannot be read: {error}.") from None
+    if not words:
+        raise click.UsageError("The command is empty.")
+    return words
 
 
-def _show_host(host: HostReport) -> None:
-    out = console()
-    plain = not sys.stdout.isatty()
-    means = [(one.name, one.there, one.says) for one in host.means]
-    offers = [(one.asked, one.enforced, "; ".join(one.lacks)) for one in host.offers]
-    out.print(Text(f"This machine: {visible(host.system)}"))
-    for heading, rows in (("has", means), ("can be asked of a sandbox", offers)):
-        if plain:
-            for name, there, says in rows:
-                hang(out, Text(f"{name}: {_SIGNS[there][0]}{f', {visible(says)}' * bool(says)}"))
-            continue
-        table = _table(heading, "", "")
-        for name, there, says in rows:
-            table.add_row(Text(name), Text(*_SIGNS[there]), Text(visible(says)))
-        out.print(table)
-    _show_remedies([remedy for one in host.offers for remedy in one.remedies])
+def _machine(*, as_json: bool) -> int:
+    from lockgate.cli import check_host  # noqa: PLC0415 - rich is slow to import
+    from lockgate.gateway.holding import host_report  # noqa: PLC0415 - as above
+
+    host = host_report()
+    if as_json:
+        click.echo(json.dumps(check_host.plain(host, None), indent=2, ensure_ascii=False))
+    else:
+        check_host.show_host(host)
+    return exits.OK if host.fit else exits.FAILED
 
 
-def _show_servers(servers: Sequence[ServerReport]) -> None:
-    out = console()
-    if not servers:
-        out.print("No stdio server is enabled: there is nothing to put in a sandbox.")
+def _held(config: Path, *, as_json: bool, host_too: bool) -> int:
+    from lockgate.cli.options import examined  # noqa: PLC0415 - as above
+    from lockgate.gateway.holding import server_reports  # noqa: PLC0415 - as above
+
+    servers = server_reports(examined(config)[1])
+    if as_json:
+        found = _plain(servers, host_too=host_too)
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+    else:
+        _show_machine(servers, host_too=host_too)
+    return exits.OK if _fine(servers) else exits.FAILED
+
+
+def _plain(servers: Sequence[ServerReport] | None, *, host_too: bool) -> dict[str, Any]:
+    from lockgate.cli import check_host  # noqa: PLC0415 - as above
+    from lockgate.gateway.holding import host_report  # noqa: PLC0415 - as above
+
+    host = host_report() if host_too else None
+    return check_host.plain(host, servers)
+
+
+def _show_machine(servers: Sequence[ServerReport], *, host_too: bool) -> None:
+    from lockgate.cli import check_host  # noqa: PLC0415 - as above
+    from lockgate.gateway.holding import host_report  # noqa: PLC0415 - as above
+
+    if host_too:
+        check_host.show_host(host_report())
+    check_host.show_servers(servers)
+
+
+def _write(path: Path | None, wanted: Wanted, reports: Sequence[Report]) -> None:
+    if path is None:
         return
-    if sys.stdout.isatty():
-        table = _table("server", "sandbox", "network", "enforced", "")
-        for one in servers:
-            table.add_row(*(Text(cell) for cell in _cells(one)))
-        out.print(table)
-    else:
-        for one in servers:
-            name, level, network, enforced, says = _cells(one)
-            hang(out, Text(f"server {name}: {level} network={network} enforced={enforced}: {says}"))
-    _show_remedies([remedy for one in servers for remedy in one.remedies])
+    from lockgate.doctor.bundle import bundle, write  # noqa: PLC0415 - as above
+
+    write(path, bundle(list(zip(wanted.subjects, reports, strict=True)), wanted.black))
 
 
-def _cells(one: ServerReport) -> list[str]:
-    if one.level == "off":
-        return [visible(one.name), "off", "any", "-", "it may do whatever Lockgate may"]
-    enforced = "yes" if not one.lacks else "in part" if one.starts else "no"
-    says = "; ".join(one.lacks) if one.lacks else ", ".join(one.holds)
-    if one.unpinned is not None:
-        says = f"{one.unpinned}, and its packages have to be pinned"
-    if not one.starts:
-        says = f"it will not be started: {says}"
-    return [visible(one.name), one.level, visible(one.network), enforced, visible(says)]
+def _fine(servers: Sequence[ServerReport]) -> bool:
+    return all(one.starts and not one.lacks for one in servers)
 
 
-def _show_remedies(remedies: Sequence[str]) -> None:
-    for remedy in dict.fromkeys(remedies):
-        hang(console(), Text(f"→ {remedy.rstrip('.')}."))
+def _code(reports: Sequence[Report], held: Sequence[ServerReport] | None, fail_on: str) -> int:
+    """What is wrong before what could not be looked at."""
+    grave = _GRAVE[fail_on]
+    wrong = any(
+        finding.severity in grave
+        for one in reports
+        if one.outcome != "unreachable"
+        for finding in one.found
+    )
+    if wrong or (grave and held is not None and not _fine(held)):
+        return exits.FAILED
+    away = any(one.outcome in ("unreachable", "guarded") for one in reports)
+    return exits.UNAVAILABLE if away and grave else exits.OK

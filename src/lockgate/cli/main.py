@@ -42,7 +42,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "call": ("lockgate.cli.call", "Call a tool and show its result."),
     "login": ("lockgate.cli.login", "Log in to a server that wants a person's account."),
     "logout": ("lockgate.cli.logout", "Forget such a login."),
-    "check": ("lockgate.cli.check", "Say what this machine can hold stdio servers to."),
+    "check": ("lockgate.cli.check", "Find out what is wrong with a server, and what to do."),
     "config": ("lockgate.cli.config", "Check, show or import configurations."),
     "keys": ("lockgate.cli.keys", "Make, list and revoke API keys."),
     "whoami": ("lockgate.cli.whoami", "Say what an endpoint asks of callers, and who you are."),
