@@ -37,9 +37,11 @@ from lockgate.gateway.build import (
     shared_store,
 )
 from lockgate.gateway.carrying import carrying
+from lockgate.gateway.discovery import Explained
 from lockgate.gateway.endpoint_sights import servers_at
 from lockgate.gateway.endpoints import Endpoints
 from lockgate.gateway.engine import Engine
+from lockgate.gateway.face import Face
 from lockgate.gateway.facts import OWN_CLIENT
 from lockgate.gateway.health import always, from_this_machine, health, never, ready
 from lockgate.gateway.identity import ApiKeys, Doors, endpoint_auths, read_api_keys
@@ -51,6 +53,7 @@ from lockgate.gateway.pin_keeper import PinKeeper
 from lockgate.gateway.pin_survey import Surveyed, survey
 from lockgate.gateway.sandboxes import achieved_in
 from lockgate.gateway.serving_tls import load, serving_context
+from lockgate.gateway.shaping import Write
 from lockgate.gateway.sights import OPERATOR
 from lockgate.gateway.status import GatewayStatus, ReloadStatus, ServerStatus
 from lockgate.gateway.visitors import Visitors
@@ -205,9 +208,21 @@ class Gateway:
             found=FOUND,
             http=lambda: self._server.stats,
             exchanges=lambda: {path: one.exchange for path, one in self._endpoints.served.items()},
+            listed=self._tools,
             running=lambda: self._engine.running,
             listening=lambda: len(self._engine.subscriptions),
         )
+
+    def tools_as_written(self) -> list[tuple[str, str, Raw]]:
+        """Every tool that can be reached: its server, its name there, its definition as called."""
+        listed, _ = self._tools()
+        return [
+            (target.server, target.name, listed.items[name])
+            for name, target in listed.routes.items()
+        ]
+
+    def _tools(self) -> tuple[Face, Write | None]:
+        return self._engine.catalog.tools_as_written()
 
     @property
     def phase(self) -> str:
@@ -265,6 +280,13 @@ class Gateway:
         face = self._engine.catalog.peek(asked.method, asked)
         refused = {} if face is None else face.refused
         return {name: why for name, why in refused.items() if why.reason != "name-collision"}
+
+    async def find(
+        self, query: str, most: int, server: str = "", endpoint: str | None = None
+    ) -> Explained:
+        """The tools that are found at an endpoint; LockgateError: there is no such endpoint."""
+        path = self._settings(endpoint).endpoint
+        return await self._engine.discovery.explained(path, query, most, server)
 
     def status(self) -> GatewayStatus:
         """All of it as it stands now."""
