@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from lockgate.config.model import Config
 from lockgate.context.compact.levels import FLAG
 from lockgate.core.message import ClientFacts, Reply, Result
 from lockgate.gateway import shaping
+from lockgate.gateway.build import tool_shapes
 from lockgate.gateway.listing import LISTS
 from lockgate.gateway.shaping import Dialect, Shaping, ToolShape
 from lockgate.testing import ScriptedServer
@@ -193,3 +195,14 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert known._bytes <= 10_000
     assert known._bytes == sum(len(data) + len(made) for (data, _), made in known._written.items())
     assert len(known._takes) <= 3
+
+
+def test_endpoints_say_how_tools_are_listed() -> None:
+    endpoints = {"/short": {"compact": {"tools": "brief", "type_lists": "never"}}, "/same": {}}
+    settings = {"compact": {"type_list_clients": ["Mine*"]}, "endpoints": endpoints}
+    shapes = tool_shapes(Config.model_validate({"servers": {}, "lockgate": settings}))
+    mine = ToolShape("lossless", "auto", ("mine*",))
+    assert shapes["/mcp"] == shapes["/same"] == shapes[""] == mine
+    assert shapes["/short"].level == "brief"
+    assert not Shaping(shapes).richer("/short", replace(MODERN, name="claude-code"))
+    assert Shaping(shapes).richer("/same", replace(MODERN, name="MINE-1"))
