@@ -13,6 +13,7 @@ from lockgate.config.limits import Section
 
 Doing = Literal["off", "flag", "redact", "block"]
 Noted = Literal["off", "flag", "block"]
+Held = Literal["off", "flag", "quarantine", "block"]
 
 
 def _personal(what: str) -> Doing:
@@ -48,11 +49,12 @@ class ResultSettings(Section):
             "terminals, private use. Emoji and scripts that need some of them keep theirs."
         ),
     )
-    injection: Noted = Field(
+    injection: Held = Field(
         default="flag",
         description=(
-            "Marks of orders to the model. `flag` notes them in the result's `_meta`; `block` "
-            "refuses results that honest servers send as well."
+            "Marks of orders to the model. `flag` notes them in the result's `_meta`; "
+            "`quarantine` holds the result until a person has read it and lets it go, once; "
+            "`block` refuses results that honest servers send as well."
         ),
     )
     links: Doing = Field(

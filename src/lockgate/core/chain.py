@@ -82,12 +82,14 @@ class _Chain:
             self._add_step(policy)
 
     def _add_step(self, policy: Policy | Lens | Valve | Recovery) -> None:
-        if not isinstance(policy, Lens):
+        if not isinstance(policy, Lens | Recovery):
             self._close_lenses()
         if isinstance(policy, Valve):
             self._valves.insert(0, policy)
         elif isinstance(policy, Recovery):
-            if self._valves or not self._wrapped:
+            if self._lenses:
+                self._lenses_step(policy)
+            elif self._valves or not self._wrapped:
                 self._valves_step(policy)
             else:
                 self._handler = _guard_recovery(policy, self._handler, self._observe)
@@ -119,8 +121,7 @@ class _Chain:
 
     def _close_lenses(self) -> None:
         if self._lenses:
-            self._handler = _guard_lenses(tuple(self._lenses), self._handler, self._observe)
-            self._lenses, self._wrapped = [], True
+            self._lenses_step(None)
 
     def _close_checks(self) -> None:
         if self._checks:
@@ -130,6 +131,10 @@ class _Chain:
     def _gates_step(self, failed: Callable[[Call, Failure], Reply] | None) -> None:
         self._handler = _guard_gates(tuple(self._gates), self._handler, self._observe, failed)
         self._gates, self._wrapped = [], True
+
+    def _lenses_step(self, recovery: Recovery | None) -> None:
+        self._handler = _guard_lenses(tuple(self._lenses), self._handler, self._observe, recovery)
+        self._lenses, self._wrapped = [], True
 
     def _valves_step(self, recovery: Recovery | None) -> None:
         self._handler = _guard_valves(tuple(self._valves), self._handler, self._observe, recovery)
@@ -376,15 +381,27 @@ async def _recover(
 
 
 def _guard_lenses(
-    lenses: tuple[Lens, ...], call_next: CallNext, observe: Observe | None
+    lenses: tuple[Lens, ...],
+    call_next: CallNext,
+    observe: Observe | None,
+    recovery: Recovery | None,
 ) -> CallNext:
-    """What lenses side by side pass on, both ways; whatever `call_next` does is made a Reply."""
+    """What lenses side by side pass on, both ways, and what is outside them to repair what fails.
+
+    Whatever `call_next` does is made a Reply.
+    """
 
     async def run(call: Call) -> Reply:
         reply: Reply
         # As the lens of this number was given it, where it passed on another one.
         given: dict[int, Call] | None = None
+        whole = call
         at = 0
+        if begin is not None:
+            try:
+                begin(call)
+            except Exception as error:
+                return _not_begun(recovery, call, error, observe)
         try:
             for inward in inwards:
                 passed = inward(call)
@@ -402,9 +419,14 @@ def _guard_lenses(
             reply = broken(lenses[at].name if at < count else None, repr(error))
         if at < count or reply.__class__ is not Result:
             reply = _not_let_in(lenses, at, call, reply, observe)
-        return _outward(lenses, outwards, at, call, given, reply, observe)
+        reply = _outward(lenses, outwards, at, call, given, reply, observe)
+        if again is None or reply.__class__ is Result:
+            return reply
+        return await _recover(recovery, whole, reply, again, observe)
 
     count = len(lenses)
+    begin = None if recovery is None else recovery.begin
+    again = None if recovery is None else _guard_lenses(lenses, call_next, observe, None)
     inwards = tuple(lens.inward for lens in lenses)
     outwards = tuple(lens.outward for lens in lenses)
     return run

@@ -24,6 +24,15 @@ CONTENT: Final = (
     Entry(433, "question-blocked", "policy", -32000, 403, 200, NO,
           "The server wanted to ask a person for something that no server may ask for.",
           "Give such things to the server's own configuration, never to a form in a chat."),
+    Entry(434, "result-held", "policy", -32000, 403, 200, NO,
+          "What the server answered is held until a person has looked at it, and nobody was asked.",
+          "Call from a client that shows forms, or ask whoever runs the gateway."),
+    Entry(435, "result-refused", "policy", -32000, 403, 200, NO,
+          "A person looked at what the server answered, and did not let it go.",
+          "Do without it; the call was made."),
+    Entry(436, "result-gone", "client", -32000, 403, 200, NO,
+          "A result that was held for a person was asked for twice, too late, or by somebody else.",
+          "Make the call anew, if it may be made twice."),
 )
 
 CONTENT_COMMANDS: Final = (

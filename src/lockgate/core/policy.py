@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import msgspec
 
-from lockgate.core.message import Call, Failure, Reply
+from lockgate.core.message import Call, Emit, Failure, Reply, Target
 
 CallNext = Callable[[Call], Awaitable[Reply]]
 
@@ -180,6 +180,19 @@ class Lens(Protocol):
 
     def concerns(self, method: str) -> bool:
         """As `Policy.concerns`."""
+        ...
+
+
+@runtime_checkable
+class Ear(Protocol):
+    """A policy of an upstream chain that also hears what servers say while they answer.
+
+    Asked where a client's call becomes one to a server (`lockgate.gateway.chains`), because a copy
+    of the call is made there anyway.
+    """
+
+    def hearing(self, call: Call, target: Target | None, /) -> Emit:
+        """What takes the place of `call.emit`, the very same if nothing is listened to."""
         ...
 
 

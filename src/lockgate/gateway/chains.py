@@ -11,8 +11,8 @@ from typing import Final
 from msgspec.structs import replace
 
 from lockgate.core.chain import compose
-from lockgate.core.message import Call, Reply, Target
-from lockgate.core.policy import AnyPolicy, CallNext, Observe
+from lockgate.core.message import Call, Emit, Reply, Target
+from lockgate.core.policy import AnyPolicy, CallNext, Ear, Observe
 from lockgate.core.raw import Raw
 from lockgate.policies.methods import REQUESTS
 
@@ -26,7 +26,7 @@ class Way:
     A call to a server is a copy of the client's, made here once and for all.
     """
 
-    __slots__ = ("_chains", "_due", "_other")
+    __slots__ = ("_chains", "_due", "_hearing", "_other")
 
     def __init__(
         self,
@@ -41,6 +41,7 @@ class Way:
         `around` makes what stands around the whole chain of a tool's call.
         """
         self._due = due or _as_it_is
+        self._hearing = _all_of([policy.hearing for policy in policies if isinstance(policy, Ear)])
         self._chains = dict.fromkeys(REQUESTS, send)
         for method in (*REQUESTS, OTHER):
             concerned = [policy for policy in policies if policy.concerns(method)]
@@ -57,8 +58,32 @@ class Way:
     def send(self, call: Call, target: Target | None, params: Raw) -> Awaitable[Reply]:
         """Send a client's call as one to this target, with these params."""
         return self._chains.get(call.method, self._other)(
-            replace(call, target=target, params=params, deadline=self._due(call, target))
+            replace(
+                call,
+                target=target,
+                params=params,
+                deadline=self._due(call, target),
+                emit=self._hearing(call, target),
+            )
         )
+
+
+Hearing = Callable[[Call, Target | None], Emit]
+
+
+def _all_of(ears: Sequence[Hearing]) -> Hearing:
+    """What is said to a call, heard by all of them; the first is nearest to the client."""
+    if not ears:
+        return lambda call, _: call.emit
+    if len(ears) == 1:
+        return ears[0]
+
+    def hearing(call: Call, target: Target | None) -> Emit:
+        for ear in ears:
+            call = replace(call, emit=ear(call, target))
+        return call.emit
+
+    return hearing
 
 
 def _as_it_is(call: Call, target: Target | None) -> float | None:

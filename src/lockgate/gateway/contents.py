@@ -40,6 +40,7 @@ from lockgate.observe.contents import record
 from lockgate.policies.asked import Declines, Questions
 from lockgate.policies.outgoing import Outgoing
 from lockgate.policies.outputs import CONTENT
+from lockgate.policies.quarantine import Quarantine
 from lockgate.policies.results import Results
 
 
@@ -65,7 +66,9 @@ def _problems(schema: Checked, raw: Raw) -> Sequence[object]:
     return schema.problems(msgspec.json.decode(data), data)
 
 
-def contents_of(config: Config, server: str, definitions: Definitions) -> Sequence[AnyPolicy]:
+def contents_of(
+    config: Config, server: str, definitions: Definitions, quarantine: Quarantine
+) -> Sequence[AnyPolicy]:
     """What looks through what one server says and is sent, as it is configured."""
     guard = settings_of(config, server)
     policies: list[AnyPolicy] = []
@@ -77,6 +80,8 @@ def contents_of(config: Config, server: str, definitions: Definitions) -> Sequen
     if outgoing:
         policies.append(Outgoing(outgoing, record))
     rules = _rules(guard.results)
+    if any(one.doing == "quarantine" for one in rules.filters):
+        policies.append(quarantine)
     if rules.filters or rules.failing or rules.html or rules.borders:
         policies.append(Results(rules, record, Fitting(definitions)))
     return policies

@@ -28,6 +28,8 @@ from lockgate.gateway.sights import Sights
 from lockgate.gateway.unread import Unread
 from lockgate.gateway.views import AtHand, Outlook, View
 
+Whose = tuple[str, int | str, int]
+"""Which face is at hand: its method, the client's facts or a session's capabilities, the sight."""
 _EMPTY: Final = 60.0  # seconds a list that no server is asked for is kept
 
 
@@ -67,7 +69,7 @@ class Faces(Shelf):
         self.own: Callable[[ListMethod, str], Sequence[Item]] = lambda _entry, _endpoint: ()
         """What the gateway itself lists at an endpoint."""
         self._own_lists: OrderedDict[str, float] = OrderedDict()
-        self._at_hand: dict[tuple[str, int, int], AtHand] = {}
+        self._at_hand: dict[Whose, AtHand] = {}
         self.edition: int = 0
 
     def seen(self) -> dict[tuple[str, Era], str | None]:
@@ -168,11 +170,14 @@ class Faces(Shelf):
     def _neutral_of_all(self, method: str, call: Call) -> Face | None:
         """As `neutral`, where everybody sees the same."""
         now = self._clock.monotonic()
-        key = method, id(call.client), 0
+        client = call.client
+        modern = client.era == "modern"
+        # Sessions are many; they see alike by what they can do, unless a server lists for one.
+        key = method, id(client) if modern else client.capabilities_key, 0
         kept = self._at_hand.get(key)
         if (
             kept is not None
-            and kept.client is call.client
+            and (kept.client is client if modern else call.affinity not in self._own_lists)
             and kept.edition == self.edition
             and now < kept.expires
         ):
@@ -180,7 +185,7 @@ class Faces(Shelf):
         return self._find_neutral(key, call, self.sights.everything, None, now)
 
     def _find_neutral(
-        self, key: tuple[str, int, int], call: Call, sight: Sight, whose: str | None, now: float
+        self, key: Whose, call: Call, sight: Sight, whose: str | None, now: float
     ) -> Face | None:
         method, outlook = key[0], self.outlook(call, sight)
         made = self._faces.get((method, outlook))
@@ -188,7 +193,8 @@ class Faces(Shelf):
             made = self._faces.get((method, outlook._replace(capabilities="")))
         if made is None or now >= made[0]:
             return None
-        if call.client.era == "modern":
+        # A session that some server lists for otherwise is not like others that can do the same.
+        if call.client.era == "modern" or (outlook.session is None and isinstance(key[1], str)):
             if len(self._at_hand) >= MOST_VIEWS:
                 self._at_hand.clear()
             self._at_hand[key] = AtHand(call.client, sight, whose, self.edition, *made)

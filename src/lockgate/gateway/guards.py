@@ -20,11 +20,15 @@ from lockgate.gateway.scanning import Scanning
 from lockgate.gateway.shadowing import Shadowing
 from lockgate.gateway.studying import Study
 from lockgate.guard.remembering import Scanner
+from lockgate.policies.quarantine import Quarantine
 from lockgate.policies.withheld import Withheld
 
 
-def guard_of(config: Config, pins: PinKeeper) -> Guard:
-    """What stands guard over the servers of `config`; `pins` knows what was approved of them."""
+def guard_of(config: Config, pins: PinKeeper, quarantine: Quarantine) -> Guard:
+    """What stands guard over the servers of `config`.
+
+    `pins` knows what was approved of them; `quarantine` asks people about what is held.
+    """
     vettings: list[Vetting] = []
     definitions = Definitions()
     # What is not as it was approved is judged no further: nobody gets to see it, or to call it.
@@ -42,9 +46,9 @@ def guard_of(config: Config, pins: PinKeeper) -> Guard:
     policies: dict[str, list[AnyPolicy]] = {
         name: [
             *_gate(pinning, config, name),
-            *([Withheld(withheld)] if read.concerns(name) else []),
+            *([Withheld(withheld, named.withheld, read.withheld)] if read.concerns(name) else []),
             # What stands in arguments and answers, whoever wrote it.
-            *contents_of(config, name, definitions),
+            *contents_of(config, name, definitions, quarantine),
             # By the server's own schemas, of what no policy before it has refused.
             *argument_checks(config, name, definitions),
         ]

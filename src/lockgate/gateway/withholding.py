@@ -56,7 +56,8 @@ class Withholding:
         """`rules`: by server; nothing is done about the others."""
         self._rules = {name: one for name, one in rules.items() if not one.idle}
         self._told = told
-        self._refused: OrderedDict[tuple[str, str, Era], Mapping[str, Failure]] = OrderedDict()
+        self.withheld: OrderedDict[tuple[str, str, Era], Mapping[str, Failure]] = OrderedDict()
+        """By server, kind and era: why each of these is withheld."""
 
     def concerns(self, server: str) -> bool:
         """Whether anything is ever done about this server's findings."""
@@ -80,21 +81,21 @@ class Withholding:
     ) -> Section:
         """The section without what is refused."""
         key = section.server, entry.kind, era
-        self._refused.pop(key, None)
+        self.withheld.pop(key, None)
         if not refused:
             return section
-        self._refused[key] = refused
-        if len(self._refused) > _MOST:
-            self._refused.popitem(last=False)
+        self.withheld[key] = refused
+        if len(self.withheld) > _MOST:
+            self.withheld.popitem(last=False)
         items = tuple(item for item in section.items if item.key not in refused)
         return replace(section, items=items, withheld={**section.withheld, **refused})
 
     def refused(self, call: Call) -> Failure | None:
         """Why what a call is about is withheld, if it is."""
         target = call.target
-        if target is None or not self._refused:
+        if target is None or not self.withheld:
             return None
-        found = self._refused.get((target.server, target.kind, call.client.era))
+        found = self.withheld.get((target.server, target.kind, call.client.era))
         return None if found is None else found.get(target.name)
 
 

@@ -54,6 +54,7 @@ from lockgate.gateway.world import Standing, World
 from lockgate.observe.decisions import record_decision
 from lockgate.observe.log import Blackener
 from lockgate.observe.meter import Meter
+from lockgate.policies.quarantine import Quarantine
 from lockgate.upstreams.pool import HttpPool, PoolLimits
 from lockgate.upstreams.replicas import Replica, Replicas
 from lockgate.upstreams.spec import UpstreamSpec
@@ -168,7 +169,9 @@ class Worlds:
             clock=self._clock,
             mask=mask,
         )
-        guard = guard_of(config, self._pins)
+        wait = config.lockgate.access.approval.wait
+        held = Quarantine(self._keys, self._once, wait=wait, mask=mask, clock=self._clock)
+        guard = guard_of(config, self._pins, held)
         ledger = None if self._meter is None else self._meter.ledger
         economy = economy_of(config, ledger, self._clock, guard.definitions)
         lending = self._lenders.of(config, access.policies)

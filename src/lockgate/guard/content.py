@@ -21,15 +21,19 @@ OPAQUE: Final = frozenset(
 )
 """Members that mean something to whoever wrote them alone, and have to come back as they were."""
 
+ESCAPE: Final = "\\u"
+"""How JSON spells what it does not say in ASCII: whoever looks for words has to read it."""
+
 
 class Inspector:
     """Filters, asked one after another, each about what the ones before it have left."""
 
-    def __init__(self, filters: Sequence[Filter]) -> None:
-        """Filters that are off are left out."""
+    def __init__(self, filters: Sequence[Filter], *also: str) -> None:
+        """Filters that are off are left out; `also`: what else `suspects` stops at, in small."""
         self._filters = tuple(one for one in filters if one.doing != "off")
         words = tuple(word for one in self._filters for word in one.words)
         self._find = finder(words) if words else _nothing
+        self._look = finder((*words, ESCAPE, *also))
         self._free = tuple(one for one in self._filters if not one.words)
         self._bound = tuple(one for one in self._filters if one.words)
 
@@ -76,13 +80,13 @@ class Inspector:
 
     def suspects(self, data: bytes) -> bool:
         """Whether any filter may have to look at this JSON; no more than a first look."""
-        if self._free or not data.isascii() or b"\\u" in data:
-            return bool(self._filters)
-        return len(self._find(data.lower())) > 0
+        if self._free or not data.isascii():
+            return True
+        return len(self._look(data.lower())) > 0
 
     def hinted(self, data: bytes) -> Sequence[Filter]:
         """The filters that have to look at this JSON; most often none."""
-        if b"\\u" in data:
+        if data.find(b"\\u") >= 0:  # `in` takes twice as long: it tries for a number first
             return self._filters
         bound: Sequence[Filter] = ()
         if self._find(data.lower()):

@@ -10,11 +10,13 @@ from typing import Final, Literal, Protocol
 
 import msgspec
 
-Doing = Literal["off", "flag", "redact", "block"]
+Doing = Literal["off", "flag", "redact", "quarantine", "block"]
 """What is done about what was found: nothing is looked for; it is counted and noted; it is taken
-out; nothing of it passes."""
+out; nothing of it passes until a person has looked; nothing of it passes."""
 
-DONE: Final = {"flag": "nothing", "redact": "redacted", "block": "blocked"}
+DONE: Final = {"flag": "nothing", "redact": "redacted", "quarantine": "held", "block": "blocked"}
+STOPPING: Final = frozenset({"quarantine", "block"})
+"""Where nothing passes unless somebody says so."""
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -76,4 +78,4 @@ class Inspected(msgspec.Struct, frozen=True):
     @property
     def blocked(self) -> Seen | None:
         """Because of what nothing may pass, if anything."""
-        return next((one for one in self.seen if one.doing == "block"), None)
+        return next((one for one in self.seen if one.doing in STOPPING), None)

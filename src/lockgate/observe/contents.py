@@ -10,7 +10,7 @@ from typing import Final
 
 from lockgate.core.message import Call
 from lockgate.core.policy import Decision
-from lockgate.guard.seen import DONE, Seen
+from lockgate.guard.seen import DONE, STOPPING, Seen
 from lockgate.observe.decisions import record_decision
 
 FOUND: Final[Counter[tuple[str, str, str, str]]] = Counter()
@@ -23,6 +23,6 @@ def record(call: Call, seen: Seen) -> None:
     """Something was found in a call or its reply."""
     server = "" if call.target is None else call.target.server
     FOUND[server, seen.by, seen.kind, DONE[seen.doing]] += 1
-    if seen.doing != "block":
+    if seen.doing not in STOPPING:
         verdict = "flagged" if seen.doing == "flag" else "changed"
         record_decision(call, Decision(f"guard-{seen.by}", verdict, 0.0, None, rule=seen.kind))

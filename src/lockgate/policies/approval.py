@@ -33,20 +33,24 @@ from lockgate.core.once import Once
 from lockgate.core.policy import CallNext, Stage
 from lockgate.core.raw import Raw
 from lockgate.core.store import StoreGone
+from lockgate.guard.kept_back import unknown
 from lockgate.wire.binding import bound_to
-from lockgate.wire.elicitation import LONGEST_NAME, because, question, shows_forms, yes_or_no
+from lockgate.wire.elicitation import (
+    ASKABLE,
+    LONGEST_NAME,
+    because,
+    question,
+    shows_forms,
+    yes_or_no,
+)
 from lockgate.wire.envelope import unreadable
 from lockgate.wire.handshake_out import ABANDON
-from lockgate.wire.jsonrpc import FORBIDDEN, INTERNAL_ERROR
+from lockgate.wire.jsonrpc import FORBIDDEN
 from lockgate.wire.seal import BadSeal, KeyRing
 
-ASKABLE: Final = frozenset({"tools/call", "prompts/get", "resources/read"})
-"""Methods that may be answered with a question (2026-07-28, multi round-trip requests)."""
 APPROVED: Final = "approved"
 """Among the facts of a call that a person has said yes to."""
 KEY: Final = "lockgate-approval"
-AGAIN: Final = 5
-"""Seconds after which a store that was away may be back."""
 _PURPOSE: Final = "approval"
 _STATES: Final = ("inputResponses", "requestState")
 
@@ -111,7 +115,7 @@ class Approval:
         except msgspec.MsgspecError:
             return unreadable()
         except StoreGone:
-            return _UNKNOWN
+            return unknown(self.name)
         if opened is not None and opened.said:
             return await self._on(call, again, call.params, opened.state)
         if ABANDON in call.params:
@@ -170,17 +174,6 @@ class Approval:
         opened = _read(sealed)
         unused = await self._once.use(opened.process, opened.number, self._settings.wait)
         return opened if unused else None
-
-
-_UNKNOWN: Final = Failure(
-    code=INTERNAL_ERROR,
-    message="Whether this answer of a person was used before cannot be told now.",
-    origin="gateway",
-    reason="approval-unavailable",
-    policy=Approval.name,
-    data={"retry_after": AGAIN},
-    remedy="Try again with the same answer; the store that replicas share is away.",
-)
 
 
 def _bind(call: Call) -> str:

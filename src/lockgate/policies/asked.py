@@ -8,7 +8,7 @@ until a server asks. Does not protect from: a question in words nobody thought o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, ClassVar, Final, Literal
 
 import msgspec
@@ -60,7 +60,7 @@ class Questions:
             params, no = self._judged(call, str(request.get("method")), request.object("params"))
             if no is not None:
                 state: Any = reply.raw.get("requestState")
-                return _refused(no, _Open(_noes(asked), state if isinstance(state, str) else None))
+                return _refused(no, (_noes(asked), state if isinstance(state, str) else None))
             # As it was read, so that no other reader finds another question in it.
             judged[key] = request.replace(params=params)
         return Result(reply.raw.replace(inputRequests=Raw.of(judged)), "input_required")
@@ -111,23 +111,18 @@ class Declines:
         for _ in range(ROUNDS):
             if not isinstance(reply, Failure) or reply.reason != REASON or reply.detail is None:
                 return reply
-            opened = _read(reply.detail)
-            params = call.params.without("requestState").replace(inputResponses=opened.noes)
-            if opened.state is not None:
-                params = params.replace(requestState=opened.state)
+            noes, state = _read(reply.detail)
+            params = call.params.without("requestState").replace(inputResponses=noes)
+            if state is not None:
+                params = params.replace(requestState=state)
             reply = await again(call.replace(params=params))
         return reply
 
 
-class _Open(msgspec.Struct, frozen=True):
-    """What a server waits for."""
-
-    noes: Mapping[str, Any]
-    state: str | None
-
-
+_Waiting = tuple[dict[str, Any], str | None]
+"""What a server that asked waits for: a no to each question, and its state."""
 _write: Final = msgspec.json.Encoder().encode
-_read: Final = msgspec.json.Decoder(_Open).decode
+_read: Final = msgspec.json.Decoder(_Waiting).decode
 
 
 def _noes(asked: Raw) -> dict[str, Any]:
@@ -140,7 +135,7 @@ def _noes(asked: Raw) -> dict[str, Any]:
     }
 
 
-def _refused(why: str, opened: _Open | None) -> Failure:
+def _refused(why: str, waiting: _Waiting | None) -> Failure:
     return Failure(
         code=FORBIDDEN,
         message=f"The server's question does not pass here: {why}.",
@@ -148,5 +143,5 @@ def _refused(why: str, opened: _Open | None) -> Failure:
         reason="question-blocked",
         policy=Questions.name,
         remedy="Give such things to the server's own configuration, never to a form in a chat.",
-        detail=None if opened is None else _write(opened).decode(),
+        detail=None if waiting is None else _write(waiting).decode(),
     )

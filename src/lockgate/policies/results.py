@@ -14,15 +14,25 @@ from typing import Any, ClassVar, Final
 import msgspec
 from msgspec.structs import replace
 
-from lockgate.core.message import LISTEN, Call, Failure, Notification, Reply, Result
+from lockgate.core.message import (
+    LISTEN,
+    Call,
+    Emit,
+    Failure,
+    Notification,
+    Reply,
+    Result,
+    Target,
+)
 from lockgate.core.policy import Stage
 from lockgate.core.raw import Raw
 from lockgate.guard.borders import bordered
 from lockgate.guard.content import Inspector
-from lockgate.guard.kept_back import blocked, unredactable
+from lockgate.guard.kept_back import blocked, kept_for_a_person, unredactable
 from lockgate.guard.pieces import each_text, rejoined
 from lockgate.guard.rules import ResultRules
-from lockgate.guard.seen import Seen
+from lockgate.guard.seen import STOPPING, Seen
+from lockgate.wire.elicitation import ASKABLE
 
 NOTE: Final = "io.github.lockgate/found"
 """The member of a result's `_meta` that says what was found and let pass."""
@@ -64,7 +74,7 @@ class Results:
         fits: Fits = lambda _call, _before, _after: True,
     ) -> None:
         """See the file, and `Told` and `Fits`."""
-        self._inspector = Inspector(settings.filters)
+        self._inspector = Inspector(settings.filters, '"iserror"')
         failing = settings.failing
         self._failing = Inspector((*settings.filters, *failing)) if failing else self._inspector
         self._settings = settings
@@ -77,27 +87,34 @@ class Results:
         return method in ANSWERS or method == LISTEN
 
     def inward(self, call: Call, /) -> Call | Failure:
-        """See `lockgate.core.policy.Lens`; what is said meanwhile is looked through as well."""
-        client = call.client
-        if client.era == "modern" and client.log_level is None and not call.wants_progress:
-            # Nothing that is said meanwhile would reach such a client (`wire.modern_dress`).
-            return call if call.method != LISTEN else self._overheard(call)
-        return self._overheard(call)
+        """See `lockgate.core.policy.Lens`; calls are not looked at."""
+        return call
 
-    def _overheard(self, call: Call) -> Call:
+    def hearing(self, call: Call, target: Target | None, /) -> Emit:
+        """See `lockgate.core.policy.Ear`."""
+        client = call.client
         emit = call.emit
+        if (
+            client.era == "modern"
+            and client.log_level is None
+            and not call.wants_progress
+            and call.method != LISTEN
+        ):
+            # Nothing that is said meanwhile would reach such a client (`wire.modern_dress`).
+            return emit
 
         def said(notification: Notification) -> None:
             if notification.method in SPOKEN:
                 params, seen = self._inspector.inspect_members(notification.params)
-                self._tell(call, seen)
+                if seen:
+                    self._tell(replace(call, target=target), seen)
                 if _blocked(seen) is not None:
                     return
                 if params is not notification.params:
                     notification = Notification(notification.method, params)
             emit(notification)
 
-        return call.replace(emit=said)
+        return said
 
     def outward(self, call: Call, reply: Reply, /) -> Reply:
         """See `lockgate.core.policy.Lens`."""
@@ -107,12 +124,7 @@ class Results:
             return reply
         data = reply.raw.received
         # Most results hold nothing, and it is quickly told. What is in pieces is put together.
-        if (
-            self._always
-            or self._inspector.suspects(data)
-            or data.count(b'"text"') >= PIECES
-            or b'"isError"' in data
-        ):
+        if self._always or self._inspector.suspects(data) or data.count(b'"text"') >= PIECES:
             return self._judged(call, reply)
         return reply
 
@@ -123,7 +135,9 @@ class Results:
         raw, apart = rejoined(raw, inspector.doing("secrets"))
         seen = tuple(dict.fromkeys((*seen, *apart)))
         self._tell(call, seen)
-        if _blocked(seen) is not None:
+        stopped = _blocked(seen)
+        askable = call.method in ASKABLE and reply.kind == "complete"
+        if stopped is not None and (stopped.doing == "block" or not askable):
             return blocked(seen, self.name)
         if raw is not reply.raw and not self._fits(call, reply.raw, raw):
             return unredactable(seen, self.name)
@@ -131,6 +145,8 @@ class Results:
             raw = bordered(raw)
         if seen:
             raw = _noted(raw, seen)
+        if stopped is not None:
+            return kept_for_a_person(seen, self.name, raw.encode())
         return reply if raw is reply.raw else replace(reply, raw=raw)
 
     def _as_text(self, call: Call, raw: Raw) -> Raw:
@@ -172,7 +188,10 @@ class Results:
 
 
 def _blocked(seen: Sequence[Seen]) -> Seen | None:
-    return next((one for one in seen if one.doing == "block"), None)
+    """The gravest of what lets nothing pass."""
+    stopping = [one for one in seen if one.doing in STOPPING]
+    blocking = [one for one in stopping if one.doing == "block"]
+    return next(iter(blocking or stopping), None)
 
 
 def _noted(raw: Raw, seen: Sequence[Seen]) -> Raw:

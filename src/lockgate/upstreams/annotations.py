@@ -18,18 +18,14 @@ from lockgate.wire.headers import (
     InvalidAnnotation,
     param_headers,
 )
+from lockgate.wire.modern_shapes import Listed
 
 TOOL_LIMIT: Final = 10_000
 _KEY: Final = b"x-mcp-header"
 
 
-class _Tool(msgspec.Struct):
-    name: str
-    inputSchema: msgspec.Raw = msgspec.Raw(b"null")  # noqa: N815 - the wire's own spelling
-
-
 _read_tools = msgspec.json.Decoder(list[msgspec.Raw]).decode
-_read_tool = msgspec.json.Decoder(_Tool).decode
+_read_tool = msgspec.json.Decoder(Listed).decode
 _decode = msgspec.json.Decoder().decode
 
 

@@ -11,6 +11,8 @@ from lockgate.core.legible import Hidden, lines, shortened, visible
 from lockgate.core.message import Call, Failure
 from lockgate.core.raw import Raw
 
+ASKABLE: Final = frozenset({"tools/call", "prompts/get", "resources/read"})
+"""Methods that may be answered with a question (2026-07-28, multi round-trip requests)."""
 LONGEST_NAME: Final = 200
 
 

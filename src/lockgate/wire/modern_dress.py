@@ -17,6 +17,7 @@ from lockgate.core.message import LISTEN, ClientFacts, Notification, RequestId, 
 from lockgate.core.raw import Raw, encode
 from lockgate.wire.envelope import LOG_MESSAGE, PROGRESS, is_heard, with_token
 from lockgate.wire.jsonrpc import encode_notice
+from lockgate.wire.modern_shapes import Dress
 from lockgate.wire.revisions import META_SERVER_INFO, META_SUBSCRIPTION_ID
 
 CACHEABLE: Final = frozenset(
@@ -43,14 +44,7 @@ _LISTEN_ONLY: Final = frozenset(
 _UNSET: Final = msgspec.UNSET
 
 
-class _Head(msgspec.Struct, gc=False):
-    resultType: msgspec.Raw | msgspec.UnsetType = _UNSET  # noqa: N815  # the wire's spelling
-    ttlMs: msgspec.Raw | msgspec.UnsetType = _UNSET  # noqa: N815  # the wire's spelling
-    cacheScope: msgspec.Raw | msgspec.UnsetType = _UNSET  # noqa: N815  # the wire's spelling
-    meta: msgspec.Raw | msgspec.UnsetType = msgspec.field(default=_UNSET, name="_meta")
-
-
-_read_head = msgspec.json.Decoder(_Head).decode
+_read_head = msgspec.json.Decoder(Dress).decode
 _TYPE: Final = b'"resultType"'
 _FIRST: Final = b'{"resultType":"complete"'
 _TYPED: Final = _FIRST + b","

@@ -26,6 +26,22 @@ class Head(msgspec.Struct):
     resultType: str = "complete"  # noqa: N815 - the wire's own spelling
 
 
+class Dress(msgspec.Struct, gc=False):
+    """What a result says of its kind, of how long it may be kept, and of who said it."""
+
+    resultType: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET  # noqa: N815 - the wire's spelling
+    ttlMs: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET  # noqa: N815 - the wire's spelling
+    cacheScope: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET  # noqa: N815 - the wire's spelling
+    meta: msgspec.Raw | msgspec.UnsetType = msgspec.field(default=msgspec.UNSET, name="_meta")
+
+
+class Listed(msgspec.Struct):
+    """What the list of a server's tools says about how one is called."""
+
+    name: str
+    inputSchema: msgspec.Raw = msgspec.Raw(b"null")  # noqa: N815 - the wire's own spelling
+
+
 class Progress(msgspec.Struct):
     """What a progress notification is about."""
 
