@@ -230,7 +230,7 @@ def main() -> None:
             await made.ending.run(made.server.run_stdio_async())
         else:
             app = made.server.streamable_http_app()
-            await made.ending.serve(app, port=port, access_log=False, log_config=None)
+            await made.ending.serve(app, port=port, access_log=False)
 
     asyncio.run(serve())
 

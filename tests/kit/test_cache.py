@@ -161,6 +161,22 @@ def test_a_type_comes_back_as_that_type() -> None:
     asyncio.run(run())
 
 
+def test_what_another_version_kept_of_another_type_is_asked_for_anew() -> None:
+    async def run() -> None:
+        store = MemoryStore()
+        asked = Asked()
+        made = cache.Cache(stores=[("shared", store)])
+        await made.keep(60)(asked.work)("Oslo")
+        await made.close()
+        newer = cache.Cache(stores=[("shared", store)])
+        work = newer.keep(60, returns=dict[str, str | int])(asked.work)
+        assert (await work("Oslo"))["call"] == 1
+        odd = cache.Cache(stores=[("shared", store)]).keep(60, returns=list[int])(asked.work)
+        assert (await odd("Oslo"))["call"] == 2
+
+    asyncio.run(run())
+
+
 def test_what_json_cannot_say_is_refused_and_names_are_one_each() -> None:
     made = cache.Cache()
 

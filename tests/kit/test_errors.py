@@ -73,6 +73,10 @@ def test_what_a_tool_raises_reaches_the_model_through_an_sdk_that_masks_errors(n
     async def broken(page: int) -> str:
         raise KeyError("hunter2")
 
+    async def wrong(page: int) -> str:
+        raise errors.InvalidInput(f"{page} is no page")
+
+    server.tool()(wrong)
     server.tool()(fetched)
     server.tool()(broken)
 
@@ -80,6 +84,9 @@ def test_what_a_tool_raises_reaches_the_model_through_an_sdk_that_masks_errors(n
         failed, text = await called(server, "fetched", page=7)
         assert failed
         assert text.endswith("No page 7. Use 1 to 6.")
+        failed, text = await called(server, "wrong", page=7)
+        assert failed
+        assert text.endswith("7 is no page. Correct the argument and call again.")
         failed, text = await called(server, "broken", page=7)
         assert failed
         assert "reference" in text
@@ -115,3 +122,35 @@ def test_errors_of_an_sdk_for_the_protocol_pass_unreported(
     with caplog.at_level(logging.ERROR), pytest.raises(MCPError):
         asyncio.run(refused())
     assert not caplog.records
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_what_a_resource_raises_reaches_the_client(number: int) -> None:
+    from fastmcp import Client as Other
+    from mcp import MCPError
+    from mcp.client import Client
+
+    server = sdk(number)
+
+    @server.resource("notes://{number}")
+    async def note(number: str) -> str:
+        raise errors.NotFound(f"There is no note {number}", "Ask which there are")
+
+    @server.resource("late://{number}")
+    async def late(number: str) -> str:
+        raise errors.Unavailable(f"The archive of {number} is closed")
+
+    assert note is not None
+    assert late is not None
+
+    async def run() -> None:
+        opened: Any = Other(server) if number else Client(server)
+        async with opened as client:
+            with pytest.raises(MCPError, match=r"There is no note 7\. Ask which") as caught:
+                await client.read_resource("notes://7")
+            if number == 0:
+                assert caught.value.error.code == -32602
+            with pytest.raises(MCPError, match="archive of 7 is closed"):
+                await client.read_resource("late://7")
+
+    asyncio.run(run())

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from lockgate.kit.execute import Limits, Outcome
 from lockgate.upstreams import groups
 from lockgate.upstreams.sandbox import host as hosts
 from tests.kit.servers import called, sdk
+from tests.security.test_sandbox import NOBODY, ROOT, become
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.skipif(
@@ -123,7 +126,7 @@ def test_an_error_of_the_code_is_an_outcome() -> None:
     assert "SyntaxError" in run("(").stderr
 
 
-@pytest.mark.parametrize("name", ["../x", "main.py", "a/b", ""])
+@pytest.mark.parametrize("name", ["../x", "main.py", "tmp", "a/b", ""])
 def test_names_of_files_have_to_be_names(name: str) -> None:
     with pytest.raises(errors.InvalidInput):
         run("", files={name: "x"})
@@ -145,3 +148,34 @@ def test_as_a_tool_of_both_sdks(number: int) -> None:
 
     server.tool()(compute)
     assert asyncio.run(called(server, "compute", code="print(6 * 7)")) == (False, "42\n")
+
+
+AS_NOBODY = """
+import asyncio, os, types
+from lockgate.kit import execute
+# This one's own may be root's alone.
+execute.sys = types.SimpleNamespace(executable="/usr/bin/python3", platform="linux")
+assert os.getuid() != 0 and execute.missing() == [], execute.missing()
+code = "import os, time; os.mkdir('d', 0)\\n"
+code += "for _ in range(99):\\n  if not os.fork(): time.sleep(60)"
+print(asyncio.run(execute.python(code)).stderr)
+"""
+
+
+@pytest.mark.skipif(not ROOT, reason="only root can become another user")
+@pytest.mark.skipif(not Path("/usr/bin/python3").exists(), reason="no interpreter for everybody")
+def test_an_ordinary_user_has_all_of_it_too() -> None:
+    with tempfile.TemporaryDirectory(prefix="lockgate-") as folder:
+        os.chown(folder, NOBODY, NOBODY)
+        done = subprocess.run(
+            [sys.executable, "-c", AS_NOBODY],
+            preexec_fn=lambda: become(NOBODY),
+            env={**os.environ, "HOME": folder, "TMPDIR": folder},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert "temporarily unavailable" in done.stdout
+        assert list(Path(folder).iterdir()) == []

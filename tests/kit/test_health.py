@@ -191,8 +191,11 @@ def test_gauges_are_read_when_somebody_asks_and_names_have_to_be_names() -> None
     metrics = Metrics()
     size = [1.0]
     metrics.gauge("queue", lambda: size[0])
+    metrics.gauge("broken", lambda: 1 / 0)
     size[0] = 7
     assert "mcp_queue 7" in metrics.text()
+    assert "broken" not in metrics.text()
+    assert metrics.snapshot()["gauges"] == {"queue": 7, "broken": None}
     for name in ("", "a b", "1a", "a\n"):
         with pytest.raises(ValueError, match="names of metrics"):
             metrics.count(name)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -115,6 +117,27 @@ def test_nothing_is_ever_written_to_stdout(err: Err, capsys: pytest.CaptureFixtu
     logs.logger("x").error("to stderr")
     logging.getLogger("x").error("%d", "no number")
     assert capsys.readouterr().out == ""
+
+
+def test_what_wrote_to_the_terminal_does_no_longer_and_other_handlers_stay(
+    err: Err, tmp_path: Path
+) -> None:
+    fastmcp = pytest.importorskip("fastmcp.utilities.logging")
+    fastmcp.configure_logging("INFO")
+    other = logging.getLogger("kept")
+    kept, gone = logging.FileHandler(tmp_path / "log"), logging.StreamHandler(sys.stderr)
+    other.addHandler(kept)
+    other.addHandler(gone)
+    try:
+        logs.configure()
+        logging.getLogger("fastmcp.server").warning("once")
+        other.warning("twice")
+        assert [line["message"] for line in err.lines()] == ["once", "twice"]
+        assert other.handlers == [kept]
+        assert (tmp_path / "log").read_text() == "twice\n"
+    finally:
+        other.removeHandler(kept)
+        kept.close()
 
 
 def test_as_a_processor_of_structlog_it_cleans_an_event() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from lockgate.kit import request
+from tests.examples.loading import over_http
 from tests.kit.servers import called, sdk
 
 
@@ -33,8 +34,9 @@ def test_what_is_given_holds_inside_and_not_outside() -> None:
     assert request.caller() == ""
     with pytest.raises(TypeError, match="no 'colour'"), request.given(colour="red"):
         pass
-    with request.given(caller="x" * 10_000) as made:
-        assert len(made.caller) == request.LONGEST
+    with request.given(caller="x" * 10_000) as made, request.given(caller="x" * 9_999) as other:
+        assert len(made.caller) == len(other.caller) == request.LONGEST
+        assert made.caller != other.caller
 
 
 @pytest.mark.parametrize("number", [0, 1])
@@ -67,9 +69,12 @@ def token(**facts: Any) -> SimpleNamespace:
 @pytest.mark.parametrize(
     ("facts", "caller"),
     [
-        ({}, "app"),
-        ({"subject": "alice"}, "alice app"),
-        ({"claims": {"iss": "https://id", "sub": "alice"}}, "https://id alice app"),
+        ({}, "client=app"),
+        ({"subject": "a b"}, "subject=a%20b client=app"),
+        (
+            {"claims": {"iss": "https://id", "sub": "alice"}},
+            "issuer=https://id subject=alice client=app",
+        ),
     ],
 )
 @pytest.mark.parametrize("number", [0, 1])
@@ -87,58 +92,68 @@ def test_a_caller_is_issuer_subject_and_client_of_the_token(
     assert request.caller() == caller
 
 
-def test_over_http_with_tokens_each_request_has_its_own_caller() -> None:
-    import httpx2
-    from mcp.server.auth.provider import AccessToken
+def with_tokens(number: int) -> Any:
+    """A server of either SDK that takes any token for that of whom it names."""
+    if number:
+        from fastmcp import FastMCP
+        from fastmcp.server.auth import AccessToken, TokenVerifier
+
+        class Known(TokenVerifier):
+            async def verify_token(self, token: str) -> AccessToken | None:
+                return AccessToken(token=token, client_id="app", scopes=[], claims={"sub": token})
+
+        return FastMCP("x", auth=Known())
+    from mcp.server.auth.provider import AccessToken as Official
     from mcp.server.auth.settings import AuthSettings
     from mcp.server.mcpserver import MCPServer
     from pydantic import AnyHttpUrl
 
-    class Known:
-        async def verify_token(self, token: str) -> AccessToken | None:
-            return AccessToken(token=token, client_id="app", scopes=[], subject=token)
+    class Verifier:
+        async def verify_token(self, token: str) -> Official | None:
+            return Official(token=token, client_id="app", scopes=[], subject=token)
 
     url = AnyHttpUrl("http://127.0.0.1:8000")
     auth = AuthSettings(
         issuer_url=url, resource_server_url=url, required_scopes=[], validate_token_resource=False
     )
-    server: Any = MCPServer("x", token_verifier=Known(), auth=auth, middleware=[request.noted])
+    return MCPServer("x", token_verifier=Verifier(), auth=auth, middleware=[request.noted])
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_over_http_each_request_has_its_own_caller_in_both_eras(number: int) -> None:
+    import httpx2
+    from mcp.client import Client
+    from mcp.client.streamable_http import streamable_http_client
+
+    server = with_tokens(number)
 
     @server.tool()
     async def who() -> str:
         await asyncio.sleep(0)
-        return f"{request.caller()} {request.current().peer}"
+        assert request.current().peer == "127.0.0.1"
+        return request.caller()
+
+    @server.tool()
+    def in_a_thread() -> str:
+        return request.caller()
 
     assert who is not None
-    meta = {
-        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-        "io.modelcontextprotocol/clientInfo": {"name": "t", "version": "1"},
-        "io.modelcontextprotocol/clientCapabilities": {},
-    }
-    body = {
-        "jsonrpc": "2.0", "id": 1, "method": "tools/call",
-        "params": {"name": "who", "arguments": {}, "_meta": meta},
-    }  # fmt: skip
+    assert in_a_thread is not None
 
-    async def run() -> list[str]:
-        app = server.streamable_http_app(json_response=True)
-        transport = httpx2.ASGITransport(app=app)
+    async def one(url: str, name: str, mode: str) -> None:
+        headers = {"authorization": f"Bearer {name}"}
         async with (
-            app.router.lifespan_context(app),
-            httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client,
+            httpx2.AsyncClient(headers=headers) as plain,
+            Client(streamable_http_client(f"{url}/mcp", http_client=plain), mode=mode) as client,
         ):
+            for tool in ("who", "in_a_thread"):
+                said: Any = await client.call_tool(tool)
+                assert said.content[0].text == f"subject={name} client=app"
 
-            async def one(name: str) -> str:
-                headers = {
-                    "authorization": f"Bearer {name}",
-                    "accept": "application/json, text/event-stream",
-                    "mcp-protocol-version": "2026-07-28",
-                    "mcp-method": "tools/call",
-                    "mcp-name": "who",
-                }
-                reply = await client.post("/mcp", json=body, headers=headers)
-                return str(reply.json()["result"]["content"][0]["text"])
+    async def run() -> None:
+        app = server.http_app() if number else server.streamable_http_app()
+        async with over_http(app) as url:
+            whole = [(name, mode) for name in ("ada", "bob") for mode in ("legacy", "2026-07-28")]
+            await asyncio.gather(*(one(url, name, mode) for name, mode in whole))
 
-            return await asyncio.gather(*(one(name) for name in ("alice", "bob")))
-
-    assert asyncio.run(run()) == ["alice app 127.0.0.1", "bob app 127.0.0.1"]
+    asyncio.run(run())

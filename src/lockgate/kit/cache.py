@@ -205,9 +205,14 @@ def _kept(
             return Result(Raw(msgspec.json.encode(_Answer(answer))))
 
         reply = await policy(call, ask)
-        if isinstance(reply, Result):
+        if not isinstance(reply, Result):
+            raise raised[-1]
+        try:
             return cast("Any", decode(reply.raw.encode())).v
-        raise raised[-1]
+        except msgspec.ValidationError:
+            # Kept by another version of the program, which gave something else.
+            await forget()
+            return await function(*args, **named)
 
     async def forget() -> None:
         await blobs.drop(group(server, _CALL))

@@ -1,8 +1,8 @@
 """Failures a model can act on: what happened, and what to do about it.
 
-Must not know: what failed. Any SDK, but for the class of errors of those that are loaded: a
-`ToolError` raised here is one of theirs as well, so what it says reaches the model, where SDKs keep
-back what a tool did not mean to say.
+Must not know: what failed. Any SDK, but for the classes of errors of those that are loaded: what is
+raised here is one of theirs as well, so what it says reaches the model from a tool and the client
+from a resource, where SDKs keep back what was not meant to be said.
 
     ToolError            what is below; raise it itself for what is none of that
     ├── InvalidInput     an argument is not what it has to be (a ValueError too: pydantic's own)
@@ -32,8 +32,16 @@ T = TypeVar("T")
 _log: Final = logging.getLogger("lockgate.kit")
 _THEIRS: Final = (
     ("mcp.server.mcpserver.exceptions", "ToolError"),
+    ("mcp.server.mcpserver.exceptions", "ResourceError"),
     ("fastmcp.exceptions", "ToolError"),
+    ("fastmcp.exceptions", "ResourceError"),
 )
+_GONE: Final = (
+    ("mcp.server.mcpserver.exceptions", "ResourceNotFoundError"),
+    *(one for one in _THEIRS if one[0] != "mcp.server.mcpserver.exceptions"),
+    _THEIRS[0],
+)
+"""For what is not found: the official SDK has a code of its own for resources."""
 _PROTOCOL: Final = (("mcp", "MCPError"),)
 
 
@@ -45,7 +53,7 @@ class ToolError(Exception):
 
     def __new__(cls, *args: Any, **named: Any) -> Self:
         """As an error of each SDK that is loaded."""
-        theirs = _loaded()
+        theirs = _of(_GONE) if issubclass(cls, NotFound) else _loaded()
         made: Any = _as_theirs(cls, theirs) if theirs else cls
         return super().__new__(made)
 
@@ -66,6 +74,10 @@ class ToolError(Exception):
             details: more about it, for programs; JSON.
         """
         super().__init__(message)
+        added: Any = type(self).__bases__[1:] if "_declared" in type(self).__dict__ else ()
+        for theirs in added:
+            # What comes between, such as ValueError, need not pass it on.
+            theirs.__init__(self, message)
         self.message = message
         self.suggestion = type(self).suggestion if suggestion is None else suggestion
         self.retry_after = None if retry_after is None else enough(retry_after)

@@ -123,8 +123,8 @@ async def python(
         ToolError: the system let nothing be started.
     """
     names = {filename(name, name="the name of a file"): one for name, one in (files or {}).items()}
-    if "main.py" in names:
-        raise InvalidInput("main.py is the name of the program itself")
+    if names.keys() & {"main.py", "tmp"}:
+        raise InvalidInput("main.py is the program itself, and tmp its folder for temporary files")
     folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="lockgate-execute-"))
     try:
         work = folder / "work"

@@ -67,7 +67,10 @@ def bound(**facts: object) -> Generator[None]:
 
 
 def configure(level: str = "info", form: Format = "json", *, secrets: Collection[str] = ()) -> None:
-    """Send all that is logged in this process to stderr; replaces what was set up before.
+    """Send all that is logged in this process to stderr.
+
+    What wrote to the terminal before no longer does, as what FastMCP sets up for itself; what
+    writes elsewhere, to files or services, is left alone.
 
     Args:
         level: `debug`, `info`, `warning` or `error`; what is below is not logged.
@@ -76,8 +79,11 @@ def configure(level: str = "info", form: Format = "json", *, secrets: Collection
             by their form: keys, tokens, passwords in URLs, what is named as one.
     """
     root = logging.getLogger()
-    for handler in list(root.handlers):
-        root.removeHandler(handler)
+    known = logging.Logger.manager.loggerDict.values()
+    for one in (root, *(found for found in known if isinstance(found, logging.Logger))):
+        for handler in filter(_to_terminal, tuple(one.handlers)):
+            one.removeHandler(handler)
+            one.propagate = True
     black = _Redacting(secrets)
     coloured = form == "text" and colours(os.environ, sys.stderr)
     handler = _Stderr(black)
@@ -137,6 +143,13 @@ class _Stderr(logging.Handler):
         own["msg"], own["args"] = self._black(record.getMessage()[:LONGEST]), ()
         told = {name: _cleaned(name, value, self._black) for name, value in found.items()}
         return logging.makeLogRecord({**own, **told})
+
+
+def _to_terminal(handler: logging.Handler) -> bool:
+    if isinstance(handler, _Stderr) or type(handler).__module__.startswith("rich."):
+        return True
+    stream: object = getattr(handler, "stream", None)
+    return stream is not None and stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)
 
 
 def _request() -> dict[str, object]:

@@ -10,6 +10,7 @@ OpenTelemetry set up needs nothing of this.
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import wraps
@@ -27,6 +28,7 @@ T = TypeVar("T")
 Cell = TypeVar("Cell")
 Labels = tuple[tuple[str, str], ...]
 
+_log: Final = logging.getLogger("lockgate.kit")
 MOST: Final = 1000
 OTHER: Final = "other"
 LONGEST: Final = 200
@@ -138,7 +140,7 @@ class Metrics:
                 for name, family in self._counts.items()
                 for labels, cell in family.cells.items()
             },
-            "gauges": {name: read() for name, read in self._gauges.items()},
+            "gauges": {name: _read(name, read) for name, read in self._gauges.items()},
             "seconds": {
                 f"{name}{_written(labels)}": _summary(one)
                 for name, family in self._times.items()
@@ -153,7 +155,9 @@ class Metrics:
             samples = [(labels, cell.value) for labels, cell in family.cells.items()]
             page.family(f"{self._prefix}_{name}_total", "counter", f"{name}.", samples)
         for name, read in self._gauges.items():
-            page.family(f"{self._prefix}_{name}", "gauge", f"{name}.", [((), read())])
+            value = _read(name, read)
+            samples = [] if value is None else [((), value)]
+            page.family(f"{self._prefix}_{name}", "gauge", f"{name}.", samples)
         for name, times in self._times.items():
             page.histogram(f"{self._prefix}_{name}_seconds", f"{name}.", times.cells.items())
         return page.text().decode()
@@ -183,6 +187,15 @@ class Metrics:
 
     async def _answer(self) -> routes.Answer:
         return routes.Answer(200, self.text().encode(), CONTENT_TYPE)
+
+
+def _read(name: str, read: Callable[[], float]) -> float | None:
+    """What a gauge says; None, and nothing else is lost, when it cannot."""
+    try:
+        return float(read())
+    except Exception as error:
+        _log.warning("gauge %s failed: %s", name, error or type(error).__name__)
+        return None
 
 
 def _checked(name: str) -> str:

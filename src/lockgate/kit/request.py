@@ -16,12 +16,17 @@ import sys
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from hashlib import blake2b
 from typing import Any, Final, cast
+from urllib.parse import quote
 
 import msgspec
 
 LONGEST: Final = 256
-"""Characters of an identity or name that are kept; a token may hold as many as it likes."""
+"""Characters of an identity or name; a longer one is its beginning and a digest of all of it."""
+
+_PLAIN: Final = ":/@|+!$,;"
+"""Beside letters and digits, what identities are written with and needs no quoting."""
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -89,7 +94,7 @@ def _with(request: Request, **facts: str) -> Request:
     unknown = facts.keys() - set(Request.__struct_fields__)
     if unknown:
         raise TypeError(f"a request has no {min(unknown)!r}")
-    shortened = {name: value[:LONGEST] for name, value in facts.items()}
+    shortened = {name: _short(value) for name, value in facts.items()}
     return msgspec.structs.replace(request, **shortened)
 
 
@@ -133,9 +138,21 @@ def _token_owner() -> str:
 
 
 def _owner(token: Any) -> str:
-    """A client acts for somebody, or for itself; one of them alone may mean several callers."""
+    """A client acts for somebody, or for itself; one of them alone may mean several callers.
+
+    Written so that no two owners are spelled alike.
+    """
     claims: Mapping[str, object] = getattr(token, "claims", None) or {}
     subject = getattr(token, "subject", None) or claims.get("sub") or ""
     issuer = claims.get("iss") or ""
-    parts = (issuer, subject, getattr(token, "client_id", None) or "")
-    return " ".join(str(part) for part in parts if part)[:LONGEST]
+    client = getattr(token, "client_id", None) or ""
+    parts = {"issuer": issuer, "subject": subject, "client": client}
+    said = (f"{name}={quote(str(one), safe=_PLAIN)}" for name, one in parts.items() if one)
+    return _short(" ".join(said))
+
+
+def _short(text: str) -> str:
+    if len(text) <= LONGEST:
+        return text
+    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return f"{text[: LONGEST - len(digest) - 1]}#{digest}"

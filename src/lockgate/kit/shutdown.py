@@ -126,7 +126,8 @@ class Shutdown:
         """
         import uvicorn  # noqa: PLC0415 - comes with the SDKs; nobody else needs it
 
-        chosen: Any = {"timeout_graceful_shutdown": STREAMS, **options}
+        # Its log is logged like everybody's: without a configuration of its own.
+        chosen: Any = {"timeout_graceful_shutdown": STREAMS, "log_config": None, **options}
         config = uvicorn.Config(self.watching(app), host=host, port=port, **chosen)
         server: Any = uvicorn.Server(config)
         # It would take the signals for itself, and end streams and calls alike.
@@ -174,6 +175,7 @@ class Shutdown:
         finally:
             asked.cancel()
             task.cancel()
+            await asyncio.wait({task}, timeout=STREAMS)
             self._deafen(loop)
             for job in reversed(self._last):
                 try:

@@ -125,6 +125,14 @@ def test_more_is_refused_where_it_is_asked_for(machine: Machine) -> None:
             assert judged(program, machine, machine.calls[name]) == errno.EPERM
 
 
+@pytest.mark.parametrize("machine", BOTH)
+def test_a_process_may_have_to_stay_in_its_group(machine: Machine) -> None:
+    free, kept = made(machine), made(machine, refused=calls.LEAVING)
+    for name in calls.LEAVING:
+        assert judged(free, machine, machine.calls[name]) == 0
+        assert judged(kept, machine, machine.calls[name]) == errno.EPERM
+
+
 @settings(max_examples=200)
 @given(
     st.sampled_from([INTEL, ARM]),

@@ -226,3 +226,7 @@ def test_plans_hold_plain_values_only() -> None:
     assert marshal.loads(marshal.dumps(told)) == told  # noqa: S302 - of this very test
     assert told["namespaces"]["doors"] == [("127.77.0.2", 443), ("::1", 5)]
     assert os.fsdecode(told["namespaces"]["hosts"]) == "/hosts"
+
+
+def test_what_has_to_stay_in_its_group_has_another_filter() -> None:
+    assert planned(spec(stays=True), host()).filter != planned(spec(), host()).filter
