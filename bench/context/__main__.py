@@ -22,7 +22,7 @@ from bench.context.menu import tokens
 from bench.context.searchers import UNTUNED, FastMcp, Fts5, Lockgate, Searcher
 
 SIZES: Final = (500, 5_000, 10_000)
-MOST_QUERIES: Final = 500
+MOST_QUERIES: Final = 2000
 TIMED: Final = 200
 SLOW: Final = 40
 

@@ -85,6 +85,7 @@ def _query(record: Tool) -> Query | None:
     relevant = record.get("relevant")
     if isinstance(relevant, list):
         relevant = dict.fromkeys(relevant, 1)
+    relevant = {str(one): float(grade) for one, grade in (relevant or {}).items() if grade}
     if not relevant or not isinstance(record.get("query"), str):
         return None
     corpus = str(record.get("corpus") or "all")
@@ -92,7 +93,7 @@ def _query(record: Tool) -> Query | None:
         corpus,
         str(record.get("source") or corpus),
         record["query"],
-        {str(one): float(grade) for one, grade in relevant.items() if grade},
+        relevant,
         str(record.get("server_hint") or ""),
     )
 

@@ -230,12 +230,17 @@ def _table(heading: str, costs: Sequence[Cost], total: int) -> Table:
     table.add_column("tokens", justify="right")
     table.add_column("share", justify="right")
     for one in costs:
-        name = one.server if one.tool is None else f"{one.server}/{one.tool}"
+        name = one.server if one.tool is None else _called(one.server, one.tool)
         cells = [visible(name), f"{one.tokens:,}", f"{one.tokens / total:.0%}"]
         if heading == "server":
             cells.insert(1, str(one.tools))
         table.add_row(*map(Text, cells))
     return table
+
+
+def _called(server: str, tool: str) -> str:
+    """The name that clients see, or where to find it."""
+    return tool if tool.startswith(f"{server}__") else f"{server}/{tool}"
 
 
 def _settings(found: Bill, *, searches: bool) -> Table:

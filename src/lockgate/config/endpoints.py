@@ -13,6 +13,7 @@ from lockgate.config.compact import CompactSettings
 from lockgate.config.exposing import Expose
 from lockgate.config.identity import AuthSettings
 from lockgate.config.limits import Section
+from lockgate.config.presenting import Views
 from lockgate.config.rates import RateSettings
 from lockgate.config.results import ResultsSettings
 from lockgate.core.targets import divided
@@ -86,6 +87,13 @@ class EndpointSettings(Section):
     )
     expose: Expose | None = Field(
         default=None, description="As `lockgate.expose`; left out: as there."
+    )
+    present: Views = Field(
+        default={},
+        description=(
+            "How single tools are presented here, by patterns `SERVER/NAME` of which the first "
+            "that matches counts."
+        ),
     )
     compact: CompactSettings | None = Field(
         default=None,

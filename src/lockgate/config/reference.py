@@ -40,6 +40,7 @@ from lockgate.config.keys import ALIASES, CLIENT_SERVER_KEYS, CLIENT_TOP_KEYS
 from lockgate.config.limits import GatewayLimits, ServerLimits
 from lockgate.config.model import ServerConfig
 from lockgate.config.outbound import LoginSettings, ProviderSettings, ServerAuth
+from lockgate.config.presenting import ParameterView, ToolView
 from lockgate.config.rates import RateSettings
 from lockgate.config.resist import (
     BreakerSettings,
@@ -140,6 +141,7 @@ How the gateway gets the tokens that a server wants to see. See
 _GUARD: Final = """\
 Of the gateway (`lockgate.guard`) and of a server (`guard`), whose keys win one by one. See
 [traffic](security/traffic.md)."""
+_PRESENT: Final = "Under each pattern. See [views](context/views.md)."
 _EXPOSE: Final = """\
 Of all endpoints, and of one under its path. `"expose": "search"` is short for
 `{"mode": "search"}`. See [discovery](context/discovery.md)."""
@@ -182,6 +184,8 @@ def page() -> str:
         *_section("Gateway: `lockgate.logins`", LoginSettings, None, ("lockgate", "logins")),
         *_section("Gateway: `lockgate.endpoints.PATH`", EndpointSettings, _ENDPOINTS, ()),
         *_section("Gateway: `compact`", CompactSettings, _COMPACT, ("lockgate", "compact")),
+        *_section("Gateway: `lockgate.endpoints.PATH.present`", ToolView, _PRESENT, ()),
+        *_section("Gateway: `…present.PATTERN.parameters.NAME`", ParameterView, None, ()),
         *_section("Gateway: `lockgate.admin`", AdminSettings, _ADMIN, ()),
         *_section("Results: `results`", KeptResults, _RESULTS, ("lockgate", "results")),
         *_section("Guard: `guard`", GuardSettings, _GUARD, ("guard",)),

@@ -37,6 +37,7 @@ from lockgate.gateway.build import (
     shared_store,
 )
 from lockgate.gateway.carrying import carrying
+from lockgate.gateway.discovery import Explained
 from lockgate.gateway.endpoint_sights import servers_at
 from lockgate.gateway.endpoints import Endpoints
 from lockgate.gateway.engine import Engine
@@ -213,14 +214,11 @@ class Gateway:
         )
 
     def tools_as_written(self) -> list[tuple[str, str, Raw]]:
-        """Every tool that can be reached: its server, its name there, its definition."""
+        """Every tool that can be reached: its server, its name there, its definition as called."""
         listed, _ = self._tools()
-        reached = {(one.server, one.name) for one in listed.routes.values()}
         return [
-            (part.server, item.key, item.raw)
-            for part in listed.parts
-            for item in part.items
-            if (part.server, item.key) in reached
+            (target.server, target.name, listed.items[name])
+            for name, target in listed.routes.items()
         ]
 
     def _tools(self) -> tuple[Face, Write | None]:
@@ -282,6 +280,13 @@ class Gateway:
         face = self._engine.catalog.peek(asked.method, asked)
         refused = {} if face is None else face.refused
         return {name: why for name, why in refused.items() if why.reason != "name-collision"}
+
+    async def find(
+        self, query: str, most: int, server: str = "", endpoint: str | None = None
+    ) -> Explained:
+        """The tools that are found at an endpoint; LockgateError: there is no such endpoint."""
+        path = self._settings(endpoint).endpoint
+        return await self._engine.discovery.explained(path, query, most, server)
 
     def status(self) -> GatewayStatus:
         """All of it as it stands now."""

@@ -30,6 +30,7 @@ from lockgate.gateway.engine import EngineSettings
 from lockgate.gateway.exposing import exposures_of
 from lockgate.gateway.facade import Facade
 from lockgate.gateway.kept import CatalogSettings
+from lockgate.gateway.presenting import presentations_of
 from lockgate.gateway.resistance import ResistSettings
 from lockgate.gateway.sandboxes import sandbox_spec
 from lockgate.gateway.shaping import ToolShape
@@ -128,6 +129,7 @@ def engine_settings(config: Config) -> EngineSettings:
             page_size=config.lockgate.page_size,
             stale=config.lockgate.stale_lists,
             shapes=tool_shapes(config),
+            presentations=presentations_of(config),
             most={
                 name: (one.limits.list_items, one.limits.list_pages)
                 for name, one in servers.items()

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
+from lockgate.context.search.index import Hit, Part
 from lockgate.core.message import Call, Reply
 from lockgate.core.policy import CallNext
 from lockgate.gateway import own_tools
@@ -27,9 +28,13 @@ from lockgate.gateway.listing import LISTS
 from lockgate.gateway.own_tools import Role
 from lockgate.gateway.searching import Library
 from lockgate.gateway.shelf import MOST_VIEWS
+from lockgate.gateway.sights import OPERATOR
 from lockgate.gateway.views import Outlook
 
 _TOOLS: Final = "tools/list"
+
+Explained = Sequence[tuple[str, Hit, Sequence[Part]]]
+"""Tools that are found, by name, with what each one's score is made of."""
 
 
 class _Shown(msgspec.Struct):
@@ -76,6 +81,21 @@ class Discovery:
         reply = await self._finder.answer(role, face, call)
         self.answered(role, call, reply)
         return reply
+
+    async def explained(self, endpoint: str, query: str, most: int, server: str) -> Explained:
+        """The tools whoever runs the gateway finds at an endpoint: names, scores, and why."""
+        call = Call(
+            method=_TOOLS,
+            client=OWN_CLIENT["modern"],
+            principal=OPERATOR,
+            facts={"endpoint": endpoint},
+        )
+        face = await self._catalog.face(_TOOLS, call)
+        view = await self.library.view(self._catalog.outlook(call), face)
+        return [
+            (view.names[hit.number], hit, view.scope.explain(query, hit.number))
+            for hit in view.scope.search(query, most, server=server)
+        ]
 
     def unwrapping(self, inner: CallNext) -> CallNext:
         """`inner` for tool calls, in which a `call_tool` is already the call it is about."""

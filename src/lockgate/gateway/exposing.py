@@ -25,7 +25,7 @@ from lockgate.config.exposing import ExposeSettings, Mode
 from lockgate.config.model import Config
 from lockgate.context.compact.levels import Level
 from lockgate.context.tokens import Estimate
-from lockgate.core.message import Result
+from lockgate.core.message import Result, Target
 from lockgate.core.raw import Raw
 from lockgate.core.targets import Things
 from lockgate.gateway import own_tools
@@ -99,6 +99,18 @@ def listed(
             items.append(Raw(write[always](item.encode())))
     items += [own_tools.definition(name, role) for name, role in own.items() if role in roles]
     return relisted(face, items, page_size, richer=richer)
+
+
+def told(exposure: Exposure, target: Target) -> str:
+    """How a tool is listed, for people."""
+    found = "found with find_tools, and called by its name or with call_tool"
+    if target in exposure.always:
+        return "always listed in full"
+    if exposure.mode == "compact":
+        return "listed in short; describe_tools has all of it"
+    if exposure.mode == "auto":
+        return f"listed while all tools take at most {exposure.most} tokens, else {found}"
+    return f"not listed: {found}"
 
 
 def _as_it_is(data: bytes) -> bytes:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as BadBase64
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache
 from hashlib import sha256
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
@@ -82,6 +83,7 @@ def merge(
     personal: bool = False,
     write: Write | None = None,
     write_richer: Write | None = None,
+    names: Mapping[Target, str] = MappingProxyType({}),
     own: Sequence[Item] = (),
 ) -> Face:
     """Merge sections, in the order given, into one face.
@@ -92,34 +94,35 @@ def merge(
     `personal`: which never call it public. Cursors of one `endpoint` are worth nothing at others.
     Where a section is absent for want of a login, the tool that asks for it stands in its place.
     `write` makes what is listed of what servers wrote, `write_richer` what clients that read more
-    are shown; None: nothing does.
+    are shown; None: nothing does. `names` are those that are not spelled by `naming`.
     `own` stands at the end, under other names where servers have those.
     """
     parts = tuple(sections)
     there = [part for part in parts if part.problem is None]
     logins = login_tools.listed(entry, parts)
+
+    def public(server: str, key: str) -> str:
+        said = names.get(Target(server, entry.kind, key)) if names else None
+        return said or _public(entry, server, key, naming)
+
     entries = [
-        _Entry(
-            _public(entry, part.server, item.key, naming),
-            Target(part.server, entry.kind, item.key),
-            item,
-        )
+        _Entry(public(part.server, item.key), Target(part.server, entry.kind, item.key), item)
         for part in there
         for item in part.items
     ]
     listed, refused = _settle(entry, entries)
     for part in parts:
         for key, why in part.withheld.items():
-            refused.setdefault(_public(entry, part.server, key, naming), why)
+            refused.setdefault(public(part.server, key), why)
     items = {one.public: _renamed(entry, one) for one in listed}
     for tool in logins:
         items.setdefault(tool.key, tool.raw)
     for one in own:
         name = _free(entry, one.key, {*items, *refused})
         items[name] = one.raw if name == one.key else one.raw.replace(name=name)
-    public = {one.public: _renamed(entry, one, write) for one in listed} if write else {}
-    public = {**items, **public}
-    digest = sha256(b"\0".join(item.encode() for item in public.values())).hexdigest()[:16]
+    written = {one.public: _renamed(entry, one, write) for one in listed} if write else {}
+    written = {**items, **written}
+    digest = sha256(b"\0".join(item.encode() for item in written.values())).hexdigest()[:16]
     # Whoever logs in sees another list at once.
     envelope = _envelope(there, modern=modern, personal=personal or bool(logins))
     if logins and modern:
@@ -135,7 +138,7 @@ def merge(
 
     return Face(
         entry=entry,
-        pages=_pages(entry, list(public.values()), envelope, page_size, mark),
+        pages=_pages(entry, list(written.values()), envelope, page_size, mark),
         richer=richer,
         routes={one.public: one.target for one in listed},
         refused=refused,

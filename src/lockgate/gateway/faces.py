@@ -15,7 +15,8 @@ from typing import Final
 import msgspec
 
 from lockgate.core.clock import Clock
-from lockgate.core.message import Call, Era, Failure
+from lockgate.core.message import Call, Era, Failure, Target
+from lockgate.core.raw import Raw
 from lockgate.core.sight import Sight
 from lockgate.gateway.face import Face, merge, shown
 from lockgate.gateway.facts import OWN_CLIENT
@@ -63,6 +64,7 @@ class Faces(Shelf):
         self._by_capabilities = by_capabilities
         self.sights = sights
         self.shaping = Shaping(settings.shapes)
+        self.presentations = settings.presentations
         if not sights.restricted and sights.shared:
             self.neutral = self._neutral_of_all
         self._faces: OrderedDict[tuple[str, Outlook], tuple[float, Face]] = OrderedDict()
@@ -204,6 +206,12 @@ class Faces(Shelf):
         """The list that a call is routed by, as far as it is known; nothing is asked for."""
         return self.neutral(method, call) or self.peek(method, call)
 
+    def presented(self, call: Call, target: Target, params: Raw) -> Raw:
+        """The params of a call to a tool that the caller's endpoint may present otherwise."""
+        own = self.presentations.get(self.sights.of(call).endpoint)
+        edit = own.of(target) if own is not None and target.kind == "tool" else None
+        return params if edit is None else edit.params(params)
+
     def problem(self, server: str, method: str, call: Call) -> Failure | None:
         """Why what a server lists for this caller is not known as it is now."""
         kept = self._kept.get((method, server, self.view(server, call)))
@@ -232,15 +240,18 @@ class Faces(Shelf):
         self, entry: ListMethod, sight: Sight, outlook: Outlook, sections: Sequence[Section]
     ) -> Face:
         plain = self.shaping.plain(sight.endpoint)
+        vetted = [shown(one, entry, sight) for one in self._guard.vet(entry, sections, outlook.era)]
+        own = self.presentations.get(sight.endpoint) if entry.kind == "tool" else None
         face = merge(
             entry,
-            [shown(one, entry, sight) for one in self._guard.vet(entry, sections, outlook.era)],
+            vetted if own is None else list(map(own.presented, vetted)),
             sight.naming,
             modern=outlook.era == "modern",
             page_size=sight.page_size,
             endpoint=sight.endpoint,
             personal=sight.personal,
             write=self.shaping.writes(entry, plain),
+            names={} if own is None else own.names(vetted),
             write_richer=self.shaping.writes(entry, plain._replace(type_lists=True)),
             own=self.own(entry, sight.endpoint),
         )

@@ -92,6 +92,7 @@ class Router:
         """What reads the results that are kept, where any are."""
         self.discovery: Discovery | None = None
         """What shows less than there is, where an endpoint does, and finds the rest."""
+        self._presents = bool(catalog.presentations)
         self._apart = handles is not None and handles.restricted
         self._servers = servers
         # Where several are asked at once, one that breaks must not take the others' answers along.
@@ -177,6 +178,11 @@ class Router:
                 return asked
             target = asked
         params = call.params if target.name == name else call.params.replace(name=target.name)
+        if self._presents:
+            try:
+                params = self._catalog.presented(call, target, params)
+            except msgspec.ValidationError:
+                return unreadable()
         reply = await self._servers[target.server].send(call, target, params)
         if isinstance(reply, Result) and (reply.kind != "complete" or "task" in params):
             return self._outward(call, target.server, reply)

@@ -107,6 +107,17 @@ class Hit(NamedTuple):
     exact: bool = False
 
 
+class Part(NamedTuple):
+    """One term of a score.
+
+    weight  what the term counts: 1 if it was asked for, less if it stands for another one.
+    """
+
+    term: str
+    weight: float
+    adds: float
+
+
 class Scope:
     """The documents that somebody may see."""
 
@@ -139,6 +150,16 @@ class Scope:
         hits = [Hit(number, scores.pop(number, 0.0), exact=True) for number in exact]
         hits += [Hit(number, scores[number]) for number in self._best(scores, most)]
         return hits[:most]
+
+    def explain(self, text: str, number: int) -> list[Part]:
+        """What the score of a document is made of, before any hint; what adds most comes first."""
+        self._look()
+        found: list[Part] = []
+        for term, weight in self._wanted(text[:LONGEST_QUERY]).items():
+            posting, rarity = self._posting(term)
+            if number in posting:
+                found.append(Part(term, weight, weight * rarity * posting[number]))
+        return sorted(found, key=lambda part: (-part.adds, part.term))
 
     def nearest(self, text: str, most: int) -> list[int]:
         """The documents whose names are most like a text, for those who find nothing."""
