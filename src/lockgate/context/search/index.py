@@ -30,6 +30,8 @@ MOST_HELD: Final = 50_000
 SYNONYM: Final = 0.25
 NEAR: Final = 0.6
 MOST_NEAR: Final = 3
+MOST_UNKNOWN: Final = 8
+"""Words of a query that nobody has, for which similar ones are looked for."""
 HINT: Final = 0.5
 """What being of the server that was hinted at adds, as a share of the score."""
 
@@ -212,11 +214,12 @@ class Scope:
         wanted = dict.fromkeys(asked, 1.0)
         # What is two words here may be one in a name, as in `pull request` and `pullrequest`.
         wanted |= {one: 1.0 for one in joined(text) if self._known(one)}
-        others = synonyms()
+        others, unknown = synonyms(), 0
         for term in asked:
             for other in others.get(term, ()):
                 wanted.setdefault(other, SYNONYM)
-            if not self._known(term):
+            if not self._known(term) and unknown < MOST_UNKNOWN:
+                unknown += 1
                 for near, like in self._index.near.of(term, self._known, MOST_NEAR):
                     wanted[near] = max(wanted.get(near, 0.0), NEAR * like)
         return wanted
