@@ -19,7 +19,7 @@ import msgspec
 
 from lockgate.context.tokens import counter
 from lockgate.core.message import Call, ClientFacts, Reply, Result, Target
-from lockgate.core.raw import Raw
+from lockgate.core.raw import EMPTY, Raw
 from lockgate.core.sight import Everything
 from lockgate.gateway.lending import Lending, Loan, Surroundings, Terms
 from lockgate.kit.deposits import Deposits
@@ -105,7 +105,7 @@ def _lending(loan: Loan) -> Lending:
         Surroundings(
             owner=lambda _: "",
             sight=lambda _: Everything(servers=("server",)),
-            definition=lambda *_: None,
+            definition=lambda *_: EMPTY,
             tool=lambda _: "read_result",
         )
     )

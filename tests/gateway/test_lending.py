@@ -153,7 +153,7 @@ def test_no_principal_reads_anothers(owner: str, other: str, path: str, guess: s
             assert desk.seen[-1] == {"x": ROWS}
         else:
             assert isinstance(referred, Failure)
-            assert referred.reason == "result-gone"
+            assert referred.reason == "reference-gone"
         assert not await desk.read(guess, owner)
 
     asyncio.run(main())
@@ -169,7 +169,7 @@ def test_a_result_goes_when_its_time_is_over() -> None:
         assert not await desk.read(which)
         refused = await desk.call("b", {"x": f"$result:{which}"})
         assert isinstance(refused, Failure)
-        assert refused.reason == "result-gone"
+        assert refused.reason == "reference-gone"
         assert desk.decided[-1].verdict == "refused"
 
     asyncio.run(main())
@@ -260,7 +260,7 @@ def test_a_store_that_is_away_is_told_from_a_result_that_is_gone() -> None:
         store.away = True
         refused = await desk.call("b", {"x": {"$result": which}})
         assert isinstance(refused, Failure)
-        assert refused.reason == "result-store"
+        assert refused.reason == "reference-store"
 
     asyncio.run(main())
 

@@ -414,10 +414,10 @@ def test_what_is_passed_on_is_judged_by_the_schema_of_its_tool() -> None:
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
-        ({"rows": {"$result": "a" * 24}}, "result-gone"),
-        ({"text": "$result:" + "a" * 24}, "result-gone"),
-        ({"rows": {"$result": "ID", "path": "/nowhere"}}, "result-path"),
-        ({"rows": [{"$result": "ID"}] * 17}, "result-reference"),
+        ({"rows": {"$result": "a" * 24}}, "reference-gone"),
+        ({"text": "$result:" + "a" * 24}, "reference-gone"),
+        ({"rows": {"$result": "ID", "path": "/nowhere"}}, "reference-path"),
+        ({"rows": [{"$result": "ID"}] * 17}, "reference-size"),
     ],
 )
 def test_references_that_lead_nowhere_are_refused(given: Json, reason: str) -> None:
@@ -434,7 +434,7 @@ def test_references_that_lead_nowhere_are_refused(given: Json, reason: str) -> N
 def test_what_is_passed_on_is_no_larger_than_what_a_client_may_send() -> None:
     async def play(w: World, _: Peer) -> None:
         which = await lent(w, "rows")
-        assert await refused(w, rows={"$result": which}) == "result-reference"
+        assert await refused(w, rows={"$result": which}) == "reference-size"
 
     playing(play, limits={"body_bytes": len(LONG)})
 

@@ -248,9 +248,10 @@ class Lending:
         return Result(raw)
 
     def _promised(self, target: Target) -> bool:
-        """Whether the tool promises structured content, so that it has to stay whole."""
+        """Whether the tool may promise structured content, so that it has to stay whole."""
         known = self.engine.definition(target.server, "tools/list", target.name)
-        return known is not None and "outputSchema" in known
+        # What a tool promises that is on no list, nobody here knows.
+        return known is None or "outputSchema" in known
 
     async def _lent(
         self, call: Call, looked: tuple[Body, Seen], origins: Origins

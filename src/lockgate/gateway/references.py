@@ -148,7 +148,7 @@ def _gone(handle: str) -> Failure:
         code=INVALID_PARAMS,
         message=gone(handle),
         origin="client",
-        reason="result-gone",
+        reason="reference-gone",
         remedy="Refer to its new result.",
     )
 
@@ -158,7 +158,7 @@ def _nowhere(error: BadPage) -> Failure:
         code=INVALID_PARAMS,
         message=f"A reference to a result leads nowhere. {error}",
         origin="client",
-        reason="result-path",
+        reason="reference-path",
         remedy="Correct the path.",
     )
 
@@ -168,7 +168,7 @@ def _too_much(message: str) -> Failure:
         code=INVALID_PARAMS,
         message=message,
         origin="client",
-        reason="result-reference",
+        reason="reference-size",
         remedy="Refer to less, by a path to what is needed.",
     )
 
@@ -177,7 +177,7 @@ _AWAY: Final = Failure(
     code=INTERNAL_ERROR,
     message="The store that keeps results cannot be asked now.",
     origin="gateway",
-    reason="result-store",
+    reason="reference-store",
     data={"retry_after": AGAIN},
     remedy="Try again; the log says what ails the store.",
 )

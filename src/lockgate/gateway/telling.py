@@ -23,9 +23,9 @@ FOR_MODELS: Final = frozenset(
         "invalid-arguments",
         "argument-refused",
         "arguments-too-large",
-        "result-gone",
-        "result-path",
-        "result-reference",
+        "reference-gone",
+        "reference-path",
+        "reference-size",
     }
 )
 META: Final = "io.github.lockgate/error"
