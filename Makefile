@@ -19,7 +19,7 @@ export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup check format test native native-test demo bench clean
+.PHONY: help setup check format test new-test native native-test demo bench clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,10 @@ format: $(DEV) ## put every file into the agreed format and fix what can be fixe
 
 test: $(DEV) ## run every test (ARGS="tests/wire -k sse" for some)
 	@$(RUN) scripts/bounded.py $(TEST_LIMIT) $(RUN) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+new-test: $(DEV) ## make a project of every kind, install it afresh and run its own tests
+	@LOCKGATE_TESTS_PROJECTS=1 $(RUN) scripts/bounded.py $(TEST_LIMIT) \
+		$(RUN) -m pytest -n 2 --dist loadgroup tests/scaffold $(ARGS)
 
 native: $(DEV) ## compile the path of a call into build/native, if there is a C compiler
 	@$(RUN) scripts/native.py

@@ -79,6 +79,10 @@ class Terminal:
             self.seen += chunk.decode()
         return self.seen
 
+    def write(self, text: str) -> None:
+        """Type something; "\r" is the Enter key."""
+        os.write(self.ours, text.encode())
+
     def read_all(self) -> str:
         return self.read_until("\0never\0")
 

@@ -33,10 +33,13 @@ from lockgate.errors import (
 VARIABLE: Final = "LOCKGATE_LOG"
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "new": ("lockgate.cli.new", "Make a project: an MCP server, or a gateway's configuration."),
     "up": ("lockgate.cli.up", "Serve every server of CONFIG at one MCP endpoint."),
     "lock": ("lockgate.cli.lock", "Record what the servers define, or check it."),
     "approve": ("lockgate.cli.approve", "Look at what is withheld, and say yes or no to it."),
     "tools": ("lockgate.cli.tools", "List the tools that CONFIG offers."),
+    "find": ("lockgate.cli.find", "Find tools as models do, and say what made them rank so."),
+    "tokens": ("lockgate.cli.tokens", "Say what the tools cost models in every request."),
     "call": ("lockgate.cli.call", "Call a tool and show its result."),
     "login": ("lockgate.cli.login", "Log in to a server that wants a person's account."),
     "logout": ("lockgate.cli.logout", "Forget such a login."),
@@ -53,6 +56,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "why": ("lockgate.cli.why", "Say why a tool is visible, hidden, withheld or refused."),
     "explain": ("lockgate.cli.explain", "Say what an error code means and what to do."),
     "scan": ("lockgate.cli.scan", "Look for what manipulates models in definitions."),
+    "lint": ("lockgate.cli.lint", "Look for what goes wrong in the source of servers."),
+    "checklist": ("lockgate.cli.checklist", "Say what CONFIG still lacks for production."),
     "completion": ("lockgate.cli.completion", "Print the completion script of a shell."),
 }
 

@@ -5,7 +5,7 @@ Must not know: how anything is found.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any, Final
 
@@ -14,14 +14,17 @@ import msgspec
 from lockgate import __version__
 from lockgate.cli.scanned import Subject
 from lockgate.guard.finding import Finding, Severity
-from lockgate.guard.signals.kinds import KINDS
+from lockgate.guard.signals.kinds import KINDS, Sort
 
 _SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS: Final[dict[Severity, str]] = {"block": "error", "review": "warning", "note": "note"}
 
 
-def report(subjects: Sequence[Subject]) -> str:
-    """One run with every finding; what could not be scanned is a notification of the run."""
+def report(subjects: Sequence[Subject], kinds: Mapping[str, Sort] = KINDS) -> str:
+    """One run with every finding; what could not be scanned is a notification of the run.
+
+    kinds  what is known of each kind of finding.
+    """
     results = [_result(one, finding) for one in subjects for finding in one.findings]
     unread = [one for one in subjects if one.error is not None]
     seen = {finding.id: finding for one in subjects for finding in one.findings}
@@ -30,7 +33,7 @@ def report(subjects: Sequence[Subject]) -> str:
             "driver": {
                 "name": "lockgate",
                 "version": __version__,
-                "rules": [_rule(seen[kind]) for kind in sorted(seen)],
+                "rules": [_rule(seen[kind], kinds) for kind in sorted(seen)],
             }
         },
         "invocations": [
@@ -52,8 +55,8 @@ def report(subjects: Sequence[Subject]) -> str:
     return msgspec.json.format(msgspec.json.encode(whole), indent=2).decode()
 
 
-def _rule(finding: Finding) -> dict[str, Any]:
-    sort = KINDS.get(finding.id)
+def _rule(finding: Finding, kinds: Mapping[str, Sort]) -> dict[str, Any]:
+    sort = kinds.get(finding.id)
     return {
         "id": finding.id,
         "shortDescription": {"text": sort.meaning if sort else finding.summary},

@@ -39,12 +39,14 @@ from lockgate.gateway.build import (
     pool_limits,
     replica_specs,
 )
+from lockgate.gateway.economy import economy_of, lists_of
 from lockgate.gateway.endpoint_sights import endpoint_sights
 from lockgate.gateway.engine import Engine
 from lockgate.gateway.facade import Facade
 from lockgate.gateway.fixed import hold
 from lockgate.gateway.guards import guard_of
 from lockgate.gateway.inside import Inside
+from lockgate.gateway.lenders import Lenders
 from lockgate.gateway.listing import LISTS
 from lockgate.gateway.outbound import Outbound, told_of, wants_any
 from lockgate.gateway.pin_keeper import PinKeeper
@@ -123,6 +125,7 @@ class Worlds:
         # read there they know.
         self._once = Once(clock, store)
         self._answered = Answered(clock)
+        self._lenders = Lenders(keys, clock, store)
         self._pools: dict[frozenset[tuple[Origin, PoolLimits]], HttpPool] = {}
         self._relays = Relays()
         self._lock = asyncio.Lock()
@@ -177,6 +180,9 @@ class Worlds:
         wait = config.lockgate.access.approval.wait
         held = Quarantine(self._keys, self._once, wait=wait, mask=mask, clock=self._clock)
         guard = guard_of(config, self._pins, held)
+        ledger = None if self._meter is None else self._meter.ledger
+        economy = economy_of(config, ledger, self._clock, guard.definitions)
+        lending = self._lenders.of(config, access.policies)
         engine = Engine(
             [one.upstream for one in standing.values()],
             engine_settings(config),
@@ -193,10 +199,16 @@ class Worlds:
             sight_of=access.sight_of,
             # Without rules, whatever can be seen may be used.
             judged=restricts(config),
-            outermost=access.policies,
+            outermost=[*access.policies, *economy],
+            beside=lists_of(ledger),
             meter=self._meter,
             audited=self._audited,
+            lending=lending,
         )
+        if ledger is not None:
+            engine.discovery.answered = ledger.answered
+            if lending is not None:
+                lending.spared = ledger.spared
         access.look_into(engine.catalog)
         guard.look_into(engine.catalog)
         engine.relay_listens(self._relays.listen)
@@ -439,7 +451,8 @@ def _told_of(spec: UpstreamSpec, server: ServerConfig) -> bytes:
 def _shape(config: Config) -> object:
     """What decides what callers see, and by which names."""
     settings = config.lockgate
-    return config.naming, settings.endpoints, settings.access
+    own = settings.expose, settings.results
+    return config.naming, settings.endpoints, settings.access, own
 
 
 def _reloaded(before: World, world: World, held: Sequence[str]) -> Reloaded:
