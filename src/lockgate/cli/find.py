@@ -51,10 +51,15 @@ def command(
 
     Below each tool stands what made it rank there: the terms it was found by, and what each adds.
     Those that stand for another word of the query, as synonyms or typing errors, are in brackets.
+    With `search.semantic`, so does what its words and its meaning add to the score, at most 0.5
+    each.
     """
     loaded, _ = load_config(config)
     start_log(loaded, log_level, log_format, fallback="error")
     found = running.run(_find(session.only_at(loaded, endpoint), endpoint, query, limit, server))
+    asked = loaded.lockgate.search.semantic != "off"
+    if asked and found and all(hit.shares is None for _, hit, _ in found):
+        click.echo("Found by words alone: the model is not there, or not ready.", err=True)
     if as_json:
         click.echo(json.dumps([_plain(*one) for one in found], indent=2, ensure_ascii=False))
     else:
@@ -71,10 +76,12 @@ async def _find(
 
 
 def _plain(name: str, hit: Hit, parts: Sequence[Part]) -> dict[str, Any]:
+    shares = zip(("words", "meaning"), hit.shares or (), strict=False)
     return {
         "name": name,
         "score": round(hit.score, 3),
         "exact": hit.exact,
+        **{by: round(adds, 3) for by, adds in shares},
         "terms": [
             {"term": one.term, "weight": round(one.weight, 3), "adds": round(one.adds, 3)}
             for one in parts
@@ -89,6 +96,8 @@ def _show(found: Explained) -> None:
     for name, hit, parts in found:
         out.print(Text.assemble((f"{hit.score:7.2f}  ", "cyan"), (visible(name), "bold")))
         said = ["its exact name"] if hit.exact else []
+        if hit.shares is not None:
+            said.append("words {:.2f}, meaning {:.2f}".format(*hit.shares))
         said += [
             f"{one.term} {one.adds:.2f}" if one.weight == 1 else f"({one.term} {one.adds:.2f})"
             for one in parts

@@ -53,6 +53,7 @@ from lockgate.config.resist import (
 from lockgate.config.results import KeptResults
 from lockgate.config.sandbox import SandboxSettings
 from lockgate.config.schema import schema
+from lockgate.config.searching import SearchSettings
 from lockgate.config.settings import GatewaySettings, LogSettings, SessionSettings
 from lockgate.config.tls import TlsSettings
 
@@ -145,6 +146,8 @@ _PRESENT: Final = "Under each pattern. See [views](context/views.md)."
 _EXPOSE: Final = """\
 Of all endpoints, and of one under its path. `"expose": "search"` is short for
 `{"mode": "search"}`. See [discovery](context/discovery.md)."""
+_SEARCH: Final = """\
+Changes need a restart. See [discovery](context/discovery.md)."""
 _RATES: Final = """\
 Of the gateway (`lockgate.rate`), of a server, or of tools under their pattern. Each list holds
 rates that all apply: `["10/s burst 20", "1000/day"]`. `1000/day` is a window: never more in any 24
@@ -172,6 +175,7 @@ def page() -> str:
         *_section("Rates: `rate`", RateSettings, _RATES, ("rate",)),
         *_section("Gateway: `lockgate`", GatewaySettings, None, ("lockgate",)),
         *_section("Gateway: `lockgate.expose`", ExposeSettings, _EXPOSE, ("lockgate", "expose")),
+        *_section("Gateway: `lockgate.search`", SearchSettings, _SEARCH, ("lockgate", "search")),
         *_section("Gateway: `lockgate.tls`", TlsSettings, None, ("lockgate", "tls")),
         *_section("Gateway: `lockgate.auth`", AuthSettings, _AUTH, ("lockgate", "auth")),
         *_section("Gateway: `lockgate.auth.issuers`", IssuerSettings, None, ()),

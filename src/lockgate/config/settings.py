@@ -30,6 +30,7 @@ from lockgate.config.quantities import Seconds, count, time
 from lockgate.config.rates import RateSettings
 from lockgate.config.results import KeptResults
 from lockgate.config.sandbox import SandboxSettings, sandbox_of
+from lockgate.config.searching import SearchSettings
 from lockgate.config.tls import TlsSettings
 from lockgate.core.store import spelled
 
@@ -169,6 +170,9 @@ class GatewaySettings(Section):
     expose: Expose = Field(
         default=ExposeSettings(),
         description="How much of what there is models are shown at once: `full`, `search`, ….",
+    )
+    search: SearchSettings = Field(
+        default=SearchSettings(), description="How tools are found where they are not listed."
     )
     stale_lists: Seconds = time(
         300,

@@ -28,6 +28,7 @@ from lockgate.core.codes_identity import IDENTITY, IDENTITY_COMMANDS
 from lockgate.core.codes_lint import LINT_COMMANDS
 from lockgate.core.codes_names import NAMES
 from lockgate.core.codes_outbound import OUTBOUND, OUTBOUND_COMMANDS, VISITORS
+from lockgate.core.codes_search import SEARCH_COMMANDS
 from lockgate.core.taxonomy import (
     BY_CODE,
     IDEMPOTENT,
@@ -469,7 +470,7 @@ COMMANDS: Final = (
     *IDENTITY_COMMANDS,
     *AUDIT_COMMANDS,
     *PIN_COMMANDS, *DEFINITION_COMMANDS, *LINT_COMMANDS,
-    *CONTENT_COMMANDS, *HOST_COMMANDS,
+    *CONTENT_COMMANDS, *SEARCH_COMMANDS, *HOST_COMMANDS,
 )
 """How a command can end, and why it did."""
 # fmt: on

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -32,6 +33,8 @@ from lockgate.gateway.sights import OPERATOR
 from lockgate.gateway.views import Outlook
 
 _TOOLS: Final = "tools/list"
+_PATIENCE: Final = 120.0
+"""Seconds that tools may take to be embedded for somebody who asks why they are found."""
 
 Explained = Sequence[tuple[str, Hit, Sequence[Part]]]
 """Tools that are found, by name, with what each one's score is made of."""
@@ -92,9 +95,14 @@ class Discovery:
         )
         face = await self._catalog.face(_TOOLS, call)
         view = await self.library.view(self._catalog.outlook(call), face)
+        # Whoever asks for reasons wants those of a gateway that has run for a while.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
+                await self.library.embed()
+        near = await self.library.near(view, query)
         return [
             (view.names[hit.number], hit, view.scope.explain(query, hit.number))
-            for hit in view.scope.search(query, most, server=server)
+            for hit in view.scope.search(query, most, server=server, meaning=near)
         ]
 
     def unwrapping(self, inner: CallNext) -> CallNext:
@@ -149,8 +157,13 @@ class Discovery:
 
     async def keep_up(self) -> None:
         """Index what is listed, again whenever it has changed; until it is cancelled."""
+        if self._exposures:
+            # What takes long does not hold up what is quick.
+            await asyncio.gather(self._keep_indexing(), self.library.keep_embedding())
+
+    async def _keep_indexing(self) -> None:
         self._stale.set()
-        while self._exposures:
+        while True:
             await self._stale.wait()
             self._stale.clear()
             for method in LISTS:

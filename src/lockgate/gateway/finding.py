@@ -95,11 +95,11 @@ class Finder:
         server = (asked.server or "").strip()
         if not asked.query.strip():
             return answer(_overview(kind, views, server, most, detail))
-        found = [
-            (hit, view)
-            for view in views
-            for hit in view.scope.search(asked.query, most, server=server)
-        ]
+        found: list[tuple[Hit, View]] = []
+        for view in views:
+            near = await self._library.near(view, asked.query)
+            hits = view.scope.search(asked.query, most, server=server, meaning=near)
+            found += [(hit, view) for hit in hits]
         found.sort(key=lambda one: _order(one[0]))
         if not found:
             return answer(_nothing(kind, asked.query, views))

@@ -33,6 +33,7 @@ FIXED: Final = (
     "cache.disk_bytes",
     "cache.entry_bytes",
     "log.format",
+    "search",
     "limits.body_bytes",
     "limits.json_depth",
     "limits.header_count",

@@ -12,23 +12,31 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from contextlib import suppress
 from hashlib import blake2b
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from lockgate.context.search.documents import document
-from lockgate.context.search.index import Index, Scope
+from lockgate.context.search.fusion import meant
+from lockgate.context.search.index import LONGEST_QUERY, Index, Scope
 from lockgate.core.raw import Raw
 from lockgate.gateway.face import Face
+from lockgate.gateway.meaning import Meaning, Near
 
 MOST_VIEWS: Final = 64
 MOST_DOCUMENTS: Final = 100_000
 """Definitions that are indexed of one list; what comes after them is found by nobody."""
 PIECE: Final = 20
 """Definitions that are indexed before others get their turn."""
+MOST_EMBEDDED: Final = 20_000
+"""Tools that have a vector; where there are more, all are found by their words alone."""
+MOST_ROWS: Final = 3 * MOST_EMBEDDED
+"""Vectors that are kept side by side, for all views together: 400 bytes each."""
+_TOOLS: Final = "tools/list"
 
 _Key = tuple[str, str, bytes]
 
@@ -45,10 +53,17 @@ class View(NamedTuple):
 
 
 class _Shelf:
-    """The index of one list."""
+    """The index of one list.
 
-    def __init__(self) -> None:
+    texts    what is still to be embedded, if anything is, by document.
+    vectors  what was.
+    """
+
+    def __init__(self, *, embedded: bool) -> None:
         self.index = Index()
+        self._embedded = embedded
+        self.texts: dict[int, str] = {}
+        self.vectors: dict[int, bytes] = {}
         self._numbers: dict[_Key, int] = {}
         self._keys: dict[int, _Key] = {}
         self._uses: dict[int, int] = {}
@@ -68,7 +83,10 @@ class _Shelf:
             definition = msgspec.json.decode(item.encode(), type=dict[str, Any])
             # It is called otherwise here than by its server.
             definition.pop(member, None)
-        number = self.index.add(document(f"{server}/{key}", server, key, definition))
+        found = document(f"{server}/{key}", server, key, definition)
+        number = self.index.add(found)
+        if self._embedded:
+            self.texts[number] = meant(found)
         self._numbers[known], self._keys[number], self._uses[number] = number, known, 1
         return number, True
 
@@ -80,6 +98,14 @@ class _Shelf:
                 del self._uses[number]
                 del self._numbers[self._keys.pop(number)]
                 self.index.remove(number)
+                self.texts.pop(number, None)
+                self.vectors.pop(number, None)
+
+    def embedded(self, vectors: Mapping[int, bytes]) -> None:
+        """Have these vectors; not of what was let go of meanwhile."""
+        for number, vector in vectors.items():
+            if self.texts.pop(number, None) is not None:
+                self.vectors[number] = vector
 
 
 def _digest(item: Raw, member: str) -> bytes:
@@ -95,11 +121,14 @@ def _digest(item: Raw, member: str) -> bytes:
 class Library:
     """Every index, and the views that are in use. Bounded: what was not used longest goes first."""
 
-    def __init__(self) -> None:
-        """Nothing is indexed."""
+    def __init__(self, meaning: Meaning | None = None) -> None:
+        """Nothing is indexed. `meaning`: what tools are found by beside their words."""
+        self.meaning = meaning
         self._shelves: dict[str, _Shelf] = {}
         self._views: OrderedDict[Hashable, View] = OrderedDict()
         self._turn = asyncio.Lock()
+        self._lacking = asyncio.Event()
+        self._near: OrderedDict[frozenset[int], Near] = OrderedDict()
 
     async def view(self, whose: Hashable, face: Face) -> View:
         """What can be found of this face; `whose` are the callers who see it."""
@@ -115,7 +144,7 @@ class Library:
         return kept
 
     async def _made(self, face: Face) -> View:
-        shelf = self._shelves.setdefault(face.entry.method, _Shelf())
+        shelf = self._shelf(face.entry.method)
         names: dict[int, str] = {}
         used: list[int] = []
         fresh = 0
@@ -137,7 +166,64 @@ class Library:
         except BaseException:
             shelf.give_back(used)
             raise
+        if shelf.texts:
+            self._lacking.set()
         return View(face, Scope(shelf.index, used), names)
+
+    def _shelf(self, method: str) -> _Shelf:
+        shelf = self._shelves.get(method)
+        if shelf is None:
+            embedded = self.meaning is not None and method == _TOOLS
+            shelf = self._shelves[method] = _Shelf(embedded=embedded)
+        return shelf
+
+    async def near(self, view: View, text: str) -> Mapping[int, float] | None:
+        """How near what a view shows is to what a text means; None: that is not known now.
+
+        Nothing is embedded for it but the text. Until all that the view shows has its vector,
+        nothing counts by meaning: what has none yet would always come last.
+        """
+        if self.meaning is None or view.face.entry.method != _TOOLS:
+            return None
+        shelf, numbers = self._shelf(_TOOLS), view.scope.numbers
+        if not numbers or len(numbers) > MOST_EMBEDDED or not numbers.isdisjoint(shelf.texts):
+            return None
+        vector = await self.meaning.query(text[:LONGEST_QUERY])
+        # Meanwhile others may have come to see it otherwise, and some of it may be gone.
+        if vector is None or not all(number in shelf.vectors for number in numbers):
+            return None
+        near = self._near.get(numbers)
+        if near is None:
+            vectors = {number: shelf.vectors[number] for number in numbers}
+            near = await asyncio.to_thread(Near, vectors)
+            self._near[numbers] = near
+            while len(self._near) > 1 and sum(map(len, self._near)) > MOST_ROWS:
+                self._near.popitem(last=False)
+        else:
+            self._near.move_to_end(numbers)
+        return await asyncio.to_thread(near.to, vector)
+
+    async def embed(self) -> bool:
+        """Embed what is indexed and is not embedded yet; whether all of it is now."""
+        shelf = self._shelf(_TOOLS)
+        while self.meaning is not None and shelf.texts:
+            if len(shelf.index) > MOST_EMBEDDED:
+                return False
+            piece = dict(islice(shelf.texts.items(), PIECE))
+            vectors = await self.meaning.vectors(list(piece.values()))
+            if vectors is None:
+                return False
+            shelf.embedded(dict(zip(piece, vectors, strict=True)))
+        return self.meaning is not None
+
+    async def keep_embedding(self) -> None:
+        """Embed what comes to be indexed, in the background; until it is cancelled."""
+        while self.meaning is not None:
+            await self._lacking.wait()
+            self._lacking.clear()
+            if not await self.embed() and self.meaning.pause:
+                await asyncio.sleep(self.meaning.pause)
+                self._lacking.set()
 
     def _keep(self, key: Hashable, view: View) -> None:
         before = self._views.pop(key, None)

@@ -51,6 +51,7 @@ from lockgate.gateway.listing import LISTS
 from lockgate.gateway.outbound import Outbound, told_of, wants_any
 from lockgate.gateway.pin_keeper import PinKeeper
 from lockgate.gateway.relays import Relays
+from lockgate.gateway.semantic import meaning_of
 from lockgate.gateway.world import Standing, World
 from lockgate.observe.decisions import record_decision
 from lockgate.observe.log import Blackener
@@ -121,6 +122,8 @@ class Worlds:
         self._keys = keys
         self._outbound = outbound or Outbound(keys, clock)
         self._clock = clock
+        # A model takes a second to load, and tools that stay are not embedded anew.
+        self._meaning = meaning_of(config, clock)
         # What people were asked in one world may be answered in the next, and what callers have
         # read there they know.
         self._once = Once(clock, store)
@@ -205,6 +208,7 @@ class Worlds:
             audited=self._audited,
             lending=lending,
         )
+        engine.discovery.library.meaning = self._meaning
         if ledger is not None:
             engine.discovery.answered = ledger.answered
             if lending is not None:
@@ -428,6 +432,8 @@ class Worlds:
             await asyncio.gather(*self._chores, return_exceptions=True)
             await self._end(self.current, list(self.current.standing.values()))
         await asyncio.gather(*(pool.close() for pool in self._pools.values()))
+        if self._meaning is not None:
+            await self._meaning.close()
 
 
 def _told(name: str, server: ServerConfig) -> object:

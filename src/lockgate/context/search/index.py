@@ -14,6 +14,7 @@ from math import log
 from typing import Final, NamedTuple
 
 from lockgate.context.search.documents import Document
+from lockgate.context.search.fusion import shares
 from lockgate.context.search.near import Near
 from lockgate.context.search.postings import FIELDS, Field, Posting, impacts
 from lockgate.context.search.synonyms import synonyms
@@ -102,11 +103,15 @@ def _called(document: Document) -> set[str]:
 
 
 class Hit(NamedTuple):
-    """A document that was found, and how good it is; `exact`: it was asked for by its name."""
+    """A document that was found, and how good it is; `exact`: it was asked for by its name.
+
+    shares  what its words and its meaning count, before any hint; None: meaning was not looked at.
+    """
 
     number: int
     score: float
     exact: bool = False
+    shares: tuple[float, float] | None = None
 
 
 class Part(NamedTuple):
@@ -134,7 +139,14 @@ class Scope:
         self._kept: dict[str, tuple[Posting, float]] = {}
         self._servers: dict[str, frozenset[str]] | None = None
 
-    def search(self, text: str, most: int, *, server: str = "") -> list[Hit]:
+    def search(
+        self,
+        text: str,
+        most: int,
+        *,
+        server: str = "",
+        meaning: Mapping[int, float] | None = None,
+    ) -> list[Hit]:
         """What fits best, best first; equally good ones by their key.
 
         Args:
@@ -142,15 +154,22 @@ class Scope:
             most: how many.
             server: where it may be: what is there counts more, and what is not is found all the
                 same.
+            meaning: how near documents are to what the text means, as cosines; None: only words
+                count. Of what may not be seen, nothing is looked at.
         """
         self._look()
         text = text[:LONGEST_QUERY]
         scores = self._scores(self._wanted(text))
+        parts: Mapping[int, tuple[float, float]] = {}
+        if meaning is not None:
+            near = {number: meaning[number] for number in self.numbers & meaning.keys()}
+            parts = shares(scores, near)
+            scores = {number: words + meant for number, (words, meant) in parts.items()}
         if server:
             self._boost(scores, server)
         exact = self._exact(text)
-        hits = [Hit(number, scores.pop(number, 0.0), exact=True) for number in exact]
-        hits += [Hit(number, scores[number]) for number in self._best(scores, most)]
+        hits = [Hit(n, scores.pop(n, 0.0), exact=True, shares=parts.get(n)) for n in exact]
+        hits += [Hit(n, scores[n], shares=parts.get(n)) for n in self._best(scores, most)]
         return hits[:most]
 
     def explain(self, text: str, number: int) -> list[Part]:
