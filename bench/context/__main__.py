@@ -9,7 +9,7 @@ import argparse
 import json
 import sys
 import tracemalloc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median, quantiles
 from time import perf_counter
@@ -27,7 +27,7 @@ TIMED: Final = 200
 SLOW: Final = 40
 
 Make = Callable[[Sequence[Tool]], Searcher]
-HINTED: Final = f"{OURS}, server hint"
+MEANT: Final = f"{OURS}, semantic"
 MAKERS: Final[dict[str, Make]] = {
     OURS: Lockgate,
     f"{OURS}, untuned": lambda tools: Lockgate(tools, UNTUNED),
@@ -47,7 +47,8 @@ def main() -> int:
     if not data.queries:
         print("there is no query with something relevant", file=sys.stderr)
         return 2
-    table, counts = _ranked(data, options.most)
+    semantic = _semantic(data) if options.semantic else {}
+    table, counts = _ranked(data, options.most, MAKERS | _embedding(options.semantic))
     speed = {size: _speed(data, size) for size in SIZES} if options.speed else {}
     largest = max((name for name in data.tools if name), key=lambda name: len(data.tools[name]))
     asked = [query for query in data.queries if data.of(query) == largest] or data.queries
@@ -60,6 +61,7 @@ def main() -> int:
         "queries": counts,
         "ranking": figures.plain(table),
         "speed": speed,
+        "semantic": semantic,
         "tokens": menu,
         "missed": missed,
     }
@@ -70,6 +72,9 @@ def main() -> int:
         figures.show(table, counts)
         print()
         figures.show_speed(speed)
+        if semantic:
+            said = ", ".join(f"{what} {value:.3g}" for what, value in semantic.items())
+            print(f"\n{MEANT}: {said}")
         if menu:
             print(f"\ntokens, of the {len(data.tools[largest])} tools of {largest}:")
             print("  " + ", ".join(f"{what} {value:g}" for what, value in menu.items()))
@@ -94,6 +99,9 @@ def _options() -> argparse.Namespace:
         default=MOST_QUERIES,
         help=f"At most so many queries of a source, evenly taken ({MOST_QUERIES}).",
     )
+    parser.add_argument(
+        "--semantic", action="store_true", help="By meaning as well; needs lockgate[semantic]."
+    )
     parser.add_argument("--no-speed", dest="speed", action="store_false")
     options = parser.parse_args()
     if (options.tools is None) != (options.queries is None):
@@ -101,19 +109,54 @@ def _options() -> argparse.Namespace:
     return options
 
 
-def _ranked(data: Corpora, most: int) -> tuple[figures.Table, dict[str, int]]:
+def _embedding(asked: bool) -> dict[str, Make]:
+    if not asked:
+        return {}
+    from bench.context.semantic import Semantic  # noqa: PLC0415 - it is optional
+
+    return {MEANT: Semantic}
+
+
+def _semantic(data: Corpora) -> dict[str, float]:
+    """What the model costs: to load, for each tool, for each query, and in memory."""
+    from bench.context import semantic  # noqa: PLC0415 - it is optional
+
+    before, began = semantic.resident(), perf_counter()
+    semantic.model()
+    found = {"load s": perf_counter() - began, "model MB": semantic.resident() - before}
+    tools = data.all()
+    searcher = semantic.Semantic(tools)
+    texts = [query.text for query in _evenly(data.queries, TIMED)]
+    took = _times(searcher, texts, tries=1)
+    found |= {
+        "tools": len(tools),
+        "build s": searcher.built,
+        "ms/tool": 1000 * searcher.built / len(tools),
+        "query p50 ms": median(took),
+        "query p95 ms": quantiles(took, n=20)[-1],
+    }
+    for size in SIZES:
+        many = semantic.Semantic(corpora.grown(tools, size), searcher.vectors)
+        took = _times(many, texts)
+        found |= {f"rank p50 ms at {size}": median(took), f"vectors MB at {size}": many.megabytes}
+    return found
+
+
+def _ranked(
+    data: Corpora, most: int, makers: Mapping[str, Make]
+) -> tuple[figures.Table, dict[str, int]]:
     by_source: dict[str, list[Query]] = {}
     for query in data.queries:
         by_source.setdefault(query.source, []).append(query)
     chosen = {name: _evenly(asked, most) for name, asked in by_source.items()}
     wanted = {data.of(query) for asked in chosen.values() for query in asked}
     table: figures.Table = {name: {} for name in chosen}
-    for name, make in MAKERS.items():
+    for name, make in makers.items():
         searchers = {corpus: make(data.tools[corpus]) for corpus in wanted}
         for source, asked in chosen.items():
             table[source][name] = _mean(data, searchers, asked)
-            if name == OURS and any(query.hint for query in asked):
-                table[source][HINTED] = _mean(data, searchers, asked, hinted=True)
+            if name in (OURS, MEANT) and any(query.hint for query in asked):
+                table[source][f"{name}, server hint"] = _mean(data, searchers, asked, hinted=True)
     return figures.with_macro(table), {name: len(asked) for name, asked in chosen.items()}
 
 

@@ -38,7 +38,7 @@ class Lockgate:
 
     def __init__(self, tools: Sequence[Tool], fields: Mapping[str, Field] = FIELDS) -> None:
         self.index = Index(fields)
-        self._ids = {self.index.add(_document(tool)): str(tool["id"]) for tool in tools}
+        self._ids = {self.index.add(described(tool)): str(tool["id"]) for tool in tools}
         self._scope = Scope(self.index, self._ids.keys())
 
     def find(self, text: str, hint: str = "") -> list[str]:
@@ -106,7 +106,7 @@ class Fts5:
         )
         marks = ", ".join("?" for _ in FIELDS)
         self._ids = [str(tool["id"]) for tool in tools]
-        rows = [[_split(getattr(one, field)) for field in FIELDS] for one in map(_document, tools)]
+        rows = [[_split(getattr(one, field)) for field in FIELDS] for one in map(described, tools)]
         self._base.executemany(f"insert into t values ({marks})", rows)  # noqa: S608 - our own names
         weights = ", ".join(str(field.weight) for field in FIELDS.values())
         self._query = (
@@ -123,7 +123,8 @@ class Fts5:
         return [self._ids[row - 1] for (row,) in self._base.execute(self._query, [asked])]
 
 
-def _document(tool: Tool) -> Document:
+def described(tool: Tool) -> Document:
+    """A tool as what is indexed."""
     return document(str(tool["id"]), str(tool.get("server") or ""), tool["name"], tool)
 
 

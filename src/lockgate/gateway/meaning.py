@@ -21,6 +21,7 @@ from hashlib import blake2b
 from threading import Lock
 from typing import Any, Final, Protocol
 
+from lockgate.context.search.fusion import LEAST
 from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.store import Store, StoreGone
 
@@ -193,7 +194,7 @@ class Meaning:
         made = self._model.embed(texts)
         if len(made) != len(texts):
             raise ValueError(f"the model made {len(made)} vectors of {len(texts)} texts")
-        return [_small(vector) for vector in made]
+        return [small(vector) for vector in made]
 
     async def close(self) -> None:
         """Ask the model for nothing more; what it is doing it ends by itself."""
@@ -204,7 +205,7 @@ class Meaning:
             await self._store.close()
 
 
-def _small(vector: Sequence[float]) -> bytes:
+def small(vector: Sequence[float]) -> bytes:
     """A vector in 8 bits a dimension."""
     largest = max(map(abs, vector), default=0.0)
     if not largest < float("inf"):
@@ -226,12 +227,14 @@ class Near:
         self._sizes: Any = np.sqrt(np.einsum("ij,ij->i", self._rows, self._rows, dtype=np.float64))
         self._np: Any = np
 
-    def to(self, vector: bytes) -> dict[int, float]:
-        """The cosine of each with this one."""
+    def to(self, vector: bytes, least: float = LEAST) -> dict[int, float]:
+        """The cosine with this one of each for which it is at least so much."""
         np = self._np
         one = np.frombuffer(vector, dtype=np.int8).astype(np.float32)
         sizes = self._sizes * float(np.sqrt(np.dot(one.astype(np.float64), one)))
         # Below 2**24, as any sum here is, every whole number is a float.
         products = self._rows.astype(np.float32) @ one
         found = products / np.where(sizes, sizes, 1.0)
-        return dict(zip(self._numbers, found.tolist(), strict=True))
+        enough = np.flatnonzero(found >= least)
+        numbers = map(self._numbers.__getitem__, enough.tolist())
+        return dict(zip(numbers, found[enough].tolist(), strict=True))

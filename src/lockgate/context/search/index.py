@@ -162,7 +162,7 @@ class Scope:
         scores = self._scores(self._wanted(text))
         parts: Mapping[int, tuple[float, float]] = {}
         if meaning is not None:
-            near = {number: meaning[number] for number in self.numbers & meaning.keys()}
+            near = {number: one for number, one in meaning.items() if number in self.numbers}
             parts = shares(scores, near)
             scores = {number: words + meant for number, (words, meant) in parts.items()}
         if server:
