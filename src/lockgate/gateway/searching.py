@@ -11,6 +11,7 @@ meanwhile.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable, Mapping
 from contextlib import suppress
@@ -33,10 +34,11 @@ MOST_DOCUMENTS: Final = 100_000
 PIECE: Final = 20
 """Definitions that are indexed before others get their turn."""
 MOST_EMBEDDED: Final = 20_000
-"""Tools that have a vector; where there are more, all are found by their words alone."""
+"""Tools that are embedded; whoever sees one of those beyond them finds by words alone."""
 MOST_ROWS: Final = 3 * MOST_EMBEDDED
 """Vectors that are kept side by side, for all views together: 400 bytes each."""
 _TOOLS: Final = "tools/list"
+_log: Final = logging.getLogger("lockgate.gateway")
 
 _Key = tuple[str, str, bytes]
 
@@ -85,7 +87,7 @@ class _Shelf:
             definition.pop(member, None)
         found = document(f"{server}/{key}", server, key, definition)
         number = self.index.add(found)
-        if self._embedded:
+        if self._embedded and len(self.index) <= MOST_EMBEDDED:
             self.texts[number] = meant(found)
         self._numbers[known], self._keys[number], self._uses[number] = number, known, 1
         return number, True
@@ -207,8 +209,6 @@ class Library:
         """Embed what is indexed and is not embedded yet; whether all of it is now."""
         shelf = self._shelf(_TOOLS)
         while self.meaning is not None and shelf.texts:
-            if len(shelf.index) > MOST_EMBEDDED:
-                return False
             piece = dict(islice(shelf.texts.items(), PIECE))
             vectors = await self.meaning.vectors(list(piece.values()))
             if vectors is None:
@@ -221,9 +221,12 @@ class Library:
         while self.meaning is not None:
             await self._lacking.wait()
             self._lacking.clear()
-            if not await self.embed() and self.meaning.pause:
-                await asyncio.sleep(self.meaning.pause)
+            made = self.meaning.made
+            if not await self.embed():
+                await asyncio.sleep(max(1.0, self.meaning.pause))
                 self._lacking.set()
+            elif made < self.meaning.made:
+                _log.info("tools are found by what is meant; %d embedded", self.meaning.made - made)
 
     def _keep(self, key: Hashable, view: View) -> None:
         before = self._views.pop(key, None)
