@@ -51,8 +51,8 @@ def command(
 
     Below each tool stands what made it rank there: the terms it was found by, and what each adds.
     Those that stand for another word of the query, as synonyms or typing errors, are in brackets.
-    With `search.semantic`, so does what its words and its meaning add to the score, at most 0.5
-    each.
+    Where tools are found by what is meant as well (`search.semantic`), it also says how much of the
+    score is due to words and how much to meaning, at most 0.5 each.
     """
     loaded, _ = load_config(config)
     start_log(loaded, log_level, log_format, fallback="error")
