@@ -23,6 +23,43 @@ MEANINGS: Final[dict[str, str]] = {
         "forward/forwards/upload/uploads/transmit/transmits/exfiltrate~/insert/inserts/put/"
         "puts/prepend/place/supply/provide/encode/encodes/post/posts/include them"
     ),
+    "quietly": "silently/quietly",
+    "goes-wrong": (
+        "fail/fails/failing/failed/ignore/ignores/ignored/ignoring/drop/drops/dropped/discard/"
+        "discards/discarded/skip/skips/skipped/truncate/truncates/truncated/return/returns/"
+        "returned/lose/loses/lost/clobber~/overwritten/degraded/accept/accepts/accepted/"
+        "succeed/succeeds/succeeding/coerced/clamped/omitted/break/breaks/miss/misses/wrong/"
+        "empty/no op/orphan~/fall back/falls back/creates/replaced/removed/0"
+    ),
+    "is-so": (
+        "null/none/empty/found/set/provided/available/specified/given/supported/present/known/"
+        "sure/possible/valid/configured/installed/enabled/true/false/yet/only/passed/needed/"
+        "exist/match"
+    ),
+    "model-rules": (
+        "instruction/instructions/prompt/prompts/guidelines/guideline/directives/directive/"
+        "guardrails/guardrail/training/orders/safeguards/directions/safety/rules"
+    ),
+    "ordinary-change": (
+        "override/overrides/replace~/drop/drops/discard/discards/discarding/cancel/cancels/suspend/abandon/void/"
+        "nullify"
+    ),
+    "slipped": (
+        "include/append~/attach~/attached/insert~/embed/embeds/embedding/encode~/prepend~/"
+        "pass/passes/passing/put/puts/place~/paste/copy/copies/copying/write/writes/writing/"
+        "fill/fills/supply/populate~"
+    ),
+    "said-before": "previous/prior/earlier/above/preceding/former/safety/security",
+    "ordinary-setting": (
+        "set/sets/change/changes/changed/changing/modify/modifies/modified/modifying/adjust"
+    ),
+    "old": "legacy/deprecated/obsolete/no longer/slow/broken/unsafe/outdated",
+    "do": (
+        "run/execute/invoke/perform/launch/use/issue/type/call/be run/be executed/executing/running"
+    ),
+    "in-front": "prefix/prefixed/prepend/prepended/preceded/begin with/start with/appended",
+    "has-it": "no/without/with/has/needs/passwordless/any/when/if/for/of/under/via/by",
+    "every-one": "any/every/all/each/other",
     "which": "name/version/identity/which",
     "calling": "calls/calling/invoking/invokes/using/uses/running/call",
     "regardless": (

@@ -16,6 +16,7 @@ import msgspec
 
 from lockgate.guard.finding import Severity
 from lockgate.guard.signals.rows import Rows, near, then
+from lockgate.guard.text.sentences import spoken
 
 Judge = Callable[[Rows, frozenset[str]], int]
 
@@ -39,13 +40,26 @@ def _moved(rows: Rows) -> int:
     return rows["attach"] | rows["strictly-send"] | rows["read"]
 
 
+def _covertly(rows: Rows) -> int:
+    """Where something is to happen unseen.
+
+    That a program fails silently, or never does, is what honest documentation warns of.
+    """
+    said = rows["silently"]
+    quiet = rows["quietly"]
+    if not quiet:
+        return said
+    warned = then(rows["not"], quiet, 3) | then(rows["over-others"], quiet, 2)
+    return said & ~(quiet & (warned | near(rows["goes-wrong"], quiet, 2)))
+
+
 # -- what blocks
 
 
 def _concealment(rows: Rows, _own: frozenset[str]) -> int:
     """Somebody is not to be told."""
     told = rows["strictly-tell"] & ~(rows["please"] << 1)
-    untold = then(rows["not"], told, 3) if told else 0
+    untold = then(rows["not"] & ~(rows["is-so"] >> 1), told, 3) if told else 0
     if untold:
         if then(untold, rows["person"], 5):
             return untold
@@ -67,19 +81,31 @@ def _kept_from_view(rows: Rows, _own: frozenset[str]) -> int:
 
 def _silently(rows: Rows, _own: frozenset[str]) -> int:
     """Something is to be handed over or changed without being seen."""
-    if not rows["silently"]:
+    unseen = _covertly(rows)
+    if not unseen:
         return 0
-    return near(rows["silently"], rows.any("strictly-send", "attach", "tamper"), 4) or near(
-        rows["silently"], rows.any("read", "call"), 2
+    return near(unseen, rows.any("strictly-send", "attach", "tamper"), 4) or near(
+        unseen, rows.any("read", "call"), 2
     )
 
 
-def _secret_taken(rows: Rows, _own: frozenset[str]) -> int:
+def _secret_taken(rows: Rows, own: frozenset[str]) -> int:
     """Secrets of the host are to be read, or handed over, beside what the tool is for."""
     secrets = _secrets(rows)
     if not secrets or rows["optional"]:
         return 0
-    return _file_taken(rows) or _secret_sent(rows, secrets)
+    return _file_taken(rows) or (not _about_secrets(own) and _secret_sent(rows, secrets))
+
+
+_SECRET_NAMES: Final = frozenset(
+    {"secret", "secrets", "key", "keys", "apikey", "password", "passwords", "credential"}
+    | {"credentials", "token", "tokens", "auth", "login", "cookie", "cookies", "vault", "oauth"}
+)
+
+
+def _about_secrets(own: frozenset[str]) -> bool:
+    """Whether secrets are what the definition is for, as its names say for everybody to see."""
+    return any(not _SECRET_NAMES.isdisjoint(spoken(name.replace("_", " "))) for name in own)
 
 
 def _file_taken(rows: Rows) -> int:
@@ -96,12 +122,14 @@ def _secret_sent(rows: Rows, secrets: int) -> int:
     moved = near(secrets, _moved(rows), 8)
     if not moved:
         return 0
-    if _sinks(rows) and rows.any("attach", "send"):
+    if then(rows.any("attach", "send"), _sinks(rows), 16):
         return secrets
-    if near(secrets, _moved(rows), 6) and rows.any("also", "aside"):
+    taken = rows["read"] | rows["strictly-send"] | rows["slipped"]
+    if near(secrets, taken, 6) and rows.any("also", "aside"):
         return secrets
     if near(secrets, rows["read"], 6) and rows["handed"]:
-        return rows.any("must", "also", "before", "whenever", "silently", "external") and secrets
+        ordered = rows.any("must", "also", "silently") | then(rows["handed"], rows["external"], 8)
+        return ordered and secrets
     if near(secrets, rows["strictly-send"], 8):
         return rows.any("also", "silently") and secrets
     return rows["lever"] and rows.any("must", "also") and secrets
@@ -130,7 +158,13 @@ def _override(rows: Rows, _own: frozenset[str]) -> int:
     if not dropped or then(rows["not"], dropped, 2):
         return 0
     strictly = then(rows["setting-aside"], rows["order"], 5) and rows["you"]
-    return strictly or then(then(dropped, rows["prior"], 4), rows["order"], 3)
+    order = rows["order"]
+    if not rows.any("you", "model"):
+        # Replacing restrictions, or overriding a default prompt, is many a tool's work.
+        order &= rows["model-rules"]
+        if not rows["said-before"]:
+            dropped &= ~rows["ordinary-change"]
+    return strictly or then(then(dropped, rows["prior"], 4), order, 3)
 
 
 def _forced_command(rows: Rows, _own: frozenset[str]) -> int:
@@ -138,7 +172,14 @@ def _forced_command(rows: Rows, _own: frozenset[str]) -> int:
     shell = rows["shell"]
     if not shell or then(rows["not"], shell, 6):
         return 0
-    return rows.any("must", "before") and shell
+    shell &= rows.plain() & ~(rows["has-it"] << 1)
+    run = then(rows["do"], shell, 4) | then(rows["in-front"], shell, 4) | _read_by_path(rows, shell)
+    return run and rows.any("must", "before")
+
+
+def _read_by_path(rows: Rows, shell: int) -> int:
+    """A file of the system is to be read, whose name is that of a command."""
+    return shell & rows["secret-file"] and near(shell, rows["read"] | rows["tamper"], 6)
 
 
 def _speaks_for_the_user(rows: Rows, _own: frozenset[str]) -> int:
@@ -148,7 +189,7 @@ def _speaks_for_the_user(rows: Rows, _own: frozenset[str]) -> int:
 
 def _covert_harm(rows: Rows, _own: frozenset[str]) -> int:
     """Harm that is to go unseen."""
-    return near(rows["unaware"] | rows["silently"], rows["harm"], 30)
+    return near(rows["unaware"] | _covertly(rows), rows["harm"], 30)
 
 
 def _context_sent(rows: Rows, _own: frozenset[str]) -> int:
@@ -175,7 +216,7 @@ def _tampering(rows: Rows, own: frozenset[str]) -> int:
 
 
 def _without_consent(rows: Rows, _own: frozenset[str]) -> int:
-    return rows["unaware"] | rows["consent-skipped"] | rows["silently"]
+    return rows["unaware"] | rows["consent-skipped"] | _covertly(rows)
 
 
 def _unshown(rows: Rows, _own: frozenset[str]) -> int:
@@ -223,15 +264,13 @@ def _asks_which_model(rows: Rows, _own: frozenset[str]) -> int:
 
 
 def _changes_others(rows: Rows, own: frozenset[str]) -> int:
-    if rows.any("before", "after") and rows.any("delete", "tamper", "strictly-send"):
-        other = rows.foreign(own)
-        if other:
-            return other
-    changed = near(rows["tamper"], rows["subject"], 6)
-    if not changed or not rows.any("whenever", "must", "before", "after"):
-        return 0
+    strong = rows["tamper"] & ~rows["ordinary-setting"]
     turn = rows["before"] | rows["after"]
-    return rows.other_tool() | rows.foreign(own) | near(turn, rows["call"], 5)
+    if near(strong, rows["subject"], 6) and (turn or rows.any("whenever", "must")):
+        return rows.other_tool() | rows.foreign(own) | near(turn, rows["call"], 5)
+    if not near(rows["tamper"], rows["subject"], 6) or not rows["must"]:
+        return 0
+    return rows.other_tool() | rows.foreign(own)
 
 
 def _forced_value(rows: Rows, _own: frozenset[str]) -> int:
@@ -242,17 +281,19 @@ def _forced_value(rows: Rows, _own: frozenset[str]) -> int:
 
 
 def _precondition(rows: Rows, _own: frozenset[str]) -> int:
-    return rows["must"] and near(rows["before"], rows["call"], 5)
+    """Before any tool, that is: what one tool needs beforehand is documentation."""
+    if not rows["must"] or not near(rows["before"], rows["call"], 5):
+        return 0
+    return rows["other-tools"] | then(rows["every-one"], rows["tool"], 2)
 
 
 def _orders_other_tool(rows: Rows, own: frozenset[str]) -> int:
+    """To learn from one tool what another needs is usual; to hand it something is not."""
     other = rows.foreign(own)
-    if not other:
+    if not other or not rows["must"] or not rows.any("before", "after", "whenever"):
         return 0
-    if rows["must"] and rows.any("before", "after", "whenever"):
-        return other
-    several = other & (other - 1)
-    return several and rows["after"] and rows["call"]
+    handed = rows.any("personal", "context", "secret", "strictly-send", "sent", "standing")
+    return (handed | rows.any("regardless", "setting-aside", "urgent")) and other
 
 
 def _file_asked(rows: Rows, _own: frozenset[str]) -> int:
@@ -268,11 +309,12 @@ def _preferred(rows: Rows, own: frozenset[str]) -> int:
     if best or _chosen(rows):
         return rows["best"] | rows["choose"]
     others = rows["other-tools"] | then(rows["other"], rows["tool"], 3)
-    rivals = others | rows.foreign(own)
+    foreign = rows.foreign(own)
     return (
-        (rivals and rows["over-others"] and rows["prefer"])
+        ((others or foreign) and rows["over-others"] and rows["prefer"] and rows["must"])
         or (rows["takes-over"] and rows.any("tool", "order"))
-        or ((others or rows.foreign(own)) and rows["disparaged"])
+        or (others and near(others, rows["disparaged"], 6))
+        or then(foreign, rows["disparaged"] & ~rows["old"], 6)
         or (rows["regardless"] and rows["this"] and rows["tool"] and rows["call"])
     )
 
@@ -309,7 +351,9 @@ def _standing(rows: Rows, _own: frozenset[str]) -> int:
 
 
 def _runs_command(rows: Rows, _own: frozenset[str]) -> int:
-    return near(rows["call"], rows["shell"], 2)
+    shell = rows["shell"] & rows.plain()
+    ordered = rows.any("must", "before", "also", "after", "urgent")
+    return ordered and near(rows["do"], shell, 2)
 
 
 def _harm(rows: Rows, _own: frozenset[str]) -> int:
