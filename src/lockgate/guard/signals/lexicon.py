@@ -63,7 +63,7 @@ MEANINGS: Final[dict[str, str]] = {
     "which": "name/version/identity/which",
     "calling": "calls/calling/invoking/invokes/using/uses/running/call",
     "regardless": (
-        "regardless/no matter/whatever/irrespective/even if/in any case/at all times/"
+        "regardless/no matter/whatever/irrespective/in any case/at all times/"
         "in all cases/under all circumstances/under any circumstances/without exception/"
         "whichever"
     ),
@@ -88,7 +88,7 @@ MEANINGS: Final[dict[str, str]] = {
         "skip user approval/automatically approve/auto approve/approve automatically/"
         "without asking/do not ask/don't ask/no confirmation/never ask/bypass confirmation/"
         "without prompting/without requesting/without explicit/skip verification/"
-        "skip validation/without verification/without validation/without checking/"
+        "skip validation/without verification/without validation/"
         "skip security/without review"
     ),
     "other-tools": (
@@ -188,7 +188,7 @@ MEANINGS: Final[dict[str, str]] = {
         "need not know/should not know/must not know/should not see/must not see/"
         "should not notice/must not notice/not be aware/remain unaware/keep quiet/"
         "keep this quiet/keep it secret/keep this secret/stay silent/without showing/"
-        "without detection/without being detected/without alerting/without triggering/"
+        "without detection/without being detected/without alerting/"
         "without being noticed/without user awareness/without awareness/without notification/"
         "without notice/without consent/without user consent/without permission/"
         "without confirmation/without user confirmation/without approval/"
@@ -238,7 +238,7 @@ MEANINGS: Final[dict[str, str]] = {
     ),
     "secret-file": (
         "id rsa/id ed25519/id ecdsa/id dsa/authorized keys/etc passwd/etc shadow/ssh config/"
-        "aws credentials/aws config/mcp json/claude desktop config/cursor mcp/bash history/"
+        "aws credentials/aws config/claude desktop config/cursor mcp/bash history/"
         "zsh history/netrc/npmrc/pypirc/kube config/docker config json/git credentials/"
         "credentials json/secrets json/secrets yaml/secrets yml/login data/wallet dat/gnupg/"
         "known hosts/proc self/etc hosts/credentials db/id rsa pub/gcloud credentials/"
@@ -334,7 +334,7 @@ MEANINGS: Final[dict[str, str]] = {
         "obsolete/unreliable/outdated"
     ),
     "best": (
-        "best/superior/better/most reliable/most accurate/most trusted/preferred/recommended/"
+        "best/superior/better/most reliable/most accurate/most trusted/preferred/"
         "only trusted/only reliable/only valid/only correct/only safe/only tool/"
         "only official/number one/most powerful/most advanced/most secure/fastest/greatest/"
         "ultimate/finest/unmatched/unrivaled"
@@ -365,8 +365,8 @@ MEANINGS: Final[dict[str, str]] = {
         "unauthorized/illegal/illegally/illicit/blackmail/extort~/embezzle~/launder~/"
         "plagiarize~/counterfeit/leak/leaks/deceptive/deceive~/misleading/mislead~/spoof~/"
         "phish~/phishing/vandalize~/defame~/hijacking/manipulation/espionage/divert~/"
-        "diversion/breach/breaches/falsified/fabricate~/incorrect/compromise/compromises/"
-        "interfere~/interference/damage~/cripple~/impair~/degrade~/harm~"
+        "diversion/breach/breaches/falsified/fabricate~/compromise/compromises/"
+        "interfere~/interference/cripple~/impair~/harm~"
     ),
     "subject": (
         "recipient/recipients/amount/address/destination/path/value/values/parameter/"

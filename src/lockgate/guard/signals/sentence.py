@@ -235,6 +235,8 @@ def _secret_asked(rows: Rows, _own: frozenset[str]) -> int:
     secrets = _secrets(rows)
     if not secrets:
         return 0
+    if then(then(rows["not"], _moved(rows), 2), secrets, 6):
+        return 0
     files = rows["secret-file"] | rows.marks["home"]
     if files and rows.any("read", "strictly-send", "attach") and rows.any("whenever", "before"):
         return files
@@ -267,7 +269,8 @@ def _changes_others(rows: Rows, own: frozenset[str]) -> int:
     strong = rows["tamper"] & ~rows["ordinary-setting"]
     turn = rows["before"] | rows["after"]
     if near(strong, rows["subject"], 6) and (turn or rows.any("whenever", "must")):
-        return rows.other_tool() | rows.foreign(own) | near(turn, rows["call"], 5)
+        used = near(rows["call"], rows.other_tool() | rows.foreign(own), 6)
+        return used | near(turn, rows["call"], 5)
     if not near(rows["tamper"], rows["subject"], 6) or not rows["must"]:
         return 0
     return rows.other_tool() | rows.foreign(own)
@@ -275,9 +278,9 @@ def _changes_others(rows: Rows, own: frozenset[str]) -> int:
 
 def _forced_value(rows: Rows, _own: frozenset[str]) -> int:
     subject = near(rows["set"], rows["subject"], 5)
-    return subject and (
-        rows["regardless"] or (rows["must"] and rows.any("whenever", "before", "also"))
-    )
+    if not subject or not rows.any("must", "whenever", "before"):
+        return 0
+    return rows["regardless"] or (rows["must"] and (rows["also"] | rows["standing"]))
 
 
 def _precondition(rows: Rows, _own: frozenset[str]) -> int:
@@ -293,7 +296,7 @@ def _orders_other_tool(rows: Rows, own: frozenset[str]) -> int:
     if not other or not rows["must"] or not rows.any("before", "after", "whenever"):
         return 0
     handed = rows.any("personal", "context", "secret", "strictly-send", "sent", "standing")
-    return (handed | rows.any("regardless", "setting-aside", "urgent")) and other
+    return (handed | rows.any("regardless", "setting-aside")) and other
 
 
 def _file_asked(rows: Rows, _own: frozenset[str]) -> int:
@@ -312,7 +315,7 @@ def _preferred(rows: Rows, own: frozenset[str]) -> int:
     foreign = rows.foreign(own)
     return (
         ((others or foreign) and rows["over-others"] and rows["prefer"] and rows["must"])
-        or (rows["takes-over"] and rows.any("tool", "order"))
+        or (rows["takes-over"] and (rows["tool"] | rows["order"] & rows["model-rules"]))
         or (others and near(others, rows["disparaged"], 6))
         or then(foreign, rows["disparaged"] & ~rows["old"], 6)
         or (rows["regardless"] and rows["this"] and rows["tool"] and rows["call"])
@@ -343,11 +346,12 @@ def _removes(rows: Rows, _own: frozenset[str]) -> int:
 
 
 def _freed(rows: Rows, _own: frozenset[str]) -> int:
-    return rows["freed"]
+    return rows["freed"] and rows.any("you", "model", "must", "regardless")
 
 
 def _standing(rows: Rows, _own: frozenset[str]) -> int:
-    return rows["standing"] and rows.any("call", "attach", "strictly-send", "must")
+    done = rows.any("call", "attach", "strictly-send", "must")
+    return rows["standing"] and done and rows.any("must", "also", "you", "model", "person")
 
 
 def _runs_command(rows: Rows, _own: frozenset[str]) -> int:
