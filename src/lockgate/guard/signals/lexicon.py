@@ -38,10 +38,10 @@ MEANINGS: Final[dict[str, str]] = {
     ),
     "model-rules": (
         "instruction/instructions/prompt/prompts/guidelines/guideline/directives/directive/"
-        "guardrails/guardrail/training/orders/safeguards/directions/safety/rules"
+        "guardrails/guardrail/training/orders/safeguards/directions/safety"
     ),
     "ordinary-change": (
-        "override/overrides/replace~/drop/drops/discard/discards/discarding/cancel/cancels/suspend/abandon/void/"
+        "override/overrides/disable/disables/replace~/drop/drops/discard/discards/discarding/cancel/cancels/suspend/abandon/void/"
         "nullify"
     ),
     "slipped": (
@@ -49,16 +49,26 @@ MEANINGS: Final[dict[str, str]] = {
         "pass/passes/passing/put/puts/place~/paste/copy/copies/copying/write/writes/writing/"
         "fill/fills/supply/populate~"
     ),
-    "said-before": "previous/prior/earlier/above/preceding/former/safety/security",
+    "said-before": "previous/prior/earlier/above/preceding/former",
     "ordinary-setting": (
         "set/sets/change/changes/changed/changing/modify/modifies/modified/modifying/adjust"
     ),
     "old": "legacy/deprecated/obsolete/no longer/slow/broken/unsafe/outdated",
-    "do": (
-        "run/execute/invoke/perform/launch/use/issue/type/call/be run/be executed/executing/running"
-    ),
+    "do": "run/execute/invoke/launch/issue/type/be run/be executed/executing/running",
     "in-front": "prefix/prefixed/prepend/prepended/preceded/begin with/start with/appended",
     "has-it": "no/without/with/has/needs/passwordless/any/when/if/for/of/under/via/by",
+    "henceforth": (
+        "from now on/in every response/in each response/every response/in every reply/"
+        "every reply/all later/every later/always respond"
+    ),
+    "within": "in/inside",
+    "lacking": "without",
+    "toward": "to/into/via",
+    "surroundings": (
+        "environment variables/environment variable/env vars/env variables/env file/env files/"
+        "configuration files/config files/config file/configuration file/cookies/kubeconfig/"
+        "connection string/connection strings/confidential"
+    ),
     "every-one": "any/every/all/each/other",
     "which": "name/version/identity/which",
     "calling": "calls/calling/invoking/invokes/using/uses/running/call",
@@ -213,7 +223,7 @@ MEANINGS: Final[dict[str, str]] = {
         "user/users/summary/view/display/interface/ui/conversation/response/reply/screen/"
         "facing/output/transcript/dialog/answer/human"
     ),
-    "necessity": "no need/need not/unnecessary/not necessary/needn't/not required",
+    "necessity": "no need/do not need/don't need/does not need/need not/unnecessary/not necessary/needn't/not required",
     "naturally": (
         "as if it's/as if it is/as if it were/as if they/as though/appear as/appear normal/"
         "disguise~/disguised/pretend~/masquerade~/impersonate~/pretext/cover story/blend in/"
@@ -224,7 +234,7 @@ MEANINGS: Final[dict[str, str]] = {
         "recovery phrase/recovery phrases/seed phrases/wallet files/wallet file/"
         "connection strings/saved password/saved passwords/browser passwords/secret keys/"
         "credential/credentials/password/passwords/passphrase/passwd/secret/secrets/api key/"
-        "api keys/apikey/apikeys/access keys/access key id/secret access/private key/"
+        "api keys/apikey/apikeys/access key/access keys/access key id/secret access/private key/"
         "private keys/ssh key/ssh keys/ssh private/secret key/access token/access tokens/"
         "auth token/auth tokens/authentication token/authentication tokens/bearer token/"
         "session token/session tokens/refresh token/oauth token/oauth tokens/seed phrase/"
@@ -241,8 +251,7 @@ MEANINGS: Final[dict[str, str]] = {
         "aws credentials/aws config/claude desktop config/cursor mcp/bash history/"
         "zsh history/netrc/npmrc/pypirc/kube config/docker config json/git credentials/"
         "credentials json/secrets json/secrets yaml/secrets yml/login data/wallet dat/gnupg/"
-        "known hosts/proc self/etc hosts/credentials db/id rsa pub/gcloud credentials/"
-        "service account/dotenv/pgpass/my cnf/htpasswd/terraform tfstate/vault token"
+        "proc self/credentials db/id rsa pub/gcloud credentials/dotenv/pgpass/my cnf/htpasswd/terraform tfstate/vault token"
     ),
     "context": (
         "dialogue with/the dialogue/dialog history/chat transcript/our conversation/"
@@ -289,7 +298,7 @@ MEANINGS: Final[dict[str, str]] = {
         "retained/exported/sent/forwarded/posted/uploaded/emailed/mailed/copied to/delivered/"
         "reported/mirrored/relayed/transmitted/visit/redirect to/navigate to/request to"
     ),
-    "format": "format/example/examples/e.g/form/where",
+    "format": "format/example/examples/e g/form/where",
     "attach": (
         "include~/contain/contains/containing/contained/append~/attach~/pass/passes/passed/"
         "passing/insert~/embed/embeds/embedded/embedding/put/puts/add/adds/encode~/prepend~/"
@@ -377,8 +386,8 @@ MEANINGS: Final[dict[str, str]] = {
     # machines
     "shell": (
         "chmod/chown/curl/wget/bash/sudo/powershell/netcat/crontab/mkfifo/nohup/rm rf/"
-        "base64 d/sh c/bash c/python c/eval/invoke expression/iex/scp/rsync/mkfs/shutdown/"
-        "reboot/kill 9/dd if/ncat/socat/telnet/systemctl/useradd/passwd/visudo/iptables/"
+        "base64 d/sh c/bash c/python c/eval/invoke expression/iex/scp/rsync/mkfs/"
+        "kill 9/dd if/ncat/socat/telnet/systemctl/useradd/passwd/visudo/iptables/"
         "launchctl/reverse shell/rm r/rm/drop table/drop database/delete all files"
     ),
     "delete": (

@@ -59,15 +59,19 @@ def _covertly(rows: Rows) -> int:
 def _concealment(rows: Rows, _own: frozenset[str]) -> int:
     """Somebody is not to be told."""
     told = rows["strictly-tell"] & ~(rows["please"] << 1)
-    untold = then(rows["not"] & ~(rows["is-so"] >> 1), told, 3) if told else 0
+    denied = rows["not"] & ~(rows["is-so"] >> 1)
+    # "Do not delete it without telling the user" is the opposite.
+    told &= ~then(then(denied, rows["lacking"], 6), told, 3)
+    untold = then(denied, told, 3) if told else 0
+    untold &= ~_before_any(rows["secret"])
     if untold:
         if then(untold, rows["person"], 5):
             return untold
         if then(rows["person"], then(rows["not"], told, 4), 6):
             return untold
-        if then(
-            untold, rows.any("secret", "call", "tool", "tamper", "attach", "read"), 8
-        ) and rows.any("you", "model", "silently", "naturally", "secret"):
+        if then(untold, rows.any("call", "tool", "tamper", "attach", "read"), 8) and rows.any(
+            "you", "model", "silently", "naturally"
+        ):
             return untold
     return then(rows["necessity"], told, 3) and rows["person"]
 
@@ -76,7 +80,9 @@ def _kept_from_view(rows: Rows, _own: frozenset[str]) -> int:
     """A step is said to be left out of what a person sees."""
     shown = near(rows["unshown"], rows["view"] & rows["person"], 7) if rows["unshown"] else 0
     kept = then(rows["kept-from"], rows["person"] | rows["summary"], 5)
-    return (shown | kept) and rows.any("also", "step", "must", "you")
+    # Secrets are rightly not shown, and so must be kept by whoever sees them once.
+    ordered = 0 if rows["secret"] else rows["must"]
+    return (shown | kept) and (ordered | rows.any("also", "step", "you"))
 
 
 def _silently(rows: Rows, _own: frozenset[str]) -> int:
@@ -112,9 +118,11 @@ def _file_taken(rows: Rows) -> int:
     if rows["secret-file"] and rows["read"] and rows.any("model", "asked-of-model"):
         return rows["secret-file"]
     files = rows["secret-file"] | rows.marks["home"]
+    # A key that has to stand in a file is set up by a person.
+    files &= ~then(rows["within"], files, 3)
     if not files or not near(files, _moved(rows), 12):
         return 0
-    sent = near(files, rows["strictly-send"], 8) and _sinks(rows)
+    sent = near(files, rows["strictly-send"], 8) and (_sinks(rows) | rows.any("after", "whole"))
     return files if sent or rows.any("must", "before", "silently", "lever", "also") else 0
 
 
@@ -122,10 +130,14 @@ def _secret_sent(rows: Rows, secrets: int) -> int:
     moved = near(secrets, _moved(rows), 8)
     if not moved:
         return 0
-    if then(rows.any("attach", "send"), _sinks(rows), 16):
+    to = then(rows["toward"], _sinks(rows), 2) | then(rows["send"], _sinks(rows), 2)
+    if then(rows.any("attach", "send"), to, 16):
         return secrets
-    taken = rows["read"] | rows["strictly-send"] | rows["slipped"]
-    if near(secrets, taken, 6) and rows.any("also", "aside"):
+    taken = (rows["read"] | rows["strictly-send"]) & ~secrets
+    also = (rows["also"] & ~_before_any(secrets)) | rows["aside"]
+    if also and near(secrets, taken, 6):
+        return secrets
+    if also and near(secrets & ~rows["surroundings"], rows["slipped"], 6):
         return secrets
     if near(secrets, rows["read"], 6) and rows["handed"]:
         ordered = rows.any("must", "also", "silently") | then(rows["handed"], rows["external"], 8)
@@ -133,6 +145,11 @@ def _secret_sent(rows: Rows, secrets: int) -> int:
     if near(secrets, rows["strictly-send"], 8):
         return rows.any("also", "silently") and secrets
     return rows["lever"] and rows.any("must", "also") and secrets
+
+
+def _before_any(words: int) -> int:
+    """The two words before each of some: `additional` says of them that there are more."""
+    return words >> 1 | words >> 2
 
 
 def _sinks(rows: Rows) -> int:
@@ -152,18 +169,20 @@ def _sent_away(rows: Rows, _own: frozenset[str]) -> int:
 
 def _override(rows: Rows, _own: frozenset[str]) -> int:
     """Earlier instructions are to be forgotten, or told."""
-    if rows["you"] and then(rows["strictly-tell"], rows["order"], 4):
-        return rows["order"]
+    theirs = then(rows.any("you", "hidden"), rows["order"] & rows["model-rules"], 3)
+    if rows["you"] and then(rows["strictly-tell"], theirs, 4):
+        return theirs
     dropped = rows["override"]
     if not dropped or then(rows["not"], dropped, 2):
         return 0
-    strictly = then(rows["setting-aside"], rows["order"], 5) and rows["you"]
     order = rows["order"]
+    if not rows["said-before"]:
+        dropped &= ~rows["ordinary-change"]
+    aimed = order if rows["model"] else order & rows["model-rules"]
+    strictly = then(rows["setting-aside"], aimed, 5) and rows["you"]
     if not rows.any("you", "model"):
         # Replacing restrictions, or overriding a default prompt, is many a tool's work.
-        order &= rows["model-rules"]
-        if not rows["said-before"]:
-            dropped &= ~rows["ordinary-change"]
+        order &= rows["model-rules"] | (rows["said-before"] and rows["rules"])
     return strictly or then(then(dropped, rows["prior"], 4), order, 3)
 
 
@@ -172,8 +191,9 @@ def _forced_command(rows: Rows, _own: frozenset[str]) -> int:
     shell = rows["shell"]
     if not shell or then(rows["not"], shell, 6):
         return 0
-    shell &= rows.plain() & ~(rows["has-it"] << 1)
-    run = then(rows["do"], shell, 4) | then(rows["in-front"], shell, 4) | _read_by_path(rows, shell)
+    shell &= rows.plain()
+    run = then(rows["do"], shell & ~(rows["has-it"] << 1), 4) | then(rows["in-front"], shell, 4)
+    run |= _read_by_path(rows, shell)
     return run and rows.any("must", "before")
 
 
@@ -246,7 +266,8 @@ def _secret_asked(rows: Rows, _own: frozenset[str]) -> int:
         return rows.any("must", "before", "external", "whenever") and secrets
     if near(secrets, (rows["attach"] | rows["read"]) & 0b111, 8) and rows["person"]:
         return secrets
-    return near(secrets, _moved(rows), 6) and rows.any("must", "before", "also") and secrets
+    also = rows["also"] & ~_before_any(secrets)
+    return near(secrets, _moved(rows) & ~secrets, 6) and (also | rows.any("must", "before"))
 
 
 def _context_taken(rows: Rows, _own: frozenset[str]) -> int:
@@ -296,7 +317,9 @@ def _orders_other_tool(rows: Rows, own: frozenset[str]) -> int:
     if not other or not rows["must"] or not rows.any("before", "after", "whenever"):
         return 0
     handed = rows.any("personal", "context", "secret", "strictly-send", "sent", "standing")
-    return (handed | rows.any("regardless", "setting-aside")) and other
+    handed |= rows.any("regardless", "setting-aside")
+    handed |= rows["tamper"] & ~rows["ordinary-setting"]
+    return (handed | then(then(rows["not"], rows["call"], 2), other, 3)) and other
 
 
 def _file_asked(rows: Rows, _own: frozenset[str]) -> int:
@@ -314,12 +337,21 @@ def _preferred(rows: Rows, own: frozenset[str]) -> int:
     others = rows["other-tools"] | then(rows["other"], rows["tool"], 3)
     foreign = rows.foreign(own)
     return (
-        ((others or foreign) and rows["over-others"] and rows["prefer"] and rows["must"])
-        or (rows["takes-over"] and (rows["tool"] | rows["order"] & rows["model-rules"]))
+        (
+            (others or foreign)
+            and rows["over-others"]
+            and rows["prefer"]
+            and (rows["must"] or not rows["whenever"])
+        )
+        or (rows["takes-over"] and (rows["tool"] | _told_order(rows)))
         or (others and near(others, rows["disparaged"], 6))
         or then(foreign, rows["disparaged"] & ~rows["old"], 6)
         or (rows["regardless"] and rows["this"] and rows["tool"] and rows["call"])
     )
+
+
+def _told_order(rows: Rows) -> int:
+    return 0 if rows["optional"] else rows["order"] & rows["model-rules"]
 
 
 def _chosen(rows: Rows) -> int:
@@ -351,7 +383,8 @@ def _freed(rows: Rows, _own: frozenset[str]) -> int:
 
 def _standing(rows: Rows, _own: frozenset[str]) -> int:
     done = rows.any("call", "attach", "strictly-send", "must")
-    return rows["standing"] and done and rows.any("must", "also", "you", "model", "person")
+    said = rows.any("must", "also", "you", "model", "person", "henceforth")
+    return rows["standing"] and done and said
 
 
 def _runs_command(rows: Rows, _own: frozenset[str]) -> int:

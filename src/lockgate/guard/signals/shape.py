@@ -108,16 +108,23 @@ _VALUE: Final = re.compile(r"<[a-z_ -]{1,40}>\Z")
 
 def _apart(text: str, match: re.Match[str]) -> bool:
     """Whether a tag begins a part of its own, or has an end."""
-    if not _VALUE.match(match[0]):
+    if match[0].startswith("</"):
+        return f"<{match[0][2:]}" not in text
+    if match[0][0] == "<" and not _VALUE.match(match[0]):
         return True
-    name = match[0][1:-1]
-    if f"</{name}" in text:
-        return True
+    if f"</{match[0][1:-1]}" in text:
+        return match[0] not in _OF_STRUCTURE
     before = text[max(0, match.start() - _BEFORE) : match.start()].rstrip(" \t")
-    return not before or before[-1] in "\n.!?"
+    return match[0] not in _OF_STRUCTURE and (not before or before[-1] in "\n.!?")
 
 
 _BEFORE: Final = 20
+_OF_STRUCTURE: Final = frozenset(
+    f"<{one}>"
+    for one in ("important", "critical", "priority", "mandatory", "private", "internal")
+    + ("important_note", "important_notes", "tool_instructions", "user_instructions", "assistant")
+)
+"""In small letters, as people write who structure long descriptions."""
 
 
 _OF_PROMPTS: Final = frozenset({"<instructions>", "</instructions>", "<information>"})
