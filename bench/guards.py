@@ -16,10 +16,10 @@ import statistics
 from collections.abc import Callable
 from typing import Any, Final
 
+from bench.bearer import ROUNDS, bytecodes, once, timed
 from bench.messages import SCENARIOS
 from bench.origin import tools
 from bench.targets import UNGUARDED, UNREAD
-from bench.tokens import ROUNDS, bytecodes, once, timed
 from lockgate.build import kind
 from lockgate.config.model import Config
 from lockgate.core.message import Call, Reply, Result

@@ -1,162 +1,148 @@
-"""What a token costs a call: `python -m bench.tokens`.
+"""What a model receives of a large result: `python -m bench.tokens [--show]`.
 
-Must not know: sockets. The same small call goes through an endpoint with and without authentication
-in turn, in one process, to an engine that answers at once. Two figures: bytecodes that are executed
-(the same in every run), and processor time, since bytecodes do not count what happens inside of C;
-of that, the median over rounds of the difference. A whole call costs far more than this half of its
-way in; what part of it a token is, `make bench` shows (the cell `modern-token`).
+The guides say that results as resources save 98 % of the window for a result of 50 KB. Three such
+results, made here, go through `lockgate.kit.results` as a server's author would use it. Counted is
+all that a model may be shown, with the tokenizer of o200k_base: the text blocks, and the JSON of
+the link. Whoever then reads on pays for it, so what a page and a search cost is told as well, and
+what is left of the saving. `--show` prints what the model receives, word by word.
+
+Must not know: how previews are made.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
-import gc
-import statistics
-import sys
-from collections.abc import Callable
-from time import process_time
-from types import FrameType
+import json
+from collections.abc import Mapping
 from typing import Any, Final
 
-from bench.issuer import AUDIENCE, ISSUER, Issuer
-from bench.messages import SCENARIOS
-from lockgate.core.clock import SYSTEM
-from lockgate.core.message import Call, Reply, Result
-from lockgate.core.raw import Raw
-from lockgate.fronts.exchange import Exchange
-from lockgate.fronts.http import Handler, Headers, HttpRequest, Passage, Tunnel
-from lockgate.fronts.identified import Identified
-from lockgate.identity import tokens
-from lockgate.identity.authentication import Authentication
-from lockgate.identity.jwks import KnownKeys
-from lockgate.identity.settings import EndpointSettings, IssuerSettings
+import msgspec
 
-ROUNDS: Final = 25
-CALLS: Final = 4000
-_DONE: Final = Result(Raw(b'{"content":[{"type":"text","text":"hello"}],"resultType":"complete"}'))
+from lockgate.context.tokens import counter
+from lockgate.kit.results import Results
+
+SIZE: Final = 50 * 1024
+CLAIM: Final = 98.0
+"""Per cent, by the guides."""
 
 
-class _Engine:
-    async def handle(self, call: Call) -> Reply:
-        del call
-        return _DONE
+class Saving(msgspec.Struct, frozen=True):
+    """Of one result, in tokens.
 
-    async def end_session(self, affinity: str) -> None:
-        del affinity
+    whole      the result as it is.
+    shown      what the model receives in its place.
+    searched   that, and the one place it then looks for.
+    read       that, and a quarter of the result, read on in pages.
+    received   the words of it.
+    """
 
+    whole: int
+    shown: int
+    searched: int
+    read: int
+    received: str
 
-class _Responder:
-    """Takes an answer and keeps its status."""
-
-    def __init__(self) -> None:
-        self.task: asyncio.Task[None] | None = None
-        self.status = 0
-        self.started = False
-
-    def send(self, status: int, headers: Headers, body: bytes = b"") -> None:
-        del headers, body
-        self.status = status
-
-    def start(self, status: int, headers: Headers) -> None:
-        self.send(status, headers)
-
-    def write(self, chunk: bytes) -> None:
-        del chunk
-
-    def end(self) -> None:
-        pass
-
-    def abort(self) -> None:
-        pass
-
-    def on_close(self, callback: Callable[[], None]) -> None:
-        del callback
-
-    def take_over(self, tunnel: Tunnel) -> Passage | None:
-        del tunnel
-        return None
+    def saved(self, tokens: int) -> float:
+        """Per cent of the whole that are not spent."""
+        return (1 - tokens / self.whole) * 100
 
 
-def request(token: str) -> HttpRequest:
-    """A small call, as the load generator of this folder sends it."""
-    before, after = SCENARIOS[0].body("modern")
-    said = {"host": "mcp.example.com", "authorization": f"Bearer {token}"}
-    said |= SCENARIOS[0].headers("modern", None)
-    headers = {name.lower().encode(): value.encode() for name, value in said.items()}
-    body = f"{before}1{after}".encode()
-    return HttpRequest(method="POST", path="/mcp", query="", headers=headers, body=body)
+def rows() -> list[dict[str, Any]]:
+    """A table, as databases answer."""
+    found: list[dict[str, Any]] = []
+    while len(json.dumps(found)) < SIZE:
+        number = len(found)
+        found.append(
+            {
+                "id": 1000 + number,
+                "customer": f"customer {number * 7919 % 997}",
+                "total": number * 31 % 4007 / 10,
+                "state": ("paid", "open", "late")[number % 3],
+            }
+        )
+    return found
 
 
-def endpoints(issuer: Issuer) -> tuple[Handler, Handler]:
-    """The same endpoint without and with authentication."""
-    exchange = Exchange(_Engine())
-    known = tokens.Issuer(IssuerSettings(issuer=ISSUER), KnownKeys(issuer.jwks))
-    told = EndpointSettings(resource=AUDIENCE, scopes=("mcp",))
-    return exchange, Identified(exchange, Authentication(told, SYSTEM, issuers=[known]))
+def log() -> str:
+    """Lines, as programs write them."""
+    lines: list[str] = []
+    while sum(map(len, lines)) < SIZE:
+        number = len(lines)
+        level = "ERROR" if number == 300 else "INFO"
+        lines.append(
+            f"2026-11-21T10:{number // 60 % 60:02}:{number % 60:02}Z {level} worker-{number % 8} "
+            f"took job {number * 104729 % 65537} from the queue in {number % 97} ms\n"
+        )
+    return "".join(lines)
 
 
-async def once(handler: Handler, asked: HttpRequest) -> None:
-    """One call; it has to succeed."""
-    responder = _Responder()
-    responder.task = asyncio.current_task()
-    await handler(asked, responder)
-    assert responder.status == 200
+def page() -> str:
+    """Prose under headings, as pages are."""
+    text = ""
+    while len(text) < SIZE:
+        number = text.count("## ") + 1
+        text += f"## Part {number}\n\n" + " ".join(
+            f"Sentence {one} of part {number} says what {one * number % 89} is about."
+            for one in range(1, 20)
+        )
+        text += "\n\n"
+    return text
 
 
-async def timed(handler: Handler, asked: HttpRequest) -> float:
-    """Microseconds of processor time of one call."""
-    began = process_time()
-    for _ in range(CALLS):
-        await once(handler, asked)
-    return (process_time() - began) / CALLS * 1e6
+async def measured(value: Any, name: str, sought: str) -> Saving:
+    """What one result costs; `sought` stands somewhere in it."""
+    count = counter()
+    results = Results()
+    fitted = await results.fit(value, name=name)
+    received = "\n".join(_written(one) for one in fitted.content)
+    whole = value if isinstance(value, str) else json.dumps(value)
+    shown = count(received)
+    handle = fitted.id
+    assert handle is not None, "it was to be too long"
+    found = await results.read(handle, grep=sought, limit=1000)
+    assert sought in found.text
+    read, offset, part = 0, 0, 0
+    while part < len(whole) / 4:
+        one = await results.read(handle, offset=offset)
+        read += count(one.headline()) + count(one.text)
+        part += len(one.text)
+        offset = one.next or 0
+    searched = shown + count(found.headline()) + count(found.text)
+    return Saving(count(whole), shown, searched, shown + read, received)
 
 
-async def bytecodes(handler: Handler, asked: HttpRequest) -> int:
-    """How many bytecodes one call executes."""
-    count = 0
-
-    def trace(frame: FrameType, event: str, _: Any) -> Any:
-        nonlocal count
-        frame.f_trace_opcodes, frame.f_trace_lines = True, False
-        count += event == "opcode"
-        return trace
-
-    sys.settrace(trace)
-    try:
-        await once(handler, asked)
-    finally:
-        sys.settrace(None)
-    return count
+def _written(block: Any) -> str:
+    """A block as a model may be shown it."""
+    plain: Mapping[str, Any] = block if isinstance(block, dict) else msgspec.to_builtins(block)
+    return str(plain["text"]) if plain.get("type") == "text" else json.dumps(plain)
 
 
-async def measured() -> tuple[int, int, float, float]:
-    """Bytecodes without and with a token, microseconds without, and the difference."""
-    issuer = Issuer()
-    asked = request(issuer.token())
-    plain, known = endpoints(issuer)
-    for handler in (plain, known) * 10:
-        await once(handler, asked)
-    few, many = await bytecodes(plain, asked), await bytecodes(known, asked)
-    found: list[tuple[float, float]] = []
-    gc.disable()
-    for turn in range(ROUNDS):
-        pair = (plain, known) if turn % 2 else (known, plain)
-        times = {handler: await timed(handler, asked) for handler in pair}
-        found.append((times[plain], times[known] - times[plain]))
-    gc.enable()
-    return (
-        few,
-        many,
-        statistics.median(one for one, _ in found),
-        statistics.median(more for _, more in found),
-    )
+async def all_of_them() -> dict[str, Saving]:
+    """Each result by its name."""
+    return {
+        "table": await measured(rows(), "orders", "customer 53"),
+        "log": await measured(log(), "worker log", "ERROR"),
+        "page": await measured(page(), "handbook", "part 17 "),
+    }
 
 
 def main() -> None:
     """Measure and print."""
-    few, many, without, more = asyncio.run(measured())
-    print(f"bytecodes   {few:6} without a token, {many - few:5} more with one")
-    print(f"processor   {without:6.2f} us without a token, {more:5.2f} us more with one")
+    parser = argparse.ArgumentParser(prog="python -m bench.tokens", description=__doc__)
+    parser.add_argument("--show", action="store_true", help="print what the model receives")
+    show: bool = parser.parse_args().show
+    found = asyncio.run(all_of_them())
+    print(f"results of {SIZE // 1024} KB, o200k_base tokens; the guides claim {CLAIM:.0f} % less")
+    print(f"{'':8}{'whole':>8}{'shown':>8}{'saved':>8}{'searched':>10}{'saved':>8}", end="")
+    print(f"{'a quarter read':>16}{'saved':>8}")
+    for name, one in found.items():
+        print(f"{name:8}{one.whole:8,}{one.shown:8,}{one.saved(one.shown):7.1f}%", end="")
+        print(f"{one.searched:10,}{one.saved(one.searched):7.1f}%", end="")
+        print(f"{one.read:16,}{one.saved(one.read):7.1f}%")
+    if show:
+        for name, one in found.items():
+            print(f"\n---- {name}: what the model receives\n{one.received}")
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ from lockgate.config.load import examine
 from lockgate.config.model import Config
 from lockgate.config.pins import LOCK_FILE
 from lockgate.config.resist import BreakerSettings, RetrySettings
+from lockgate.config.results import KeptResults
 from lockgate.config.settings import GatewaySettings, LogSettings, SessionSettings
 from lockgate.gateway.fixed import FIXED
 from lockgate.gateway.pin_file import PENDING
@@ -161,15 +162,27 @@ def test_every_setting_of_a_section_that_is_named_exists() -> None:
     assert found > 10
 
 
-@pytest.mark.parametrize("page", ["breaker", "bulkhead", "cache", "deadline", "retry"])
+@pytest.mark.parametrize(
+    "page",
+    [
+        "policies/breaker",
+        "policies/bulkhead",
+        "policies/cache",
+        "policies/deadline",
+        "policies/retry",
+        "context/results",
+    ],
+)
 def test_a_default_that_a_page_of_a_policy_names_is_that_of_the_setting(page: str) -> None:
     fields: dict[str, Any] = {}
-    for model in (GatewaySettings, *(one for models in SECTIONS.values() for one in models)):
+    sections = (one for models in SECTIONS.values() for one in models)
+    for model in (GatewaySettings, *sections, KeptResults):
         fields.update(model.model_fields)
-    said = re.findall(r"`(\w+)` \((\d[\d.]*)(?: s)?[),]", text(f"docs/policies/{page}.md"))
+    said = re.findall(r"`(\w+)` \((\d[\d.]*)(?: s)?[),]", text(f"docs/{page}.md"))
     for name, value in said:
         assert float(value) == fields[name].default, f"{name} ({value})"
-    assert len(said) >= {"breaker": 6, "retry": 2}.get(page, 0)
+    least = {"policies/breaker": 6, "policies/retry": 2, "context/results": 3}
+    assert len(said) >= least.get(page, 0)
 
 
 @pytest.mark.parametrize(("page", "section"), [("breaker", "breaker"), ("bulkhead", "limits")])

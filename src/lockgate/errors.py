@@ -5,6 +5,8 @@
     ├── UnsafeBind           listening there would offer every tool to strangers
     ├── UnfitCall            there is no such tool, or the arguments do not fit it
     ├── ServerUnavailable    no server could be reached that the command needs
+    ├── HostError            a server cannot be hardened in its own process
+    │   └── PolicyUncovered  a configured policy cannot hold for it; names the settings
     └── CallFailed           a call was refused or failed; carries the Failure
 
 Must not know: how any of them is shown. Inside the engine a refusal is a value (`Failure`), not an
@@ -25,7 +27,9 @@ if TYPE_CHECKING:
 __all__ = [
     "CallFailed",
     "ConfigError",
+    "HostError",
     "LockgateError",
+    "PolicyUncovered",
     "ServerUnavailable",
     "UnfitCall",
     "UnsafeBind",
@@ -89,6 +93,25 @@ class ServerUnavailable(LockgateError):
     """A server that is needed could not be started or reached."""
 
     reason = "server-needed"
+
+
+class HostError(LockgateError):
+    """A server cannot be hardened in its own process, or does not start there."""
+
+    reason = "host-unready"
+
+
+class PolicyUncovered(HostError):
+    """Policies that are configured cannot hold for a server in its own process.
+
+    settings  their keys, as `elsewhere` of `lockgate.harden` takes them.
+    """
+
+    reason = "host-uncovered"
+
+    def __init__(self, message: str, remedy: str, settings: Sequence[str]) -> None:
+        super().__init__(message, remedy)
+        self.settings = tuple(settings)
 
 
 class CallFailed(LockgateError):

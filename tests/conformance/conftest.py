@@ -9,6 +9,9 @@ import pytest
 
 from tests.support import running
 
+AS_LISTED = {"/as-listed/mcp": {"compact": {"tools": "off"}}}
+"""An endpoint that lists tools word by word as their servers do."""
+
 
 @pytest.fixture(scope="session")
 def everything() -> Iterator[str]:
@@ -30,8 +33,18 @@ def over_http(
 ) -> Iterator[str]:
     """The URL of a gateway in front of both servers over HTTP."""
     servers = {"everything": {"url": everything}, "second": {"url": second}}
-    config = running.config_of(servers, tmp_path_factory.mktemp("http"), naming="bare")
+    config = running.config_of(
+        servers, tmp_path_factory.mktemp("http"), naming="bare", endpoints=AS_LISTED
+    )
     with running.gateway(config) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def hardened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of the everything server, hardened in its own process."""
+    config = running.config_of({"everything": {}}, tmp_path_factory.mktemp("hardened"))
+    with running.fixture_server("everything", "--hardened", str(config)) as url:
         yield url
 
 
@@ -42,7 +55,9 @@ def over_stdio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "everything": stdio_entry("everything", "--page-size", "7"),
         "second": stdio_entry("second"),
     }
-    config = running.config_of(servers, tmp_path_factory.mktemp("stdio"), naming="bare")
+    config = running.config_of(
+        servers, tmp_path_factory.mktemp("stdio"), naming="bare", endpoints=AS_LISTED
+    )
     with running.gateway(config) as url:
         yield url
 

@@ -26,7 +26,7 @@ DIRECT_FAILS = "http-header-validation"
 
 
 @pytest.mark.parametrize("revision", conformance.REVISIONS)
-@pytest.mark.parametrize("endpoint", ["everything", "over_http", "over_stdio"])
+@pytest.mark.parametrize("endpoint", ["everything", "over_http", "over_stdio", "hardened"])
 def test_required_scenarios(
     endpoint: str, revision: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

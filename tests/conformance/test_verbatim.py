@@ -69,7 +69,8 @@ def test_lists_are_the_lists_of_the_servers(
     request: pytest.FixtureRequest,
 ) -> None:
     key, identity = LISTS[method]
-    through = Plain(request.getfixturevalue(gateway), revision).open()
+    url: str = request.getfixturevalue(gateway)
+    through = Plain(url.replace("/mcp", "/as-listed/mcp"), revision).open()
     direct = [Plain(url, revision).open() for url in (everything, second)]
 
     expected = {e[identity]: e for one in direct for e in one.everything(method, key)}

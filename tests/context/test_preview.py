@@ -140,5 +140,9 @@ def test_what_nobody_here_knows_stays_where_it_is() -> None:
         "later": [1],
         "_meta": {"x": 1, NOTE: {"id": "x"}},
     }
+    assert "annotations" not in changed["content"][0]
+    told = result(content=[{**text("long"), "annotations": {"audience": ["user"]}}])
+    first = json.loads(replaced(told, "short", None, {}, promised=False).encode())["content"]
+    assert first == [{**text("short"), "annotations": {"audience": ["user"]}}]
     kept = json.loads(replaced(raw, "short", link, {}, promised=True).encode())
     assert kept["structuredContent"] == {"a": 1}

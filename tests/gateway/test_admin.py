@@ -147,6 +147,9 @@ def test_calls_are_counted_by_endpoint_server_and_outcome() -> None:
             reason = 'endpoint="/one",origin="client",reason="unknown-tool"'
             assert found[f"lockgate_failures_total{{{reason}}}"] == 1
             assert "made/up" not in page
+            labels = 'server="new",tool="echo"'
+            assert found[f"lockgate_tool_result_tokens_total{{{labels}}}"] > 0
+            assert found['lockgate_definition_tokens{server="new",form="written"}'] > 0
             assert found["lockgate_http_requests_total"] > 10
 
     run(play())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,10 @@ def test_a_model_is_told_what_to_correct_and_the_server_sees_nothing(era: str) -
             [said] = told["content"]
             assert said["type"] == "text"
             assert "`path` is missing; `depth` must be an integer, not a string" in said["text"]
+            schema = json.loads(said["text"].partition("Its input schema: ")[2])
+            assert schema["required"] == ["path"]
+            assert schema["properties"]["depth"]["type"] == "integer"
+            assert "inputSchema" not in told["_meta"][META]
             assert told["_meta"][META]["code"] == "LG-420"
             assert told["_meta"][META]["policy"] == "arguments"
             assert ("resultType" in told) == (era == "M")

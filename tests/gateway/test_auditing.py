@@ -48,7 +48,7 @@ def test_who_called_what_and_what_became_of_it(tmp_path: Path, era: str) -> None
         "started", "call", "call", "call", "call", "reloaded", "stopped",
     ]  # fmt: skip
     first, same, another, unknown = found[1:5]
-    assert first["server"], first["target"] == ("new", "echo")
+    assert (first["server"], first["target"]) == ("new", "echo")
     assert (first["method"], first["name"], first["outcome"]) == (
         "tools/call", "new__echo", "answered",
     )  # fmt: skip

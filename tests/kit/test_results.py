@@ -18,6 +18,7 @@ from mcp.server.mcpserver import MCPServer
 from pydantic import BaseModel
 
 from lockgate.core.store import StoreGone
+from lockgate.kit import request
 from lockgate.kit.deposits import HANDLE
 from lockgate.kit.results import BadPage, Gone, Results, TooLarge
 from lockgate.stores.memory import MemoryStore
@@ -302,5 +303,10 @@ def test_servers_of_both_frameworks_have_it_with_two_lines(server: Any, client: 
             except ToolError as error:
                 said = str(error)
             assert "There is no result 'nope' for this caller" in said
+            with request.given(caller="ada"):
+                hers = await results.fit("x y " * 5000)
+            stranger = getattr(one, "call_tool_mcp", one.call_tool)
+            refused = await stranger("read_result", {"id": hers.id})
+            assert "There is no result" in str(refused)
 
     asyncio.run(main())

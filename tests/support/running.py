@@ -128,11 +128,15 @@ def config_of(servers: dict[str, Any], folder: Path, **settings: Any) -> Path:
 
 @contextlib.contextmanager
 def gateway(
-    config: Path, *arguments: str, port: int | None = None, log: Path | None = None
+    config: Path,
+    *arguments: str,
+    port: int | None = None,
+    log: Path | None = None,
+    patience: float = PATIENCE,
 ) -> Iterator[str]:
     """``lockgate up`` in front of the configured servers; gives the URL of its endpoint.
 
-    What it says goes into ``log``, if that is given.
+    What it says goes into ``log``, if that is given; many servers want more ``patience``.
     """
     port = port or free_port()
     command = [*LOCKGATE, "up", str(config), "--port", str(port)]
@@ -141,7 +145,7 @@ def gateway(
         process([*command, *arguments], stdout=said, stderr=said, env=plain_environment()) as child,
     ):
         try:
-            await_ready(child, f"http://127.0.0.1:{port}/ready")
+            await_ready(child, f"http://127.0.0.1:{port}/ready", patience)
         except NotStartedError as problem:
             said.seek(0)
             raise NotStartedError(f"{problem}\n{said.read().decode()[-4000:]}") from None
@@ -157,9 +161,9 @@ def plain_environment() -> dict[str, str]:
     }
 
 
-def await_ready(child: subprocess.Popen[bytes], url: str) -> None:
+def await_ready(child: subprocess.Popen[bytes], url: str, patience: float = PATIENCE) -> None:
     """Poll until the address answers 200; raises when the process ends or time is up."""
-    ends = time.monotonic() + PATIENCE
+    ends = time.monotonic() + patience
     last = "no answer"
     while time.monotonic() < ends:
         if child.poll() is not None:
@@ -173,4 +177,4 @@ def await_ready(child: subprocess.Popen[bytes], url: str) -> None:
         except OSError as problem:
             last = str(problem)
         time.sleep(0.05)
-    raise NotStartedError(f"not ready within {PATIENCE:g} s: {last}")
+    raise NotStartedError(f"not ready within {patience:g} s: {last}")

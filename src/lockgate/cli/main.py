@@ -38,6 +38,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "lock": ("lockgate.cli.lock", "Record what the servers define, or check it."),
     "approve": ("lockgate.cli.approve", "Look at what is withheld, and say yes or no to it."),
     "tools": ("lockgate.cli.tools", "List the tools that CONFIG offers."),
+    "find": ("lockgate.cli.find", "Find tools as models do, and say what made them rank so."),
+    "tokens": ("lockgate.cli.tokens", "Say what the tools cost models in every request."),
     "call": ("lockgate.cli.call", "Call a tool and show its result."),
     "login": ("lockgate.cli.login", "Log in to a server that wants a person's account."),
     "logout": ("lockgate.cli.logout", "Forget such a login."),

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from lockgate.cli.running import StopSignals
 from lockgate.cli.terminal import Waiting, say_error, waiting
+from lockgate.config.compact import CompactSettings
 from lockgate.config.model import Config, ServerConfig
 from lockgate.core.names import spell
 from lockgate.errors import CallFailed, ServerUnavailable
@@ -67,6 +68,16 @@ def only_at(config: Config, endpoint: str | None) -> Config:
         return config  # the gateway says so, with the paths there are
     kept = {name: config.servers[name] for name in servers_at(config, path)}
     return config if len(kept) == len(config.enabled) else _narrowed(config, kept)
+
+
+def as_written(config: Config) -> Config:
+    """The configuration with tools listed as their servers wrote them."""
+    off = CompactSettings(tools="off")
+    endpoints = {
+        path: one.model_copy(update={"compact": None})
+        for path, one in config.lockgate.endpoints.items()
+    }
+    return config.with_settings(compact=off, endpoints=endpoints)
 
 
 def _narrowed(config: Config, servers: dict[str, ServerConfig]) -> Config:

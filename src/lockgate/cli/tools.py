@@ -46,7 +46,9 @@ def command(
     """
     loaded, _ = load_config(config)
     start_log(loaded, log_level, log_format, fallback="error")
-    tools, servers, withheld = running.run(_list(session.only_at(loaded, endpoint), endpoint))
+    tools, servers, withheld = running.run(
+        _list(session.as_written(session.only_at(loaded, endpoint)), endpoint)
+    )
     if as_json:
         click.echo(json.dumps(tools, indent=2, ensure_ascii=False))
     else:

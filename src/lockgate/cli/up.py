@@ -21,7 +21,6 @@ from lockgate.cli.binding import UNRESOLVED, check_bind
 from lockgate.cli.callers import asked_of_callers
 from lockgate.cli.files import OpenFiles
 from lockgate.cli.options import config_argument, examined, log_options, start_log, warnings_of
-from lockgate.cli.pipes import Pipes, claim
 from lockgate.cli.reloading import Overrides, Reloading
 from lockgate.cli.running import StopSignals
 from lockgate.cli.voices import Logged, Spoken, Voice
@@ -29,6 +28,7 @@ from lockgate.config.admin import AdminSettings
 from lockgate.config.model import Config, GatewaySettings
 from lockgate.config.watch import Watch, sources
 from lockgate.errors import LockgateError
+from lockgate.fronts.pipes import Pipes, claim
 from lockgate.gateway.app import Gateway
 from lockgate.gateway.auditing import opened
 from lockgate.gateway.pin_keeper import Recorded

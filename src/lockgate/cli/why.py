@@ -29,12 +29,15 @@ from lockgate.cli.options import examined, start_log
 from lockgate.cli.terminal import console, hang, visible
 from lockgate.config.load import Loaded
 from lockgate.config.model import Config
-from lockgate.core.message import Failure, Kind
+from lockgate.core.message import Failure, Kind, Target
 from lockgate.core.names import spell
 from lockgate.gateway.access import book_of
 from lockgate.gateway.app import Gateway
 from lockgate.gateway.endpoint_sights import endpoints_of, naming_of, servers_at
+from lockgate.gateway.exposing import exposures_of, told
 from lockgate.gateway.guard_settings import settings_of
+from lockgate.gateway.presenting import presentations_of
+from lockgate.gateway.presenting import told as presented
 from lockgate.gateway.status import ServerStatus
 from lockgate.gateway.withheld import Held
 from lockgate.guard.pins.book import FIRST_USE, Entry, Subject, Thing
@@ -89,6 +92,7 @@ def command(words: tuple[str, ...], as_json: bool, **given: Any) -> int:
         *_endpoint(settings, endpoint, server, kind, name),
         *_access(loaded, settings, endpoint, server, kind, name, given),
         *running.run(_asked(settings, server, kind, name)),
+        *_listing(settings, endpoint, server, kind),
         *_settings(settings, server),
     ]
     states = {step.state for step in steps}
@@ -119,8 +123,17 @@ def _endpoint(config: Config, endpoint: str, server: str, kind: Kind, name: str)
         return [Step("endpoint", "stop", f"{endpoint} does not show it to anybody")]
     naming = naming_of(endpoints_of(config)[endpoint], config, there)
     public = name if kind == "template" else spell(server, name, naming)
+    own = presentations_of(config).get(endpoint)
+    edit = own.of(Target(server, kind, name)) if own is not None and kind == "tool" else None
+    public = (edit.view.name if edit is not None else None) or public
     renamed = f"renamed to {public}" if public != name else f"called {public}"
-    return [Step("endpoint", "ok", f"{endpoint} shows it, {renamed}")]
+    steps = [Step("endpoint", "ok", f"{endpoint} shows it, {renamed}")]
+    if edit is not None:
+        steps.append(Step("present", "note", "; ".join(presented(edit)) or "it is as it is"))
+    exposure = exposures_of(config).get(endpoint)
+    if exposure is not None and kind == "tool":
+        steps.append(Step("expose", "note", told(exposure, Target(server, kind, name))))
+    return steps
 
 
 def _access(
@@ -210,6 +223,18 @@ def _judged(gateway: Gateway, config: Config, server: str, thing: Thing, found: 
 
 def _stop(policy: str, refused: Failure) -> Step:
     return Step(policy, "stop", f"withheld ({refused.reason}): {refused.message}", refused.remedy)
+
+
+def _listing(config: Config, endpoint: str, server: str, kind: Kind) -> list[Step]:
+    """Whether what clients are shown of a tool is what its server wrote."""
+    if kind != "tool" or server not in config.enabled:
+        return []
+    level = config.compact(endpoint).tools
+    if level == "off":
+        return [Step("listing", "note", "shown as the server wrote it")]
+    accepts = "accepts the same" if level == "lossless" else "leaves something out"
+    original = "pins and calls are held against what the server wrote"
+    return [Step("listing", "note", f"shown derived ({level}): it {accepts}; {original}")]
 
 
 def _settings(config: Config, server: str) -> list[Step]:

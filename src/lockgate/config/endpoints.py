@@ -9,9 +9,13 @@ from typing import Annotated, Any, Final, Literal, cast
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
+from lockgate.config.compact import CompactSettings
+from lockgate.config.exposing import Expose
 from lockgate.config.identity import AuthSettings
 from lockgate.config.limits import Section
+from lockgate.config.presenting import Views
 from lockgate.config.rates import RateSettings
+from lockgate.config.results import ResultsSettings
 from lockgate.core.targets import divided
 
 PATH: Final = r"^/[A-Za-z0-9._~/-]*$"
@@ -80,6 +84,24 @@ class EndpointSettings(Section):
     )
     page_size: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
         default=None, description="As `lockgate.page_size`; left out: as there."
+    )
+    expose: Expose | None = Field(
+        default=None, description="As `lockgate.expose`; left out: as there."
+    )
+    present: Views = Field(
+        default={},
+        description=(
+            "How single tools are presented here, by patterns `SERVER/NAME` of which the first "
+            "that matches counts."
+        ),
+    )
+    compact: CompactSettings | None = Field(
+        default=None,
+        description="Instead of what `lockgate.compact` says, all of it; left out: as there.",
+    )
+    results: ResultsSettings = Field(
+        default=ResultsSettings(),
+        description="As `lockgate.results`, key by key; left out: as there.",
     )
     instructions: str | None = Field(
         default=None,

@@ -33,6 +33,9 @@ def review_endpoints(config: Config, tree: Node, findings: Findings) -> None:
         check.servers(path, one)
         for key in ("tools", "prompts", "resources"):
             check.patterns(path, key, getattr(one, key))
+        check.patterns(path, "present", list(one.present))
+        if one.expose is not None:
+            check.patterns(path, "expose", one.expose.always)
     served = {settings.path: EndpointSettings(), **settings.endpoints}
     if all(one.disabled for one in served.values()):
         check.note("endpoint-none", "Every endpoint is disabled.", "Enable one.")

@@ -28,7 +28,7 @@ from lockgate.config.settings import GatewaySettings, SessionSettings
 from lockgate.core.store import SQLITE
 from lockgate.errors import ConfigError
 
-__all__ = ["Loaded", "examine", "load", "read"]
+__all__ = ["Loaded", "examine", "load", "read", "settle"]
 
 MOST_BYTES: Final = 64 * 1024 * 1024
 _YAML: Final = (".yaml", ".yml")
@@ -68,6 +68,11 @@ def examine(path: str | Path, environ: Mapping[str, str]) -> Loaded:
     shaped = dialect.recognise(root, findings) if root is not None else None
     if shaped is None:
         return Loaded(None, findings, None)
+    return settle(shaped, environ, findings)
+
+
+def settle(shaped: Node, environ: Mapping[str, str], findings: Findings) -> Loaded:
+    """Expand, validate and review a tree in the model's shape, read from `findings.file`."""
     tree, expander = _expand(shaped, environ, findings)
     config = _complete(_validate(tree, findings), tree, expander, findings)
     review(config, tree, environ, findings)

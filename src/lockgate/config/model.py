@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from lockgate.config.caching import ServerCache
+from lockgate.config.compact import CompactSettings
 from lockgate.config.guard import GuardSettings
 from lockgate.config.limits import GatewayLimits, Section, ServerLimits
 from lockgate.config.outbound import ServerAuth, auth_of, forwarded, mapped
@@ -35,6 +36,7 @@ from lockgate.config.resist import (
     RetrySettings,
     ToolSettings,
 )
+from lockgate.config.results import ResultsSettings
 from lockgate.config.sandbox import SandboxSettings, sandbox_of
 from lockgate.config.settings import GatewaySettings, LogSettings, SessionSettings
 
@@ -247,6 +249,10 @@ class ServerConfig(Section):
         default=ServerCache(), description="Which of its answers are kept and given again."
     )
     pins: Pins | None = SERVER_PINS
+    results: ResultsSettings = Field(
+        default=ResultsSettings(),
+        description="As `lockgate.results`, for this server alone, key by key.",
+    )
     guard: GuardSettings = Field(
         default=GuardSettings(),
         description="What passes between clients and this server; wins over `lockgate.guard`.",
@@ -375,6 +381,11 @@ class Config(Section):
     def identity(self, server: str) -> Mapping[str, Any]:
         """Who a server is: what is started for it or connected to, without secrets."""
         return self._identities.get(server) or identity_of(self.servers[server])
+
+    def compact(self, endpoint: str) -> CompactSettings:
+        """What models are shown at an endpoint, in fewer tokens."""
+        one = self.lockgate.endpoints.get(endpoint)
+        return (one and one.compact) or self.lockgate.compact
 
     def pins(self, server: str) -> Pins:
         """How a server is held to what was approved of it."""

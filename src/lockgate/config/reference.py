@@ -23,7 +23,9 @@ from lockgate.config.access import (
 )
 from lockgate.config.admin import AdminSettings
 from lockgate.config.caching import CacheSettings, ServerCache, ToolCache
+from lockgate.config.compact import CompactSettings
 from lockgate.config.endpoints import EndpointSettings
+from lockgate.config.exposing import ExposeSettings
 from lockgate.config.finding import KINDS
 from lockgate.config.guard import GuardSettings
 from lockgate.config.guard_arguments import ArgumentGuard, PlaceSettings
@@ -38,6 +40,7 @@ from lockgate.config.keys import ALIASES, CLIENT_SERVER_KEYS, CLIENT_TOP_KEYS
 from lockgate.config.limits import GatewayLimits, ServerLimits
 from lockgate.config.model import ServerConfig
 from lockgate.config.outbound import LoginSettings, ProviderSettings, ServerAuth
+from lockgate.config.presenting import ParameterView, ToolView
 from lockgate.config.rates import RateSettings
 from lockgate.config.resist import (
     BreakerSettings,
@@ -47,6 +50,7 @@ from lockgate.config.resist import (
     RetrySettings,
     ToolSettings,
 )
+from lockgate.config.results import KeptResults
 from lockgate.config.sandbox import SandboxSettings
 from lockgate.config.schema import schema
 from lockgate.config.settings import GatewaySettings, LogSettings, SessionSettings
@@ -123,6 +127,12 @@ _ACCESS: Final = """\
 Who may use what. Once there is a rule, nothing is allowed but by one. See
 [access](security/access.md)."""
 _ENDPOINTS: Final = "Under each path. See [endpoints](concepts/endpoints.md)."
+_RESULTS: Final = """\
+Of the gateway (`lockgate.results`); but for the last five, of an endpoint and of a server as well,
+whose keys count over it, one by one. See [results within a budget](context/results.md)."""
+_COMPACT: Final = """\
+Of the gateway (`lockgate.compact`), and of an endpoint (`lockgate.endpoints.PATH.compact`), which
+counts alone there. See [tokens](context/tokens.md)."""
 _ADMIN: Final = "A listener for operators. See [metrics](operations/metrics.md)."
 _AUTH: Final = "Who may ask. See [who may ask](security/authentication.md)."
 _OUTBOUND: Final = """\
@@ -131,6 +141,10 @@ How the gateway gets the tokens that a server wants to see. See
 _GUARD: Final = """\
 Of the gateway (`lockgate.guard`) and of a server (`guard`), whose keys win one by one. See
 [traffic](security/traffic.md)."""
+_PRESENT: Final = "Under each pattern. See [views](context/views.md)."
+_EXPOSE: Final = """\
+Of all endpoints, and of one under its path. `"expose": "search"` is short for
+`{"mode": "search"}`. See [discovery](context/discovery.md)."""
 _RATES: Final = """\
 Of the gateway (`lockgate.rate`), of a server, or of tools under their pattern. Each list holds
 rates that all apply: `["10/s burst 20", "1000/day"]`. `1000/day` is a window: never more in any 24
@@ -157,6 +171,7 @@ def page() -> str:
         *_section("Servers: `auth.provider`", ProviderSettings, None, ()),
         *_section("Rates: `rate`", RateSettings, _RATES, ("rate",)),
         *_section("Gateway: `lockgate`", GatewaySettings, None, ("lockgate",)),
+        *_section("Gateway: `lockgate.expose`", ExposeSettings, _EXPOSE, ("lockgate", "expose")),
         *_section("Gateway: `lockgate.tls`", TlsSettings, None, ("lockgate", "tls")),
         *_section("Gateway: `lockgate.auth`", AuthSettings, _AUTH, ("lockgate", "auth")),
         *_section("Gateway: `lockgate.auth.issuers`", IssuerSettings, None, ()),
@@ -168,7 +183,11 @@ def page() -> str:
         *_access(),
         *_section("Gateway: `lockgate.logins`", LoginSettings, None, ("lockgate", "logins")),
         *_section("Gateway: `lockgate.endpoints.PATH`", EndpointSettings, _ENDPOINTS, ()),
+        *_section("Gateway: `compact`", CompactSettings, _COMPACT, ("lockgate", "compact")),
+        *_section("Gateway: `lockgate.endpoints.PATH.present`", ToolView, _PRESENT, ()),
+        *_section("Gateway: `…present.PATTERN.parameters.NAME`", ParameterView, None, ()),
         *_section("Gateway: `lockgate.admin`", AdminSettings, _ADMIN, ()),
+        *_section("Results: `results`", KeptResults, _RESULTS, ("lockgate", "results")),
         *_section("Guard: `guard`", GuardSettings, _GUARD, ("guard",)),
         *_section("Guard: `guard.arguments`", ArgumentGuard, None, ("guard", "arguments")),
         *_section("Guard: `guard.arguments.rules.PATTERN.NAME`", PlaceSettings, None, ()),

@@ -17,7 +17,9 @@ from lockgate.config.access import AccessSettings
 from lockgate.config.admin import AdminSettings
 from lockgate.config.audit import AuditSettings
 from lockgate.config.caching import CacheSettings
+from lockgate.config.compact import CompactSettings
 from lockgate.config.endpoints import EndpointSettings
+from lockgate.config.exposing import Expose, ExposeSettings
 from lockgate.config.facade import FacadeSettings
 from lockgate.config.guard import GuardSettings
 from lockgate.config.identity import AuthSettings, safe_url
@@ -26,6 +28,7 @@ from lockgate.config.outbound import LoginSettings
 from lockgate.config.pins import PINS, PINS_FILE, Pins
 from lockgate.config.quantities import Seconds, count, time
 from lockgate.config.rates import RateSettings
+from lockgate.config.results import KeptResults
 from lockgate.config.sandbox import SandboxSettings, sandbox_of
 from lockgate.config.tls import TlsSettings
 from lockgate.core.store import spelled
@@ -163,12 +166,23 @@ class GatewaySettings(Section):
     page_size: int = count(
         1000, 1, 100_000, "Items of a list on one page; most clients read only the first page."
     )
+    expose: Expose = Field(
+        default=ExposeSettings(),
+        description="How much of what there is models are shown at once: `full`, `search`, ….",
+    )
     stale_lists: Seconds = time(
         300,
         0,
         86400,
         "How much longer the tools, prompts and resources a server listed last are shown while "
         "its list cannot be read anew. A server that is down takes its list along at once.",
+    )
+    gather_changes: Seconds = time(
+        0,
+        0,
+        3600,
+        "How long changes of lists are gathered before clients are told, once for all of them. "
+        "Each time a client reads other tools, what its model's provider had kept is lost.",
     )
     allow_hosts: list[str] = Field(
         default=[],
@@ -261,6 +275,13 @@ class GatewaySettings(Section):
     audit: AuditSettings | None = Field(
         default=None,
         description="Who called what, on record in a file that shows when it was altered.",
+    )
+    compact: CompactSettings = Field(
+        default=CompactSettings(),
+        description="What models are shown of tools and results, in fewer tokens.",
+    )
+    results: KeptResults = Field(
+        default=KeptResults(), description="What is done about results too long for a model."
     )
     guard: GuardSettings = Field(
         default=GuardSettings(), description="What passes between clients and servers."

@@ -23,6 +23,7 @@ from lockgate.core.raw import Raw, encode
 
 CONTENT: Final = "content"
 STRUCTURED: Final = "structuredContent"
+ANNOTATIONS: Final = "annotations"
 NOTE: Final = "io.github.lockgate/result"
 """The member of a result's `_meta` that says where the whole of it is."""
 MEDIA: Final = frozenset({"image", "audio"})
@@ -150,7 +151,7 @@ def _binary(one: Raw, member: str) -> str:
 def replaced(
     result: Raw,
     text: str,
-    link: dict[str, Any],
+    link: dict[str, Any] | None,
     note: dict[str, Any],
     *,
     promised: bool,
@@ -161,12 +162,17 @@ def replaced(
     Args:
         result: what the tool answered.
         text: what the model is shown.
-        link: the `resource_link` block.
+        link: the `resource_link` block; None: the client knows none.
         note: what programs are told, in `_meta`.
         promised: structured content is what the tool's output schema promises, so it stays whole.
         media: images and sounds that stay where they can be seen and heard.
     """
-    blocks = [encode({"type": "text", "text": text}), encode(link)]
+    shown: dict[str, Any] = {"type": "text", "text": text}
+    parts = _blocks(result.member(CONTENT) or b"[]")
+    if len(parts) == 1 and ANNOTATIONS in (only := Raw(bytes(parts[0]))):
+        # For whom it is, it still is.
+        shown[ANNOTATIONS] = only[ANNOTATIONS]
+    blocks = [encode(shown), *([] if link is None else [encode(link)])]
     blocks += [one.encode() for one in media]
     changed = result.with_members({CONTENT: b"[" + b",".join(blocks) + b"]"})
     if not promised:

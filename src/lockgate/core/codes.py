@@ -23,8 +23,10 @@ from lockgate.core.codes_guard_content import CONTENT, CONTENT_COMMANDS
 from lockgate.core.codes_guard_definitions import DEFINITION_COMMANDS, DEFINITIONS
 from lockgate.core.codes_guard_pins import PIN_COMMANDS, PINS
 from lockgate.core.codes_guard_sandbox import SANDBOX_FINDINGS, SANDBOX_STARTS
+from lockgate.core.codes_hosts import HOST_COMMANDS
 from lockgate.core.codes_identity import IDENTITY, IDENTITY_COMMANDS
 from lockgate.core.codes_lint import LINT_COMMANDS
+from lockgate.core.codes_names import NAMES
 from lockgate.core.codes_outbound import OUTBOUND, OUTBOUND_COMMANDS, VISITORS
 from lockgate.core.taxonomy import (
     BY_CODE,
@@ -158,25 +160,7 @@ FAILURES: Final = (
     Entry(225, "missing-capability", "client", -32021, 400, NEVER, NO,
           "The call needs something of the client that the client does not declare.",
           "Declare what data.requiredCapabilities names, or do without this call."),
-    # 3xx: names, params and lists
-    Entry(301, "invalid-params", "client", -32602, 400, (200, 400), NO,
-          "The params do not fit the method, or hold a value that cannot be read.",
-          "Compare them with the specification of the method; the error says what is wrong."),
-    Entry(302, "invalid-cursor", "client", -32602, 400, 200, NO,
-          "The cursor is of no list here, or the list has changed since.",
-          "Start the list again without a cursor."),
-    Entry(303, "unknown-tool", "client", -32602, 400, 200, NO,
-          "No tool has this name.",
-          "See tools/list; data.unavailable names servers whose tools are away."),
-    Entry(304, "unknown-prompt", "client", -32602, 400, 200, NO,
-          "No prompt has this name.",
-          "See prompts/list; data.unavailable names servers whose prompts are away."),
-    Entry(305, "unknown-resource", "client", -32602, 400, 200, NO,
-          "No server has a resource with this URI.",
-          "See resources/list and resources/templates/list.", None, -32002),
-    Entry(306, "name-collision", "configuration", -32602, 400, 200, NO,
-          "Two servers claim the same public name, so neither gets it.",
-          "Rename one of them in the configuration; the remedy says how."),
+    *NAMES,
     # 4xx: bounds and policies
     Entry(401, "too-many-calls", "policy", -32000, 503, 200, LATER,
           "A bound on calls at once was reached; the call was not made.",
@@ -485,7 +469,7 @@ COMMANDS: Final = (
     *IDENTITY_COMMANDS,
     *AUDIT_COMMANDS,
     *PIN_COMMANDS, *DEFINITION_COMMANDS, *LINT_COMMANDS,
-    *CONTENT_COMMANDS,
+    *CONTENT_COMMANDS, *HOST_COMMANDS,
 )
 """How a command can end, and why it did."""
 # fmt: on

@@ -23,6 +23,7 @@ class Stage(IntEnum):
     IDENTIFY = 20
     LIMIT = 30
     AUTHORIZE = 40
+    PRESENT = 45
     INSPECT = 50
     SHAPE = 60
     CACHE = 70

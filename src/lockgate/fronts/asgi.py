@@ -257,7 +257,8 @@ async def _request(scope: Event, receive: Receive, limit: int) -> HttpRequest:
     headers: dict[bytes, bytes] = {}
     repeated: set[bytes] = set()
     for raw_name, raw_value in scope["headers"]:
-        name, value = bytes(raw_name).lower(), bytes(raw_value)
+        # White space around a value is no part of it (RFC 9110 section 5.5); not all servers trim.
+        name, value = bytes(raw_name).lower(), bytes(raw_value).strip(b" \t")
         if name in headers:
             repeated.add(name)
             value = headers[name] + b", " + value

@@ -75,6 +75,10 @@ class Routes:
         self._handlers = dict(handlers)
         self._public = dict(public or {})
 
+    def serves(self, path: str) -> bool:
+        """Whether there is a handler for exactly this path."""
+        return path in self._handlers or path in self._public
+
     def judge_by(self, settings: RouteSettings) -> None:
         """Let in who may ask by these settings from now on."""
         self._endpoint = settings.endpoint

@@ -20,12 +20,11 @@ from lockgate.core.message import Call, Failure, Kind, Notification, Principal, 
 from lockgate.core.raw import Raw
 from lockgate.errors import CallFailed, LockgateError
 from lockgate.fronts.exchange import Exchange
-from lockgate.fronts.http import Handler, HttpRequest
+from lockgate.fronts.http import Handler
 from lockgate.fronts.routes import Routes
 from lockgate.fronts.server import HttpServer
 from lockgate.fronts.settings import ExchangeSettings, StepUp
 from lockgate.fronts.stdio import Reader, StdioFront, Writer
-from lockgate.gateway.access import restricts
 from lockgate.gateway.admin import Admin
 from lockgate.gateway.auditing import Auditing
 from lockgate.gateway.build import (
@@ -37,12 +36,15 @@ from lockgate.gateway.build import (
     shared_store,
 )
 from lockgate.gateway.carrying import carrying
+from lockgate.gateway.discovery import Explained
 from lockgate.gateway.endpoint_sights import servers_at
 from lockgate.gateway.endpoints import Endpoints
 from lockgate.gateway.engine import Engine
+from lockgate.gateway.face import Face
 from lockgate.gateway.facts import OWN_CLIENT
-from lockgate.gateway.health import always, from_this_machine, health, never, ready
+from lockgate.gateway.health import health, ready, told_by
 from lockgate.gateway.identity import ApiKeys, Doors, endpoint_auths, read_api_keys
+from lockgate.gateway.inside import Inside
 from lockgate.gateway.issuing import OwnIssuer
 from lockgate.gateway.logins import Logins
 from lockgate.gateway.metrics import Sources
@@ -51,6 +53,7 @@ from lockgate.gateway.pin_keeper import PinKeeper
 from lockgate.gateway.pin_survey import Surveyed, survey
 from lockgate.gateway.sandboxes import achieved_in
 from lockgate.gateway.serving_tls import load, serving_context
+from lockgate.gateway.shaping import Write
 from lockgate.gateway.sights import OPERATOR
 from lockgate.gateway.status import GatewayStatus, ReloadStatus, ServerStatus
 from lockgate.gateway.visitors import Visitors
@@ -82,11 +85,14 @@ class Gateway:
         audit: Audit | None = None,
         *,
         records: bool = False,
+        inside: Mapping[str, Inside] | None = None,
     ) -> None:
         """Compose; nothing is opened or started yet. `audit` is closed when the gateway stops.
 
         `records`: where nothing was approved of the servers yet, what they define first is written
-        to the lock file. Otherwise it counts as approved while this gateway lives.
+        to the lock file. Otherwise it counts as approved while this gateway lives. `inside`: the
+        servers of `config` that run in this very process, by name; whoever made them starts and
+        stops them.
 
         Raises:
             ConfigError: a part of the configuration that only shows now, such as a key file.
@@ -120,6 +126,7 @@ class Gateway:
             self._outbound,
             None if audit is None else partial(Auditing.of, audit, config.lockgate.audit),
             self.pins,
+            inside,
         )
         self._black, self._secrets = Blackener(config.secrets), config.secrets
         # Fronts outlive every reload, so what they see of the engine does too.
@@ -168,7 +175,7 @@ class Gateway:
         return fronts(config, self._keys, self._worlds.facade, self._clock, step_up)
 
     def _handlers(self, config: Config) -> Mapping[str, Handler]:
-        told = self._tells(config)
+        told = told_by(config)
         carried = carried_names(config)
         return {
             **self._logins.handlers(),
@@ -189,14 +196,6 @@ class Gateway:
         handlers = {**self._own.for_people(), **self._handlers(config)}
         self._routes.serve(handlers, {**self._own.for_programs(), **documents})
 
-    @staticmethod
-    def _tells(config: Config) -> Callable[[HttpRequest], bool]:
-        """Who is told by the public listener which servers there are."""
-        settings = config.lockgate
-        if settings.admin or settings.endpoints or restricts(config):
-            return never
-        return from_this_machine if config.identifies else always
-
     def _sources(self, meter: Meter) -> Sources:
         return Sources(
             meter=meter,
@@ -205,9 +204,21 @@ class Gateway:
             found=FOUND,
             http=lambda: self._server.stats,
             exchanges=lambda: {path: one.exchange for path, one in self._endpoints.served.items()},
+            listed=self._tools,
             running=lambda: self._engine.running,
             listening=lambda: len(self._engine.subscriptions),
         )
+
+    def tools_as_written(self) -> list[tuple[str, str, Raw]]:
+        """Every tool that can be reached: its server, its name there, its definition as called."""
+        listed, _ = self._tools()
+        return [
+            (target.server, target.name, listed.items[name])
+            for name, target in listed.routes.items()
+        ]
+
+    def _tools(self) -> tuple[Face, Write | None]:
+        return self._engine.catalog.tools_as_written()
 
     @property
     def phase(self) -> str:
@@ -265,6 +276,13 @@ class Gateway:
         face = self._engine.catalog.peek(asked.method, asked)
         refused = {} if face is None else face.refused
         return {name: why for name, why in refused.items() if why.reason != "name-collision"}
+
+    async def find(
+        self, query: str, most: int, server: str = "", endpoint: str | None = None
+    ) -> Explained:
+        """The tools that are found at an endpoint; LockgateError: there is no such endpoint."""
+        path = self._settings(endpoint).endpoint
+        return await self._engine.discovery.explained(path, query, most, server)
 
     def status(self) -> GatewayStatus:
         """All of it as it stands now."""
@@ -327,6 +345,11 @@ class Gateway:
             OSError: the address cannot be bound.
         """
         return None if self._admin is None else await self._admin.start()
+
+    @property
+    def handler(self) -> Routes:
+        """What answers every request, for who listens in this gateway's place."""
+        return self._routes
 
     @property
     def urls(self) -> dict[str, tuple[str, ...]]:
@@ -394,6 +417,12 @@ class Gateway:
             raise CallFailed(reply)
         return dict(reply.raw)
 
+    async def drain(self) -> None:
+        """Take nothing new, and end the streams that would never end by themselves."""
+        self._phase = "draining"
+        self._worlds.close_streams()
+        await self._endpoints.drain()
+
     async def stop(self, grace: float) -> None:
         """Stop accepting, let running calls finish for `grace` seconds, end streams and children.
 
@@ -403,9 +432,7 @@ class Gateway:
         """
         if self._phase == "stopped":
             return
-        self._phase = "draining"
-        self._worlds.close_streams()
-        await self._endpoints.drain()
+        await self.drain()
         if self._stdio is not None:
             await self._stdio.drain(grace)
         if self.url is not None:

@@ -27,10 +27,13 @@ from lockgate.fronts.settings import ExchangeSettings, StepUp, no_challenge
 from lockgate.gateway.caching import Caches, Caching, ServerCaching
 from lockgate.gateway.endpoint_sights import endpoints_of, sse_path_of
 from lockgate.gateway.engine import EngineSettings
+from lockgate.gateway.exposing import exposures_of
 from lockgate.gateway.facade import Facade
 from lockgate.gateway.kept import CatalogSettings
+from lockgate.gateway.presenting import presentations_of
 from lockgate.gateway.resistance import ResistSettings
 from lockgate.gateway.sandboxes import sandbox_spec
+from lockgate.gateway.shaping import ToolShape
 from lockgate.policies.breaker import BreakerSettings
 from lockgate.policies.bulkhead import BulkheadSettings
 from lockgate.policies.hedge import HedgeSettings
@@ -125,14 +128,18 @@ def engine_settings(config: Config) -> EngineSettings:
             naming=config.naming,
             page_size=config.lockgate.page_size,
             stale=config.lockgate.stale_lists,
+            shapes=tool_shapes(config),
+            presentations=presentations_of(config),
             most={
                 name: (one.limits.list_items, one.limits.list_pages)
                 for name, one in servers.items()
             },
         ),
+        exposures=exposures_of(config),
         concurrent_calls=bounds.concurrent_requests,
         concurrent_per_caller=bounds.concurrent_per_caller,
         listen_streams=bounds.listen_streams,
+        gather=config.lockgate.gather_changes,
         rules=Rules(
             _rules(config.lockgate.rate, "the gateway"),
             endpoints=tuple(
@@ -153,6 +160,18 @@ def engine_settings(config: Config) -> EngineSettings:
             for name, one in servers.items()
         },
     )
+
+
+def tool_shapes(config: Config) -> dict[str, ToolShape]:
+    """How tools are listed at each endpoint."""
+    found: dict[str, ToolShape] = {}
+    for path in endpoints_of(config):
+        said = config.compact(path)
+        clients = tuple(one.lower() for one in said.type_list_clients)
+        found[path] = ToolShape(said.tools, said.type_lists, clients)
+    # Where there are no endpoints, nobody says which one it is.
+    found[""] = found.get(config.lockgate.path, ToolShape("off"))
+    return found
 
 
 def resist_settings(server: ServerConfig) -> ResistSettings:

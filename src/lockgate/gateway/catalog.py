@@ -76,8 +76,10 @@ class Catalog(Faces):
             servers, settings, clock, sights or Sights(everything), by_capabilities, guard
         )
         self._on_change = on_change
+        self.on_learned: Callable[[], None] = lambda: None
+        """Told when a list is known now that was not, or not so, and is not one caller's own."""
         self._news = ListNews(observe)
-        self._reads = Reads(sources, settings, self._done, guard.study)
+        self._reads = Reads(sources, settings, self._done, self._study)
         self._grace_until = 0.0
         self._closed = False
 
@@ -91,11 +93,16 @@ class Catalog(Faces):
             if key[1] in kept and key not in self._kept:
                 self._kept[key] = copy(one)
         self._let_go_of_oldest()
+        self.shaping.inherit(before.shaping)
         self.relearn(kept)
         self._news.inherit(before._news, kept)
         for session, since in before._own_lists.items():
             self._own_lists.setdefault(session, since)
         self.edition += 1
+
+    async def _study(self, section: Section) -> None:
+        await self._guard.study(section)
+        await self.shaping.study(section)
 
     def _most_of(self, server: str) -> tuple[int, int] | None:
         return self._settings.most.get(server)
@@ -194,6 +201,8 @@ class Catalog(Faces):
             for made in self._made_of(key):
                 del self._faces[made]
             self.edition += 1
+            if not key[2].partition and key[2].session is None:
+                self.on_learned()
             if changed and before is not None and not before.stale:
                 self._on_change(LISTS[method].changed, server)
 

@@ -34,8 +34,12 @@ class Way:
         send: CallNext,
         observe: Observe,
         due: Callable[[Call, Target | None], float | None] | None = None,
+        around: Callable[[CallNext], CallNext] | None = None,
     ) -> None:
-        """`due` is the time by which a call to a target has to be over."""
+        """`due` is the time by which a call to a target has to be over.
+
+        `around` makes what stands around the whole chain of a tool's call.
+        """
         self._due = due or _as_it_is
         self._hearing = _all_of([policy.hearing for policy in policies if isinstance(policy, Ear)])
         self._chains = dict.fromkeys(REQUESTS, send)
@@ -44,6 +48,8 @@ class Way:
             if concerned:
                 self._chains[method] = compose(concerned, send, observe)
         self._other = self._chains.pop(OTHER, send)
+        if around is not None:
+            self._chains["tools/call"] = around(self._chains["tools/call"])
 
     def __call__(self, call: Call) -> Awaitable[Reply]:
         """Send a call that is the server's already."""

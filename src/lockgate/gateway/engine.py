@@ -16,7 +16,6 @@ from msgspec.structs import replace
 
 from lockgate.core.chain import compose
 from lockgate.core.clock import SYSTEM, Clock
-from lockgate.core.codes import CODES
 from lockgate.core.credentials import Credentials
 from lockgate.core.message import LISTEN, Call, Era, Failure, Reply
 from lockgate.core.policy import AnyPolicy, CallNext
@@ -27,18 +26,23 @@ from lockgate.gateway.auditing import Find, found_in
 from lockgate.gateway.caching import Caches
 from lockgate.gateway.catalog import Catalog
 from lockgate.gateway.chains import OTHER, Way
+from lockgate.gateway.discovery import Discovery
+from lockgate.gateway.exposing import Exposure
 from lockgate.gateway.facts import ABLE_CLIENT, OWN_CLIENT, Facts
 from lockgate.gateway.guarding import NO_GUARD, Guard
 from lockgate.gateway.handles import Handles
 from lockgate.gateway.kept import CatalogSettings
+from lockgate.gateway.lending import Lending
 from lockgate.gateway.login_tools import LoginTools
 from lockgate.gateway.news import News
 from lockgate.gateway.param_headers import ParamHeaders
 from lockgate.gateway.rates import Rates
 from lockgate.gateway.resistance import Resistance, ResistSettings
+from lockgate.gateway.result_reader import ResultReader, look_around
 from lockgate.gateway.router import Router
 from lockgate.gateway.shown import Mask, shown
 from lockgate.gateway.sights import Judgement, Sights
+from lockgate.gateway.standing import standing
 from lockgate.gateway.status import ServerStatus
 from lockgate.gateway.subscriptions import Subscriptions
 from lockgate.gateway.tasks import TaskIds
@@ -74,8 +78,10 @@ class Server(Protocol):
 class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What the engine is told. Times in seconds.
 
+    gather        how long changes of lists are gathered before clients are told.
     start_wait    how long lists wait for servers that are still starting for the first time.
     rules         how often callers may ask at all.
+    exposures     what lists show at endpoints that do not show everything as it is.
     server_rules  how often they may ask one server, by its name.
     resist        what stands between calls and one server in trouble, by its name.
     """
@@ -85,7 +91,9 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     concurrent_calls: int = 1000
     concurrent_per_caller: int = 1000
     listen_streams: int = 5000
+    gather: float = 0.0
     rules: Rules = NO_RULES
+    exposures: Mapping[str, Exposure] = MappingProxyType({})
     server_rules: Mapping[str, Rules] = MappingProxyType({})
     resist: Mapping[str, ResistSettings] = MappingProxyType({})
 
@@ -113,6 +121,8 @@ class Engine:
         guard: Guard = NO_GUARD,
         meter: Meter | None = None,
         audited: Callable[[Find], AnyPolicy] | None = None,
+        beside: Sequence[AnyPolicy] = (),
+        lending: Lending | None = None,
     ) -> None:
         """Compose everything between fronts and servers; nothing is started yet.
 
@@ -123,9 +133,11 @@ class Engine:
         `sight_of` says what callers see (None: everything, everyone) and, where they are `judged`,
         may do; `outermost` policies stand before every server; `credentials` says whom servers can
         tell apart; `guard` stands between all of them and what servers say. `meter` counts calls;
-        None: nobody does. `audited` makes what writes them down.
+        None: nobody does. `audited` makes what writes them down; `beside` stand at the edge.
+        `lending` keeps long results.
         """
         self._store = store
+        self._lending = lending
         self._meter = meter
         self._judged = judged and sight_of is not None
         self._caches = caches
@@ -194,12 +206,19 @@ class Engine:
         )
         if self._logins:
             router.login_tools = LoginTools(self._logins, credentials or {}, record_decision)
+        self.discovery = Discovery(self.catalog, settings.exposures)
+        router.discovery = self.discovery if settings.exposures else None
+        if lending is not None:
+            look_around(lending, self.handles, self.catalog)
+            router.results = ResultReader(lending)
+            self.catalog.own = router.results.listed
+        self.subscriptions.gather = settings.gather
         self.subscriptions.locate = guard.admitting(router.server_of)
         self._limit = ConcurrencyLimit(
             settings.concurrent_calls, settings.concurrent_per_caller, settings.listen_streams
         )
-        self._audit = None if audited is None else audited(found_in(self.catalog.peek))
-        self._edge = self._edge_chains(router)
+        self._audit = None if audited is None else audited(found_in(self.catalog.at_hand))
+        self._edge = self._edge_chains(router, beside)
         self.listen: CallNext = self._edge[LISTEN]
         self.headers = ParamHeaders(self.catalog)
         self._watching: list[Callable[[], None]] = []
@@ -209,11 +228,11 @@ class Engine:
         self._began: dict[str, float] = {}
         self._took: dict[str, float] = {}
 
-    def _edge_chains(self, router: Router) -> dict[str, CallNext]:
-        policies: list[AnyPolicy] = [KnownMethods(), self._limit, *self.rates.edge()]
+    def _edge_chains(self, router: Router, beside: Sequence[AnyPolicy]) -> dict[str, CallNext]:
+        policies: list[AnyPolicy] = [KnownMethods(), self._limit, *self.rates.edge(), *beside]
         outermost = (self._audit, self._meter)
         policies[:0] = [policy for policy in outermost if policy is not None]
-        return {
+        chains: dict[str, CallNext] = {
             method: compose(
                 [policy for policy in policies if policy.concerns(method)],
                 router,
@@ -222,6 +241,8 @@ class Engine:
             )
             for method in (*REQUESTS, OTHER)
         }
+        chains["tools/call"] = self.discovery.unwrapping(chains["tools/call"])
+        return chains
 
     def relay_listens(self, relay: CallNext) -> None:
         """Have `relay` serve listen calls, by way of `listen` here and in engines to come."""
@@ -248,9 +269,9 @@ class Engine:
         if self._meter is not None:
             # Innermost, so that it is the server that is measured, and each attempt counts.
             policies.append(self._meter.of(server.name))
-        if resistance is None:
-            return Way(policies, server.send, record_decision)
-        return Way(policies, server.send, record_decision, resistance.deadline.due)
+        due = None if resistance is None else resistance.deadline.due
+        around = None if self._lending is None else self._lending.around(server.name)
+        return Way(policies, server.send, record_decision, due, around)
 
     async def _ask(self, call: Call, server: str) -> Reply:
         """What a server says of itself, as far as the guard lets it."""
@@ -306,6 +327,7 @@ class Engine:
             self._watching.append(server.watch(self._server_changed))
             self._chore(self._begin(server))
         self._look_at_eras()
+        self._chore(self.discovery.keep_up())
         stores = [*([self._store] if self._store else []), *self._cache_stores()]
         for store in {id(one): one for one in stores}.values():
             self._chore(self._sweep(store))
@@ -331,7 +353,8 @@ class Engine:
                 self._caches.forget(name)
 
     def _cache_stores(self) -> Sequence[Store]:
-        return self._caches.stores if self._caches else ()
+        lent = self._lending.stores if self._lending else ()
+        return [*(self._caches.stores if self._caches else ()), *lent]
 
     async def _sweep(self, store: Store) -> None:
         """Let go of what is over, again and again."""
@@ -467,25 +490,11 @@ class Engine:
 
     def status(self, name: str, transport: str) -> ServerStatus:
         """How one server stands now."""
-        server = self._servers[name]
-        state = server.state
-        due = state.next_attempt
-        resistance = self.resistance.get(name)
-        return ServerStatus(
-            name=name,
-            transport=transport,
-            phase=state.phase,
-            eras=tuple(sorted(state.eras)),
-            title=" ".join(word for word in (state.name, state.version) if word) or None,
-            tools=self.catalog.count(name, "tools/list"),
-            prompts=self.catalog.count(name, "prompts/list"),
-            resources=self.catalog.count(name, "resources/list"),
-            lists=self.catalog.troubles(name),
-            seconds=self._took.get(name),
-            retry_in=None if due is None else max(0.0, round(due - self._clock.monotonic(), 1)),
-            breaker="closed" if resistance is None else resistance.phase,
-            code=CODES.get(state.reason or "") if state.phase != "ready" else None,
-            error=None if state.phase == "ready" else state.last_error,
-            remedy=None if state.phase == "ready" else state.remedy,
-            replicas=server.states() if isinstance(server, Replicas) else (),
+        return standing(
+            self._servers[name],
+            transport,
+            self.catalog,
+            self.resistance.get(name),
+            self._took.get(name),
+            self._clock.monotonic(),
         )

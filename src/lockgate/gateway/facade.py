@@ -32,7 +32,8 @@ class Facade:
 
     def _where_it_waits(self, call: Call) -> Awaitable[Reply]:
         if "requestState" in call.params:
-            state = self._world.engine.handles.state(call)
+            engine = self._world.engine
+            state = engine.handles.state(engine.discovery.meant(call))
             for world in self._earlier:
                 if state is not None and world.keeps(state):
                     return world.engine.handle(call)

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as BadBase64
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import cache
 from hashlib import sha256
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
@@ -20,6 +22,7 @@ from lockgate.core.raw import Raw, encode
 from lockgate.core.sight import Sight
 from lockgate.gateway import login_tools
 from lockgate.gateway.listing import ENVELOPE, Item, ListMethod, Section
+from lockgate.gateway.shaping import Write
 from lockgate.wire.jsonrpc import INVALID_PARAMS
 
 
@@ -33,6 +36,7 @@ class Face(msgspec.Struct, frozen=True, kw_only=True):
     """One merged list.
 
     pages    ready results, at least one; page n+1 is reached by the cursor of page n.
+    richer   the same for clients that read more (`Shaping.richer`), made when it is first asked.
     routes   public name or URI → where it leads.
     refused  public name or URI → why it leads nowhere: it is withheld, or cannot be told apart.
     items    public name → the definition, for those who need to look inside.
@@ -49,13 +53,15 @@ class Face(msgspec.Struct, frozen=True, kw_only=True):
     parts: tuple[Section, ...]
     digest: str
     mark: str
+    richer: Callable[[], tuple[Result, ...]]
 
-    def page(self, cursor: object) -> Result | Failure:
+    def page(self, cursor: object, *, richer: bool = False) -> Result | Failure:
         """The page a client's cursor asks for; None asks for the first."""
+        pages = self.richer() if richer else self.pages
         if cursor is None:
-            return self.pages[0]
+            return pages[0]
         number = _open_cursor(cursor, self.mark)
-        if number is None or not 0 < number < len(self.pages):
+        if number is None or not 0 < number < len(pages):
             return Failure(
                 code=INVALID_PARAMS,
                 message="Invalid cursor: it is not of this list, or the list has changed since.",
@@ -63,7 +69,7 @@ class Face(msgspec.Struct, frozen=True, kw_only=True):
                 reason="invalid-cursor",
                 remedy=f"Start again with {self.entry.method} without a cursor.",
             )
-        return self.pages[number]
+        return pages[number]
 
 
 def merge(
@@ -75,6 +81,10 @@ def merge(
     page_size: int,
     endpoint: str = "",
     personal: bool = False,
+    write: Write | None = None,
+    write_richer: Write | None = None,
+    names: Mapping[Target, str] = MappingProxyType({}),
+    own: Sequence[Item] = (),
 ) -> Face:
     """Merge sections, in the order given, into one face.
 
@@ -83,35 +93,53 @@ def merge(
     is listed under an alias for each. `modern`: write the caching hints of revision 2026-07-28;
     `personal`: which never call it public. Cursors of one `endpoint` are worth nothing at others.
     Where a section is absent for want of a login, the tool that asks for it stands in its place.
+    `write` makes what is listed of what servers wrote, `write_richer` what clients that read more
+    are shown; None: nothing does. `names` are those that are not spelled by `naming`.
+    `own` stands at the end, under other names where servers have those.
     """
     parts = tuple(sections)
     there = [part for part in parts if part.problem is None]
     logins = login_tools.listed(entry, parts)
+
+    def public(server: str, key: str) -> str:
+        said = names.get(Target(server, entry.kind, key)) if names else None
+        return said or _public(entry, server, key, naming)
+
     entries = [
-        _Entry(
-            _public(entry, part.server, item.key, naming),
-            Target(part.server, entry.kind, item.key),
-            item,
-        )
+        _Entry(public(part.server, item.key), Target(part.server, entry.kind, item.key), item)
         for part in there
         for item in part.items
     ]
     listed, refused = _settle(entry, entries)
     for part in parts:
         for key, why in part.withheld.items():
-            refused.setdefault(_public(entry, part.server, key, naming), why)
+            refused.setdefault(public(part.server, key), why)
     items = {one.public: _renamed(entry, one) for one in listed}
     for tool in logins:
         items.setdefault(tool.key, tool.raw)
-    digest = sha256(b"\0".join(item.encode() for item in items.values())).hexdigest()[:16]
+    for one in own:
+        name = _free(entry, one.key, {*items, *refused})
+        items[name] = one.raw if name == one.key else one.raw.replace(name=name)
+    written = {one.public: _renamed(entry, one, write) for one in listed} if write else {}
+    written = {**items, **written}
+    digest = sha256(b"\0".join(item.encode() for item in written.values())).hexdigest()[:16]
     # Whoever logs in sees another list at once.
     envelope = _envelope(there, modern=modern, personal=personal or bool(logins))
     if logins and modern:
         envelope["ttlMs"] = b"0"
     mark = sha256(f"{endpoint}\0{digest}".encode()).hexdigest()[:16]
+
+    @cache
+    def richer() -> tuple[Result, ...]:
+        found = {one.public: _renamed(entry, one, write_richer) for one in listed}
+        # Whoever keeps it for others must not give it to those who cannot read it.
+        own = {**envelope, "cacheScope": b'"private"'} if modern else envelope
+        return _pages(entry, list({**items, **found}.values()), own, page_size, mark)
+
     return Face(
         entry=entry,
-        pages=_pages(entry, list(items.values()), envelope, page_size, mark),
+        pages=_pages(entry, list(written.values()), envelope, page_size, mark),
+        richer=richer,
         routes={one.public: one.target for one in listed},
         refused=refused,
         items=items,
@@ -119,6 +147,33 @@ def merge(
         digest=digest,
         mark=mark,
     )
+
+
+def relisted(face: Face, items: Sequence[Raw], page_size: int, *, richer: bool) -> Face:
+    """The face with these items on its pages, whatever it leads to.
+
+    `richer`: they are for clients that read more, and so are the pages of the face.
+    """
+    entry, first = face.entry, (face.richer() if richer else face.pages)[0].raw
+    envelope = {
+        key: first.member(key) or b"null"
+        for key in first
+        if key not in (entry.member, "nextCursor")
+    }
+    digest = sha256(face.mark.encode())
+    for item in items:
+        digest.update(item.encode() + b"\0")
+    mark = digest.hexdigest()[:16]
+    pages = _pages(entry, items, envelope, page_size, mark)
+    return replace(face, pages=pages, richer=lambda: pages, mark=mark)
+
+
+def _free(entry: ListMethod, name: str, taken: Collection[str]) -> str:
+    """What something of the gateway's own is called where these names are taken."""
+    there = {_claim(entry, one) for one in taken}
+    while entry.key == "name" and _claim(entry, name) in there:
+        name = f"lockgate_{name}"
+    return name
 
 
 def _public(entry: ListMethod, server: str, key: str, naming: Naming) -> str:
@@ -189,10 +244,11 @@ def _clash(entry: ListMethod, public: str, group: Sequence[_Entry]) -> Failure:
     )
 
 
-def _renamed(entry: ListMethod, one: _Entry) -> Raw:
+def _renamed(entry: ListMethod, one: _Entry, write: Write | None = None) -> Raw:
+    raw = one.item.raw if write is None else Raw(write(one.item.raw.encode()))
     if one.public == one.target.name:
-        return one.item.raw
-    return one.item.raw.replace(**{entry.key: one.public})
+        return raw
+    return raw.replace(**{entry.key: one.public})
 
 
 def _envelope(parts: Sequence[Section], *, modern: bool, personal: bool) -> dict[str, bytes]:

@@ -15,13 +15,15 @@ from typing import Final
 import msgspec
 
 from lockgate.core.clock import Clock
-from lockgate.core.message import Call, Era, Failure
+from lockgate.core.message import Call, Era, Failure, Target
+from lockgate.core.raw import Raw
 from lockgate.core.sight import Sight
 from lockgate.gateway.face import Face, merge, shown
 from lockgate.gateway.facts import OWN_CLIENT
 from lockgate.gateway.guarding import Guard
 from lockgate.gateway.kept import CatalogSettings, Kept
-from lockgate.gateway.listing import LISTS, ListMethod, Section
+from lockgate.gateway.listing import LISTS, Item, ListMethod, Section
+from lockgate.gateway.shaping import Shaping, Write
 from lockgate.gateway.shelf import MOST_VIEWS, Key, Shelf
 from lockgate.gateway.sights import Sights
 from lockgate.gateway.unread import Unread
@@ -61,9 +63,13 @@ class Faces(Shelf):
         self._clock = clock
         self._by_capabilities = by_capabilities
         self.sights = sights
+        self.shaping = Shaping(settings.shapes)
+        self.presentations = settings.presentations
         if not sights.restricted and sights.shared:
             self.neutral = self._neutral_of_all
         self._faces: OrderedDict[tuple[str, Outlook], tuple[float, Face]] = OrderedDict()
+        self.own: Callable[[ListMethod, str], Sequence[Item]] = lambda _entry, _endpoint: ()
+        """What the gateway itself lists at an endpoint."""
         self._own_lists: OrderedDict[str, float] = OrderedDict()
         self._at_hand: dict[Whose, AtHand] = {}
         self.edition: int = 0
@@ -92,6 +98,12 @@ class Faces(Shelf):
         call = Call(method=method, client=OWN_CLIENT["modern"])
         return self._assemble(LISTS[method], sight, self.outlook(call, sight))
 
+    def tools_as_written(self) -> tuple[Face, Write | None]:
+        """The tools of all servers, and what makes of them what is listed."""
+        entry = LISTS["tools/list"]
+        plain = self.shaping.plain(self.sights.everything.endpoint)
+        return self.everything(entry.method), self.shaping.writes(entry, plain)
+
     def outlook(self, call: Call, sight: Sight | None = None) -> Outlook:
         """The outlook a call's client has, with its own sight or another."""
         sight = sight or self.sights.of(call)
@@ -102,6 +114,10 @@ class Faces(Shelf):
             return Outlook(sight.key, "modern", key, None, partitions)
         own = call.affinity if call.affinity in self._own_lists else None
         return Outlook(sight.key, "handshake", call.client.capabilities_key, own, partitions)
+
+    def richer(self, call: Call) -> bool:
+        """Whether the caller's client reads more than every client does; see `Shaping`."""
+        return self.shaping.richer(self.sights.of(call).endpoint, call.client)
 
     def view(self, server: str, call: Call) -> View:
         """The view a call's client has of one server, whether or not it sees it."""
@@ -186,6 +202,16 @@ class Faces(Shelf):
             self._at_hand[key] = AtHand(call.client, sight, whose, self.edition, *made)
         return made[1]
 
+    def at_hand(self, method: str, call: Call) -> Face | None:
+        """The list that a call is routed by, as far as it is known; nothing is asked for."""
+        return self.neutral(method, call) or self.peek(method, call)
+
+    def presented(self, call: Call, target: Target, params: Raw) -> Raw:
+        """The params of a call to a tool that the caller's endpoint may present otherwise."""
+        own = self.presentations.get(self.sights.of(call).endpoint)
+        edit = own.of(target) if own is not None and target.kind == "tool" else None
+        return params if edit is None else edit.params(params)
+
     def problem(self, server: str, method: str, call: Call) -> Failure | None:
         """Why what a server lists for this caller is not known as it is now."""
         kept = self._kept.get((method, server, self.view(server, call)))
@@ -213,14 +239,21 @@ class Faces(Shelf):
     def _merged(
         self, entry: ListMethod, sight: Sight, outlook: Outlook, sections: Sequence[Section]
     ) -> Face:
+        plain = self.shaping.plain(sight.endpoint)
+        vetted = [shown(one, entry, sight) for one in self._guard.vet(entry, sections, outlook.era)]
+        own = self.presentations.get(sight.endpoint) if entry.kind == "tool" else None
         face = merge(
             entry,
-            [shown(one, entry, sight) for one in self._guard.vet(entry, sections, outlook.era)],
+            vetted if own is None else list(map(own.presented, vetted)),
             sight.naming,
             modern=outlook.era == "modern",
             page_size=sight.page_size,
             endpoint=sight.endpoint,
             personal=sight.personal,
+            write=self.shaping.writes(entry, plain),
+            names={} if own is None else own.names(vetted),
+            write_richer=self.shaping.writes(entry, plain._replace(type_lists=True)),
+            own=self.own(entry, sight.endpoint),
         )
         return msgspec.structs.replace(face, parts=tuple(sections))
 

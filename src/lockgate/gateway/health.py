@@ -18,7 +18,9 @@ from typing import Final
 import msgspec
 from msgspec.structs import asdict
 
+from lockgate.config.model import Config
 from lockgate.fronts.http import Handler, HttpRequest, Responder
+from lockgate.gateway.access import restricts
 from lockgate.gateway.status import GatewayStatus, ReloadStatus, ServerStatus
 from lockgate.gateway.unread import ListTrouble
 from lockgate.upstreams.replicas import ReplicaState
@@ -75,6 +77,14 @@ def ready(status: Callable[[], GatewayStatus], tells: Tells | None = None) -> Ha
         responder.send(code, _HEADERS, body)
 
     return answer
+
+
+def told_by(config: Config) -> Tells:
+    """Who is told by the public listener which servers there are."""
+    settings = config.lockgate
+    if settings.admin or settings.endpoints or restricts(config):
+        return never
+    return from_this_machine if config.identifies else always
 
 
 def always(_: HttpRequest) -> bool:

@@ -29,6 +29,8 @@ from lockgate.core.attempts import NOT_ASKED
 from lockgate.core.message import Failure
 from lockgate.core.names import Naming
 from lockgate.gateway.listing import Section
+from lockgate.gateway.presenting import Presentation
+from lockgate.gateway.shaping import ToolShape
 
 DEFINITE: Final = NOT_ASKED | {"upstream-unauthorized", "list-too-long"}
 """Failures that are no mishap: the server is down, lets nobody in, or lists more than is taken."""
@@ -41,6 +43,8 @@ class CatalogSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     most   of servers by name: entries and pages taken of one list.
     stale  how much longer a list is believed that cannot be read anew.
+    shapes how tools are listed, by endpoint; those that are missing list them as servers do.
+    presentations  what becomes of single tools, by endpoint.
     """
 
     naming: Naming = "prefix"
@@ -52,6 +56,8 @@ class CatalogSettings(msgspec.Struct, frozen=True, kw_only=True):
     retry: float = 5.0
     longest_ttl: float = 3600.0
     stale: float = 300.0
+    shapes: Mapping[str, ToolShape] = {}
+    presentations: Mapping[str, Presentation] = {}
 
 
 class Kept(msgspec.Struct):

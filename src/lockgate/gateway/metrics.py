@@ -13,7 +13,10 @@ import msgspec
 from lockgate import __version__
 from lockgate.fronts.exchange import Exchange
 from lockgate.fronts.server import HttpStats
+from lockgate.gateway.face import Face
+from lockgate.gateway.shaping import Write
 from lockgate.gateway.status import GatewayStatus, ServerStatus
+from lockgate.gateway.token_metrics import write_tokens
 from lockgate.observe.definitions import FOUND
 from lockgate.observe.exposition import Exposition, Labels
 from lockgate.observe.meter import Meter
@@ -32,6 +35,7 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
     found: Mapping[tuple[str, str, str, str], int] = MappingProxyType({})
     http: Callable[[], HttpStats]
     exchanges: Callable[[], Mapping[str, Exchange]]
+    listed: Callable[[], tuple[Face, Write | None]] | None = None
     running: Callable[[], int]
     listening: Callable[[], int]
 
@@ -82,6 +86,8 @@ def written(sources: Sources) -> bytes:
             for (server, what, kind, done), count in sources.found.items()
         ],
     )
+    if sources.listed is not None:
+        write_tokens(page, sources.meter.ledger, *sources.listed())
     page.family("lockgate_info", "gauge", "This gateway.", [((("version", __version__),), 1)])
     return page.text()
 

@@ -30,12 +30,15 @@ from lockgate.core.raw import EMPTY, Raw
 from lockgate.core.sight import Sight
 from lockgate.gateway.catalog import Catalog
 from lockgate.gateway.chains import Way
+from lockgate.gateway.discovery import Discovery
 from lockgate.gateway.face import Face
 from lockgate.gateway.handles import Handles
 from lockgate.gateway.introduction import WAITING, introduce
+from lockgate.gateway.lending import SCHEME
 from lockgate.gateway.listing import LISTS
 from lockgate.gateway.login_tools import LoginTools
 from lockgate.gateway.resources import candidates, only_by_hidden
+from lockgate.gateway.result_reader import ResultReader, owned
 from lockgate.gateway.tasks import TaskIds
 from lockgate.upstreams.guard import NOBODY
 from lockgate.wire.envelope import retry_after, unreadable
@@ -85,6 +88,11 @@ class Router:
         self._handles = handles
         self.login_tools: LoginTools | None = None
         """What callers are asked to log in by, where servers are hidden without."""
+        self.results: ResultReader | None = None
+        """What reads the results that are kept, where any are."""
+        self.discovery: Discovery | None = None
+        """What shows less than there is, where an endpoint does, and finds the rest."""
+        self._presents = bool(catalog.presentations)
         self._apart = handles is not None and handles.restricted
         self._servers = servers
         # Where several are asked at once, one that breaks must not take the others' answers along.
@@ -132,7 +140,8 @@ class Router:
         if not known and replies:
             failures = [reply for reply in replies if isinstance(reply, Failure)]
             return nobody("server/discover", failures)
-        return Result(introduce(known, sight.instructions, personal=sight.personal))
+        said = introduce(known, sight.instructions, personal=sight.personal)
+        return Result(said if self.results is None else self.results.introduced(call, said))
 
     def _visible(self, sight: Sight) -> tuple[str, ...]:
         """The servers a caller sees anything of."""
@@ -143,7 +152,10 @@ class Router:
         problems = [part.problem for part in face.parts if part.problem is not None]
         if len(problems) == len(face.parts) and problems and not face.items:
             return nobody(call.method, problems)
-        return face.page(call.params.get("cursor"))
+        cursor, richer = call.params.get("cursor"), self._catalog.richer(call)
+        if self.discovery is not None:
+            face = self.discovery.listed(face, call, richer=richer)
+        return face.page(cursor, richer=richer)
 
     async def _by_name(self, call: Call) -> Reply:
         try:
@@ -166,6 +178,11 @@ class Router:
                 return asked
             target = asked
         params = call.params if target.name == name else call.params.replace(name=target.name)
+        if self._presents:
+            try:
+                params = self._catalog.presented(call, target, params)
+            except msgspec.ValidationError:
+                return unreadable()
         reply = await self._servers[target.server].send(call, target, params)
         if isinstance(reply, Result) and (reply.kind != "complete" or "task" in params):
             return self._outward(call, target.server, reply)
@@ -178,6 +195,12 @@ class Router:
             return target
         face = await self._catalog.face(method, call)
         target = face.routes.get(name)
+        if target is None and self.results is not None and owned(face, name):
+            return await self.results.call(call)
+        if target is None and self.discovery is not None:
+            role = self.discovery.own(face, call, name)
+            if role is not None:
+                return await self.discovery.answer(role, face, call)
         if target is not None or self.login_tools is None or method != "tools/list":
             return target or self._unlisted(call, face, name)
         server = self.login_tools.find(name, self._sights.of(call).servers)
@@ -206,6 +229,9 @@ class Router:
         uri = call.params.get("uri")
         if not isinstance(uri, str):
             return invalid("resources/read needs a string `uri`.")
+        if self.results is not None and uri.startswith(SCHEME):
+            kept = await self.results.read(call, uri)
+            return _no_resource(uri) if kept is None else kept
         asked = self._inward(call)
         if isinstance(asked, Failure):
             return asked

@@ -90,6 +90,12 @@ class Subscriptions:
         self._closing = asyncio.Event()
         self.locate: Callable[[Call, str], Awaitable[Target | Failure]] | None = None
 
+        self.gather = 0.0
+        """Seconds for which changes of lists are gathered before streams are told of them."""
+        self._changes: dict[str, set[str]] = {}
+        self._heard: dict[str, set[_Stream]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
         self.fresh: Collection[str] = NOBODY
         """Servers that a stream which is `MOVED` here has not listened to."""
 
@@ -99,17 +105,39 @@ class Subscriptions:
 
     def announce(self, method: str, server: str) -> None:
         """A list has changed: tell the streams that asked and do not hear it from the server."""
+        if self.gather:
+            self._changes.setdefault(method, set()).add(server)
+            self._wait()
+        else:
+            self._tell(method, {server})
+
+    def _tell(self, method: str, servers: Collection[str], also: Collection[_Stream] = ()) -> None:
+        """`also`: streams that heard of it from their servers."""
         self._fan.out(
             [
                 stream.call.emit
                 for stream in self._streams
-                if method in stream.wanted and stream.sees(server) and not stream.hears(server)
+                if method in stream.wanted and (stream in also or any(map(stream.news_of, servers)))
             ],
             Notification(method),
         )
 
+    def _wait(self) -> None:
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self.gather, self._gathered)
+
+    def _gathered(self) -> None:
+        """Tell every stream of each list that has changed, once."""
+        self._timer = None
+        changes, self._changes = self._changes, {}
+        heard, self._heard = self._heard, {}
+        for method in sorted({*changes, *heard}):
+            self._tell(method, changes.get(method, ()), heard.get(method, ()))
+
     def close(self) -> None:
         """End every stream gracefully; each call answers its Result."""
+        if self._timer is not None:
+            self._timer.cancel()
         self._fan.finish()
         self._closing.set()
 
@@ -200,6 +228,10 @@ class Subscriptions:
             self._changed(part.server, SUBJECTS[method], stream.call.affinity)
             if method not in stream.wanted:
                 return
+            if self.gather and stream.acknowledged:
+                self._heard.setdefault(method, set()).add(stream)
+                self._wait()
+                return
         elif method == UPDATED:
             uri: object = notification.params.get("uri")
             public = part.uris.get(uri) if isinstance(uri, str) else None
@@ -279,6 +311,10 @@ class _Stream:
     def sees(self, server: str) -> bool:
         """Whether news of `server` (empty: of them all) are for this stream."""
         return not server or server in self._seen
+
+    def news_of(self, server: str) -> bool:
+        """Whether it is told what becomes of the lists of `server`, and does not hear it there."""
+        return self.sees(server) and not self.hears(server)
 
     def hears(self, server: str) -> bool:
         part = self.parts.get(server)

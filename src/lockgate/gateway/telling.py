@@ -9,13 +9,25 @@ clients of older revisions know such results as well.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final, cast
+
+from msgspec.structs import replace
 
 from lockgate.core.message import Failure, Reply, Result
 from lockgate.core.raw import Raw
+from lockgate.policies.arguments import SCHEMA
 from lockgate.wire.envelope import failure_data
 
-FOR_MODELS: Final = frozenset({"invalid-arguments", "argument-refused", "arguments-too-large"})
+FOR_MODELS: Final = frozenset(
+    {
+        "invalid-arguments",
+        "argument-refused",
+        "arguments-too-large",
+        "reference-gone",
+        "reference-path",
+        "reference-size",
+    }
+)
 META: Final = "io.github.lockgate/error"
 
 
@@ -24,6 +36,12 @@ def told(failure: Failure) -> Reply:
     if failure.reason not in FOR_MODELS:
         return failure
     text = f"{failure.message} {failure.remedy or ''}".strip()
+    data: Any = failure.data
+    if isinstance(data, dict) and SCHEMA in data:
+        # Said once, where models read it.
+        data = dict(cast("dict[str, Any]", data))
+        text += f" Its input schema: {data.pop(SCHEMA)}"
+        failure = replace(failure, data=data)
     return Result(
         Raw.of(
             {

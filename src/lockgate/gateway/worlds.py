@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from hashlib import blake2b
@@ -39,11 +39,14 @@ from lockgate.gateway.build import (
     pool_limits,
     replica_specs,
 )
+from lockgate.gateway.economy import economy_of, lists_of
 from lockgate.gateway.endpoint_sights import endpoint_sights
 from lockgate.gateway.engine import Engine
 from lockgate.gateway.facade import Facade
 from lockgate.gateway.fixed import hold
 from lockgate.gateway.guards import guard_of
+from lockgate.gateway.inside import Inside
+from lockgate.gateway.lenders import Lenders
 from lockgate.gateway.listing import LISTS
 from lockgate.gateway.outbound import Outbound, told_of, wants_any
 from lockgate.gateway.pin_keeper import PinKeeper
@@ -98,6 +101,7 @@ class Worlds:
         outbound: Outbound | None = None,
         audited: Callable[[Find], AnyPolicy] | None = None,
         pins: PinKeeper | None = None,
+        inside: Mapping[str, Inside] | None = None,
     ) -> None:
         """Compose the first world; nothing is opened or started yet.
 
@@ -105,8 +109,10 @@ class Worlds:
         store  what replicas share; as `disk`, the cache's file, it outlives every world.
         meter  counts the calls of all of them, if anybody does.
         audited  makes what writes them down, if anything does.
-                pins  knows what was approved of servers; None: nothing was, and nothing is kept.
+        pins  knows what was approved of servers; None: nothing was, and nothing is kept.
+        inside  the servers that run in this very process, by name.
         """
+        self._inside = inside or {}
         self._audited = audited
         self._pins = pins or PinKeeper(None, clock)
         self._meter = meter
@@ -119,6 +125,7 @@ class Worlds:
         # read there they know.
         self._once = Once(clock, store)
         self._answered = Answered(clock)
+        self._lenders = Lenders(keys, clock, store)
         self._pools: dict[frozenset[tuple[Origin, PoolLimits]], HttpPool] = {}
         self._relays = Relays()
         self._lock = asyncio.Lock()
@@ -140,6 +147,10 @@ class Worlds:
         pool = self._pools.get(limits) or HttpPool(origins=origins)
         old = {} if before is None else before.standing
         shown = self._outbound.turn_to(config)
+        for name, one in self._inside.items():
+            credentials = one.shown(shown.get(name))
+            if credentials is not None:
+                shown[name] = credentials
         standing: dict[str, Standing] = {}
         same: list[str] = []
         for name, server in config.enabled.items():
@@ -169,6 +180,9 @@ class Worlds:
         wait = config.lockgate.access.approval.wait
         held = Quarantine(self._keys, self._once, wait=wait, mask=mask, clock=self._clock)
         guard = guard_of(config, self._pins, held)
+        ledger = None if self._meter is None else self._meter.ledger
+        economy = economy_of(config, ledger, self._clock, guard.definitions)
+        lending = self._lenders.of(config, access.policies)
         engine = Engine(
             [one.upstream for one in standing.values()],
             engine_settings(config),
@@ -185,10 +199,16 @@ class Worlds:
             sight_of=access.sight_of,
             # Without rules, whatever can be seen may be used.
             judged=restricts(config),
-            outermost=access.policies,
+            outermost=[*access.policies, *economy],
+            beside=lists_of(ledger),
             meter=self._meter,
             audited=self._audited,
+            lending=lending,
         )
+        if ledger is not None:
+            engine.discovery.answered = ledger.answered
+            if lending is not None:
+                lending.spared = ledger.spared
         access.look_into(engine.catalog)
         guard.look_into(engine.catalog)
         engine.relay_listens(self._relays.listen)
@@ -228,9 +248,10 @@ class Worlds:
     def _upstream(
         self, spec: UpstreamSpec, pool: HttpPool, shown: Credentials | None, *, one_of_many: bool
     ) -> Upstream:
+        inside = self._inside.get(spec.name)
         return Upstream(
             spec,
-            pool=pool,
+            pool=pool if inside is None else inside.pool,
             keys=self._keys,
             observe=record_decision,
             clock=self._clock,
@@ -430,7 +451,8 @@ def _told_of(spec: UpstreamSpec, server: ServerConfig) -> bytes:
 def _shape(config: Config) -> object:
     """What decides what callers see, and by which names."""
     settings = config.lockgate
-    return config.naming, settings.endpoints, settings.access
+    own = settings.expose, settings.results
+    return config.naming, settings.endpoints, settings.access, own
 
 
 def _reloaded(before: World, world: World, held: Sequence[str]) -> Reloaded:

@@ -4,8 +4,8 @@ Must not know: models. Whoever wants summaries gives a function that makes them;
 bookkeeping alone, and says how much was left out.
 
     memory = Memory(budget=8000, summarise=summary_by_my_model)
-    await memory.add("session-17", "user", "…", owner=whoever_calls())
-    for turn in await memory.turns("session-17", owner=whoever_calls()): ...
+    await memory.add("session-17", "user", "…")
+    for turn in await memory.turns("session-17"): ...
 
 What stays and what makes room: `lockgate.context.transcript`. A session is bound to its owner,
 expires when nothing is said in it for `ttl`, and is sealed wherever it leaves this process. Over a
@@ -30,6 +30,7 @@ from lockgate.context.tokens import counter
 from lockgate.context.transcript import SUMMARY, Transcript, Turn
 from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.store import MEMORY, Blobs
+from lockgate.kit.request import caller
 from lockgate.stores.memory import MemoryStore
 from lockgate.stores.opening import open_store
 from lockgate.wire.seal import BadSeal, KeyRing
@@ -89,7 +90,7 @@ class Memory:
         self._turn: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def add(
-        self, session: str, role: str, text: str, *, owner: str = "", pinned: bool = False
+        self, session: str, role: str, text: str, *, owner: str | None = None, pinned: bool = False
     ) -> None:
         """Something was said.
 
@@ -97,7 +98,8 @@ class Memory:
             session: in which session; any text.
             role: who said it.
             text: what.
-            owner: whose session it is; the same name of another owner is another session.
+            owner: whose session it is; the same name of another owner is another session. None:
+                who is calling (`lockgate.kit.request`).
             pinned: it stays, whatever else goes.
 
         Raises:
@@ -116,7 +118,7 @@ class Memory:
                 said.fold(())
             await self._write(place, said.turns)
 
-    async def turns(self, session: str, *, owner: str = "") -> tuple[Turn, ...]:
+    async def turns(self, session: str, *, owner: str | None = None) -> tuple[Turn, ...]:
         """What is remembered of a session, oldest first; nothing of one that is over.
 
         Raises:
@@ -124,11 +126,11 @@ class Memory:
         """
         return await self._read(_place(owner, session))
 
-    async def tokens(self, session: str, *, owner: str = "") -> int:
+    async def tokens(self, session: str, *, owner: str | None = None) -> int:
         """What all of it costs; never more than the budget. Raises as `turns`."""
         return self._transcript(await self.turns(session, owner=owner)).tokens
 
-    async def forget(self, session: str, *, owner: str = "") -> None:
+    async def forget(self, session: str, *, owner: str | None = None) -> None:
         """Let go of a session. Raises as `turns`."""
         await self._store.delete(_place(owner, session))
 
@@ -170,6 +172,7 @@ class Memory:
         await self._store.put(place, data, self._ttl)
 
 
-def _place(owner: str, session: str) -> str:
+def _place(owner: str | None, session: str) -> str:
+    owner = caller() if owner is None else owner
     whose = f"{len(owner)}:{owner}{session}".encode(errors="surrogatepass")
     return f"memory:{sha256(whose).hexdigest()}"

@@ -20,6 +20,8 @@ _SURELY: Final = 6  # bytes of a token, hardly ever more
 _HARDLY: Final = 2  # bytes of a token, hardly ever less
 _CHARACTERS: Final = 3  # of a token, in a page
 _SHORTEST: Final = 400
+_WORDS: Final = 70  # tokens of what stands around a preview
+_FEWEST: Final = 30
 _LONG: Final = 256 * 1024
 
 
@@ -31,6 +33,11 @@ def over(size: int, budget: int, tokens: Callable[[], int]) -> bool:
     if size <= budget * _HARDLY:
         return False
     return size > budget * _SURELY or tokens() > budget
+
+
+def room(preview: int, budget: int) -> int:
+    """Tokens that are left for the preview itself, of what is shown in place of a result."""
+    return max(min(preview, budget) - _WORDS, _FEWEST)
 
 
 def said(seen: Seen, handle: str, minutes: float, tool: str) -> str:

@@ -6,9 +6,9 @@ Must not know: any SDK at import (`attach` and `Fitted.blocks` are for those).
 
     @server.tool()
     async def report(month: str) -> list:
-        return (await results.fit(rows(month), owner=whoever_calls())).blocks()
+        return (await results.fit(rows(month))).blocks()
 
-    results.attach(server, owner=whoever_calls)
+    results.attach(server)
 
 A result within the budget goes out as it is. Of a longer one the model gets a preview, a
 `resource_link`, and a tool that reads any part of it: `read_result`. Nothing is lost: all pages
@@ -38,7 +38,20 @@ from lockgate.context.tokens import Count, counter
 from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.store import MEMORY, SQLITE, Blobs, StoreGone
 from lockgate.kit.deposits import MIB, About, Deposit, Deposits, Gone, TooLarge, formed
-from lockgate.kit.pages import content, decoded, gone, link, over, paged, parse_uri, said, text_of
+from lockgate.kit.errors import InvalidInput, NotFound, Unavailable
+from lockgate.kit.pages import (
+    content,
+    decoded,
+    gone,
+    link,
+    over,
+    paged,
+    parse_uri,
+    room,
+    said,
+    text_of,
+)
+from lockgate.kit.request import caller
 from lockgate.stores.memory import MemoryStore
 from lockgate.stores.opening import open_store
 from lockgate.stores.sqlite import SqliteStore
@@ -138,13 +151,14 @@ class Results:
         return self._count
 
     async def fit(
-        self, value: Any, *, owner: str = "", name: str = "result", mime: str | None = None
+        self, value: Any, *, owner: str | None = None, name: str = "result", mime: str | None = None
     ) -> Fitted:
         """What a tool answers: `value` itself within the budget, else a preview of it.
 
         Args:
             value: a text, bytes, or whatever can be written as JSON (pydantic models too).
-            owner: who alone may read it; "": whoever has its id.
+            owner: who alone may read it; "": whoever has its id; None: who is calling
+                (`lockgate.kit.request`).
             name: what it is called in the link.
             mime: its media type, where that is not plain text, JSON or octets.
         """
@@ -154,13 +168,13 @@ class Results:
         ):
             return Fitted(({"type": "text", "text": decoded(data)},))
         try:
-            return await self._kept(owner, data, about)
+            return await self._kept(_whose(owner), data, about)
         except (StoreGone, TooLarge):
             shown = b64encode(data).decode() if about.binary else decoded(data)
             return Fitted(({"type": "text", "text": shown},))
 
     async def keep(
-        self, value: Any, *, owner: str = "", name: str = "result", mime: str | None = None
+        self, value: Any, *, owner: str | None = None, name: str = "result", mime: str | None = None
     ) -> Fitted:
         """As `fit`, whatever the length: a preview and a link.
 
@@ -169,14 +183,15 @@ class Results:
             StoreGone: the store cannot be asked now.
         """
         data, about = _written(value, name, mime)
-        return await self._kept(owner, data, about)
+        return await self._kept(_whose(owner), data, about)
 
     async def _kept(self, owner: str, data: bytes, about: About) -> Fitted:
         handle = await self._deposits.keep(owner, data, about)
         if about.binary:
             seen = Seen(f"{about.mime}, {len(data)} bytes", "(binary: as base64)")
         else:
-            seen = preview(decoded(data), self._preview, self._counter(), json=about.json)
+            tokens = room(self._preview, self._budget)
+            seen = preview(decoded(data), tokens, self._counter(), json=about.json)
         uri = self.uri(handle)
         return Fitted(
             (
@@ -195,7 +210,7 @@ class Results:
         self,
         which: str,
         *,
-        owner: str = "",
+        owner: str | None = None,
         offset: int = 0,
         limit: int | None = None,
         grep: str | None = None,
@@ -210,40 +225,42 @@ class Results:
         """
         handle, ranged = self._parsed(which)
         wanted = ranged or Wanted(offset, limit, grep, path)
-        found = await self._deposits.take(owner, handle)
+        found = await self._deposits.take(_whose(owner), handle)
         return await paged(found, wanted, self._budget, self._counter())
 
-    async def value(self, which: str, path: str | None = None, *, owner: str = "") -> bytes:
+    async def value(
+        self, which: str, path: str | None = None, *, owner: str | None = None
+    ) -> bytes:
         """A result, or what is at `path` of it, whole, as JSON; a text is a JSON string.
 
         Raises: as `read`.
         """
         handle, _ = self._parsed(which)
-        found = await self._deposits.take(owner, handle)
+        found = await self._deposits.take(_whose(owner), handle)
         return whole(text_of(found), path, json=found.about.json)
 
-    async def resource(self, uri: str, *, owner: str = "") -> dict[str, Any]:
+    async def resource(self, uri: str, *, owner: str | None = None) -> dict[str, Any]:
         """What `resources/read` answers for the URI of a result, with or without ranges.
 
         Raises: as `read`.
         """
         handle, wanted = self._parsed(uri)
-        found = await self._deposits.take(owner, handle)
+        found = await self._deposits.take(_whose(owner), handle)
         return {"contents": [await content(uri, found, wanted)]}
 
-    async def forget(self, which: str, *, owner: str = "") -> None:
+    async def forget(self, which: str, *, owner: str | None = None) -> None:
         """Let go of a result before its time."""
-        await self._deposits.forget(owner, self._parsed(which)[0])
+        await self._deposits.forget(_whose(owner), self._parsed(which)[0])
 
     def _parsed(self, which: str) -> tuple[str, Wanted | None]:
         if formed(which):
             return which, None
         return parse_uri(which, self._scheme)
 
-    def attach(self, server: Any, owner: Callable[[], str] = lambda: "") -> None:
+    def attach(self, server: Any, owner: Callable[[], str] = caller) -> None:
         """Add the tool and the resource template to a server of the official SDK or FastMCP.
 
-        `owner` says who is calling, inside a call; whoever is not told apart shares "".
+        `owner` says who is calling, inside a call.
         """
 
         async def read_result(
@@ -258,9 +275,11 @@ class Results:
                     id, owner=owner(), offset=offset, limit=limit, grep=grep, path=path
                 )
             except Gone:
-                raise failed(gone(id)) from None
-            except (BadPage, StoreGone) as error:
-                raise failed(str(error)) from error
+                raise NotFound(gone(id), "") from None
+            except BadPage as error:
+                raise InvalidInput(str(error)) from error
+            except StoreGone as error:
+                raise Unavailable("What is kept cannot be read now.") from error
             return f"{page.headline()}\n{page.text}"
 
         async def result(
@@ -275,13 +294,12 @@ class Results:
             uri = f"{self.uri(id)}{'?' + query if query else ''}"
             try:
                 found = (await self.resource(uri, owner=owner()))["contents"][0]
-            except (Gone, BadPage, StoreGone) as error:
-                raise failed(str(error)) from error
+            except Gone:
+                raise NotFound(gone(id), "") from None
             if "blob" in found:
                 return (await self._deposits.take(owner(), id)).data
             return str(found["text"])
 
-        failed, allowed = _of(server)
         # A text that is wrapped as structured content would stand there twice.
         takes = inspect.signature(server.tool).parameters
         plain: dict[str, Any] = {}
@@ -294,35 +312,28 @@ class Results:
             f"{self._scheme}://{{id}}{RANGES}",
             name=self._tool,
             description="A result that was too long to show whole, or a part of it.",
-            **allowed,
+            **_allowed(server),
         )(result)
 
 
-class _Framework(msgspec.Struct, frozen=True):
-    """Where a framework has its error whose words reach the model, and its checks of paths."""
-
-    errors: str
-    paths: str
-
-
-_FRAMEWORKS: Final = {
-    "mcp": _Framework(
-        "mcp.server.mcpserver.exceptions", "mcp.server.mcpserver.resources.templates"
-    ),
-    "fastmcp": _Framework("fastmcp.exceptions", "fastmcp.resources.security"),
+_PATHS: Final = {
+    "mcp": "mcp.server.mcpserver.resources.templates",
+    "fastmcp": "fastmcp.resources.security",
 }
+"""Where frameworks have what holds parts of URIs for paths of files."""
 
 
-def _of(server: Any) -> tuple[type[Exception], dict[str, Any]]:
-    """A framework's own error, and what its `resource` is told: our paths lead to no files."""
-    known = _FRAMEWORKS.get(type(server).__module__.partition(".")[0])
-    if known is None:
-        return ValueError, {}
-    failed = getattr(sys.modules.get(known.errors), "ToolError", ValueError)
-    security = getattr(sys.modules.get(known.paths), "ResourceSecurity", None)
+def _allowed(server: Any) -> dict[str, Any]:
+    """What a server's `resource` is told: paths in results lead to no files."""
+    framework = type(server).__module__.partition(".")[0]
+    security = getattr(sys.modules.get(_PATHS.get(framework, "")), "ResourceSecurity", None)
     if security is None or "security" not in inspect.signature(server.resource).parameters:
-        return failed, {}
-    return failed, {"security": security(exempt_params=frozenset({"path", "grep"}))}
+        return {}
+    return {"security": security(exempt_params=frozenset({"path", "grep"}))}
+
+
+def _whose(owner: str | None) -> str:
+    return caller() if owner is None else owner
 
 
 def _written(value: Any, name: str, mime: str | None) -> tuple[bytes, About]:

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Final
 
 from lockgate.core.message import LISTEN, Call, Failure, Reply, Result
 from lockgate.core.policy import Stage
+from lockgate.observe.ledger import Ledger
 
 BOUNDS: Final = (
     0.001,
@@ -63,6 +64,7 @@ class Meter:
     calls   calls that are over, by endpoint and method; how long they took.
     failed  those of them that came to a failure, by endpoint, method, origin and reason.
     servers what each server was asked.
+    ledger  what models were given, in tokens.
     """
 
     name: ClassVar[str] = "meter"
@@ -73,6 +75,7 @@ class Meter:
         self.calls: dict[tuple[str, str], Histogram] = {}
         self.failed: Counter[tuple[str, str, str, str]] = Counter()
         self.servers: dict[str, ServerMeter] = {}
+        self.ledger = Ledger()
 
     def enter(self, call: Call, /) -> Failure | None:
         """See `lockgate.core.policy.Gate`."""

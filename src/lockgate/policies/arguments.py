@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Final
 
 import msgspec
 
+from lockgate.context.healing import needed
 from lockgate.core.message import Call, Failure, Target
 from lockgate.core.policy import Stage
 from lockgate.core.raw import Raw
@@ -26,6 +27,8 @@ from lockgate.guard.schemas.words import Problem
 from lockgate.wire.envelope import unreadable
 from lockgate.wire.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS
 
+SCHEMA: Final = "inputSchema"
+"""The member of a refusal's data that shows what of the schema is needed to do better."""
 _log: Final = logging.getLogger("lockgate.guard")
 
 
@@ -45,6 +48,7 @@ class ArgumentCheck:
         refuse_unusable: bool = True,
     ) -> None:
         """`definition` gives what the caller was shown of the tool; None: it was shown nothing."""
+        self._definition = definition
         self._schemas = KnownSchemas(definition, schemas, "inputSchema", strict=strict)
         self._known = self._schemas.by_target
         self._enforce = enforce
@@ -82,9 +86,9 @@ class ArgumentCheck:
         if params.length("arguments") <= schema.easy and schema.fits(arguments):
             return None
         problems = schema.problems(arguments, params.member("arguments") or b"{}")
-        return self._refused(target, problems) if problems else None
+        return self._refused(call, target, problems) if problems else None
 
-    def _refused(self, target: Target, problems: Sequence[Problem]) -> Failure | None:
+    def _refused(self, call: Call, target: Target, problems: Sequence[Problem]) -> Failure | None:
         said = "; ".join(map(str, problems))
         if not self._enforce:
             # The words name no value, but names a caller made up may be in them.
@@ -101,10 +105,18 @@ class ArgumentCheck:
                 "arguments": [
                     {"path": one.place, "keyword": one.keyword, "expected": one.expected}
                     for one in problems
-                ]
+                ],
+                **self._schema(call, target, problems),
             },
             remedy="Correct these arguments and call the tool again.",
         )
+
+    def _schema(self, call: Call, target: Target, problems: Sequence[Problem]) -> dict[str, str]:
+        """What has to be seen of the schema to do better."""
+        definition = self._definition(call)
+        data = None if definition is None else definition.member("inputSchema")
+        shown = needed(target.name, data, [one.place for one in problems]) if data else None
+        return {} if shown is None else {SCHEMA: shown}
 
     def _unusable(self, target: Target, schema: Unusable) -> Failure | None:
         if not (self._enforce and self._refuse_unusable):

@@ -63,6 +63,11 @@ class KeptHeaders:
         self._what: tuple[Url, bytes] | None = None
         self._parts = b"", b""
 
+    @property
+    def pairs(self) -> Sequence[tuple[bytes, bytes]]:
+        """The headers, for who needs them one by one."""
+        return self._headers
+
     def plus(self, headers: Sequence[tuple[bytes, bytes]]) -> KeptHeaders:
         """These and `headers`, which win over those of the same name."""
         names = {name for name, _ in headers}

@@ -1,0 +1,1 @@
+"""How well tools are found: ranking by source, beside others' search; latency; memory."""

@@ -1,0 +1,97 @@
+"""`lockgate find`: what models find with a query, and why in this order.
+
+Must not know: how anything is ranked.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.text import Text
+
+from lockgate.cli import exits, running, session
+from lockgate.cli.options import (
+    config_argument,
+    endpoint_option,
+    load_config,
+    log_options,
+    start_log,
+)
+from lockgate.cli.terminal import console, visible
+from lockgate.config.model import Config
+from lockgate.context.search.index import Hit, Part
+from lockgate.gateway.discovery import Explained
+
+
+@click.command("find", epilog=exits.epilog())
+@config_argument
+@click.argument("query")
+@click.option("--server", default="", help="Where it may be: a hint, as models can give one.")
+@click.option(
+    "--limit", type=click.IntRange(1, 50), default=10, show_default=True, help="How many."
+)
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
+@endpoint_option
+@log_options
+def command(
+    config: Path,
+    query: str,
+    server: str,
+    limit: int,
+    as_json: bool,
+    endpoint: str | None,
+    log_level: str | None,
+    log_format: str | None,
+) -> int:
+    """Find the tools of CONFIG that fit QUERY, as `find_tools` does for models.
+
+    Below each tool stands what made it rank there: the terms it was found by, and what each adds.
+    Those that stand for another word of the query, as synonyms or typing errors, are in brackets.
+    """
+    loaded, _ = load_config(config)
+    start_log(loaded, log_level, log_format, fallback="error")
+    found = running.run(_find(session.only_at(loaded, endpoint), endpoint, query, limit, server))
+    if as_json:
+        click.echo(json.dumps([_plain(*one) for one in found], indent=2, ensure_ascii=False))
+    else:
+        _show(found)
+    return exits.OK
+
+
+async def _find(
+    config: Config, endpoint: str | None, query: str, most: int, server: str
+) -> Explained:
+    async with session.running(config) as gateway:
+        session.require_any(gateway.servers())
+        return await gateway.find(query, most, server, endpoint)
+
+
+def _plain(name: str, hit: Hit, parts: Sequence[Part]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "score": round(hit.score, 3),
+        "exact": hit.exact,
+        "terms": [
+            {"term": one.term, "weight": round(one.weight, 3), "adds": round(one.adds, 3)}
+            for one in parts
+        ],
+    }
+
+
+def _show(found: Explained) -> None:
+    out = console()
+    if not found:
+        out.print("Nothing is found.")
+    for name, hit, parts in found:
+        out.print(Text.assemble((f"{hit.score:7.2f}  ", "cyan"), (visible(name), "bold")))
+        said = ["its exact name"] if hit.exact else []
+        said += [
+            f"{one.term} {one.adds:.2f}" if one.weight == 1 else f"({one.term} {one.adds:.2f})"
+            for one in parts
+        ]
+        if said:
+            out.print(Text(f"         {visible(', '.join(said))}", "dim"))

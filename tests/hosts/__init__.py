@@ -1,0 +1,1 @@
+"""Tests of servers hardened in their own process."""
