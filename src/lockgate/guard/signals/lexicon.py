@@ -61,6 +61,11 @@ MEANINGS: Final[dict[str, str]] = {
         "from now on/in every response/in each response/every response/in every reply/"
         "every reply/all later/every later/always respond"
     ),
+    "guarding": (
+        "prevent~/detect~/detection/protect~/against/identify/find/finds/analyze~/block/avoid"
+    ),
+    "all-else": "anything else/everything else/anything/everything",
+    "unauthorized": "unauthorized",
     "within": "in/inside",
     "lacking": "without",
     "toward": "to/into/via",
@@ -223,7 +228,10 @@ MEANINGS: Final[dict[str, str]] = {
         "user/users/summary/view/display/interface/ui/conversation/response/reply/screen/"
         "facing/output/transcript/dialog/answer/human"
     ),
-    "necessity": "no need/do not need/don't need/does not need/need not/unnecessary/not necessary/needn't/not required",
+    "necessity": (
+        "no need/do not need/don't need/does not need/need not/unnecessary/not necessary/"
+        "needn't/not required"
+    ),
     "naturally": (
         "as if it's/as if it is/as if it were/as if they/as though/appear as/appear normal/"
         "disguise~/disguised/pretend~/masquerade~/impersonate~/pretext/cover story/blend in/"
@@ -251,7 +259,8 @@ MEANINGS: Final[dict[str, str]] = {
         "aws credentials/aws config/claude desktop config/cursor mcp/bash history/"
         "zsh history/netrc/npmrc/pypirc/kube config/docker config json/git credentials/"
         "credentials json/secrets json/secrets yaml/secrets yml/login data/wallet dat/gnupg/"
-        "proc self/credentials db/id rsa pub/gcloud credentials/dotenv/pgpass/my cnf/htpasswd/terraform tfstate/vault token"
+        "proc self/credentials db/id rsa pub/gcloud credentials/dotenv/pgpass/"
+        "my cnf/htpasswd/terraform tfstate/vault token"
     ),
     "context": (
         "dialogue with/the dialogue/dialog history/chat transcript/our conversation/"

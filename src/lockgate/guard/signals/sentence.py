@@ -236,7 +236,9 @@ def _tampering(rows: Rows, own: frozenset[str]) -> int:
 
 
 def _without_consent(rows: Rows, _own: frozenset[str]) -> int:
-    return rows["unaware"] | rows["consent-skipped"] | _covertly(rows)
+    skipped = 0 if rows["optional"] else rows["consent-skipped"]
+    # "Without confirmation, only shows what would happen": a condition.
+    return ((rows["unaware"] | skipped) & ~1) | _covertly(rows)
 
 
 def _unshown(rows: Rows, _own: frozenset[str]) -> int:
@@ -276,8 +278,9 @@ def _context_taken(rows: Rows, _own: frozenset[str]) -> int:
     context = rows["context"]
     if not context:
         return 0
-    return near(context, rows["attach"] | rows["strictly-send"], 6) or (
-        near(context, rows["whole"], 3) and rows.any("you", "must", "model")
+    # A tool that returns conversations is a chat's; one that is given them takes them.
+    return near(context, rows["slipped"] | rows["strictly-send"], 6) or (
+        near(context, rows["whole"] & ~context, 3) and rows.any("you", "must", "model")
     )
 
 
@@ -308,7 +311,7 @@ def _precondition(rows: Rows, _own: frozenset[str]) -> int:
     """Before any tool, that is: what one tool needs beforehand is documentation."""
     if not rows["must"] or not near(rows["before"], rows["call"], 5):
         return 0
-    return rows["other-tools"] | then(rows["every-one"], rows["tool"], 2)
+    return rows["other-tools"] | rows["all-else"] | then(rows["every-one"], rows["tool"], 2)
 
 
 def _orders_other_tool(rows: Rows, own: frozenset[str]) -> int:
@@ -394,7 +397,9 @@ def _runs_command(rows: Rows, _own: frozenset[str]) -> int:
 
 
 def _harm(rows: Rows, _own: frozenset[str]) -> int:
-    return rows["harm"] and near(rows["harm"], rows.any("tamper", "subject", "call"), 8)
+    harm = rows["harm"] & rows.plain()
+    harm &= ~(then(rows["guarding"], harm, 4) & ~rows["unauthorized"])
+    return harm and near(harm, rows.any("tamper", "subject", "call"), 8)
 
 
 SIGNALS: Final[tuple[Signal, ...]] = (

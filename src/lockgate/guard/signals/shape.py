@@ -121,8 +121,10 @@ def _apart(text: str, match: re.Match[str]) -> bool:
 _BEFORE: Final = 20
 _OF_STRUCTURE: Final = frozenset(
     f"<{one}>"
-    for one in ("important", "critical", "priority", "mandatory", "private", "internal")
-    + ("important_note", "important_notes", "tool_instructions", "user_instructions", "assistant")
+    for one in (
+        *("important", "critical", "priority", "mandatory", "private", "internal", "assistant"),
+        *("important_note", "important_notes", "tool_instructions", "user_instructions"),
+    )
 )
 """In small letters, as people write who structure long descriptions."""
 
