@@ -46,7 +46,7 @@ MEANINGS: Final[dict[str, str]] = {
     ),
     "slipped": (
         "include/append~/attach~/attached/insert~/embed/embeds/embedding/encode~/prepend~/"
-        "pass/passes/passing/put/puts/place~/paste/copy/copies/copying/write/writes/writing/"
+        "pass/passes/passing/put/puts/place~/paste/copy/copies/copied/copying/write/writes/writing/"
         "fill/fills/supply/populate~"
     ),
     "said-before": "previous/prior/earlier/above/preceding/former",

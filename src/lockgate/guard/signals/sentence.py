@@ -130,7 +130,8 @@ def _secret_sent(rows: Rows, secrets: int) -> int:
     moved = near(secrets, _moved(rows), 8)
     if not moved:
         return 0
-    to = then(rows["toward"], _sinks(rows), 2) | then(rows["send"], _sinks(rows), 2)
+    to = then(rows["toward"] | rows["send"], _sinks(rows), 2)
+    to |= then(rows["strictly-send"], _sinks(rows), 8)
     if then(rows.any("attach", "send"), to, 16):
         return secrets
     taken = (rows["read"] | rows["strictly-send"]) & ~secrets
@@ -279,7 +280,7 @@ def _context_taken(rows: Rows, _own: frozenset[str]) -> int:
     if not context:
         return 0
     # A tool that returns conversations is a chat's; one that is given them takes them.
-    return near(context, rows["slipped"] | rows["strictly-send"], 6) or (
+    return near(context, rows.any("slipped", "strictly-send", "handed"), 6) or (
         near(context, rows["whole"] & ~context, 3) and rows.any("you", "must", "model")
     )
 
@@ -295,6 +296,8 @@ def _changes_others(rows: Rows, own: frozenset[str]) -> int:
     if near(strong, rows["subject"], 6) and (turn or rows.any("whenever", "must")):
         used = near(rows["call"], rows.other_tool() | rows.foreign(own), 6)
         return used | near(turn, rows["call"], 5)
+    if rows["whenever"] and then(rows["strictly-send"], _sinks(rows), 8) and rows.foreign(own):
+        return _sinks(rows)
     if not near(rows["tamper"], rows["subject"], 6) or not rows["must"]:
         return 0
     return rows.other_tool() | rows.foreign(own)
