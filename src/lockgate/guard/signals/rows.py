@@ -45,7 +45,7 @@ class Rows:
                             rows[meaning] |= span
             bit <<= 1
         self._rows = rows
-        self.marks = dict.fromkeys(_MARKS, 0)
+        self.marks: dict[str, int] = dict.fromkeys(_MARKS, 0)
         for number, mark in sentence.marks.items():
             self.marks[mark] |= 1 << number
 
