@@ -182,7 +182,7 @@ ANY_SERVER = {
 
 
 @pytest.mark.conformance
-@pytest.mark.parametrize("made", grouped("basic", "rest"), indirect=True)
+@pytest.mark.parametrize("made", grouped("basic", "rest", "scraper"), indirect=True)
 @pytest.mark.parametrize("revision", conformance.REVISIONS)
 def test_it_does_what_the_official_suite_wants_of_any_server(
     made: Made, revision: str, tmp_path: Path

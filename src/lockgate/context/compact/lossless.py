@@ -40,6 +40,8 @@ from lockgate.context.compact.keywords import (
 )
 from lockgate.context.compact.text import tidy
 
+PASSES: Final = 4
+"""Rounds at most: what one takes away may be what kept the next from taking more."""
 _GONE: Final = object()
 _EMPTY_LISTS: Final = frozenset({"examples", "required"})
 _PLAIN: Final = OF_ONE_TYPE | ANNOTATIONS | {"type", "format"}
@@ -55,7 +57,11 @@ def lossless(schema: Schema, *, type_lists: bool) -> Schema:
     Raises:
         TooDeep: it nests further than anybody looks.
     """
-    return _Compaction(schema, type_lists).done()
+    for _ in range(PASSES):
+        before, schema = schema, _Compaction(schema, type_lists).done()
+        if schema == before:
+            break
+    return schema
 
 
 class _Compaction:
