@@ -22,7 +22,7 @@ from lockgate.guard.text.sentences import sentences
 from lockgate.guard.text.walk import places
 
 WRITTEN: Final = Path(combination.__file__).with_name("weights.json")
-MOST: Final = 0.002
+MOST: Final = 0.0005
 """The share of real tools that may be told of for this and for nothing else."""
 
 

@@ -18,7 +18,7 @@ def test_options_answer_everything(tmp_path: Path) -> None:
     done = program.run("new", "tide-tables", *said, "--output", tmp_path)
     assert done.returncode == 0, done.stderr
     assert "33 files, from the template oauth" in done.stdout
-    assert "TIDE_TABLES_ISSUER_URL=http://127.0.0.1:9000 python -m tide_tables" in done.stdout
+    assert "export TIDE_TABLES_ISSUER_URL=http://127.0.0.1:9000\n" in done.stdout
     assert (
         (tmp_path / "tide-tables" / "README.md").read_text().startswith("# Tide Tables\n\nTides.")
     )

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -116,3 +117,28 @@ def test_on_stdio_everything_passes_and_prints_do_not(era: str, tmp_path: Path) 
             assert {tool.name for tool in (await one.list_tools()).tools} == {"hold", "chat"}
 
     asyncio.run(asyncio.wait_for(run(), 60))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no signals to send")
+@pytest.mark.parametrize("logs", [False, True])
+def test_a_program_says_where_it_is_served_unless_it_logs(logs: bool) -> None:
+    code = (
+        "import logging, lockgate\n"
+        "from mcp.server.lowlevel import Server\n"
+        f"logging.basicConfig(level='INFO') if {logs} else None\n"
+        "lockgate.harden(Server('shop')).run('http', port=0)\n"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, cwd=REPOSITORY
+    )
+    late = threading.Timer(30, child.kill)
+    late.start()
+    try:
+        assert child.stderr is not None
+        told = next(line for line in child.stderr if "http://127.0.0.1:" in line)
+    finally:
+        child.send_signal(signal.SIGTERM)
+        _, rest = child.communicate(timeout=20)
+        late.cancel()
+    assert told.startswith("INFO:lockgate.hosts:serving" if logs else "shop is served at http://")
+    assert "is served at" not in rest

@@ -269,7 +269,9 @@ def located(tool: str, kind: Kind, config: Config, endpoint: str) -> tuple[str, 
                 return one, tool[len(prefix) :]
     elif len(there) == 1 and not slip:
         return there[0], tool
-    hint = f"Did you mean {guess}/{name or 'NAME'}?" if guess else "Write SERVER/NAME."
+    first = next(iter(there), "SERVER")
+    written = f"Write SERVER/NAME, as {first}/{name or server}."
+    hint = f"Did you mean {guess}/{name or 'NAME'}?" if guess else written
     raise click.UsageError(f"No server of the configuration is meant by {tool!r}. {hint}")
 
 

@@ -28,7 +28,7 @@ from lockgate.cli.tools import signature
 from lockgate.config.model import Config
 from lockgate.core.message import Notification
 from lockgate.core.names import nearest
-from lockgate.errors import ServerUnavailable, UnfitCall
+from lockgate.errors import CallFailed, ServerUnavailable, UnfitCall
 from lockgate.gateway.status import ServerStatus
 
 _WORDS = """\
@@ -91,6 +91,9 @@ async def _call(
         tools = await session.all_tools(gateway, endpoint)
         found = next((one for one in tools if one.get("name") == tool), None)
         if found is None:
+            why = gateway.withheld().get(tool)
+            if why is not None:
+                raise CallFailed(why)
             _unknown_tool(tool, [str(one.get("name")) for one in tools], gateway.servers())
         schema = cast("dict[str, Any]", found.get("inputSchema") or {})
         try:

@@ -26,8 +26,8 @@ from lockgate.lint.run import Looked, Report, lint
 _WORDS: Final = """\
 \b
 A finding that is as it should be is allowed where it is, with the reason:
-  # lockgate: allow[RULE] REASON         on its line, or alone on the line above
-  # lockgate: allow-file[RULE] REASON    for the whole file"""
+  # lockgate: allow[RULE] REASON       on its line, or alone on the line above
+  # lockgate: allow-file[RULE] REASON  for the whole file"""
 _FAILING: Final[Mapping[str, tuple[Severity, ...]]] = {
     "block": ("block",),
     "review": ("block", "review"),

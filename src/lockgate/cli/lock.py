@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+from msgspec.structs import replace
 
 from lockgate.cli import exits, running, session
 from lockgate.cli.differences import plain, show_drift
@@ -19,6 +20,8 @@ from lockgate.cli.options import config_argument, load_config, log_options, star
 from lockgate.cli.terminal import console, say, say_error, visible
 from lockgate.config.model import Config
 from lockgate.config.pins import lock_file
+from lockgate.core.codes import CODES
+from lockgate.core.message import Failure
 from lockgate.errors import LockgateError, ServerUnavailable
 from lockgate.gateway.pin_file import PinFile
 from lockgate.gateway.pin_survey import Surveyed
@@ -101,7 +104,13 @@ async def surveyed(config: Config) -> dict[str, Surveyed]:
     }
     open_ = config.model_copy(update={"servers": servers})
     async with session.running(open_) as gateway:
-        return await gateway.survey()
+        found = await gateway.survey()
+        for server in gateway.servers():
+            one = found.get(server.name)
+            if one is not None and one.problem is not None and server.error:
+                why = replace(one.problem, message=server.error, remedy=server.remedy)
+                found[server.name] = replace(one, problem=why)
+        return found
 
 
 def recorded(
@@ -140,12 +149,14 @@ def _entries(before: ServerPins, survey: Surveyed, by: str) -> dict[Thing, Entry
     return entries
 
 
-def _away(found: Mapping[str, Surveyed]) -> dict[str, str]:
+def _away(found: Mapping[str, Surveyed]) -> dict[str, Failure]:
     """The servers that could not be asked, and why."""
-    return {name: one.problem.message for name, one in found.items() if one.problem is not None}
+    return {name: one.problem for name, one in found.items() if one.problem is not None}
 
 
-def _checked(path: Path, drifts: Sequence[Drift], away: Mapping[str, str], as_json: bool) -> int:
+def _checked(
+    path: Path, drifts: Sequence[Drift], away: Mapping[str, Failure], as_json: bool
+) -> int:
     _show(drifts, as_json)
     _say_away(away)
     if drifts:
@@ -160,9 +171,9 @@ def _checked(path: Path, drifts: Sequence[Drift], away: Mapping[str, str], as_js
     return exits.OK
 
 
-def _say_away(away: Mapping[str, str]) -> None:
+def _say_away(away: Mapping[str, Failure]) -> None:
     for name, why in away.items():
-        say_error(f"{name} could not be asked: {why}", None)
+        say_error(f"{name} could not be asked: {why.message}", why.remedy, CODES.get(why.reason))
 
 
 def _show(drifts: Sequence[Drift], as_json: bool) -> None:
@@ -182,7 +193,7 @@ def _told(
     book: Book,
     drifts: Sequence[Drift],
     taken: set[str],
-    away: Mapping[str, str],
+    away: Mapping[str, Failure],
     as_json: bool,
 ) -> int:
     _show(drifts, as_json)
@@ -190,11 +201,19 @@ def _told(
         server = book.servers[name]
         say(f"{visible(name)}: {counted(server)} recorded")
     _say_away(away)
-    left = [one for one in drifts if one.server not in taken and one.what != "gone"]
+    left = [
+        one
+        for one in drifts
+        if one.server not in taken
+        and one.what != "gone"
+        and not (one.server in away and one.what == "new server")  # --update has nothing to record
+    ]
     if away and not book.servers:
         raise ServerUnavailable("No server could be asked, so nothing was recorded.")
     if taken:
         say(f"{path}: review it, and commit it with the configuration.")
+    elif away and not left:
+        say(f"{path} says what the other servers define.")
     if left:
         raise LockgateError(
             f"{len(left)} difference{'s' * (len(left) != 1)} from what was approved, not recorded.",

@@ -80,7 +80,7 @@ def _create(folder: Path, answers: dict[str, object], *, ask: bool) -> int:
     out.print(Text(f"{visible(str(folder))}: {len(written)} files, from the template {template}"))
     out.print(Text("Next:"))
     for line, why in _next(folder, str(template)):
-        note = (f"  {why}", "dim") if why else ""
+        note = (f"  # {why}", "dim") if why else ""
         out.print(Text.assemble(f"  {line:<44}" if why else f"  {line}", note))
     return exits.OK
 
@@ -90,11 +90,12 @@ def _next(folder: Path, template: str) -> list[tuple[str, str]]:
     run = f"python -m {package}"
     if template == "gateway":
         run = "lockgate up lockgate.yaml"
-    elif template == "oauth":
-        run = f"{package.upper()}_ISSUER_URL=http://127.0.0.1:9000 {run}"
     first = {
         "gateway": [("lockgate keys new api-keys.json me", "your key, shown once")],
-        "oauth": [("python -m identity_provider &", "for tests: anybody may log in")],
+        "oauth": [
+            ("python -m identity_provider &", "for tests: anybody may log in"),
+            (f"export {package.upper()}_ISSUER_URL=http://127.0.0.1:9000", ""),
+        ],
     }
     return [
         (f"cd {shlex.quote(str(folder))}", ""),

@@ -21,7 +21,7 @@ from lockgate.errors import LockgateError
 _WORDS: Final = """\
 \b
 WHAT is one of
-  CONFIG   a configuration: it is read, and its servers are asked for what they list
+  CONFIG   a configuration, and what its servers list when they are asked
   URL      an MCP endpoint, asked for what it lists
   FILE     JSON Lines, one definition a line; - is standard input
 """

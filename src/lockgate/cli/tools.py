@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import click
 from rich.text import Text
@@ -113,9 +113,22 @@ def signature(tool: dict[str, Any]) -> list[str]:
     wanted = schema.get("required")
     required = cast("list[Any]", wanted) if isinstance(wanted, list) else []
     return [
-        f"{name}{'*' * (name in required)}:{_kind(_object(described))}"
+        f"{name}{'*' * (name in required)}:{_kind(_followed(_object(described), schema))}"
         for name, described in _object(schema.get("properties")).items()
     ]
+
+
+def _followed(described: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """What a reference into the schema's own definitions stands for; anything else as it is."""
+    where = described.get("$ref")
+    for root in ("$defs", "definitions"):
+        if isinstance(where, str) and where.startswith(f"#/{root}/"):
+            return _object(_object(schema.get(root)).get(where.removeprefix(f"#/{root}/")))
+    return described
+
+
+_MOST_MEMBERS: Final = 8
+"""Of an object among the arguments, to be named in its place."""
 
 
 def _object(value: object) -> dict[str, Any]:
@@ -124,4 +137,10 @@ def _object(value: object) -> dict[str, Any]:
 
 
 def _kind(described: dict[str, Any]) -> str:
-    return "|".join(sorted(kinds(described), key=lambda kind: kind == "null")) or "any"
+    found = "|".join(sorted(kinds(described), key=lambda kind: kind == "null")) or "any"
+    members = _object(described.get("properties"))
+    if found != "object" or not members or len(members) > _MOST_MEMBERS:
+        return found
+    wanted = described.get("required")
+    required = cast("list[Any]", wanted) if isinstance(wanted, list) else []
+    return "{" + ",".join(f"{name}{'*' * (name in required)}" for name in members) + "}"

@@ -5,6 +5,7 @@ Must not know: the command line, clients' folders, what the gateway does with a 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,8 @@ __all__ = ["Loaded", "examine", "load", "read", "settle"]
 
 MOST_BYTES: Final = 64 * 1024 * 1024
 _YAML: Final = (".yaml", ".yml")
+_URL: Final = re.compile(r"(?:https?|wss?):/")
+"""How a URL begins once it is taken for a path, which has no empty parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,12 @@ def read(file: Path, findings: Findings) -> Node | None:
         if isinstance(error, OSError):
             reason = error.strerror
             remedy = "Check its path and permissions, or let `lockgate config import` make a file."
+            if _URL.match(str(file)):
+                remedy = (
+                    "A URL belongs into a file, as a server's `url`: "
+                    '{"mcpServers": {"NAME": {"type": "http", "url": "URL"}}}. '
+                    "`lockgate check URL` needs none."
+                )
         findings.add("file-unreadable", f"The file cannot be read: {reason}.", remedy)
         return None
     if len(data) > MOST_BYTES:

@@ -19,7 +19,7 @@ DEFINITIONS: Final = (
 
 DEFINITION_COMMANDS: Final = (
     command(960, "exit-7", "upstream",
-            "the scan found something that a person should look at, and nothing graver",
+            "the scan found something for a person to look at, nothing graver",
             "Read what was found; `--fail-on block` lets it pass."),
     command(961, "exit-8", "upstream",
             "the scan found something that is refused unless told otherwise",

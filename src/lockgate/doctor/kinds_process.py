@@ -23,8 +23,10 @@ PROCESS: Final = (
          "Run the same command by hand. It gets only a small environment: name the variables it "
          "needs (--env NAME here, `env` in a configuration)."),
     Kind("start-module", "error", "start", "A package it needs is not installed",
-         "Another Python or Node runs it than the one the package was installed for.",
-         "Install the package there, or name the interpreter of the right environment."),
+         "Another Python or Node runs it than the one the package was installed for; or the "
+         "package is in a folder, and it was started in another.",
+         "Install the package there, name the interpreter of the right environment, or start it "
+         "in its folder (`cwd` in a configuration)."),
     Kind("start-python", "error", "start", "It does not run on this version of its language",
          "The server, or a package of it, needs a newer one (the official SDK: Python 3.10).",
          "Name a newer interpreter as the command."),

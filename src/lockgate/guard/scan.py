@@ -173,7 +173,7 @@ def _said(text: str, own: frozenset[str], *, prose: bool) -> Iterator[tuple[str,
     image = shape.beacon(text)
     if image:
         yield "image-beacon", "review", image
-    title = shape.heading(text)
+    title, happened = shape.heading(text)
     ordered = False
     for sentence in sentences(text):
         if len(sentence.words) < _WORDS - prose:
@@ -187,4 +187,4 @@ def _said(text: str, own: frozenset[str], *, prose: bool) -> Iterator[tuple[str,
         if prose and not found and suspicious(rows, own):
             yield "suspicious-combination", "review", sentence.text
     if title:
-        yield "instruction-heading", "block" if ordered else "review", title
+        yield "instruction-heading", "block" if ordered and happened else "review", title

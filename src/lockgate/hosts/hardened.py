@@ -137,11 +137,16 @@ class Hardened:
             descriptors = claim()
             work = self._serve_stdio(descriptors)
         elif transport == "http":
-            work = self.run_http(host, port)
+            work = self.run_http(host, port, listening=self._say)
         else:
             raise HostError(f"There is no transport {transport!r}.", "Use 'http' or 'stdio'.")
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(work)
+
+    def _say(self, url: str) -> None:
+        """Where it is served, to people whose program has not set up any logging."""
+        if not log.hasHandlers():
+            sys.stderr.write(f"{self.name} is served at {url}\n")
 
     async def run_http(
         self,

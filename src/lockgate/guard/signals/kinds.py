@@ -101,8 +101,12 @@ KINDS: Final[dict[str, Sort]] = {
     "standing-order": Sort("review", "Something is to be done with every request.", _READ),
     "runs-command": Sort("review", "A shell command is to be run.", _READ),
     "harmful-name": Sort("review", "The name says that harm is done.", _READ),
-    "precondition": Sort("review", "Something must be done before tools are called.", _READ),
-    "other-tool": Sort("review", "The model is told to call some other tool.", _READ),
+    "precondition": Sort(
+        "review", "Something must be done before any other tool is called.", _READ
+    ),
+    "other-tool": Sort(
+        "review", "Some other tool is to be given something, or not to be called.", _READ
+    ),
     "preference": Sort("review", "The tool praises itself over others.", _READ),
     "declared-harm": Sort("review", "The tool is said to do harm.", _READ),
     "suspicious-combination": Sort(

@@ -23,10 +23,62 @@ MEANINGS: Final[dict[str, str]] = {
         "forward/forwards/upload/uploads/transmit/transmits/exfiltrate~/insert/inserts/put/"
         "puts/prepend/place/supply/provide/encode/encodes/post/posts/include them"
     ),
+    "quietly": "silently/quietly",
+    "goes-wrong": (
+        "fail/fails/failing/failed/ignore/ignores/ignored/ignoring/drop/drops/dropped/discard/"
+        "discards/discarded/skip/skips/skipped/truncate/truncates/truncated/return/returns/"
+        "returned/lose/loses/lost/clobber~/overwritten/degraded/accept/accepts/accepted/"
+        "succeed/succeeds/succeeding/coerced/clamped/omitted/break/breaks/miss/misses/wrong/"
+        "empty/no op/orphan~/fall back/falls back/creates/replaced/removed/0"
+    ),
+    "is-so": (
+        "null/none/empty/found/set/provided/available/specified/given/supported/present/known/"
+        "sure/possible/valid/configured/installed/enabled/true/false/yet/only/passed/needed/"
+        "exist/match"
+    ),
+    "model-rules": (
+        "instruction/instructions/prompt/prompts/guidelines/guideline/directives/directive/"
+        "guardrails/guardrail/training/orders/safeguards/directions/safety"
+    ),
+    "ordinary-change": (
+        "override/overrides/disable/disables/replace~/drop/drops/discard/discards/discarding/cancel/cancels/suspend/abandon/void/"
+        "nullify"
+    ),
+    "slipped": (
+        "include/append~/attach~/attached/insert~/embed/embeds/embedding/encode~/prepend~/"
+        "pass/passes/passing/put/puts/place~/paste/copy/copies/copied/copying/write/writes/writing/"
+        "fill/fills/supply/populate~"
+    ),
+    "said-before": "previous/prior/earlier/above/preceding/former",
+    "ordinary-setting": (
+        "set/sets/change/changes/changed/changing/modify/modifies/modified/modifying/adjust"
+    ),
+    "old": "legacy/deprecated/obsolete/no longer/slow/broken/unsafe/outdated",
+    "do": "run/execute/invoke/launch/issue/type/be run/be executed/executing/running",
+    "in-front": "prefix/prefixed/prepend/prepended/preceded/begin with/start with/appended",
+    "has-it": "no/without/with/has/needs/passwordless/any/when/if/for/of/under/via/by",
+    "henceforth": (
+        "from now on/in every response/in each response/every response/in every reply/"
+        "every reply/all later/every later/always respond"
+    ),
+    "guarding": (
+        "prevent~/detect~/detection/protect~/against/identify/find/finds/analyze~/block/avoid"
+    ),
+    "all-else": "anything else/everything else/anything/everything",
+    "unauthorized": "unauthorized",
+    "within": "in/inside",
+    "lacking": "without",
+    "toward": "to/into/via",
+    "surroundings": (
+        "environment variables/environment variable/env vars/env variables/env file/env files/"
+        "configuration files/config files/config file/configuration file/cookies/kubeconfig/"
+        "connection string/connection strings/confidential"
+    ),
+    "every-one": "any/every/all/each/other",
     "which": "name/version/identity/which",
     "calling": "calls/calling/invoking/invokes/using/uses/running/call",
     "regardless": (
-        "regardless/no matter/whatever/irrespective/even if/in any case/at all times/"
+        "regardless/no matter/whatever/irrespective/in any case/at all times/"
         "in all cases/under all circumstances/under any circumstances/without exception/"
         "whichever"
     ),
@@ -51,7 +103,7 @@ MEANINGS: Final[dict[str, str]] = {
         "skip user approval/automatically approve/auto approve/approve automatically/"
         "without asking/do not ask/don't ask/no confirmation/never ask/bypass confirmation/"
         "without prompting/without requesting/without explicit/skip verification/"
-        "skip validation/without verification/without validation/without checking/"
+        "skip validation/without verification/without validation/"
         "skip security/without review"
     ),
     "other-tools": (
@@ -151,7 +203,7 @@ MEANINGS: Final[dict[str, str]] = {
         "need not know/should not know/must not know/should not see/must not see/"
         "should not notice/must not notice/not be aware/remain unaware/keep quiet/"
         "keep this quiet/keep it secret/keep this secret/stay silent/without showing/"
-        "without detection/without being detected/without alerting/without triggering/"
+        "without detection/without being detected/without alerting/"
         "without being noticed/without user awareness/without awareness/without notification/"
         "without notice/without consent/without user consent/without permission/"
         "without confirmation/without user confirmation/without approval/"
@@ -176,7 +228,10 @@ MEANINGS: Final[dict[str, str]] = {
         "user/users/summary/view/display/interface/ui/conversation/response/reply/screen/"
         "facing/output/transcript/dialog/answer/human"
     ),
-    "necessity": "no need/need not/unnecessary/not necessary/needn't/not required",
+    "necessity": (
+        "no need/do not need/don't need/does not need/need not/unnecessary/not necessary/"
+        "needn't/not required"
+    ),
     "naturally": (
         "as if it's/as if it is/as if it were/as if they/as though/appear as/appear normal/"
         "disguise~/disguised/pretend~/masquerade~/impersonate~/pretext/cover story/blend in/"
@@ -187,7 +242,7 @@ MEANINGS: Final[dict[str, str]] = {
         "recovery phrase/recovery phrases/seed phrases/wallet files/wallet file/"
         "connection strings/saved password/saved passwords/browser passwords/secret keys/"
         "credential/credentials/password/passwords/passphrase/passwd/secret/secrets/api key/"
-        "api keys/apikey/apikeys/access keys/access key id/secret access/private key/"
+        "api keys/apikey/apikeys/access key/access keys/access key id/secret access/private key/"
         "private keys/ssh key/ssh keys/ssh private/secret key/access token/access tokens/"
         "auth token/auth tokens/authentication token/authentication tokens/bearer token/"
         "session token/session tokens/refresh token/oauth token/oauth tokens/seed phrase/"
@@ -201,11 +256,11 @@ MEANINGS: Final[dict[str, str]] = {
     ),
     "secret-file": (
         "id rsa/id ed25519/id ecdsa/id dsa/authorized keys/etc passwd/etc shadow/ssh config/"
-        "aws credentials/aws config/mcp json/claude desktop config/cursor mcp/bash history/"
+        "aws credentials/aws config/claude desktop config/cursor mcp/bash history/"
         "zsh history/netrc/npmrc/pypirc/kube config/docker config json/git credentials/"
         "credentials json/secrets json/secrets yaml/secrets yml/login data/wallet dat/gnupg/"
-        "known hosts/proc self/etc hosts/credentials db/id rsa pub/gcloud credentials/"
-        "service account/dotenv/pgpass/my cnf/htpasswd/terraform tfstate/vault token"
+        "proc self/credentials db/id rsa pub/gcloud credentials/dotenv/pgpass/"
+        "my cnf/htpasswd/terraform tfstate/vault token"
     ),
     "context": (
         "dialogue with/the dialogue/dialog history/chat transcript/our conversation/"
@@ -252,7 +307,7 @@ MEANINGS: Final[dict[str, str]] = {
         "retained/exported/sent/forwarded/posted/uploaded/emailed/mailed/copied to/delivered/"
         "reported/mirrored/relayed/transmitted/visit/redirect to/navigate to/request to"
     ),
-    "format": "format/example/examples/e.g/form/where",
+    "format": "format/example/examples/e g/form/where",
     "attach": (
         "include~/contain/contains/containing/contained/append~/attach~/pass/passes/passed/"
         "passing/insert~/embed/embeds/embedded/embedding/put/puts/add/adds/encode~/prepend~/"
@@ -297,7 +352,7 @@ MEANINGS: Final[dict[str, str]] = {
         "obsolete/unreliable/outdated"
     ),
     "best": (
-        "best/superior/better/most reliable/most accurate/most trusted/preferred/recommended/"
+        "best/superior/better/most reliable/most accurate/most trusted/preferred/"
         "only trusted/only reliable/only valid/only correct/only safe/only tool/"
         "only official/number one/most powerful/most advanced/most secure/fastest/greatest/"
         "ultimate/finest/unmatched/unrivaled"
@@ -328,8 +383,8 @@ MEANINGS: Final[dict[str, str]] = {
         "unauthorized/illegal/illegally/illicit/blackmail/extort~/embezzle~/launder~/"
         "plagiarize~/counterfeit/leak/leaks/deceptive/deceive~/misleading/mislead~/spoof~/"
         "phish~/phishing/vandalize~/defame~/hijacking/manipulation/espionage/divert~/"
-        "diversion/breach/breaches/falsified/fabricate~/incorrect/compromise/compromises/"
-        "interfere~/interference/damage~/cripple~/impair~/degrade~/harm~"
+        "diversion/breach/breaches/falsified/fabricate~/compromise/compromises/"
+        "interfere~/interference/cripple~/impair~/harm~"
     ),
     "subject": (
         "recipient/recipients/amount/address/destination/path/value/values/parameter/"
@@ -340,8 +395,8 @@ MEANINGS: Final[dict[str, str]] = {
     # machines
     "shell": (
         "chmod/chown/curl/wget/bash/sudo/powershell/netcat/crontab/mkfifo/nohup/rm rf/"
-        "base64 d/sh c/bash c/python c/eval/invoke expression/iex/scp/rsync/mkfs/shutdown/"
-        "reboot/kill 9/dd if/ncat/socat/telnet/systemctl/useradd/passwd/visudo/iptables/"
+        "base64 d/sh c/bash c/python c/eval/invoke expression/iex/scp/rsync/mkfs/"
+        "kill 9/dd if/ncat/socat/telnet/systemctl/useradd/passwd/visudo/iptables/"
         "launchctl/reverse shell/rm r/rm/drop table/drop database/delete all files"
     ),
     "delete": (

@@ -10,9 +10,13 @@ from __future__ import annotations
 from typing import Final
 
 from lockgate.guard.signals.lexicon import INDEX, PHRASES, WORDS
-from lockgate.guard.text.sentences import Sentence
+from lockgate.guard.text.sentences import Sentence, spoken
 
 _MARKS: Final[tuple[str, ...]] = ("url", "mail", "phone", "home", "path", "identifier")
+_FILES: Final = frozenset(
+    {"md", "txt", "json", "yaml", "yml", "csv", "pdf", "py", "js", "ts", "html", "xml", "toml"}
+    | {"png", "jpg", "svg", "zip", "log", "sql", "xlsx", "docx", "pptx", "ini", "cfg", "sh"}
+)
 
 
 class Rows:
@@ -41,7 +45,7 @@ class Rows:
                             rows[meaning] |= span
             bit <<= 1
         self._rows = rows
-        self.marks = dict.fromkeys(_MARKS, 0)
+        self.marks: dict[str, int] = dict.fromkeys(_MARKS, 0)
         for number, mark in sentence.marks.items():
             self.marks[mark] |= 1 << number
 
@@ -53,9 +57,25 @@ class Rows:
         """Where identifiers stand that are none of the definition's own."""
         found = 0
         for number, whole in self.sentence.wholes.items():
-            if whole not in own:
+            if whole not in own and self._names_a_tool(number, whole):
                 found |= 1 << number
         return found
+
+    def _names_a_tool(self, number: int, whole: str) -> bool:
+        """Whether an identifier can be a tool's: no value, constant, file or product."""
+        if "=" in whole or whole.isupper() or whole.rpartition(".")[2].lower() in _FILES:
+            return False
+        if "_" in whole or not whole[0].isupper():
+            return True
+        after = number + len(spoken(whole))
+        return self.sentence.words[after : after + 1] == ["tool"]
+
+    def plain(self) -> int:
+        """Where words stand that are no parts of identifiers."""
+        inside = 0
+        for number, whole in self.sentence.wholes.items():
+            inside |= ((1 << len(spoken(whole))) - 1) << number
+        return ~inside
 
     def other_tool(self) -> int:
         """Where a tool is spoken of that is not called `this tool`."""

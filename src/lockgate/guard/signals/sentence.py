@@ -16,6 +16,7 @@ import msgspec
 
 from lockgate.guard.finding import Severity
 from lockgate.guard.signals.rows import Rows, near, then
+from lockgate.guard.text.sentences import spoken
 
 Judge = Callable[[Rows, frozenset[str]], int]
 
@@ -39,21 +40,38 @@ def _moved(rows: Rows) -> int:
     return rows["attach"] | rows["strictly-send"] | rows["read"]
 
 
+def _covertly(rows: Rows) -> int:
+    """Where something is to happen unseen.
+
+    That a program fails silently, or never does, is what honest documentation warns of.
+    """
+    said = rows["silently"]
+    quiet = rows["quietly"]
+    if not quiet:
+        return said
+    warned = then(rows["not"], quiet, 3) | then(rows["over-others"], quiet, 2)
+    return said & ~(quiet & (warned | near(rows["goes-wrong"], quiet, 2)))
+
+
 # -- what blocks
 
 
 def _concealment(rows: Rows, _own: frozenset[str]) -> int:
     """Somebody is not to be told."""
     told = rows["strictly-tell"] & ~(rows["please"] << 1)
-    untold = then(rows["not"], told, 3) if told else 0
+    denied = rows["not"] & ~(rows["is-so"] >> 1)
+    # "Do not delete it without telling the user" is the opposite.
+    told &= ~then(then(denied, rows["lacking"], 6), told, 3)
+    untold = then(denied, told, 3) if told else 0
+    untold &= ~_before_any(rows["secret"])
     if untold:
         if then(untold, rows["person"], 5):
             return untold
         if then(rows["person"], then(rows["not"], told, 4), 6):
             return untold
-        if then(
-            untold, rows.any("secret", "call", "tool", "tamper", "attach", "read"), 8
-        ) and rows.any("you", "model", "silently", "naturally", "secret"):
+        if then(untold, rows.any("call", "tool", "tamper", "attach", "read"), 8) and rows.any(
+            "you", "model", "silently", "naturally"
+        ):
             return untold
     return then(rows["necessity"], told, 3) and rows["person"]
 
@@ -62,33 +80,49 @@ def _kept_from_view(rows: Rows, _own: frozenset[str]) -> int:
     """A step is said to be left out of what a person sees."""
     shown = near(rows["unshown"], rows["view"] & rows["person"], 7) if rows["unshown"] else 0
     kept = then(rows["kept-from"], rows["person"] | rows["summary"], 5)
-    return (shown | kept) and rows.any("also", "step", "must", "you")
+    # Secrets are rightly not shown, and so must be kept by whoever sees them once.
+    ordered = 0 if rows["secret"] else rows["must"]
+    return (shown | kept) and (ordered | rows.any("also", "step", "you"))
 
 
 def _silently(rows: Rows, _own: frozenset[str]) -> int:
     """Something is to be handed over or changed without being seen."""
-    if not rows["silently"]:
+    unseen = _covertly(rows)
+    if not unseen:
         return 0
-    return near(rows["silently"], rows.any("strictly-send", "attach", "tamper"), 4) or near(
-        rows["silently"], rows.any("read", "call"), 2
+    return near(unseen, rows.any("strictly-send", "attach", "tamper"), 4) or near(
+        unseen, rows.any("read", "call"), 2
     )
 
 
-def _secret_taken(rows: Rows, _own: frozenset[str]) -> int:
+def _secret_taken(rows: Rows, own: frozenset[str]) -> int:
     """Secrets of the host are to be read, or handed over, beside what the tool is for."""
     secrets = _secrets(rows)
     if not secrets or rows["optional"]:
         return 0
-    return _file_taken(rows) or _secret_sent(rows, secrets)
+    return _file_taken(rows) or (not _about_secrets(own) and _secret_sent(rows, secrets))
+
+
+_SECRET_NAMES: Final = frozenset(
+    {"secret", "secrets", "key", "keys", "apikey", "password", "passwords", "credential"}
+    | {"credentials", "token", "tokens", "auth", "login", "cookie", "cookies", "vault", "oauth"}
+)
+
+
+def _about_secrets(own: frozenset[str]) -> bool:
+    """Whether secrets are what the definition is for, as its names say for everybody to see."""
+    return any(not _SECRET_NAMES.isdisjoint(spoken(name.replace("_", " "))) for name in own)
 
 
 def _file_taken(rows: Rows) -> int:
     if rows["secret-file"] and rows["read"] and rows.any("model", "asked-of-model"):
         return rows["secret-file"]
     files = rows["secret-file"] | rows.marks["home"]
+    # A key that has to stand in a file is set up by a person.
+    files &= ~then(rows["within"], files, 3)
     if not files or not near(files, _moved(rows), 12):
         return 0
-    sent = near(files, rows["strictly-send"], 8) and _sinks(rows)
+    sent = near(files, rows["strictly-send"], 8) and (_sinks(rows) | rows.any("after", "whole"))
     return files if sent or rows.any("must", "before", "silently", "lever", "also") else 0
 
 
@@ -96,15 +130,27 @@ def _secret_sent(rows: Rows, secrets: int) -> int:
     moved = near(secrets, _moved(rows), 8)
     if not moved:
         return 0
-    if _sinks(rows) and rows.any("attach", "send"):
+    to = then(rows["toward"] | rows["send"], _sinks(rows), 2)
+    to |= then(rows["strictly-send"], _sinks(rows), 8)
+    if then(rows.any("attach", "send"), to, 16):
         return secrets
-    if near(secrets, _moved(rows), 6) and rows.any("also", "aside"):
+    taken = (rows["read"] | rows["strictly-send"]) & ~secrets
+    also = (rows["also"] & ~_before_any(secrets)) | rows["aside"]
+    if also and near(secrets, taken, 6):
+        return secrets
+    if also and near(secrets & ~rows["surroundings"], rows["slipped"], 6):
         return secrets
     if near(secrets, rows["read"], 6) and rows["handed"]:
-        return rows.any("must", "also", "before", "whenever", "silently", "external") and secrets
+        ordered = rows.any("must", "also", "silently") | then(rows["handed"], rows["external"], 8)
+        return ordered and secrets
     if near(secrets, rows["strictly-send"], 8):
         return rows.any("also", "silently") and secrets
     return rows["lever"] and rows.any("must", "also") and secrets
+
+
+def _before_any(words: int) -> int:
+    """The two words before each of some: `additional` says of them that there are more."""
+    return words >> 1 | words >> 2
 
 
 def _sinks(rows: Rows) -> int:
@@ -124,13 +170,21 @@ def _sent_away(rows: Rows, _own: frozenset[str]) -> int:
 
 def _override(rows: Rows, _own: frozenset[str]) -> int:
     """Earlier instructions are to be forgotten, or told."""
-    if rows["you"] and then(rows["strictly-tell"], rows["order"], 4):
-        return rows["order"]
+    theirs = then(rows.any("you", "hidden"), rows["order"] & rows["model-rules"], 3)
+    if rows["you"] and then(rows["strictly-tell"], theirs, 4):
+        return theirs
     dropped = rows["override"]
     if not dropped or then(rows["not"], dropped, 2):
         return 0
-    strictly = then(rows["setting-aside"], rows["order"], 5) and rows["you"]
-    return strictly or then(then(dropped, rows["prior"], 4), rows["order"], 3)
+    order = rows["order"]
+    if not rows["said-before"]:
+        dropped &= ~rows["ordinary-change"]
+    aimed = order if rows["model"] else order & rows["model-rules"]
+    strictly = then(rows["setting-aside"], aimed, 5) and rows["you"]
+    if not rows.any("you", "model"):
+        # Replacing restrictions, or overriding a default prompt, is many a tool's work.
+        order &= rows["model-rules"] | (rows["said-before"] and rows["rules"])
+    return strictly or then(then(dropped, rows["prior"], 4), order, 3)
 
 
 def _forced_command(rows: Rows, _own: frozenset[str]) -> int:
@@ -138,7 +192,15 @@ def _forced_command(rows: Rows, _own: frozenset[str]) -> int:
     shell = rows["shell"]
     if not shell or then(rows["not"], shell, 6):
         return 0
-    return rows.any("must", "before") and shell
+    shell &= rows.plain()
+    run = then(rows["do"], shell & ~(rows["has-it"] << 1), 4) | then(rows["in-front"], shell, 4)
+    run |= _read_by_path(rows, shell)
+    return run and rows.any("must", "before")
+
+
+def _read_by_path(rows: Rows, shell: int) -> int:
+    """A file of the system is to be read, whose name is that of a command."""
+    return shell & rows["secret-file"] and near(shell, rows["read"] | rows["tamper"], 6)
 
 
 def _speaks_for_the_user(rows: Rows, _own: frozenset[str]) -> int:
@@ -148,7 +210,7 @@ def _speaks_for_the_user(rows: Rows, _own: frozenset[str]) -> int:
 
 def _covert_harm(rows: Rows, _own: frozenset[str]) -> int:
     """Harm that is to go unseen."""
-    return near(rows["unaware"] | rows["silently"], rows["harm"], 30)
+    return near(rows["unaware"] | _covertly(rows), rows["harm"], 30)
 
 
 def _context_sent(rows: Rows, _own: frozenset[str]) -> int:
@@ -175,7 +237,9 @@ def _tampering(rows: Rows, own: frozenset[str]) -> int:
 
 
 def _without_consent(rows: Rows, _own: frozenset[str]) -> int:
-    return rows["unaware"] | rows["consent-skipped"] | rows["silently"]
+    skipped = 0 if rows["optional"] else rows["consent-skipped"]
+    # "Without confirmation, only shows what would happen": a condition.
+    return ((rows["unaware"] | skipped) & ~1) | _covertly(rows)
 
 
 def _unshown(rows: Rows, _own: frozenset[str]) -> int:
@@ -194,6 +258,8 @@ def _secret_asked(rows: Rows, _own: frozenset[str]) -> int:
     secrets = _secrets(rows)
     if not secrets:
         return 0
+    if then(then(rows["not"], _moved(rows), 2), secrets, 6):
+        return 0
     files = rows["secret-file"] | rows.marks["home"]
     if files and rows.any("read", "strictly-send", "attach") and rows.any("whenever", "before"):
         return files
@@ -203,7 +269,8 @@ def _secret_asked(rows: Rows, _own: frozenset[str]) -> int:
         return rows.any("must", "before", "external", "whenever") and secrets
     if near(secrets, (rows["attach"] | rows["read"]) & 0b111, 8) and rows["person"]:
         return secrets
-    return near(secrets, _moved(rows), 6) and rows.any("must", "before", "also") and secrets
+    also = rows["also"] & ~_before_any(secrets)
+    return near(secrets, _moved(rows) & ~secrets, 6) and (also | rows.any("must", "before"))
 
 
 def _context_taken(rows: Rows, _own: frozenset[str]) -> int:
@@ -212,8 +279,9 @@ def _context_taken(rows: Rows, _own: frozenset[str]) -> int:
     context = rows["context"]
     if not context:
         return 0
-    return near(context, rows["attach"] | rows["strictly-send"], 6) or (
-        near(context, rows["whole"], 3) and rows.any("you", "must", "model")
+    # A tool that returns conversations is a chat's; one that is given them takes them.
+    return near(context, rows.any("slipped", "strictly-send", "handed"), 6) or (
+        near(context, rows["whole"] & ~context, 3) and rows.any("you", "must", "model")
     )
 
 
@@ -223,36 +291,41 @@ def _asks_which_model(rows: Rows, _own: frozenset[str]) -> int:
 
 
 def _changes_others(rows: Rows, own: frozenset[str]) -> int:
-    if rows.any("before", "after") and rows.any("delete", "tamper", "strictly-send"):
-        other = rows.foreign(own)
-        if other:
-            return other
-    changed = near(rows["tamper"], rows["subject"], 6)
-    if not changed or not rows.any("whenever", "must", "before", "after"):
-        return 0
+    strong = rows["tamper"] & ~rows["ordinary-setting"]
     turn = rows["before"] | rows["after"]
-    return rows.other_tool() | rows.foreign(own) | near(turn, rows["call"], 5)
+    if near(strong, rows["subject"], 6) and (turn or rows.any("whenever", "must")):
+        used = near(rows["call"], rows.other_tool() | rows.foreign(own), 6)
+        return used | near(turn, rows["call"], 5)
+    if rows["whenever"] and then(rows["strictly-send"], _sinks(rows), 8) and rows.foreign(own):
+        return _sinks(rows)
+    if not near(rows["tamper"], rows["subject"], 6) or not rows["must"]:
+        return 0
+    return rows.other_tool() | rows.foreign(own)
 
 
 def _forced_value(rows: Rows, _own: frozenset[str]) -> int:
     subject = near(rows["set"], rows["subject"], 5)
-    return subject and (
-        rows["regardless"] or (rows["must"] and rows.any("whenever", "before", "also"))
-    )
+    if not subject or not rows.any("must", "whenever", "before"):
+        return 0
+    return rows["regardless"] or (rows["must"] and (rows["also"] | rows["standing"]))
 
 
 def _precondition(rows: Rows, _own: frozenset[str]) -> int:
-    return rows["must"] and near(rows["before"], rows["call"], 5)
+    """Before any tool, that is: what one tool needs beforehand is documentation."""
+    if not rows["must"] or not near(rows["before"], rows["call"], 5):
+        return 0
+    return rows["other-tools"] | rows["all-else"] | then(rows["every-one"], rows["tool"], 2)
 
 
 def _orders_other_tool(rows: Rows, own: frozenset[str]) -> int:
+    """To learn from one tool what another needs is usual; to hand it something is not."""
     other = rows.foreign(own)
-    if not other:
+    if not other or not rows["must"] or not rows.any("before", "after", "whenever"):
         return 0
-    if rows["must"] and rows.any("before", "after", "whenever"):
-        return other
-    several = other & (other - 1)
-    return several and rows["after"] and rows["call"]
+    handed = rows.any("personal", "context", "secret", "strictly-send", "sent", "standing")
+    handed |= rows.any("regardless", "setting-aside")
+    handed |= rows["tamper"] & ~rows["ordinary-setting"]
+    return (handed | then(then(rows["not"], rows["call"], 2), other, 3)) and other
 
 
 def _file_asked(rows: Rows, _own: frozenset[str]) -> int:
@@ -268,13 +341,23 @@ def _preferred(rows: Rows, own: frozenset[str]) -> int:
     if best or _chosen(rows):
         return rows["best"] | rows["choose"]
     others = rows["other-tools"] | then(rows["other"], rows["tool"], 3)
-    rivals = others | rows.foreign(own)
+    foreign = rows.foreign(own)
     return (
-        (rivals and rows["over-others"] and rows["prefer"])
-        or (rows["takes-over"] and rows.any("tool", "order"))
-        or ((others or rows.foreign(own)) and rows["disparaged"])
+        (
+            (others or foreign)
+            and rows["over-others"]
+            and rows["prefer"]
+            and (rows["must"] or not rows["whenever"])
+        )
+        or (rows["takes-over"] and (rows["tool"] | _told_order(rows)))
+        or (others and near(others, rows["disparaged"], 6))
+        or then(foreign, rows["disparaged"] & ~rows["old"], 6)
         or (rows["regardless"] and rows["this"] and rows["tool"] and rows["call"])
     )
+
+
+def _told_order(rows: Rows) -> int:
+    return 0 if rows["optional"] else rows["order"] & rows["model-rules"]
 
 
 def _chosen(rows: Rows) -> int:
@@ -301,19 +384,25 @@ def _removes(rows: Rows, _own: frozenset[str]) -> int:
 
 
 def _freed(rows: Rows, _own: frozenset[str]) -> int:
-    return rows["freed"]
+    return rows["freed"] and rows.any("you", "model", "must", "regardless")
 
 
 def _standing(rows: Rows, _own: frozenset[str]) -> int:
-    return rows["standing"] and rows.any("call", "attach", "strictly-send", "must")
+    done = rows.any("call", "attach", "strictly-send", "must")
+    said = rows.any("must", "also", "you", "model", "person", "henceforth")
+    return rows["standing"] and done and said
 
 
 def _runs_command(rows: Rows, _own: frozenset[str]) -> int:
-    return near(rows["call"], rows["shell"], 2)
+    shell = rows["shell"] & rows.plain()
+    ordered = rows.any("must", "before", "also", "after", "urgent")
+    return ordered and near(rows["do"], shell, 2)
 
 
 def _harm(rows: Rows, _own: frozenset[str]) -> int:
-    return rows["harm"] and near(rows["harm"], rows.any("tamper", "subject", "call"), 8)
+    harm = rows["harm"] & rows.plain()
+    harm &= ~(then(rows["guarding"], harm, 4) & ~rows["unauthorized"])
+    return harm and near(harm, rows.any("tamper", "subject", "call"), 8)
 
 
 SIGNALS: Final[tuple[Signal, ...]] = (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Final, cast
 
 from lockgate.guard.finding import Severity
@@ -27,19 +28,32 @@ _COMMENT: Final = re.compile(
     r"assistant|llm|agent)|assistant|agent|for (?:the )?(?:ai|model|llm|agent)|ignore|you)\b",
     re.IGNORECASE,
 )
-_WHO: Final = (
-    "SYSTEM|SECURITY|ADMIN|ADMINISTRATOR|URGENT|CRITICAL|COMPLIANCE|MANDATORY|PROTOCOL|EMERGENCY|"
-    "POLICY|INTERNAL|PRIORITY|OVERRIDE|DEVELOPER|ROOT|SERVER|TOOL|API|IMPORTANT|ATTENTION|NEW|"
-    "MAINTENANCE|LEGAL|MIGRATION|DEPRECATION|AUDIT|PRIVACY|HOST|CLIENT|USER|"
-    "OPERATIONAL|WORKFLOW|HIDDEN|SECRET|AI|AGENT|ASSISTANT|MODEL|LLM"
+_AUTHORITY: Final = (
+    "SYSTEM|SECURITY|ADMIN|ADMINISTRATOR|COMPLIANCE|PROTOCOL|EMERGENCY|POLICY|INTERNAL|OVERRIDE|"
+    "DEVELOPER|ROOT|MAINTENANCE|LEGAL|MIGRATION|AUDIT|PRIVACY|HOST|OPERATIONAL|HIDDEN|SECRET|"
+    "AI|AGENT|ASSISTANT|MODEL|LLM"
 )
-_WHAT: Final = (
-    "UPDATE|UPGRADE|NOTICE|ALERT|REQUIREMENTS?|DIRECTIVES?|INSTRUCTIONS?|MESSAGE|PATCH|OVERRIDE|"
-    "POLICY|PROTOCOL|MAINTENANCE|MANDATE|MIGRATION|PRIORITY|COMMAND|PRECONDITION|PREREQUISITE|"
-    "STEP|CHECK|VERIFICATION|PROMPT|ORDER|RULES?|CHANGE|COMPLIANCE|ADVISORY|BULLETIN|ENFORCEMENT"
+_EMPHASIS: Final = (
+    "URGENT|CRITICAL|MANDATORY|TOOL|API|IMPORTANT|ATTENTION|NEW|DEPRECATION|CLIENT|USER|WORKFLOW|"
+    "PRIORITY|SERVER"
+)
+_HAPPENED: Final = (
+    "UPDATE|UPGRADE|ALERT|DIRECTIVES?|PATCH|OVERRIDE|MANDATE|MIGRATION|ADVISORY|BULLETIN|"
+    "ENFORCEMENT"
+)
+_SAID: Final = (
+    "NOTICE|REQUIREMENTS?|INSTRUCTIONS?|MESSAGE|POLICY|PROTOCOL|MAINTENANCE|PRIORITY|COMMAND|"
+    "PRECONDITION|PREREQUISITE|STEP|CHECK|VERIFICATION|PROMPT|ORDER|RULES?|CHANGE|COMPLIANCE"
+)
+_SOME: Final = rf"(?: (?:{_AUTHORITY}|{_EMPHASIS}|[A-Z]{{3,14}}))?"
+_ENDS: Final = r"\b(?=[^a-z]{0,24}[:\]\)*!.-])"
+_EVENT: Final = re.compile(
+    rf"\b(?:(?:{_AUTHORITY}){_SOME}|(?:{_EMPHASIS}) (?:{_AUTHORITY})) (?:{_HAPPENED}){_ENDS}"
+    rf"|\bPRIORITY OVERRIDE{_ENDS}"
 )
 _HEADING: Final = re.compile(
-    rf"\b(?:{_WHO})(?: (?:{_WHO}|[A-Z]{{3,14}}))? (?:{_WHAT})\b(?=[^a-z]{{0,24}}[:\]\)*!.-])"
+    rf"\b(?:(?:{_AUTHORITY}){_SOME} (?:{_SAID})|(?:{_EMPHASIS}) (?:{_AUTHORITY}) (?:{_SAID})"
+    rf"|(?:{_EMPHASIS}) (?:{_HAPPENED})){_ENDS}"
     r"|\b(?:BEGIN|START|END)(?: OF)?(?: [A-Z]{3,14})? (?:TASK|INSTRUCTIONS?|DOCUMENTATION|SYSTEM"
     r"|PROMPT|DESCRIPTION|CONTEXT)\b|^(?:SYSTEM|System|Assistant|ASSISTANT|User|USER): "
 )
@@ -65,29 +79,71 @@ _TAKES_CONTEXT: Final = re.compile(
 _WRAPPED: Final = re.compile(r"_{1,2}[a-z_]{2,40}_{0,2}\Z")
 _SIDE: Final = frozenset({"sidenote", "side_note", "exfil", "stolen_data", "leak"})
 _MODEL_NAME: Final = re.compile(
-    r"(?:calling_|caller_|current_|your_)?(?:llm|ai|assistant|agent)_?(?:model_?)?(?:name|version|id"
-    r"|identity)\Z"
+    r"(?:(?:calling_|caller_|current_|your_)(?:llm|ai|assistant|agent)_?(?:model_?)?"
+    r"|(?:llm|ai)_?(?:model_?)?|(?:assistant|agent)_?model_?)(?:name|version|id|identity)\Z"
 )
 
 
 def tag(text: str) -> tuple[str, Severity]:
-    """The first tag that sets instructions apart, and how grave it is; empty if there is none."""
+    """The gravest tag that sets instructions apart, and how grave; empty if there is none.
+
+    A word in angle brackets amid a sentence (`host:<secret>@`) is a place for a value.
+    """
     if "<" not in text and "[" not in text and "{" not in text:
         return "", "note"
-    match = _TAG.search(text) or _COMMENT.search(text)
-    if match is None:
-        return "", "note"
-    return match[0], "review" if match[0] in _OF_PROMPTS else "block"
+    comment = _COMMENT.search(text)
+    found = comment[0] if comment else ""
+    grave: Severity = "block" if comment else "note"
+    for match in islice(_TAG.finditer(text), _MOST_TAGS):
+        if not found and (match[0] in _OF_PROMPTS or not _apart(text, match)):
+            found, grave = match[0], "review"
+        elif grave != "block" and match[0] not in _OF_PROMPTS and _apart(text, match):
+            return match[0], "block"
+    return found, grave
+
+
+_MOST_TAGS: Final = 50
+_VALUE: Final = re.compile(r"<[a-z_ -]{1,40}>\Z")
+
+
+def _apart(text: str, match: re.Match[str]) -> bool:
+    """Whether a tag begins a part of its own, or has an end."""
+    if match[0].startswith("</"):
+        return f"<{match[0][2:]}" not in text
+    if match[0][0] == "<" and not _VALUE.match(match[0]):
+        return True
+    if f"</{match[0][1:-1]}" in text:
+        return match[0] not in _OF_STRUCTURE
+    before = text[max(0, match.start() - _BEFORE) : match.start()].rstrip(" \t")
+    return match[0] not in _OF_STRUCTURE and (not before or before[-1] in "\n.!?")
+
+
+_BEFORE: Final = 20
+_OF_STRUCTURE: Final = frozenset(
+    f"<{one}>"
+    for one in (
+        *("important", "critical", "priority", "mandatory", "private", "internal", "assistant"),
+        *("important_note", "important_notes", "tool_instructions", "user_instructions"),
+    )
+)
+"""In small letters, as people write who structure long descriptions."""
 
 
 _OF_PROMPTS: Final = frozenset({"<instructions>", "</instructions>", "<information>"})
 """As people write who structure long prompts: not by itself a sign of anything."""
 
 
-def heading(text: str) -> str:
-    """The first heading that claims authority over the model; empty if there is none."""
+def heading(text: str) -> tuple[str, bool]:
+    """The first heading that claims authority over the model; empty if there is none.
+
+    And whether it speaks as whoever runs the model, of something that has happened: `SYSTEM
+    UPDATE`. What only calls for attention (`IMPORTANT REQUIREMENTS`) is how people write.
+    """
+    match = _EVENT.search(text)
+    if match:
+        return match[0], True
     match = _HEADING.search(text) or _ADDRESSED.search(text)
-    return match[0] if match else ""
+    return (match[0] if match else ""), False
 
 
 def beacon(text: str) -> str:

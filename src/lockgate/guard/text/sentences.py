@@ -24,6 +24,8 @@ _HEADINGS: Final = frozenset(
     {"args", "arguments", "parameters", "params", "returns", "return", "raises", "example"}
     | {"examples", "usage", "input", "output", "inputs", "outputs", "response", "notes"}
 )
+_SETTINGS: Final = ("~/.config/", "~/.local/", "~/.cache/")
+"""Where every program keeps its own settings; others' secrets there are known by their names."""
 _DOMAINS: Final = frozenset(
     {
         "com",
@@ -87,8 +89,9 @@ class _Building:
             return
         if mark == "identifier":
             self.wholes[first] = bare.partition("(")[0]
-            low = _CAMEL.sub(" ", bare).lower()
-        words += _INNER.findall(low)[:40]
+            words += spoken(bare)
+        else:
+            words += _INNER.findall(low)[:40]
         if low.startswith(".env"):
             words.append("dotenv")
         if mark and len(words) > first:
@@ -97,6 +100,11 @@ class _Building:
     def done(self) -> Sentence:
         """The sentence."""
         return Sentence(self.words, self.marks, self.wholes, " ".join(self.pieces))
+
+
+def spoken(identifier: str) -> list[str]:
+    """The words an identifier is made of."""
+    return _INNER.findall(_CAMEL.sub(" ", identifier).lower())[:40]
 
 
 def sentences(text: str) -> Iterator[Sentence]:
@@ -159,11 +167,13 @@ def _mark(bare: str) -> str:
         return "mail"
     if bare[:1] == "+" and len(bare) > 8 and bare[1:].replace("-", "").isdigit():
         return "phone"
+    if bare.startswith(".") and bare[1:2].isalpha():
+        return "path"
+    if bare.startswith(_SETTINGS):
+        return "path"
     if bare.startswith(("~/.", "$HOME/.", "%USERPROFILE%")) or "/." in bare[1:]:
         return "home"
     if bare.startswith(("~", "/", "./", "../", "$HOME", "%")) and len(bare) > 2:
-        return "path"
-    if bare.startswith(".") and bare[1:2].isalpha():
         return "path"
     if "_" in bare or _CAMEL.search(bare):
         return "identifier"
