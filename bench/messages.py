@@ -102,7 +102,7 @@ SCENARIOS: Final = (
         "big",
         "tools/call, 256 KiB",
         "tools/call",
-        {"name": "big", "arguments": {}},
+        {"name": "big", "arguments": {"text": TEXT}},
         _text_is(big_text()),
     ),
     Scenario("list", "tools/list, 200 tools", "tools/list", {}, _tools_are),
