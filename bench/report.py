@@ -77,16 +77,22 @@ BARS: Final = (
 
 @dataclass(frozen=True)
 class Verdict:
-    """A bar and what was reached. `ratio` None: it was not measured in this run."""
+    """A bar and what was reached. `ratio` None: it was not measured in this run.
+
+    wrong  answers were not what they should be: how quickly they came says nothing.
+    """
 
     bar: Bar
     ratio: float | None
+    wrong: bool = False
 
     @property
     def passed(self) -> bool | None:
         """None when it was not measured."""
         if self.ratio is None:
             return None
+        if self.wrong:
+            return False
         if self.bar.at_most:
             return self.ratio <= self.bar.ratio
         return self.ratio >= self.bar.ratio
@@ -181,6 +187,10 @@ def verdicts(measured: Sequence[Measurement]) -> list[Verdict]:
         Verdict(
             bar,
             ratio(measured, bar.scenario, bar.cell, bar.connections, "lockgate", figure=bar.figure),
+            any(
+                one.errors and (one.scenario, one.cell) == (bar.scenario, bar.cell)
+                for one in measured
+            ),
         )
         for bar in BARS
     ]
@@ -241,6 +251,7 @@ def bars(measured: Sequence[Measurement]) -> str:
     words = {True: "PASS", False: "FAIL", None: "not measured"}
     return "\n".join(
         f"{words[verdict.passed]:<13} {verdict.bar}: {_ratio(verdict.ratio)}"
+        f"{' (wrong answers)' if verdict.wrong else ''}"
         for verdict in verdicts(measured)
     )
 

@@ -78,6 +78,13 @@ def test_bars_pass_fail_or_are_not_measured() -> None:
     assert shown[2].startswith("not measured")
 
 
+def test_no_bar_is_reached_with_wrong_answers() -> None:
+    runs = [measured("nginx", 0, 1000, 100), measured("lockgate", 0, 9000, 9, errors=1)]
+    first = bars(runs).splitlines()[0]
+    assert first.startswith("FAIL")
+    assert first.endswith(": 9.00 (wrong answers)")
+
+
 def test_table_and_json_hold_every_row() -> None:
     runs = [measured("direct", 0, 2000, 50), measured("nginx", 0, 1000, 100)]
     lines = table(runs).splitlines()
