@@ -11,12 +11,10 @@ cell `modern-unguarded`).
 from __future__ import annotations
 
 import asyncio
-import gc
-import statistics
 from collections.abc import Callable
 from typing import Any, Final
 
-from bench.bearer import ROUNDS, bytecodes, once, timed
+from bench.bearer import compared
 from bench.messages import SCENARIOS
 from bench.origin import tools
 from bench.targets import UNGUARDED, UNREAD
@@ -100,26 +98,11 @@ async def gateway(settings: dict[str, Any]) -> tuple[Exchange, Engine]:
 
 async def measured(settings: dict[str, Any]) -> tuple[int, int, float, float]:
     """Bytecodes without and with these settings, microseconds without, and the difference."""
-    asked = request()
     (plain, one), (guarded, other) = await gateway(UNGUARDED), await gateway(settings)
-    for handler in (plain, guarded) * 10:
-        await once(handler, asked)
-    few, many = await bytecodes(plain, asked), await bytecodes(guarded, asked)
-    found: list[tuple[float, float]] = []
-    gc.disable()
-    for turn in range(ROUNDS):
-        pair = (plain, guarded) if turn % 2 else (guarded, plain)
-        times = {handler: await timed(handler, asked) for handler in pair}
-        found.append((times[plain], times[guarded] - times[plain]))
-    gc.enable()
+    found = await compared(plain, guarded, request())
     await one.stop(0)
     await other.stop(0)
-    return (
-        few,
-        many,
-        statistics.median(one for one, _ in found),
-        statistics.median(more for _, more in found),
-    )
+    return found
 
 
 def main() -> None:

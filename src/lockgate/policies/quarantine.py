@@ -38,8 +38,9 @@ from lockgate.wire.handshake_out import ABANDON
 from lockgate.wire.seal import BadSeal, KeyRing
 
 KEY: Final = "lockgate-release"
-PREFIX: Final = "held."
-"""How a state that holds a result begins, so that none is ever taken to a server."""
+PREFIX: Final = "lockgate-held."
+"""How a state that holds a result begins, so that none is ever taken to a server; nor is a server's
+own state, which is any text it likes, taken for one."""
 LARGEST: Final = 256 * 1024
 """Bytes of a result that can be held: clients carry it, and bring it back."""
 CHARACTERS: Final = 2000
