@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from time import perf_counter
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 
 from lockgate.guard.characters import escaped, is_clean, smuggled, spots, stripped
 from tests.security.controls import holds
+from tests.support import effort
 
 
 def tags(text: str) -> str:
@@ -111,11 +111,5 @@ def test_what_is_left_is_clean(text: str) -> None:
     ["\x1b]", "\x1b[1;", "\x9d", "\u200d", "\U0001f3f4\U000e0067", "\u0645\u200e", "\ufe0f"],
 )
 def test_time_is_linear(piece: str) -> None:
-    def seconds(times: int) -> float:
-        text = piece * times
-        began = perf_counter()
-        stripped(text)
-        return perf_counter() - began
-
-    small = max(min(seconds(20_000) for _ in range(3)), 1e-4)
-    assert seconds(160_000) / small < 40
+    small, large = piece * 20_000, piece * 160_000
+    assert effort.ratio(lambda: stripped(small), lambda: stripped(large), 30) <= 30

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from lockgate.guard.places.hosts import Open, UrlRule, all_public, judged, leads
 from lockgate.guard.places.paths import inside
 from lockgate.guard.places.rules import METADATA, PlaceRule, Places, Where
 from tests.security.controls import holds
+from tests.support import effort
 
 INSIDE = [
     "/allow",
@@ -321,12 +321,13 @@ def test_no_text_breaks_the_judges(some: str, url: str) -> None:
 
 
 def test_long_texts_are_judged_quickly() -> None:
-    began = time.process_time()
-    for text in ("%25" * 50_000, "http://" + "a" * 500_000, "@" * 200_000, "/.." * 100_000):
-        leads_to_metadata(text)
-        judged(text, UrlRule())
-        inside(text, ["/allow"])
-    assert time.process_time() - began < 1.5
+    def look() -> None:
+        for text in ("%25" * 50_000, "http://" + "a" * 500_000, "@" * 200_000, "/.." * 100_000):
+            leads_to_metadata(text)
+            judged(text, UrlRule())
+            inside(text, ["/allow"])
+
+    assert effort.seconds(look, 1.5) <= 1.5
 
 
 SCHEMA: dict[str, Any] = {
