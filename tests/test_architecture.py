@@ -144,7 +144,7 @@ def test_a_bounded_command_is_ended_with_what_it_started() -> None:
     try:
         assert process.stdout is not None
         assert process.stdout.read() == ""
-        assert process.wait(30) == 124
+        assert process.wait(60) == 124
     finally:
         process.kill()
         process.communicate()

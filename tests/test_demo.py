@@ -41,7 +41,7 @@ def demo(*arguments: str) -> Iterator[subprocess.Popen[str]]:
         yield process
     finally:
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
 
 
 @pytest.mark.interop
@@ -72,6 +72,6 @@ def test_the_demo_calls_every_server_and_serves_until_told_to_stop() -> None:
                 break
         assert any("claude mcp add" in line for line in lines), "".join(lines)
         process.send_signal(signal.SIGINT)
-        rest, _ = process.communicate(timeout=30)
+        rest, _ = process.communicate(timeout=60)
     assert process.returncode == 0, rest
     assert "exit code 0" in rest

@@ -83,7 +83,7 @@ def test_a_call_that_is_called_off_leaves_room_for_the_next() -> None:
                 long.cancel()
                 await until(lambda: not w.gateway._engine.running)
             # Each would take more than a second; nothing of them is still in the way.
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 assert (await w.call("size", page="abc")).result["structuredContent"]["result"] == 3
 
     run(check())

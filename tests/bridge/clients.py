@@ -32,7 +32,7 @@ ANSWERS: dict[str, Json] = {
     "roots/list": {"roots": [{"uri": "file:///root"}]},
 }
 NAMES = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
-SECONDS = 5.0
+SECONDS = 60.0
 TOKENS = count(1)
 
 

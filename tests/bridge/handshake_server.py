@@ -87,7 +87,7 @@ class OldServer(Scripted, OverHttp):
         """Ask something outside of any request; the answers, within the time a test has."""
 
         async def asking() -> Json:
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(60):
                 return await self.put(session.tell, asked)
 
         return asyncio.get_running_loop().create_task(asking())

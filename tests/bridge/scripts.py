@@ -83,7 +83,7 @@ class Scripted:
 
     async def happened(self, what: str) -> None:
         """Wait until a tool or the server has said that this has happened."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await self.said[what].wait()
 
     def let(self, gate: str) -> None:

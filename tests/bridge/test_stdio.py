@@ -54,7 +54,7 @@ class Pipes:
             gateway = Gateway(config)
             self._gateways[era] = gateway, 0
             await gateway.start()
-            assert await gateway.settled(15)
+            assert await gateway.settled(60)
             [(_, port)] = await gateway.serve_http("127.0.0.1", 0)
             self._gateways[era] = gateway, port
         return self._gateways[era][1]
@@ -75,7 +75,7 @@ def pipes() -> Iterator[Pipes]:
     finally:
         asyncio.run_coroutine_threadsafe(found.stop(), loop).result(30)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        thread.join(60)
         loop.close()
 
 
@@ -108,7 +108,7 @@ def test_a_call_on_a_pipe_is_cancelled(pipes: Pipes, cell: str) -> None:
             assert begun.stream is not None
             await begun.stream.until("notifications/progress")
             await client.cancel(begun)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 names: list[str] = []
                 while names != [cell]:
                     names = (await client.run("cancelled", name=cell)).said["names"]

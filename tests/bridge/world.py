@@ -109,7 +109,7 @@ async def world(
         made = World(list(servers), gateway, clock)
         stack.push_async_callback(gateway.stop, 0.1)
         await gateway.start()
-        assert await gateway.settled(5)
+        assert await gateway.settled(60)
         [(_, made.port)] = await gateway.serve_http("127.0.0.1", 0)
         async with made.stack:
             yield made

@@ -19,7 +19,7 @@ PREFIX = "io.modelcontextprotocol/"
 MODERN = "2026-07-28"
 HANDSHAKE = "2025-11-25"
 INFO = {"name": "storm", "version": "1"}
-PATIENCE = 15.0
+PATIENCE = 60.0
 NONCES = count(1)
 
 

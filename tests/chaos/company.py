@@ -14,7 +14,7 @@ from tests.chaos.watchers import Watcher, Watchers
 
 WATCHERS = 8
 PARKERS = 8
-RECOVERY = 20.0
+RECOVERY = 60.0
 ERAS = "ML"
 OF_PARKED = OF_TROUBLE | {"unknown-request-state"}
 """A server that ends its session ends the calls that wait there, and their states are no more."""

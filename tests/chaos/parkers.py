@@ -19,7 +19,7 @@ from tests.bridge.clients import Begun, Client
 from tests.chaos.http_server import OWN_ERROR
 
 Json = dict[str, Any]
-PATIENCE = 20.0
+PATIENCE = 60.0
 THINKS = 0.6
 LEAVES = 0.05
 NONCES = count(1)

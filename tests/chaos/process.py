@@ -97,4 +97,4 @@ def gone(process: subprocess.Popen[bytes]) -> None:
     """Have it end, however it is."""
     if process.poll() is None:
         process.kill()
-    process.wait(20)
+    process.wait(60)

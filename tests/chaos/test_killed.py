@@ -59,7 +59,7 @@ async def killed(folder: Path, seed: int) -> None:
             await asyncio.sleep(2)
             left = children(process.pid)
             process.kill()
-            process.wait(10)
+            process.wait(60)
 
             async def gone() -> bool:
                 return not any(alive(one) for one in left)
@@ -93,6 +93,6 @@ async def killed(folder: Path, seed: int) -> None:
             for one in clients:
                 one.close()
             process.terminate()
-            process.wait(20)
+            process.wait(60)
         with sqlite3.connect(store) as database:
             assert database.execute("pragma integrity_check").fetchone() == ("ok",)

@@ -36,7 +36,7 @@ from tests.support.valkey import valkey
 
 pytestmark = pytest.mark.xdist_group("chaos")
 STORM = 3.0
-RECOVERY = 40.0
+RECOVERY = 80.0
 """Seconds: a server that died again and again is tried after pauses of up to half of this."""
 LEFT = ("tasks", "descriptors", "children")
 Json = dict[str, Any]
@@ -144,7 +144,7 @@ async def _guarded(folder: Path) -> None:
     """Have what watches over children started: there is one for each process, until it ends."""
     gateway = Gateway(Config.model_validate({"servers": {"first": Child("first", folder).entry}}))
     await gateway.start()
-    assert await gateway.settled(20)
+    assert await gateway.settled(60)
     await gateway.stop(1)
 
 
@@ -161,7 +161,7 @@ async def weather(folder: Path, play: Play, seed: int, **settings: Any) -> None:
         others: list[Caller] = []
         try:
             await gateway.start()
-            assert await gateway.settled(20)
+            assert await gateway.settled(60)
             [(_, port)] = await gateway.serve_http("127.0.0.1", 0)
             clients += await callers(port)
             storm = Weather(servers, gateway, port, clients, seed)

@@ -14,7 +14,7 @@ from typing import Any
 
 COMMAND = [sys.executable, "-c", "from lockgate.cli.main import main; main()"]
 TINY = Path(__file__).with_name("tiny_server.py")
-PATIENCE = 60.0
+PATIENCE = 120.0
 KEPT = ("PATH", "HOME", "LANG", "PYTHONPATH")  # the last: which Lockgate is tested
 
 

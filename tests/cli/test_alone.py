@@ -73,7 +73,7 @@ def test_who_is_killed_holds_nobody_up_and_who_lives_is_not_waited_for_long(
             pass
     finally:
         holder.send_signal(signal.SIGKILL)
-        holder.communicate(timeout=30)
+        holder.communicate(timeout=60)
     with alone(file):
         pass
     assert not list(tmp_path.iterdir())

@@ -251,5 +251,5 @@ def test_a_closed_pipe_ends_it_silently() -> None:
     assert child.stderr is not None
     child.stdout.close()
     assert child.stderr.read() == b""
-    assert child.wait(20) == 1
+    assert child.wait(60) == 1
     child.stderr.close()

@@ -74,7 +74,7 @@ class Up:
 
     async def until_said(self, text: str) -> str:
         assert self.process.stderr is not None
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while line := await self.process.stderr.readline():
                 self.said += line
                 if text in line.decode():
@@ -109,7 +109,7 @@ class Up:
         self.process.send_signal(signal.SIGTERM)
 
     async def ended(self) -> int:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             assert self.process.stderr is not None
             self.said += await self.process.stderr.read()
             return await self.process.wait()
@@ -139,7 +139,7 @@ async def say(
 
 async def hear(socket: ClientConnection, number: object) -> Json:
     """The response to a request."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             message = json.loads(await socket.recv())
             if message.get("id") == number and "method" not in message:
@@ -210,7 +210,7 @@ def test_what_can_finish_within_the_grace_finishes(tmp_path: Path) -> None:
             assert (await it.ready()) == (503, {**(await it.ready())[1], "status": "draining"})
             for client in late:
                 await refused(client.call("child__who"))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 with pytest.raises(ConnectionClosed) as closed:
                     await idle.recv()
             assert closed.value.rcvd is not None
@@ -293,7 +293,7 @@ def test_a_client_on_stdio(grace: float, tmp_path: Path) -> None:
             stdin.write(json.dumps(message).encode() + b"\n")
 
         async def heard(number: object) -> Json:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while message := json.loads(await stdout.readline()):
                     if message.get("id") == number:
                         return message
@@ -320,7 +320,7 @@ def test_a_client_on_stdio(grace: float, tmp_path: Path) -> None:
             assert (await heard(3))["result"]["structuredContent"]["pid"] == pid
         else:
             assert (await heard(3))["error"]["data"]["code"] == "LG-505"
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             assert await process.wait() == 0
         assert not alive(pid)
         os.kill(os.getpid(), 0)

@@ -139,7 +139,7 @@ def test_the_table_does_not_wait_for_the_slowest(
         gateway.late = []
         await up._follow(gateway, late, up.Spoken())
 
-    asyncio.run(asyncio.wait_for(work(), 20))
+    asyncio.run(asyncio.wait_for(work(), 60))
     assert capsys.readouterr().err.splitlines() == [
         "server quick: ready transport=stdio era=- tools=1 time=0.10 s",
         "server slow: starting transport=http era=- tools=2 time=12.00 s",

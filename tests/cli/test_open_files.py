@@ -64,4 +64,4 @@ def test_the_soft_limit_is_raised_and_children_keep_theirs(tmp_path: Path) -> No
             assert any("files may be open" in line for line in lines) == bool(more)
     finally:
         gateway.send_signal(signal.SIGTERM)
-        gateway.communicate(timeout=30)
+        gateway.communicate(timeout=60)

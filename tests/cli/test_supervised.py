@@ -244,4 +244,4 @@ def test_a_name_server_that_does_not_answer_holds_up_nothing(url: str, tmp_path:
         assert '"pid"' in it.call("frail__who")
         began = time.monotonic()
         assert it.end() == 0
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 60

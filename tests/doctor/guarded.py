@@ -60,12 +60,12 @@ def elsewhere() -> Iterator[str]:
 
     thread = threading.Thread(target=asyncio.run, args=(run(),), daemon=True)
     thread.start()
-    url, loop, over = ready.get(timeout=10)
+    url, loop, over = ready.get(timeout=60)
     try:
         yield url
     finally:
         loop.call_soon_threadsafe(over.set)
-        thread.join(10)
+        thread.join(60)
 
 
 def document(path: str, **members: Any) -> Defect:

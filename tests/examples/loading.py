@@ -41,7 +41,7 @@ async def over_http(app: object) -> AsyncIterator[str]:
     config = uvicorn.Config(app, port=port, log_level="critical", timeout_graceful_shutdown=1)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] - any application
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.005)
     try:

@@ -185,7 +185,7 @@ def test_it_runs_with_one_command_over_stdio_and_logs_to_stderr() -> None:
         said = json.loads(child.stdout.readline())
         assert said["result"]["isError"]
         assert "public internet" in said["result"]["content"][0]["text"]
-        _, logged = child.communicate(timeout=20)
+        _, logged = child.communicate(timeout=60)
         assert all(json.loads(one)["logger"] for one in logged.splitlines())
     finally:
         child.kill()

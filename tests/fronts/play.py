@@ -272,7 +272,7 @@ class Play:
 async def playing(engine: FakeEngine | None = None, **settings: Any):
     play = Play(engine or FakeEngine(), **settings)
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             yield play
     finally:
         for task in play.tasks:

@@ -14,7 +14,7 @@ from lockgate.fronts.http import Handler, HttpLimits, HttpRequest, Responder
 from lockgate.fronts.server import HttpServer
 from lockgate.testing import ManualClock
 
-SECONDS = 20.0
+SECONDS = 120.0
 try:
     import uvloop
 except ImportError:
@@ -154,10 +154,13 @@ async def serving(
 
 
 def run(test: Coroutine[Any, Any, None], seconds: float = SECONDS) -> None:
-    """Run one test, bounded in time, on the loop used in production where there is one."""
+    """Run one test, bounded in time, on the loop used in production where there is one.
+
+    The bound is there for what hangs, never for what is slow: `seconds` can only be more of them.
+    """
 
     async def bounded() -> None:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(max(seconds, SECONDS)):
             await test
 
     plain = os.environ.get("LOCKGATE_TEST_LOOP") == "asyncio"

@@ -146,4 +146,4 @@ def test_a_handshake_client_takes_a_broken_stream_up_again() -> None:
             assert not play.engine.cancelled
             writer.close()
 
-    asyncio.run(asyncio.wait_for(run(), 20))
+    asyncio.run(asyncio.wait_for(run(), 60))

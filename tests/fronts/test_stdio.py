@@ -52,7 +52,7 @@ class Pipe:
 async def serving(engine: FakeEngine, **options: Any):
     pipe = Pipe()
     front = StdioFront(engine, grace=options.pop("grace", 0.2), **options)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         task = asyncio.create_task(front.serve(pipe.input, pipe))
         try:
             yield pipe
@@ -274,7 +274,7 @@ def test_who_reads_nothing_is_given_up_when_too_much_waits(
         front = StdioFront(FakeEngine().on("tools/call", act), settings, grace=1000)
         level = {"io.modelcontextprotocol/logLevel": "debug"}
         pipe.say(message("tools/call", {"name": "x", "_meta": {**META, **level}}, 1))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             serving = asyncio.create_task(front.serve(pipe.input, pipe))
             while pipe.silent:  # noqa: ASYNC110 - looking takes nothing out
                 await asyncio.sleep(0)
@@ -372,7 +372,7 @@ def test_draining_takes_nothing_new_and_waits_for_what_runs() -> None:
         engine = FakeEngine().on("tools/call", forever)
         front = StdioFront(engine)
         pipe = Pipe()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await front.drain(0.01)
             front = StdioFront(engine)
             serving = asyncio.create_task(front.serve(pipe.input, pipe))

@@ -99,7 +99,7 @@ async def changing(**settings: Any) -> AsyncIterator[Changing]:
         gateway = made.gateway
         try:
             await gateway.start()
-            assert await gateway.settled(10)
+            assert await gateway.settled(60)
             [(_, made.port)] = await gateway.serve_http("127.0.0.1", 0)
             async with made.stack:
                 yield made

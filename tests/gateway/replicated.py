@@ -87,7 +87,7 @@ async def replicated(
         w = Replicated(servers, server or {}, settings)
         stack.push_async_callback(w.gateway.stop, 0.1)
         await w.gateway.start()
-        assert await w.gateway.settled(10)
+        assert await w.gateway.settled(60)
         await w.settled(" ".join(["ready"] * len(eras)))
         await until(lambda: w.active() == 0)
         [(_, w.port)] = await w.gateway.serve_http("127.0.0.1", 0)

@@ -204,7 +204,7 @@ def test_scopes_are_asked_for_in_a_challenge(era: str, tmp_path: Path) -> None:
             stack.push_async_callback(them.die)
             stack.push_async_callback(gateway.stop, 0.1)
             await gateway.start()
-            assert await gateway.settled(5)
+            assert await gateway.settled(60)
             [(_, port)] = await gateway.serve_http("127.0.0.1", 0)
             for name, (token, _) in made.items():
                 client = await Client(port, era, token=token).open()

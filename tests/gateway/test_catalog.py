@@ -14,8 +14,9 @@ from lockgate.core.message import Call, Failure, Reply, Result
 from lockgate.core.raw import Raw
 from lockgate.gateway.reads import ATTEMPTS
 from lockgate.testing import ScriptedServer
-from tests.gateway.world import HANDSHAKE, MODERN, World, tool, until
+from tests.gateway.world import HANDSHAKE, MODERN, World, tool
 from tests.support.credentials import Apart
+from tests.support.waiting import until
 
 DOWN = Failure(
     code=-32603,
@@ -33,7 +34,7 @@ def names(reply: Reply) -> list[str]:
 
 def run(test: Callable[[], Awaitable[None]]) -> None:
     async def bounded() -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await test()
 
     asyncio.run(bounded())

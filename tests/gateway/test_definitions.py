@@ -84,7 +84,7 @@ async def world(
     gateway = Gateway(Config.model_validate({"servers": config, "lockgate": settings}))
     await gateway.start()
     try:
-        assert await gateway.settled(30)
+        assert await gateway.settled(60)
         yield World(folder, gateway)
     finally:
         await gateway.stop(1)

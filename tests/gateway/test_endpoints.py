@@ -251,7 +251,7 @@ def test_headers_of_a_hidden_tool_give_nothing_away() -> None:
             w.new.extra_tools = [{"name": "region_of", "inputSchema": schema}]
             w.new.announce("notifications/tools/list_changed")
             sees, less = await w.client("M"), await w.client("M", path="/less")
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 while "new__region_of" not in await tools(sees):
                     pass
             assert "new__region_of" not in await tools(less)

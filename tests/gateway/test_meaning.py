@@ -56,7 +56,7 @@ class Model:
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
         assert threading.current_thread() is not threading.main_thread()
         self.texts += texts
-        assert self.go.wait(20)
+        assert self.go.wait(60)
         if self.broken:
             raise RuntimeError("no such operator")
         return [self.vector(text) for text in texts]
@@ -279,7 +279,7 @@ def searching_by(tmp_path: Path, **more: Any) -> dict[str, Any]:
 
 
 async def soon(ask: Callable[[], Awaitable[str]], wanted: str) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while wanted not in await ask():  # noqa: ASYNC110 - nobody is told when tools are embedded
             await asyncio.sleep(0.01)
 

@@ -35,7 +35,7 @@ CLAUDE = replace(MODERN, name="Claude-Code")
 
 def run(test: Callable[[], Awaitable[None]]) -> None:
     async def bounded() -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await test()
 
     asyncio.run(bounded())

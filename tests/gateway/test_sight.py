@@ -16,8 +16,9 @@ from lockgate.core.raw import Raw
 from lockgate.core.sight import Sight
 from lockgate.gateway.sights import OPERATOR
 from lockgate.testing import ScriptedServer
-from tests.gateway.world import HANDSHAKE, MODERN, World, tool, until
+from tests.gateway.world import HANDSHAKE, MODERN, World, tool
 from tests.support.credentials import Apart
+from tests.support.waiting import until
 
 
 class Seeing(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,7 +106,7 @@ def world(**more: Any) -> World:
 
 def run(test: Callable[[], Awaitable[None]]) -> None:
     async def bounded() -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await test()
 
     asyncio.run(bounded())

@@ -19,8 +19,9 @@ from lockgate.gateway.health import ready
 from lockgate.gateway.status import GatewayStatus, ServerStatus
 from lockgate.testing import ScriptedServer
 from tests.gateway.test_catalog import DOWN, names, run
-from tests.gateway.world import World, tool, until
+from tests.gateway.world import World, tool
 from tests.security.controls import holds
+from tests.support.waiting import until
 
 BROKEN = Failure(-32603, "Nothing works here.", "upstream", "upstream-error")
 TIMEOUT = Failure(-32603, "'a' did not answer.", "upstream", "upstream-timeout", detail="at ::1")

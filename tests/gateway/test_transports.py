@@ -28,7 +28,7 @@ async def gateway(door: str) -> AsyncIterator[tuple[Gateway, int]]:
         one = Gateway(Config.model_validate({"servers": {"it": {"url": server.url}}}))
         await one.start()
         try:
-            assert await one.settled(5)
+            assert await one.settled(60)
             [(_, port)] = await one.serve_http("127.0.0.1", 0)
             yield one, port
         finally:

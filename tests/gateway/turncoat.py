@@ -103,7 +103,7 @@ class Held:
     async def start(self) -> Held:
         self.gateway = Gateway(self.config(), records=self.records)
         await self.gateway.start()
-        assert await self.gateway.settled(10)
+        assert await self.gateway.settled(60)
         await self.gateway.meet()
         [(_, self.port)] = await self.gateway.serve_http("127.0.0.1", 0)
         return self

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,15 +30,6 @@ from lockgate.wire.seal import KeyRing
 MODERN = ClientFacts(era="modern", protocol_version="2026-07-28")
 HANDSHAKE = ClientFacts(era="handshake", protocol_version="2025-11-25", capabilities_key="none")
 READY = UpstreamState(phase="ready")
-
-
-async def until(ready: Callable[[], object]) -> None:
-    """Let other tasks run until `ready()`."""
-    for _ in range(10_000):
-        if ready():
-            return
-        await asyncio.sleep(0)
-    raise AssertionError("never happened")
 
 
 def tool(name: str, **more: Any) -> dict[str, Any]:

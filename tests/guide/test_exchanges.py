@@ -24,7 +24,7 @@ import uvicorn
 SENT = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
 ANY = "…"
 HELD = re.compile(r"<([a-z]+)>")
-PATIENCE = 20
+PATIENCE = 60
 
 
 def served(source: str) -> tuple[uvicorn.Server, threading.Thread, str]:

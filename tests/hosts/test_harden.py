@@ -331,7 +331,7 @@ def test_by_its_own_web_server(kind: str, era: str) -> None:
         urls: asyncio.Queue[str] = asyncio.Queue()
         hardened = lockgate.harden(server, path=path)
         task = asyncio.create_task(hardened.run_http(port=0, listening=urls.put_nowait))
-        url = await asyncio.wait_for(urls.get(), 10)
+        url = await asyncio.wait_for(urls.get(), 60)
 
         async with Client(url, mode=era) as one:
             assert said(await one.call_tool("echo", {"text": "hi"})) == "hi"

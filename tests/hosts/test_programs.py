@@ -138,7 +138,7 @@ def test_a_program_says_where_it_is_served_unless_it_logs(logs: bool) -> None:
         told = next(line for line in child.stderr if "http://127.0.0.1:" in line)
     finally:
         child.send_signal(signal.SIGTERM)
-        _, rest = child.communicate(timeout=20)
+        _, rest = child.communicate(timeout=60)
         late.cancel()
     assert told.startswith("INFO:lockgate.hosts:serving" if logs else "shop is served at http://")
     assert "is served at" not in rest

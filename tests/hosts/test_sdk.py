@@ -123,7 +123,7 @@ def test_updates_of_resources_reach_who_listens() -> None:
             one.listen(resource_subscriptions=["test://watched-resource"]) as news,
         ):
             await one.call_tool("touch", {"uri": "test://watched-resource"})
-            event = await asyncio.wait_for(anext(aiter(news)), 5)
+            event = await asyncio.wait_for(anext(aiter(news)), 60)
             assert getattr(event, "uri", None) == "test://watched-resource"
 
     asyncio.run(run())
@@ -149,8 +149,8 @@ def test_what_an_mcpserver_publishes_reaches_sessions_too() -> None:
             # Its stream is there once a server has heard of the session.
             await old.list_tools()
             await modern.call_tool("open_counter", {})
-            await asyncio.wait_for(anext(aiter(news)), 5)
-            await asyncio.wait_for(ear.told.wait(), 5)
+            await asyncio.wait_for(anext(aiter(news)), 60)
+            await asyncio.wait_for(ear.told.wait(), 60)
 
     asyncio.run(run())
 

@@ -77,7 +77,7 @@ def site(tls: tuple[Path, Path] | None = None) -> Iterator[Site]:
     finally:
         made.server.shutdown()
         made.server.server_close()
-        thread.join(10)
+        thread.join(60)
 
 
 def authority(folder: Path) -> tuple[Path, Path]:

@@ -241,7 +241,7 @@ def test_the_official_suite_finds_nothing_against_it(stage: Stage, tmp_path: Pat
             if line.startswith(f"{stage.base}/authorize?".encode()):
                 back = walk(stage, line.decode().strip(), redirect)
                 Agent().get(f"{redirect}?{urlencode(back)}")
-        assert suite.wait(30) == 0, said.decode()
+        assert suite.wait(60) == 0, said.decode()
     checks = [
         one for path in tmp_path.glob("**/checks.json") for one in json.loads(path.read_text())
     ]

@@ -202,7 +202,7 @@ def test_a_call_over_http_is_answered_before_the_server_ends(number: int) -> Non
         assert "finished" in reply.read().decode()
         until(child, "cleaned up")
         until(child, "over")
-        assert child.wait(10) == 0
+        assert child.wait(60) == 0
 
 
 def test_a_call_over_stdio_is_answered_before_the_server_ends() -> None:
@@ -216,4 +216,4 @@ def test_a_call_over_stdio_is_answered_before_the_server_ends() -> None:
         child.send_signal(signal.SIGTERM)
         assert "finished" in child.stdout.readline()
         until(child, "cleaned up")
-        assert child.wait(10) == 0
+        assert child.wait(60) == 0

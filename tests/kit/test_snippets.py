@@ -183,6 +183,6 @@ def test_the_server_that_waits_starts_and_ends(monkeypatch: pytest.MonkeyPatch) 
         serving = asyncio.create_task(namespace["main"]())
         await until(lambda: made)
         made[0].stop()
-        await asyncio.wait_for(serving, 10)
+        await asyncio.wait_for(serving, 60)
 
     asyncio.run(main())

@@ -180,4 +180,4 @@ def test_what_cannot_be_written_is_known(tmp_path: Path, monkeypatch: pytest.Mon
         await until(lambda: not log.ready)
         await log.close()
 
-    asyncio.run(asyncio.wait_for(play(), 10))
+    asyncio.run(asyncio.wait_for(play(), 60))

@@ -83,7 +83,7 @@ class Setting:
 
 def run(check: Callable[[], Awaitable[None]]) -> None:
     async def bounded() -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await check()
 
     asyncio.run(bounded())

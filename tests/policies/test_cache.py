@@ -100,7 +100,7 @@ class World:
 
 def run(test: Callable[[World], Awaitable[None]], **world: Any) -> None:
     async def bounded() -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await test(World(**world))
 
     asyncio.run(bounded())

@@ -20,7 +20,7 @@ from lockgate.testing import ManualClock
 from lockgate.upstreams.refusals import from_error, from_status, lost, timed_out, unavailable
 from lockgate.upstreams.supervisor import UpstreamState
 from lockgate.wire.jsonrpc import ErrorObject
-from tests.gateway.world import until
+from tests.support.waiting import until
 
 CLIENT = ClientFacts(era="modern", protocol_version="2026-07-28")
 FIRST = Result(Raw.of({"by": "first"}))
@@ -91,7 +91,7 @@ class Setting:
 
 def play(scene: Callable[[], Awaitable[None]]) -> None:
     async def bounded() -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await scene()
 
     asyncio.run(bounded())

@@ -138,7 +138,7 @@ def serving(made: Made, *arguments: str, **environ: str) -> Iterator[str]:
             raise AssertionError("it ended before it listened")
     finally:
         child.terminate()
-        child.communicate(timeout=30)
+        child.communicate(timeout=60)
 
 
 def test_it_passes_its_own_tests(made: Made) -> None:
@@ -270,7 +270,7 @@ def test_progress_arrives_through_nginx_while_the_call_goes_on(made: Made, tmp_p
                 assert asyncio.run(steps(through, era)) == [1, 2]
         finally:
             child.terminate()
-            child.wait(timeout=20)
+            child.wait(timeout=60)
 
 
 def wait_for(url: str) -> None:

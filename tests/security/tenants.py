@@ -97,7 +97,7 @@ async def tenants(
         gateway = Gateway(config)
         stack.push_async_callback(gateway.stop, 0.1)
         await gateway.start()
-        assert await gateway.settled(5)
+        assert await gateway.settled(60)
         [(_, port)] = await gateway.serve_http("127.0.0.1", 0)
         identify(gateway)
         inner = await stack.enter_async_context(AsyncExitStack())

@@ -321,7 +321,7 @@ def test_rules_know_api_keys_and_ask_for_scopes_in_a_challenge(cell: str, tmp_pa
             gateway = Gateway(Config.model_validate({"servers": servers, "lockgate": settings}))
             stack.push_async_callback(gateway.stop, 0.1)
             await gateway.start()
-            assert await gateway.settled(5)
+            assert await gateway.settled(60)
             [(_, port)] = await gateway.serve_http("127.0.0.1", 0)
             clients = {
                 name: await Client(port, cell[0], token=text).open()

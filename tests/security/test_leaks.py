@@ -171,7 +171,7 @@ async def stage() -> AsyncIterator[Stage]:
         gateway = Gateway(Config.model_validate({"servers": servers}), clock)
         try:
             await gateway.start()
-            assert await gateway.settled(10)
+            assert await gateway.settled(60)
             [(_, port)] = await gateway.serve_http("127.0.0.1", 0)
             yield Stage(gateway, clock, port, {"new": new, "old": old, "child": None})
         finally:

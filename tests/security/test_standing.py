@@ -82,8 +82,8 @@ def test_streams_that_were_left_do_not_hold_up_the_end(tmp_path: Path) -> None:
         still.settimeout(10)
         while still.recv(65536):
             pass
-        assert child.wait(15) == 0
-        assert time.monotonic() - began < 10, "a third of what running calls would be given"
+        assert child.wait(60) == 0
+        assert time.monotonic() - began < 25, "less than running calls would be given"
         half.close()
         still.close()
     finally:

@@ -265,7 +265,7 @@ async def gateway(
     try:
         await made.start()
         if settled:
-            assert await made.settled(10)
+            assert await made.settled(60)
         [(_, port)] = await made.serve_http("127.0.0.1", 0)
         yield World(made, port)
     finally:

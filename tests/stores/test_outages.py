@@ -73,7 +73,7 @@ def test_valkey_is_killed_silent_and_back() -> None:
                 with pytest.raises(StoreGone):
                     await store.take([Demand("who", (Rate(1, 60),))])
             # Waiting for each would take five minutes.
-            assert time.monotonic() - began < 30.0
+            assert time.monotonic() - began < 100.0
             server.start()
             clock.advance(10)
             assert await store.get("1") is None
@@ -130,7 +130,7 @@ def test_sqlite_survives_kill_9_with_everything_it_said_was_written(tmp_path: Pa
         said = max([said, *(int(line) for line in child.stdout if line.endswith("\n"))])
     finally:
         child.kill()
-        child.wait(10)
+        child.wait(60)
         child.stdout.close()
 
     async def run() -> None:
@@ -267,7 +267,7 @@ def test_a_closed_store_leaves_no_connection() -> None:
 
             assert await connected() > 1
             await store.close()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 while await connected() > 1:
                     pass  # the server is busy with nothing else
             writer.close()

@@ -47,7 +47,7 @@ class World:
 
 def run(test: Callable[[World], Awaitable[None]]) -> None:
     async def bounded() -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await test(World())
 
     asyncio.run(bounded())

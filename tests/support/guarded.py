@@ -182,4 +182,4 @@ def guarded(era: str = "modern") -> Iterator[Guarded]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(5)
+        thread.join(60)

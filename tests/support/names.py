@@ -112,5 +112,5 @@ def named(
     finally:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as last:
             last.sendto(b"", server.address)
-        thread.join(5)
+        thread.join(60)
         server.socket.close()

@@ -22,7 +22,7 @@ from tests.support.caching import REPOSITORY
 
 FIXTURES = {"everything": "tests.fixtures.everything", "second": "tests.fixtures.second"}
 LOCKGATE = [sys.executable, "-c", "from lockgate.cli.main import main; main()"]
-PATIENCE = 20.0
+PATIENCE = 100.0
 
 
 class NotStartedError(Exception):
@@ -49,10 +49,10 @@ def process(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen
         if child.poll() is None:
             child.terminate()
             try:
-                child.wait(timeout=10)
+                child.wait(timeout=60)
             except subprocess.TimeoutExpired:
                 os.killpg(child.pid, signal.SIGKILL)
-                child.wait(timeout=10)
+                child.wait(timeout=60)
         for pipe in (child.stdin, child.stdout):
             if pipe is not None:
                 pipe.close()

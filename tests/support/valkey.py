@@ -65,7 +65,7 @@ class Valkey:
 
     def _end(self) -> None:
         assert self._child is not None
-        self._child.wait(10)
+        self._child.wait(60)
         if self._child.stdout is not None:
             self._child.stdout.close()
         self._child = None

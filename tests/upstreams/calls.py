@@ -73,7 +73,7 @@ async def upstream(url: str, **more: Any) -> AsyncIterator[Upstream]:
 async def nothing_left() -> None:
     """No task but this one is left running: nothing leaks."""
     others: list[asyncio.Task[Any]] = []
-    for _ in range(50):
+    for _ in range(3000):
         others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         others = [task for task in others if "_serve" not in repr(task.get_coro())]
         if not others:
@@ -112,7 +112,7 @@ def bad(reply: Any) -> Failure:
     return reply
 
 
-def run(test: Coroutine[Any, Any, None] | Awaitable[None], seconds: float = 15.0) -> None:
+def run(test: Coroutine[Any, Any, None] | Awaitable[None], seconds: float = 120.0) -> None:
     async def bounded() -> None:
         async with asyncio.timeout(seconds):
             await test

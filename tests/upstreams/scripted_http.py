@@ -138,4 +138,4 @@ async def post(pool: HttpPool, url: Url, body: bytes = b"{}", **options: Any) ->
 
 
 def run(test: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(test, 20))
+    asyncio.run(asyncio.wait_for(test, 60))

@@ -56,7 +56,7 @@ def value(reply: Reply) -> dict[str, Any]:
 
 def run(work: Awaitable[Reply]) -> Reply:
     async def bounded() -> Reply:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             return await work
 
     return asyncio.run(bounded())

@@ -58,7 +58,7 @@ class Owner:
 async def main():
     owner = Owner()
     await spawning.spawn(owner, sys.executable, ["-c", {CHILD!r}], {{}}, None)
-    await asyncio.wait_for(owner.over.wait(), 30)
+    await asyncio.wait_for(owner.over.wait(), 60)
     print(owner.out.split(b"\\n")[0].decode())
 asyncio.run(main())
 """

@@ -79,7 +79,7 @@ def test_many_who_ask_for_one_name_share_the_answer(monkeypatch: pytest.MonkeyPa
 
     def slow(host: str, port: int, **_: Any) -> list[Any]:
         names.append(host)
-        go.wait(10)
+        go.wait(60)
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
 
     monkeypatch.setattr(lookup.socket, "getaddrinfo", slow)
@@ -102,7 +102,7 @@ def test_an_answer_after_the_end_of_the_loop_harms_nobody(monkeypatch: pytest.Mo
     go = threading.Event()
 
     def slow(host: str, port: int, **_: Any) -> list[Any]:
-        go.wait(10)
+        go.wait(60)
         return []
 
     monkeypatch.setattr(lookup.socket, "getaddrinfo", slow)
@@ -115,6 +115,6 @@ def test_an_answer_after_the_end_of_the_loop_harms_nobody(monkeypatch: pytest.Mo
     run(test())
     [thread] = [one for one in threading.enumerate() if one.name == "lookup"]
     go.set()
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
     assert not lookup._pending

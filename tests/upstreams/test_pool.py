@@ -260,7 +260,7 @@ def test_a_connection_that_comes_too_late_is_not_counted(
             assert pool.open == 0
 
     with asyncio.Runner(loop_factory=loop) as runner:
-        runner.run(asyncio.wait_for(test(), 20))
+        runner.run(asyncio.wait_for(test(), 60))
 
 
 def test_no_one_listening() -> None:

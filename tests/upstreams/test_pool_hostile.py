@@ -107,7 +107,7 @@ def exchange(response: bytes, method: bytes = b"POST", **limits: Any) -> tuple[b
                 await pool.close()
                 assert pool.open == 0
 
-    return asyncio.run(asyncio.wait_for(test(), 20))
+    return asyncio.run(asyncio.wait_for(test(), 60))
 
 
 @pytest.mark.parametrize(("response", "body"), FINE)
@@ -150,4 +150,4 @@ def test_repeated_headers_are_joined() -> None:
             assert reply.headers == {b"x-a": b"b, c", b"empty": b"", b"content-length": b"0"}
             await pool.close()
 
-    asyncio.run(asyncio.wait_for(test(), 20))
+    asyncio.run(asyncio.wait_for(test(), 60))

@@ -47,7 +47,7 @@ class Heard:
         self.news.set()
 
     async def until(self, ready: Callable[[], object]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not ready():
                 self.news.clear()
                 await self.news.wait()
@@ -55,7 +55,7 @@ class Heard:
 
 def run(test: Callable[[], Awaitable[None]]) -> None:
     async def bounded() -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await test()
 
     asyncio.run(bounded())
@@ -297,7 +297,7 @@ def test_nothing_outlives_a_gateway_that_is_killed() -> None:
         assert alive(child)
         assert alive(grandchild)
         os.kill(host.pid, signal.SIGKILL)
-        host.wait(10)
+        host.wait(60)
         asyncio.run(gone(child))
         asyncio.run(gone(grandchild))
 

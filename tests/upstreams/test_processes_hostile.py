@@ -37,7 +37,7 @@ def run(request: pytest.FixtureRequest) -> Run:
 
     def go(test: Callable[[], Awaitable[None]]) -> None:
         async def bounded() -> None:
-            async with asyncio.timeout(40):
+            async with asyncio.timeout(60):
                 await test()
 
         with asyncio.Runner(loop_factory=factory) as runner:
@@ -84,7 +84,7 @@ class Heard:
         self.news.set()
 
     async def until(self, ready: Callable[[], object]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not ready():
                 self.news.clear()
                 await self.news.wait()
@@ -439,7 +439,7 @@ def test_a_guardian_that_is_killed_or_frozen_is_replaced(
         assert last is not None
         assert last.stdin is not None
         last.stdin.close()
-        assert last.wait(10) == 0
+        assert last.wait(60) == 0
 
     run(test)
 
@@ -459,8 +459,8 @@ def test_a_fork_neither_keeps_nor_ends_the_children(monkeypatch: pytest.MonkeyPa
         assert guardian is not None
         assert guardian.stdin is not None
         guardian.stdin.close()  # as the end of this process would
-        assert guardian.wait(10) == 0
-        assert sleeper.wait(10) == -signal.SIGTERM
+        assert guardian.wait(60) == 0
+        assert sleeper.wait(60) == -signal.SIGTERM
 
 
 HOST = """
@@ -513,10 +513,10 @@ def test_nothing_outlives_a_host_that_is_killed(loop: str, interrupted: bool) ->
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 os.kill(guardian, number)
         os.kill(host.pid, signal.SIGKILL)
-        host.wait(10)
+        host.wait(60)
 
     async def check(tasks: Coroutine[Any, Any, None]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await tasks
 
     asyncio.run(check(gone(*pids, guardian)))

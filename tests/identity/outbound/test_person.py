@@ -412,7 +412,7 @@ def test_waiting_for_a_login_ends_with_it() -> None:
         await asyncio.sleep(0)
         await log_in(setting)
 
-        assert await asyncio.wait_for(waiting, 5)
+        assert await asyncio.wait_for(waiting, 60)
         assert await setting.person.logged_in(ANN, since, 0.0)
         setting.clock.advance(1)
         assert not await setting.person.logged_in(ANN, setting.clock.wall(), 0.0)

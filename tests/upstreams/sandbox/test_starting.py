@@ -36,7 +36,7 @@ class Heard:
 
 def run(test: Any) -> None:
     async def bounded() -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await test
 
     asyncio.run(bounded())
