@@ -48,6 +48,8 @@ ENDING = {"draining", "gateway-stopped"}
 WIDE = 10.0
 """How many times as long a healthy server's calls may take as without the gateway. What is looked
 for, a call that waits for another server's, costs hundreds of times as long."""
+ENOUGH = 10
+"""Calls, at least, whose times are said to have shares."""
 UNIT = 0.010
 """Seconds below which times are not compared: that is the loop all of this shares, not a wait."""
 
@@ -154,7 +156,8 @@ async def callers(port: int, many: int = CLIENTS) -> list[Caller]:
 
 
 async def eventually(so: Callable[[], Awaitable[object]], seconds: float, what: str) -> None:
-    """Wait until it is so; fails the test when it is not in time."""
+    """Wait until it is so; fails the test when it never is: after a minute, or `seconds` if more."""
+    seconds = max(seconds, 60.0)
     try:
         async with asyncio.timeout(seconds):
             while not await so():  # noqa: ASYNC110 - what is waited for has no event of its own
@@ -240,22 +243,26 @@ class Verdict:
         other, for each server and era up to three in four, and of all together up to 95 in a
         hundred: a call that waits for a hung server's takes hundreds of times as long as it would,
         so one in twenty that does is found; what the machine does to the slowest few is not held
-        against the gateway. For each server nine in ten have to end before a call of a hung one.
+        against the gateway. For each server nine in ten have to end before a call of a hung one,
+        unless the servers themselves, without the gateway, are as slow as that.
         """
         past = sorted(direct)
+        hung = max(TIMEOUT, WIDE * _share(past, 0.9))
         every: list[float] = []
         for server in sorted(self._well):
             mine = [one for one in self._book if one.server == server and one.kind == "result"]
             for parity in (0, 1):
                 took = sorted(x.seconds for x in mine if int(x.nonce.split("-")[0]) % 2 == parity)
-                assert len(took) >= 10
                 every += took
-                assert _share(took, 0.9) < TIMEOUT, (server, parity, took[-10:])
+                if len(took) < ENOUGH:
+                    continue  # a slow machine; they count among all of them
+                assert _share(took, 0.9) < hung, (server, parity, took[-10:])
                 for share in (0.5, 0.75):
                     limit = WIDE * max(_share(past, share), UNIT)
                     assert _share(took, share) <= limit, (server, parity, share, limit, took[-10:])
         limit = WIDE * max(_share(past, 0.95), UNIT)
-        assert _share(sorted(every), 0.95) <= min(limit, TIMEOUT), (limit, sorted(every)[-20:])
+        assert len(every) >= ENOUGH
+        assert _share(sorted(every), 0.95) <= min(limit, hung), (limit, sorted(every)[-20:])
 
     def summary(self) -> str:
         """For people who look into it."""

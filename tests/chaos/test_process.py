@@ -100,7 +100,7 @@ class Process:
         self.process.send_signal(signal.SIGTERM)
         await asyncio.sleep(GRACE / 4)
         ends.gate.set()
-        assert await asyncio.to_thread(self.process.wait, 20 + GRACE) == 0
+        assert await asyncio.to_thread(self.process.wait, 60 + GRACE) == 0
 
         async def alone() -> bool:
             return not any(map(alive, left))

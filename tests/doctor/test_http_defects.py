@@ -11,12 +11,18 @@ from lockgate.doctor.report import Report
 from lockgate.doctor.run import examine
 from lockgate.doctor.visit import HttpSubject, Patience
 from tests.doctor.defects import DEFECTS, but, old_and_curt
-from tests.doctor.looking import PATIENT, VAIN, found_in, grave
+from tests.doctor.looking import NO_STREAM, PATIENT, VAIN, found_in, grave
 from tests.doctor.patient import Answer, Asked, Defect, Patient, error, right
 
-# What is found by waiting for it in vain.
-IN_VAIN = {"http-closed", "http-none", "http-silent", "stream-silent", "listen-silent"}
-LATE = replace(PATIENT, total=0.5)
+# What is found by waiting for it in vain, and not for long.
+IN_VAIN = {
+    "http-closed": VAIN,
+    "http-none": VAIN,
+    "http-silent": VAIN,
+    "stream-silent": NO_STREAM,
+    "listen-silent": NO_STREAM,
+    "time-up": replace(PATIENT, total=0.5),
+}
 
 
 def looked_at(defect: Defect, patience: Patience = PATIENT) -> Report:
@@ -68,7 +74,7 @@ def test_arguments_that_are_repeated_in_headers(checked: bool) -> None:
 @pytest.mark.parametrize("kind", DEFECTS)
 def test_what_is_wrong_is_found(kind: str) -> None:
     defect, also = DEFECTS[kind]
-    report = looked_at(defect, LATE if kind == "time-up" else VAIN if kind in IN_VAIN else PATIENT)
+    report = looked_at(defect, IN_VAIN.get(kind, PATIENT))
     found = {one.id: one for one in report.found}
     assert kind in found, [(one.id, one.saw) for one in report.found]
     assert grave(report) - {kind} <= also, [(one.id, one.saw) for one in report.found]

@@ -14,7 +14,7 @@ from lockgate.doctor.report import Report
 from lockgate.doctor.run import examine
 from lockgate.doctor.steps import STEPS
 from lockgate.doctor.visit import HttpSubject, Patience
-from tests.doctor.looking import found_in
+from tests.doctor.looking import PATIENT, found_in
 from tests.doctor.patient import Answer, Asked, Defect, Patient, event, result, right
 
 QUICK = Patience(total=3.0, answer=0.3, stream=0.05, connect=1.0)
@@ -29,10 +29,10 @@ values = st.recursive(
 )
 
 
-def looked_at(defect: Defect) -> Report:
+def looked_at(defect: Defect, patience: Patience = QUICK) -> Report:
     async def run() -> Report:
         async with Patient(defect).serve() as url:
-            return await examine(HttpSubject(name="odd", url=url), patience=QUICK)
+            return await examine(HttpSubject(name="odd", url=url), patience=patience)
 
     return asyncio.run(run())
 
@@ -73,7 +73,7 @@ def test_a_step_that_fails_does_not_cost_the_others(monkeypatch: pytest.MonkeyPa
         raise ValueError("who would have thought")
 
     monkeypatch.setattr("lockgate.doctor.checks.call.call", broken)
-    report = looked_at(right)
+    report = looked_at(right, PATIENT)
     (found,) = found_in(report)
     assert (found.id, found.saw) == ("check-failed", "ValueError: who would have thought")
     assert report.steps[-2].status == "ok"

@@ -21,15 +21,15 @@ from lockgate.doctor.checks import reach
 from lockgate.doctor.report import Report
 from lockgate.doctor.run import examine
 from lockgate.doctor.visit import HttpSubject
-from tests.doctor.looking import PATIENT, VAIN, found_in
+from tests.doctor.looking import PATIENT, found_in
 from tests.doctor.patient import Patient
-from tests.support.running import free_port
+from tests.support.running import deaf_port
 
 NOW = datetime.now(UTC)
 
 
 def looked_at(url: str) -> Report:
-    return asyncio.run(examine(HttpSubject(name="far", url=url), patience=VAIN))
+    return asyncio.run(examine(HttpSubject(name="far", url=url), patience=PATIENT))
 
 
 def only(report: Report) -> tuple[str, str]:
@@ -56,7 +56,9 @@ def test_a_name_nobody_knows(error: OSError, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_port_nobody_listens_at() -> None:
-    assert only(looked_at(f"http://127.0.0.1:{free_port()}/mcp")) == ("tcp-refused", "unreachable")
+    with deaf_port() as port:
+        report = looked_at(f"http://127.0.0.1:{port}/mcp")
+    assert only(report) == ("tcp-refused", "unreachable")
 
 
 @pytest.mark.parametrize(
@@ -162,7 +164,7 @@ def test_https_where_http_is_spoken() -> None:
     async def run() -> Report:
         async with Patient().serve() as url:
             secure = url.replace("http:", "https:")
-            return await examine(HttpSubject(name="far", url=secure), patience=VAIN)
+            return await examine(HttpSubject(name="far", url=secure), patience=PATIENT)
 
     assert only(asyncio.run(run())) == ("tls-plain", "unreachable")
 

@@ -13,7 +13,7 @@ from lockgate.doctor.report import Report
 from lockgate.doctor.run import command_subject, examine
 from lockgate.doctor.visit import Patience, StdioSubject
 from lockgate.upstreams.spec import StdioSpec
-from tests.doctor.looking import PATIENT, VAIN, found_in, grave
+from tests.doctor.looking import NO_STREAM, PATIENT, VAIN, found_in, grave
 
 SCRIPT = Path(__file__).with_name("stdio_patient.py")
 # Where something never comes: how long it is waited for.
@@ -22,7 +22,7 @@ IN_VAIN = {
     "start-silent": VAIN,
     "exit-stays": replace(PATIENT, leave=2.0),
     "exit-killed": replace(PATIENT, leave=1.0),
-    "listen-silent": replace(PATIENT, stream=0.3),
+    "listen-silent": NO_STREAM,
 }
 
 # What is wrong → what else is found.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -23,6 +24,8 @@ from tests.support.caching import REPOSITORY
 FIXTURES = {"everything": "tests.fixtures.everything", "second": "tests.fixtures.second"}
 LOCKGATE = [sys.executable, "-c", "from lockgate.cli.main import main; main()"]
 PATIENCE = 100.0
+UNASSIGNED = range(15_000, 32_000)
+"""Below the ports that Linux, macOS and Windows give to whoever asks for any."""
 
 
 class NotStartedError(Exception):
@@ -95,10 +98,23 @@ def served(command: list[str]) -> Iterator[str]:
 
 
 def free_port() -> int:
-    """A loopback port nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A loopback port nobody listens on, of those that no system hands out by itself.
+
+    So nobody is given it before whoever asked takes it, as would happen with port 0 now and then.
+    """
+    while True:
+        port = secrets.choice(UNASSIGNED)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
+@contextlib.contextmanager
+def deaf_port() -> Iterator[int]:
+    """A loopback port that refuses connections for as long as this lasts: it is taken."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
 
 
 def await_listening(port: int) -> None:
