@@ -156,7 +156,7 @@ async def callers(port: int, many: int = CLIENTS) -> list[Caller]:
 
 
 async def eventually(so: Callable[[], Awaitable[object]], seconds: float, what: str) -> None:
-    """Wait until it is so; fails the test when it never is: after a minute, or `seconds` if more."""
+    """Wait until it is so; it fails the test after a minute, or `seconds` if that is more."""
     seconds = max(seconds, 60.0)
     try:
         async with asyncio.timeout(seconds):

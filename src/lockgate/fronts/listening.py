@@ -11,17 +11,16 @@ the new one is being opened, as that may keep events back until it is acknowledg
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from lockgate.core.message import Emit, Failure, Notification, Reply
 from lockgate.core.raw import Raw
+from lockgate.core.reported import Reported
 from lockgate.wire.jsonrpc import INTERNAL_ERROR
 
 ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
 MOST_URIS = 1000
-_MOST_COUNTED = 512
 
 Open = Callable[[Raw, Emit], Awaitable[Reply]]
 """Runs one listen call with these params and this emit until it ends."""
@@ -36,7 +35,7 @@ class _Attempt:
         self.acknowledged: asyncio.Future[Raw | Failure] = (
             asyncio.get_running_loop().create_future()
         )
-        self.seen: Counter[tuple[str, bytes]] = Counter()
+        self.seen = Reported()
         self.task: asyncio.Task[None] | None = None
 
 
@@ -189,13 +188,7 @@ class Listening:
         other = self._old if attempt is self._current else self._current
         if other is None and self._opening is not attempt:
             other = self._opening
-        if other is None:
-            self._deliver(notification)
-            return
-        key = (notification.method, notification.params.encode())
-        if len(attempt.seen) < _MOST_COUNTED or key in attempt.seen:
-            attempt.seen[key] += 1
-        if attempt.seen[key] > other.seen[key]:
+        if other is None or attempt.seen.first(notification, other.seen):
             self._deliver(notification)
 
     def _take_over(self, attempt: _Attempt) -> None:

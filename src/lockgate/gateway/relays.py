@@ -10,16 +10,14 @@ meanwhile is passed on once. The client sees one stream with one acknowledgement
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
+from collections import deque
 from functools import partial
-from typing import Final
 
 from lockgate.core.message import Call, Failure, Notification, Reply, Result
 from lockgate.core.policy import CallNext
 from lockgate.core.raw import EMPTY
+from lockgate.core.reported import Reported
 from lockgate.gateway.subscriptions import ACKNOWLEDGED, MOVED
-
-MOST_COUNTED: Final = 512
 
 
 class Relays:
@@ -70,7 +68,7 @@ class _Attempt:
     __slots__ = ("seen", "stands")
 
     def __init__(self) -> None:
-        self.seen: Counter[tuple[str, bytes]] = Counter()
+        self.seen = Reported()
         self.stands = asyncio.Event()
 
 
@@ -139,10 +137,5 @@ class _Relay:
             other = self._newest
         else:
             return
-        if other is not None:
-            key = (notification.method, notification.params.encode())
-            if len(attempt.seen) < MOST_COUNTED or key in attempt.seen:
-                attempt.seen[key] += 1
-                if attempt.seen[key] <= other.seen[key]:
-                    return
-        self._call.emit(notification)
+        if other is None or attempt.seen.first(notification, other.seen):
+            self._call.emit(notification)

@@ -8,13 +8,13 @@ once. A stream that breaks is opened again, and everybody is told to look afresh
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
 
 from lockgate.core.message import LISTEN, Call, Emit, Failure, Notification, Reply, Result
 from lockgate.core.raw import EMPTY
+from lockgate.core.reported import Reported
 from lockgate.upstreams.fan import Fan
 from lockgate.upstreams.filters import (
     LISTS,
@@ -33,7 +33,6 @@ from lockgate.wire.modern_out import ACKNOWLEDGED
 OVERLAP: Final = 0.25
 """Seconds the old stream is still read after the new one stands."""
 ACKNOWLEDGE: Final = 15.0
-TRACKED: Final = 1000
 STEADY_AFTER: Final = 10.0
 """Seconds after which the end of a stream is no sign that the next would end at once."""
 
@@ -49,7 +48,7 @@ class _Stream:
         self.honoured = Filter()
         self.ended = False
         self.since = 0.0
-        self.seen: Counter[tuple[str, bytes]] = Counter()
+        self.seen = Reported()
         self.acked: asyncio.Future[Failure | None] = asyncio.get_running_loop().create_future()
         call = gateway_call(LISTEN, asked.params(), emit=self._arrived)
         self.task = asyncio.get_running_loop().create_task(self._run(send, call))
@@ -308,15 +307,11 @@ class Listening:
         if stream is not self._stream and stream is not self._other:
             return
         other = self._other if stream is self._stream else self._stream
-        if self._other is not None and other is not None:
-            # Both streams carry what happened since the second was opened: each occurrence is
-            # passed on when the first of the two brings it.
-            key = (notification.method, notification.params.encode())
-            if len(stream.seen) < TRACKED:
-                stream.seen[key] += 1
-            if stream.seen[key] <= other.seen[key]:
-                return
-        self._deliver(notification)
+        if self._other is None or other is None:
+            self._deliver(notification)
+        # Both streams carry what happened since the second was opened.
+        elif stream.seen.first(notification, other.seen):
+            self._deliver(notification)
 
     def _deliver(self, notification: Notification) -> None:
         subject = SUBJECT_OF.get(notification.method)
