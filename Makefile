@@ -16,6 +16,8 @@ NATIVE_TESTS := tests/test_native.py tests/core tests/wire tests/policies tests/
 	tests/upstreams tests/fronts tests/gateway
 
 export PYTHONUNBUFFERED := 1
+# Hundreds of processes import the same modules: each is compiled once, whatever the shell says.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

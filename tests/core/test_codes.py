@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,24 @@ from lockgate.core.taxonomy import BY_CODE, FAMILIES, Entry, numbers
 from tests.support import reasons
 from tests.support.reasons import PASSED, Reader, Unknown, Use
 
-READER = Reader(reasons.modules())
-USES = READER.run()
-BY_REASON: dict[str, list[Use]] = defaultdict(list)
-for use in USES:
-    BY_REASON[use.reason].append(use)
 THEIRS = {"upstream-error", "input-refused"}
 """Errors whose words, code and remedy are somebody else's."""
+
+
+@cache
+def reader() -> Reader:
+    """What the source says, read when it is first asked for: that takes seconds."""
+    made = Reader(reasons.modules())
+    made.run()
+    return made
+
+
+@cache
+def by_reason() -> dict[str, list[Use]]:
+    found: dict[str, list[Use]] = defaultdict(list)
+    for use in reader().uses:
+        found[use.reason].append(use)
+    return found
 
 
 def free_number(family: int) -> int:
@@ -39,7 +51,7 @@ def missing() -> list[str]:
         f'    Entry({free_number(4)}, "{use.reason}", "policy", -32000, 200, 200, LATER,\n'
         '          "What happened, in one line.",\n'
         '          "What to do."),'
-        for use in USES
+        for use in reader().uses
         if use.reason not in ENTRIES
     ]
 
@@ -49,15 +61,15 @@ def test_every_reason_in_the_source_has_an_entry() -> None:
 
 
 def test_every_entry_is_used() -> None:
-    unused = sorted(set(ENTRIES) - set(BY_REASON))
+    unused = sorted(set(ENTRIES) - set(by_reason()))
     assert not unused, (
         f"take these out of core/codes.py, never to use their numbers again: {unused}"
     )
 
 
 def test_every_reason_can_be_read_from_the_source() -> None:
-    assert not READER.unknown, "write these reasons as plain strings"
-    assert len(USES) > 150
+    assert not reader().unknown, "write these reasons as plain strings"
+    assert len(reader().uses) > 150
 
 
 def test_numbers_and_reasons_are_unique_and_in_order() -> None:
@@ -84,7 +96,7 @@ def test_an_entry_is_whole(entry: Entry) -> None:
 
 @pytest.mark.parametrize("entry", FAILURES, ids=lambda entry: entry.code)
 def test_the_table_has_the_codes_the_source_has(entry: Entry) -> None:
-    said = {code for use in BY_REASON[entry.reason] for code in use.codes}
+    said = {code for use in by_reason()[entry.reason] for code in use.codes}
     known: set[Any] = {
         code for code in said if code is not PASSED and not isinstance(code, Unknown)
     }
@@ -97,7 +109,7 @@ def test_the_table_has_the_codes_the_source_has(entry: Entry) -> None:
 
 @pytest.mark.parametrize("entry", FAILURES, ids=lambda entry: entry.code)
 def test_whose_fault_it_is_agrees_with_the_origin(entry: Entry) -> None:
-    origins = {one for use in BY_REASON[entry.reason] for one in use.origins if one is not PASSED}
+    origins = {one for use in by_reason()[entry.reason] for one in use.origins if one is not PASSED}
     for origin in origins:
         # Bounds of the gateway's own, beside those that policies keep, have one name each.
         same = entry.fault == origin or {entry.fault, origin} == {"policy", "gateway"}
@@ -105,7 +117,9 @@ def test_whose_fault_it_is_agrees_with_the_origin(entry: Entry) -> None:
 
 
 def test_every_failure_has_a_remedy() -> None:
-    assert {use.place for use in USES if not use.remedy and use.reason not in THEIRS} == set()
+    assert {
+        use.place for use in reader().uses if not use.remedy and use.reason not in THEIRS
+    } == set()
 
 
 def test_what_is_to_be_tried_later_says_when() -> None:
@@ -113,7 +127,7 @@ def test_what_is_to_be_tried_later_says_when() -> None:
         use.place
         for entry in FAILURES
         if entry.retry == "later" and entry.codes != ()
-        for use in BY_REASON[entry.reason]
+        for use in by_reason()[entry.reason]
         if use.codes and not use.timed
     }
     assert untimed == set()

@@ -95,11 +95,11 @@ def modules() -> list[Module]:
 def read(name: str, text: str) -> Module:
     """One file, with each node's function and each imported name's origin."""
     module = Module(name, ast.parse(text))
-    for node in ast.walk(module.tree):
+    _scope(module, module.tree, None)
+    for node in module.scopes:
         if isinstance(node, ast.ImportFrom) and node.module is not None:
             for one in node.names:
                 module.imported[one.asname or one.name] = (node.module, one.name)
-    _scope(module, module.tree, None)
     return module
 
 
@@ -173,16 +173,21 @@ class Reader:
 
     def run(self) -> list[Use]:
         """Every use; what cannot be followed is in `unknown`."""
+        nodes = [
+            (module, node)
+            for module in self.sources
+            for node in module.scopes
+            if isinstance(node, ast.Call | ast.Subscript)
+        ]
         known = -1
         while known != len(self.makers):
             known = len(self.makers)
             self.uses, self.unknown = [], []
-            for module in self.sources:
-                for node in ast.walk(module.tree):
-                    if isinstance(node, ast.Call):
-                        self._call(module, node)
-                    elif isinstance(node, ast.Subscript) and ast.unparse(node.value) in TABLES:
-                        self._lookup(module, node)
+            for module, node in nodes:
+                if isinstance(node, ast.Call):
+                    self._call(module, node)
+                elif ast.unparse(node.value) in TABLES:
+                    self._lookup(module, node)
         for module in self.sources:
             self._others(module)
         return self.uses
@@ -281,7 +286,7 @@ class Reader:
     # Errors that are no Failure: exceptions, findings, states, and what a table is asked for.
 
     def _others(self, module: Module) -> None:
-        for node in ast.walk(module.tree):
+        for node in module.scopes:
             for given in _spoken(node, module):
                 place = f"{module.path}:{given.lineno}"
                 found = evaluate(given, module, module.scopes[given])
