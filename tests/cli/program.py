@@ -12,9 +12,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lockgate.cli.main import COMMANDS
+from tests.support.forks import forked
+
 COMMAND = [sys.executable, "-c", "from lockgate.cli.main import main; main()"]
 TINY = Path(__file__).with_name("tiny_server.py")
 PATIENCE = 120.0
+WARM = ("lockgate.gateway.app", *(module for module, _ in COMMANDS.values()))
 KEPT = ("PATH", "HOME", "LANG", "PYTHONPATH")  # the last: which Lockgate is tested
 
 
@@ -36,9 +40,14 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def run(*args: object, stdin: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
-    """The finished program with all it wrote."""
+    """The finished program with all it wrote.
+
+    How it starts is not what this is for: what it has to import is there already, unless that is
+    to be found elsewhere.
+    """
+    command = COMMAND if "PYTHONPATH" in environ else forked(COMMAND, *WARM)
     return subprocess.run(
-        [*COMMAND, *map(str, args)],
+        [*command, *map(str, args)],
         input=stdin,
         capture_output=True,
         text=True,

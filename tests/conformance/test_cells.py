@@ -18,6 +18,7 @@ import pytest
 from tests.bridge.pending import PENDING_FLEETS
 from tests.bridge.requirements import requirement
 from tests.support import conformance, running
+from tests.support.forks import forked
 
 pytestmark = pytest.mark.conformance
 
@@ -36,6 +37,10 @@ OUT_OF_REACH = {
     )
 }
 # Transport, and the era of the second server.
+WARM = {
+    "old": ("tests.fixtures.old_everything", "tests.fixtures.old_second"),
+    "new": ("tests.fixtures.new_only", "tests.fixtures.everything", "tests.fixtures.second"),
+}
 FLEETS = [("http", "L"), ("http", "M"), ("stdio", "L"), ("stdio", "M")]
 
 
@@ -70,7 +75,9 @@ class Endpoints:
     def _entry(self, name: str, transport: str) -> dict[str, Any]:
         """How a configuration names the fixture; one over HTTP is started."""
         if transport == "stdio":
-            command, *arguments = running.fixture_command(name, "--stdio")
+            # There is one for each session: they are many, and importing is most of what they do.
+            plain = running.fixture_command(name, "--stdio")
+            command, *arguments = forked(plain, *WARM[name.partition("_")[0]])
             return {"command": command, "args": arguments, "cwd": str(running.REPOSITORY)}
         if name not in self._urls:
             self._servers.append(stack := ExitStack())
