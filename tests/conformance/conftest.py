@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from tests.support import running
+from tests.support.forks import forked
 
+WARM = ("tests.fixtures.everything", "tests.fixtures.second")
 AS_LISTED = {"/as-listed/mcp": {"compact": {"tools": "off"}}}
 """An endpoint that lists tools word by word as their servers do."""
 
@@ -64,5 +66,6 @@ def over_stdio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def stdio_entry(name: str, *more: str) -> dict[str, Any]:
     """How a client's configuration file names a fixture server over stdio."""
-    command, *arguments = running.fixture_command(name, "--stdio", *more)
+    # There is one for each session: they are many, and importing is most of what they do.
+    command, *arguments = forked(running.fixture_command(name, "--stdio", *more), *WARM)
     return {"command": command, "args": arguments, "cwd": str(running.REPOSITORY)}

@@ -17,7 +17,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from tests.support import node
+from tests.support import node, running
+from tests.support.forks import forked
 
 REVISIONS = ("2025-11-25", "2026-07-28")
 SHORT = re.compile(r"^(?:server-)?(.+)-\d{4}-\d\d-\d\dT[\d-]+Z$")
@@ -79,6 +80,9 @@ def run_client(
     ``more`` arguments are the suite's own: scenarios of extensions run with ``--force`` only.
     """
     chosen = ["--scenario", scenario, "--spec-version", revision, "--timeout", "40000", *more]
+    # Each client starts a gateway: importing is most of what it would do.
+    program = json.dumps(forked(running.LOCKGATE, "lockgate.gateway.app", "lockgate.cli.up"))
+    environment[running.FORKED] = program
     return run(["client", "--command", " ".join(command), *chosen], folder, scenario, **environment)
 
 

@@ -23,6 +23,8 @@ from tests.support.caching import REPOSITORY
 
 FIXTURES = {"everything": "tests.fixtures.everything", "second": "tests.fixtures.second"}
 LOCKGATE = [sys.executable, "-c", "from lockgate.cli.main import main; main()"]
+FORKED = "LOCKGATE_TESTS_GATEWAY"
+"""An environment variable: the command, as JSON, that starts the program in the place of that."""
 PATIENCE = 100.0
 UNASSIGNED = range(15_000, 32_000)
 """Below the ports that Linux, macOS and Windows give to whoever asks for any."""
@@ -155,7 +157,8 @@ def gateway(
     What it says goes into ``log``, if that is given; many servers want more ``patience``.
     """
     port = port or free_port()
-    command = [*LOCKGATE, "up", str(config), "--port", str(port)]
+    program = json.loads(os.environ.get(FORKED, "null")) or LOCKGATE
+    command = [*program, "up", str(config), "--port", str(port)]
     with (
         log.open("w+b") if log is not None else tempfile.TemporaryFile() as said,
         process([*command, *arguments], stdout=said, stderr=said, env=plain_environment()) as child,
