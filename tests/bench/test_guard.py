@@ -34,5 +34,6 @@ def test_our_own_examples(which: str, least: float) -> None:
 
 def test_no_text_makes_a_scan_slow() -> None:
     slow = {name: ratio for name, ratio in growth.ratios().items() if ratio > 40}
-    again = {name: ratio for name, ratio in growth.ratios().items() if ratio > 40}
+    # What else the machine does makes one look slow, and another one the next time.
+    again = {name: ratio for name, ratio in growth.ratios().items() if ratio > 40} if slow else {}
     assert not slow.keys() & again.keys(), (slow, again)

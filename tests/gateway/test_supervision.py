@@ -23,7 +23,9 @@ Json = dict[str, Any]
 FRAIL = Path(__file__).with_name("frail_server.py")
 MIB = 1024 * 1024
 TOKEN = "ghp_" + "s3cr3t" * 6
-LOOP: Json = {"deaths": 3, "within": 60, "pause": 0.5, "longest_pause": 1}
+LOOP: Json = {"deaths": 3, "within": 600, "pause": 0.5, "longest_pause": 1}
+LONG: Json = {**LOOP, "pause": 5, "longest_pause": 5}
+"""Time enough to be looked at before it is tried again; half of it is up to chance."""
 BOTH = pytest.mark.parametrize("era", ["L", "M"])
 
 
@@ -73,7 +75,7 @@ def test_a_crash_loop_is_told_and_left_alone_and_over_when_it_is_well(
         async with changing() as w:
             client = await w.client(era)
             with caplog.at_level(logging.INFO, "lockgate.servers"):
-                await w.reload(frail=frail(tmp_path, crash_loop=LOOP))
+                await w.reload(frail=frail(tmp_path, crash_loop=LONG))
                 assert "frail__who" in await tools(client)
                 (tmp_path / "ill").touch()
                 error = await attempt(client, "die")
@@ -83,11 +85,11 @@ def test_a_crash_loop_is_told_and_left_alone_and_over_when_it_is_well(
                 error = await attempt(client, "who")
                 assert error["data"]["code"] == "LG-615"
                 assert error["data"]["reason"] == "crash-looping"
-                assert 0 <= error["data"]["retry_after"] <= 1
+                assert 0 <= error["data"]["retry_after"] <= 5
                 shown = (await ready(w))["servers"]["frail"]
                 assert shown["state"] == "crash-looping"
                 assert shown["code"] == "LG-615"
-                assert shown["retry_in"] <= 1
+                assert shown["retry_in"] <= 5
                 [told] = [one for one in caplog.records if one.levelno == logging.ERROR]
                 said = told.getMessage()
                 assert "frail is crash-looping" in said
@@ -183,7 +185,7 @@ def test_a_server_that_grows_too_large_again_and_again_is_crash_looping(tmp_path
         async with changing() as w:
             client = await w.client("M")
             limits = {"memory_bytes": 4 * MIB}
-            await w.reload(frail=frail(tmp_path, limits=limits, crash_loop=LOOP))
+            await w.reload(frail=frail(tmp_path, limits=limits, crash_loop=LONG))
             await until(lambda: phase(w) == "crash-looping")
             error = await attempt(client, "who")
             assert error["data"]["reason"] == "crash-looping"

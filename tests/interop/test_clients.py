@@ -14,6 +14,7 @@ import pytest
 
 from tests.support import node, running, venvs
 from tests.support.caching import REPOSITORY
+from tests.support.forks import forked
 from tests.support.speaking import HANDSHAKE, MODERN
 
 pytestmark = pytest.mark.interop
@@ -62,7 +63,9 @@ def npm_server() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def config(npm_server: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three servers: a real one over stdio, a real one over HTTP, and our own."""
-    command, *arguments = running.fixture_command("everything", "--stdio")
+    # One for each session: importing is most of what they would do.
+    plain = running.fixture_command("everything", "--stdio")
+    command, *arguments = forked(plain, "tests.fixtures.everything")
     ours = {"command": command, "args": arguments, "cwd": str(REPOSITORY)}
     time = {"command": str(venvs.python("server-time")), "args": ["-m", "mcp_server_time"]}
     servers = {"time": time, "npm": {"type": "http", "url": npm_server}, "ours": ours}

@@ -53,8 +53,8 @@ def test_a_slow_reader_is_no_silence_of_the_server() -> None:
         pool = HttpPool(PoolLimits(sweep_seconds=0.01, response=ResponseLimits(unread_bytes=65536)))
         head = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body)
         async with serve(answer_open(head, body)) as server:
-            reply = await post(pool, server.url(), stall=0.1)
-            await asyncio.sleep(0.3)
+            reply = await post(pool, server.url(), stall=0.7)
+            await asyncio.sleep(1)
             assert await reply.read(len(body)) == body
             await pool.close()
 
