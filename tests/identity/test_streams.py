@@ -84,7 +84,7 @@ async def websocket(it: Guarded, token: str) -> int | None:
 def test_streams_end_with_the_token_they_were_opened_with() -> None:
     async def test() -> None:
         async with guarded(told={"leeway": 0}) as it:
-            ends = int(time.time()) + 3
+            ends = int(time.time()) + 6
             token = it.token(exp=ends)
             session = await initialize(it, token)
             get = head("GET /mcp", token, Accept="text/event-stream", Mcp_Session_Id=session)
@@ -115,7 +115,7 @@ def test_streams_end_with_the_token_they_were_opened_with() -> None:
 def test_a_session_whose_caller_authenticates_anew_keeps_its_stream() -> None:
     async def test() -> None:
         async with guarded(told={"leeway": 0}) as it:
-            ends = int(time.time()) + 2
+            ends = int(time.time()) + 5
             token, later = it.token(exp=ends), it.token()
             session = await initialize(it, token)
             get = head("GET /mcp", token, Accept="text/event-stream", Mcp_Session_Id=session)
