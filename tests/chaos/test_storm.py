@@ -297,7 +297,7 @@ def storm(play: Play, seed: int, **settings: Any) -> None:
     seed = chosen_seed(seed)
     print(f"to have the same storm again: LOCKGATE_CHAOS_SEED={seed}")
     with TemporaryDirectory() as folder, quiet():
-        run(weather(Path(folder), play, seed, **settings), 150 + chosen_seconds(0))
+        run(weather(Path(folder), play, seed, **settings), 220 + chosen_seconds(0))
 
 
 @contextmanager

@@ -72,3 +72,31 @@ def test_however_much_is_reported_while_a_stream_moves_it_is_told_once(
         assert isinstance(await listening, Result)
 
     asyncio.run(play())
+
+
+def test_what_an_engine_hears_as_the_last_one_lets_go_is_told() -> None:
+    async def play() -> None:
+        told: list[Any] = []
+        old, new, relays = Engine(), Engine(), Relays()
+        relays.turn_to(old.listen)
+        call = gateway_call(LISTEN, {}, emit=lambda one: told.append(one.method))
+        listening = asyncio.create_task(relays.listen(call))
+        await until(lambda: old.call)
+        old.stand()
+        relays.turn_to(new.listen)
+        moving = asyncio.create_task(relays.move(60))
+        await until(lambda: new.call)
+        old.tell(1)  # before the new one listens, which never hears of it
+        new.stand()
+        await moving
+        relays.leave(old.listen)
+        # The old one hears no more, and has not ended yet; the same is reported again.
+        new.tell(1)
+        assert told.count(UPDATED) == 2
+        old.tell(1)
+        assert told.count(UPDATED) == 2
+        old.over.set()
+        new.over.set()
+        assert isinstance(await listening, Result)
+
+    asyncio.run(play())

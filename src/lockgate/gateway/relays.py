@@ -61,13 +61,23 @@ class Relays:
             for one in late:
                 one.cancel()
 
+    def leave(self, listen: CallNext) -> None:
+        """Hear no more of the engine of this `listen`, which is about to end its streams.
+
+        What it would still report, the newer one reports. In one step, as an event must not be
+        left to a stream that has heard its last.
+        """
+        for relay in self._relays:
+            relay.leave(listen)
+
 
 class _Attempt:
     """The stream at one engine, and what it reported while it was not alone."""
 
-    __slots__ = ("seen", "stands")
+    __slots__ = ("at", "seen", "stands")
 
-    def __init__(self) -> None:
+    def __init__(self, at: CallNext) -> None:
+        self.at = at
         self.seen = Reported()
         self.stands = asyncio.Event()
 
@@ -85,7 +95,7 @@ class _Relay:
 
     async def run(self, listen: CallNext) -> Reply:
         self.at = listen
-        self._newest = _Attempt()
+        self._newest = _Attempt(listen)
         first = self._attempt(listen, self._newest, self._call)
         # A stream lasts for days, and must not keep the engine that it began at for as long.
         del listen
@@ -101,13 +111,17 @@ class _Relay:
     def move(self, listen: CallNext) -> _Attempt:
         """Open the stream at another engine."""
         self.at = listen
-        self._older, self._newest = self._newest, _Attempt()
+        self._older, self._newest = self._newest, _Attempt(listen)
         if self._older is not None:
             self._older.seen.clear()
         call = self._call.replace(facts={**self._call.facts, MOVED: True})
         attempt = self._attempt(listen, self._newest, call)
         self._later.append(asyncio.get_running_loop().create_task(attempt))
         return self._newest
+
+    def leave(self, listen: CallNext) -> None:
+        if self._older is not None and self._older.at == listen:
+            self._older = None
 
     def close(self) -> None:
         for task in self._later:

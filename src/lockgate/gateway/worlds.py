@@ -358,6 +358,7 @@ class Worlds:
         grace = after.config.lockgate.reload_grace if waited else UNSEEN
         try:
             await self._pause(LINGER)
+            self._relays.leave(world.engine.listen)
             world.engine.subscriptions.close()
             await self._finished(world, waited, grace)
         finally:
