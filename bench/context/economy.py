@@ -19,6 +19,7 @@ from typing import Any, Final, cast
 
 from bench.context import corpora
 from bench.context.corpora import SHARED, Corpora, Tool
+from bench.context.exactly import read_exactly
 from bench.context.results import Recorded, measured, read
 from bench.context.searchers import Lockgate
 from lockgate.context.body import is_json
@@ -84,6 +85,7 @@ def menu(data: Corpora, corpus: str, count: Count, full: int) -> _Figures:
     own = sum(count(definition_text(definition(role, role))) for role in ROLES)
     answers: list[int] = []
     schemas: list[int] = []
+    written: list[int] = []
     for query in data.queries:
         # A task is what a person asks for; what is searched for is a step of it.
         if query.corpus != corpus or query.source.endswith("-task"):
@@ -91,7 +93,10 @@ def menu(data: Corpora, corpus: str, count: Count, full: int) -> _Figures:
         found = [named[one] for one in index.find(query.text)[:FOUND]]
         asked = count(json.dumps({"query": query.text}, ensure_ascii=False))
         answers.append(asked + count("\n".join(map(_line, found))))
-        schemas.append(asked + count("\n".join(_definition(one).decode() for one in found)))
+        whole = [_definition(one) for one in found]
+        written.append(asked + count(b"\n".join(whole).decode()))
+        short = [shaped(one, "lossless", type_lists=False) for one in whole]
+        schemas.append(asked + count(b"\n".join(short).decode()))
     session = own + SEARCHES * mean(answers)
     worst = own + sum(sorted(answers)[-SEARCHES:])
     return {
@@ -102,6 +107,7 @@ def menu(data: Corpora, corpus: str, count: Count, full: int) -> _Figures:
         "worst session": worst,
         "saved": round(1 - session / full, 3),
         "session with full schemas": round(own + SEARCHES * mean(schemas)),
+        "the same as servers wrote them": round(own + SEARCHES * mean(written)),
         "searches until the full menu is cheaper": round((full - own) / mean(answers)),
     }
 
@@ -160,6 +166,10 @@ def _encoded(texts: Sequence[str], count: Count) -> _Figures:
         "documents": len(documents),
         "tokens": sum(before),
         "minified": round(sum(after) / sum(before) - 1, 3),
+        "that then say something else": sum(
+            read_exactly(one) != read_exactly(text)
+            for one, text in zip(short, documents, strict=True)
+        ),
         "with tables": sum(one is not None for one in tables),
         "worth it by columns": len(wins),
         "saved there": round(1 - sum(b for _, b in wins) / sum(a for a, _ in wins), 3)
@@ -206,6 +216,8 @@ def bars(found: _Figures) -> list[str]:
             )
     if "results" in found:
         saved = found["results"]["previews"][found["results"]["default"]]["of all"]
+        if found["results"]["json"]["that then say something else"]:
+            missed.append("minified results say something else")
         if saved < FEWEST_SAVED:
             missed.append(f"previews save {saved:.1%} of result tokens by default")
     return missed

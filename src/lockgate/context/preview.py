@@ -123,14 +123,14 @@ def _around(text: str, start: int, found: Unfinished, budget: int, count: Count)
 
 
 def _of_text(text: str, budget: int, count: Count) -> Seen:
-    table = layout.table(text)
-    if table is not None:
-        return _of_table(text, table, budget, count)
     if layout.is_page(text):
         title, said = layout.page(text)
         if len(said) > min(len(text) // 20, _LONG_TAIL):
             kind = f"HTML page {quoted(title, 120)}, {len(text)} characters, without its tags"
             return Seen(kind, _ends(said, budget, count))
+    table = layout.table(text)
+    if table is not None:
+        return _of_table(text, table, budget, count)
     return _of_lines(text, budget, count)
 
 
