@@ -25,9 +25,10 @@ MOST_ESCAPED: Final = 64 * 1024
 # Whatever a backslash stands before, so that one which is escaped itself begins none.
 _ESCAPES: Final = re.compile(r"\\(?:u[0-9a-fA-F]{4}(?:\\u[0-9a-fA-F]{4})*|[^u])")
 _TEXT: Final = b'"text":'
-_LOOK: Final = 512
-_LOSABLE: Final = (b"\\n", b'\\": ', b"\\\\u")
-"""A line's end, the space behind a name, and an escape, as they are written within a string."""
+_LOOK: Final = 128
+_LINE: Final = b"\\n"
+_NAME: Final = b'\\": '
+"""The end of a line, and the space behind a name, as they are written within a string."""
 _decode: Final = msgspec.json.Decoder().decode
 # Digits as they were written, which no float has.
 _exact: Final = msgspec.json.Decoder(float_hook=lambda text: msgspec.Raw(text.encode())).decode
@@ -53,14 +54,14 @@ def minified(text: str) -> str | None:
 def may_be_shorter(result: bytes) -> bool:
     """Whether the first text of a tool's result begins as JSON does that has something to lose.
 
-    Two looks at a few hundred bytes, whatever the result: JSON that is written with space, or with
-    escapes, seldom begins otherwise.
+    A look at some hundred bytes, whatever the result: JSON that is written with space seldom begins
+    otherwise.
     """
     at = result.find(_TEXT)
     if at < 0:
         return False
     head = result[at + len(_TEXT) : at + _LOOK].lstrip(b' "')
-    return head[:1] in (b"{", b"[") and any(one in head for one in _LOSABLE)
+    return head[:1] in (b"{", b"[") and (_LINE in head or _NAME in head)
 
 
 def _letters(escapes: re.Match[str]) -> str:

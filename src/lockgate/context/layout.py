@@ -71,8 +71,9 @@ def beginnings(text: str, marks: str = "") -> Iterator[int]:
 
 def _delimited(text: str, start: int) -> Table | None:
     sample = text[start : start + _SAMPLE]
+    first = sample.partition("\n")[0]
     for delimiter in _DELIMITERS:
-        if delimiter not in sample:
+        if delimiter not in first:
             continue
         rows = _rows(sample, delimiter)
         width = len(rows[0]) if rows else 0
@@ -114,7 +115,7 @@ def json_lines(text: str) -> list[Any] | None:
     if text[:1] not in ("{", "[") or "\n" not in text[:MOST_READ]:
         return None
     whole = text if len(text) <= MOST_READ else text[: text.rindex("\n", 0, MOST_READ)]
-    for one in (whole, whole[: whole.rindex("\n")]):
+    for one in (whole, whole.rpartition("\n")[0]):
         # The last one may be cut.
         try:
             found = _lines(one)
