@@ -113,6 +113,12 @@ class Meaning:
         """Seconds until the embedder may be asked again; 0: now."""
         return max(0.0, self._until - self._clock.monotonic())
 
+    async def ready(self) -> bool:
+        """Whether the embedder may be asked; one that failed is, with nothing but the probe."""
+        if self.trouble is None or self._embedder.constant:
+            return True
+        return await self._embedded([], "tools") is not None
+
     # Tools.
 
     async def vectors(self, texts: Sequence[str]) -> list[bytes] | None:
@@ -246,6 +252,7 @@ class Meaning:
                 raise NotEmbedded(
                     f"{self.shown}: its vectors are of another length than before",
                     reason="embedder-broken",
+                    passing=True,
                 )
         except NotEmbedded as error:
             self._failed(error)

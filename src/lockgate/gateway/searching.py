@@ -211,6 +211,9 @@ class Library:
         if self.meaning is None or view.face.entry.method != _TOOLS or not view.scope.numbers:
             return None
         found = await self._nearest(self.meaning, view.scope.numbers, text, patience)
+        if found == "failed":
+            # Whether it is well again is found out in the background, not by who searches next.
+            self._lacking.set()
         self.meaning.meter.searches[found if isinstance(found, str) else "meaning"] += 1
         return None if isinstance(found, str) else found
 
@@ -255,7 +258,7 @@ class Library:
 
     async def embed(self) -> bool:
         """Embed what is indexed and is not embedded yet; whether all of it is now."""
-        if self.meaning is None:
+        if self.meaning is None or not await self.meaning.ready():
             return False
         shelf = self._embedded(self.meaning)
         while shelf.texts:
