@@ -12,8 +12,9 @@ import pytest
 
 from lockgate.core.clock import SYSTEM
 from lockgate.gateway import meaning as module
+from lockgate.gateway import minilm
 from lockgate.gateway.embedder import RemoteEmbedder
-from lockgate.gateway.embedding import PAUSE, PROBE
+from lockgate.gateway.embedding import PAUSE, PROBE, InThreads
 from lockgate.gateway.meaning import DOUBT, MOST_LATE, Meaning
 from lockgate.gateway.searching import Library, View
 from lockgate.stores.sqlite import SqliteStore
@@ -330,3 +331,32 @@ def test_the_end_waits_for_no_answer() -> None:
         assert await finding.meaning.vectors(["something else"]) is None
 
     played(work)
+
+
+@pytest.mark.skipif(not minilm.installed(), reason="lockgate[semantic] is not installed")
+def test_the_same_model_ranks_the_same_wherever_it_runs() -> None:
+    """Through each shape: to the last bit, with no figure more or less on the way."""
+    loaded = minilm.MiniLm()
+    names = ("send_email", "resize_image", "list_invoices", "rotate_image", "read_mail")
+    queries = ("make a photo smaller", "unpaid bills", "post office", "image", "send_email")
+
+    async def found(meaning: Meaning) -> list[Any]:
+        library = Library(meaning)
+        view = await library.view("ann", face(*names))
+        assert await library.embed()
+        near = [await library.near(view, query) for query in queries]
+        await meaning.close()
+        assert None not in near
+        return [
+            view.scope.search(query, 10, meaning=one)
+            for query, one in zip(queries, near, strict=True)
+        ]
+
+    async def play() -> None:
+        inside = await found(Meaning(InThreads(lambda: loaded, minilm.EDITION)))
+        async with service() as one:
+            one.embeds = lambda text: list(loaded.embed([text])[0])
+            for shape in ("openai", "ollama", "tei"):
+                assert await found(Meaning(RemoteEmbedder(one.embedder(shape=shape)))) == inside
+
+    asyncio.run(play())

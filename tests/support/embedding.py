@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager
+from threading import Thread
 from typing import Any
 
 from lockgate.config.embedder import EmbedderSettings
@@ -63,7 +65,7 @@ class Service(OverHttp):
 
     def tools(self) -> list[str]:
         """The texts that are those of tools."""
-        return [one for one in self.texts if ": " in one]
+        return [one for one in self.texts if ":" in one]
 
     def settings(self, **more: Any) -> dict[str, Any]:
         """What a configuration says to have it asked; waits long, for machines that are busy."""
@@ -126,3 +128,24 @@ async def service() -> AsyncIterator[Service]:
 def length(vector: bytes) -> float:
     """Of a vector of 8 bits a dimension."""
     return math.hypot(*(one - 256 if one > 127 else one for one in vector))
+
+
+@contextmanager
+def beside() -> Iterator[Service]:
+    """One that listens in a thread of its own, for who has no loop or needs its own."""
+    ready: Future[tuple[Service, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+
+    async def serve() -> None:
+        over = asyncio.Event()
+        async with service() as made:
+            ready.set_result((made, asyncio.get_running_loop(), over))
+            await over.wait()
+
+    thread = Thread(target=lambda: asyncio.run(serve()), daemon=True)
+    thread.start()
+    made, loop, over = ready.result(20)
+    try:
+        yield made
+    finally:
+        loop.call_soon_threadsafe(over.set)
+        thread.join(20)
