@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,16 @@ from pydantic import ValidationError
 
 from lockgate.config.embedder import EmbedderSettings
 from lockgate.core.codes import ENTRIES
+from lockgate.fronts.server import HttpServer
 from lockgate.gateway import embedder as module
 from lockgate.gateway.embedder import RemoteEmbedder, reachable
 from lockgate.gateway.embedding import PROBE, NotEmbedded
+from lockgate.gateway.fetching import PoolFetch
 from lockgate.gateway.nearness import cosine
 from lockgate.upstreams import lookup
 from tests.bridge.scripted_http import JSON
 from tests.support.embedding import KEY, Answer, Service, meant, service
+from tests.upstreams.conftest import tls_pair as tls_pair  # noqa: PLC0414 - a fixture
 
 TEXTS = ["files drive: Starts a car.", "files post: Sends a letter.", "files read: \ud800 it."]
 
@@ -288,6 +292,30 @@ def test_where_it_leads_inside_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) 
         assert caught.value.reason == "embedder-forbidden"
         await embedder.close()
         assert not one.asked
+
+    run(work)
+
+
+def test_a_certificate_that_nobody_vouches_for_is_not_taken(
+    tls_pair: tuple[ssl.SSLContext, ssl.SSLContext],
+) -> None:
+    serving, trusting = tls_pair
+
+    async def work(_: Service) -> None:
+        one = Service()
+        one.http = HttpServer(one._received, ssl=serving)
+        one.port = (await one.http.start("localhost", 0))[0][1]
+        settings = one.embedder(url=f"https://localhost:{one.port}/v1/embeddings")
+        embedder = RemoteEmbedder(settings, pause=_at_once)
+        with pytest.raises(NotEmbedded) as caught:
+            await embedder.embed(TEXTS, "query")
+        assert caught.value.reason == "embedder-unreachable"
+        assert not one.asked
+        await embedder.close()
+        fetch = PoolFetch(reachable=reachable(settings), tls=trusting)
+        assert await RemoteEmbedder(settings, fetch).embed(TEXTS, "query")
+        await fetch.close()
+        await one.die()
 
     run(work)
 

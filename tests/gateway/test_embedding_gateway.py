@@ -80,6 +80,30 @@ def test_what_is_withheld_is_not_sent(tmp_path: Path) -> None:
     played(work)
 
 
+def test_what_is_sent_is_names_descriptions_and_searches(tmp_path: Path) -> None:
+    schema = {"type": "object", "properties": {"speed": {"description": "unsent"}}}
+    them = peer(
+        tool("drive", "Starts it. " + "x" * 3000, title="Ignition", inputSchema=schema),
+        prompts=[{"name": "unsent_prompt"}],
+        resources=[{"name": "unsent_resource", "uri": "file:///unsent"}],
+    )
+
+    async def work(one: Service) -> None:
+        async with before(them, expose="search", search=searching_by(one, tmp_path)) as w:
+            await ready(w)
+            await said(w, "find_tools", query="automobile " * 300)
+            await said(w, "find_tools", query="unsent words", kind="prompt")
+            await w.call("call_tool", name="drive", arguments={"speed": "unsent"})
+            text, query = one.texts
+            assert text.startswith("peer drive Ignition: Starts it. xxx")
+            assert len(text) == 2000
+            assert query == ("automobile " * 300)[:1000]
+            assert not any("unsent" in text for text in one.said)
+            assert all(list(body) == ["model", "input"] for body in one.bodies)
+
+    played(work)
+
+
 @pytest.mark.parametrize("semantic", ["off", None])
 def test_nothing_is_sent_where_it_is_not_wanted(semantic: str | None, tmp_path: Path) -> None:
     async def work(one: Service) -> None:

@@ -169,10 +169,15 @@ def test_another_model_behind_the_same_name_makes_all_vectors_anew(
         assert await finding.find("letter") == ["post"]
         assert len(one.tools()) == 6
         # So is one whose vectors are of another length, at once.
+        clock.advance(DOUBT / 2)
         one.embeds = lambda text: [*otherwise(text), 0.0]
         assert await finding.find("vehicles of rain") == []
         assert finding.phase == "failed"
+        # Two that take turns do not have all embedded again and again.
         clock.advance(2)
+        assert not await finding.library.embed()
+        assert len(one.tools()) == 6
+        clock.advance(DOUBT / 2)
         assert await finding.library.embed()
         assert await finding.find("vehicle") == ["drive"]
 
@@ -267,6 +272,7 @@ def test_a_slow_one_keeps_nobody_waiting_and_what_comes_late_is_not_lost() -> No
         assert await finding.library.embed()
         one.go.clear()
         assert await finding.find("automobile") == []
+        await until(lambda: one.running)
         # The same query is not sent again while it is under way.
         assert await finding.find("automobile") == []
         assert len(one.asked) == 3

@@ -43,8 +43,8 @@ LONGEST: Final = 8.0
 """Seconds between two attempts, at first and at most."""
 REST: Final = 1.0
 MOST_RETRY_AFTER: Final = 300.0
-_NUMBER: Final = 32
-"""Bytes that one number may take in an answer."""
+_NUMBER: Final = 64
+"""Bytes that one number may take in an answer: some write one a line, and indent it."""
 _BESIDE: Final = 64 * 1024
 """Bytes that an answer may have beside its numbers."""
 _IDLE: Final = 60.0

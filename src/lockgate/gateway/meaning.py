@@ -43,7 +43,7 @@ KEPT: Final = 180 * 86400.0
 SAME: Final = 0.99
 """The least cosine of what one model makes of one text at two times."""
 DOUBT: Final = 600.0
-"""Seconds for which an embedder is taken to be what it was."""
+"""Seconds for which an embedder is taken to be what it was, and in which it may change once."""
 
 Missing = Literal["late", "busy", "failed"]
 
@@ -76,6 +76,7 @@ class Meaning:
         self._asking: dict[str, asyncio.Task[bytes | None]] = {}
         self._known: bytes | None = None
         self._sure_until = float("inf") if embedder.constant else float("-inf")
+        self._changed = float("-inf")
         self._until = 0.0
         self._failures = 0
         self._trying = False
@@ -269,7 +270,7 @@ class Meaning:
         known = self._known or await self._read(name)
         if known is None or cosine(known, probe) < SAME:
             if self._known is not None:
-                _log.warning("%s is another model than before; all is embedded anew", self.shown)
+                self._change()
             known = probe
             await self._write(name, probe)
         if known != self._known:
@@ -279,6 +280,17 @@ class Meaning:
         digest = blake2b(known, digest_size=8).hexdigest()
         self.edition = f"{self._embedder.name}/{digest}"
         self._sure_until = self._clock.monotonic() + DOUBT
+
+    def _change(self) -> None:
+        # Two models that take turns would have everything embedded again and again.
+        now = self._clock.monotonic()
+        if now < self._changed + DOUBT:
+            raise NotEmbedded(
+                f"{self.shown} has been another model twice in a short time",
+                reason="embedder-broken",
+            )
+        self._changed = now
+        _log.warning("%s is another model than before; all is embedded anew", self.shown)
 
     def _failed(self, error: NotEmbedded) -> None:
         if self._closed:
