@@ -14,7 +14,7 @@ from mcp.server.mcpserver import MCPServer
 
 import lockgate
 from lockgate.errors import LockgateError
-from lockgate.gateway import nearness
+from lockgate.gateway import minilm, nearness
 from tests.fronts.served import run
 from tests.gateway.reloading import Changing, changing
 from tests.gateway.test_admin import fetched, samples
@@ -51,7 +51,12 @@ def played(work: Callable[[Service], Awaitable[None]]) -> None:
     run(play())
 
 
-def test_tools_are_found_by_meaning_and_only_by_who_may_see_them(tmp_path: Path) -> None:
+def test_tools_are_found_by_meaning_and_only_by_who_may_see_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What the model in the gateway needs is not needed.
+    monkeypatch.setattr(minilm, "PACKAGES", ("no_such_package",))
+
     async def work(one: Service) -> None:
         them = peer(tool("drive"), tool("vehicle"), tool("read"))
         rules = {"rules": [{"allow": {"tools": ["peer/vehicle", "peer/read"]}}]}
