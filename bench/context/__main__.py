@@ -19,7 +19,7 @@ from bench.context import corpora, figures
 from bench.context.corpora import Corpora, Query, Tool
 from bench.context.figures import OURS, THEIRS, Row
 from bench.context.menu import tokens
-from bench.context.searchers import UNTUNED, FastMcp, Fts5, Lockgate, Searcher
+from bench.context.searchers import FastMcp, Fts5, Lockgate, Searcher
 
 SIZES: Final = (500, 5_000, 10_000)
 MOST_QUERIES: Final = 2000
@@ -30,7 +30,6 @@ Make = Callable[[Sequence[Tool]], Searcher]
 MEANT: Final = f"{OURS}, semantic"
 MAKERS: Final[dict[str, Make]] = {
     OURS: Lockgate,
-    f"{OURS}, untuned": lambda tools: Lockgate(tools, UNTUNED),
     THEIRS: FastMcp,
     "fts5": Fts5,
 }
