@@ -9,7 +9,7 @@ list, and neither the scores nor the order of what is found there depend on any 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from heapq import nlargest
 from math import log
@@ -20,6 +20,16 @@ from lockgate.context.search.documents import Document
 from lockgate.context.search.fusion import shares
 from lockgate.context.search.near import Near
 from lockgate.context.search.postings import FIELDS, Field, Posting, impacts
+from lockgate.context.search.scoring import (
+    NAME,
+    SERVER,
+    Favours,
+    Named,
+    Part,
+    Wanted,
+    favoured,
+    scored,
+)
 from lockgate.context.search.synonyms import synonyms
 from lockgate.context.search.weights import WEIGHTS, Weights
 from lockgate.context.search.words import apart, folded, joined, terms
@@ -49,9 +59,6 @@ HINT: Final = 0.5
 _identifier: Final = re.compile(r"[\w.\-/:]+")
 _like_a_name: Final = re.compile(r"[_\-./:]|[a-z][A-Z]")
 _NOTHING: Final[Posting] = {}
-
-NAME: Final = "its name"
-SERVER: Final = "its server"
 
 
 class Index:
@@ -132,34 +139,6 @@ class Hit(NamedTuple):
     shares: tuple[float, float] | None = None
 
 
-class Part(NamedTuple):
-    """One term of a score; or `NAME`, `SERVER`, which are not terms but count as well.
-
-    weight  what the term counts: 1 if it was asked for, less if it stands for another one.
-    """
-
-    term: str
-    weight: float
-    adds: float
-
-
-class _Wanted(NamedTuple):
-    """A term that was asked for.
-
-    weight  what it counts.
-    parts   it and what may stand for it, as far as there are any; it itself is the first.
-    """
-
-    weight: float
-    parts: list[Part]
-
-
-_Named = tuple[float, list[tuple[str, float]]]
-_ByServer = defaultdict[str, list[tuple[float, int]]]
-_Favours = Mapping[int, tuple[float, float]]
-"""By document: what its name adds, and what its server does."""
-
-
 class Scope:
     """The documents that somebody may see."""
 
@@ -170,10 +149,11 @@ class Scope:
         self._edition = -1
         self._whole = False
         self._size = 0
+        self._sizes: Mapping[str, int] = {}
         self._held = 0
         self._kept: dict[str, tuple[Posting, float]] = {}
         self._meant: dict[str, list[Part]] = {}
-        self._named: dict[int, _Named] = {}
+        self._named: dict[int, Named] = {}
         self._servers: dict[str, frozenset[str]] | None = None
 
     def search(
@@ -197,8 +177,7 @@ class Scope:
         self._look()
         text = text[:LONGEST_QUERY]
         wanted = self._wanted(text)
-        scores = self._scores(wanted)
-        favours = self._favour(scores, wanted)
+        scores, favours = self._ranked(wanted)
         parts: Mapping[int, tuple[float, float]] = {}
         if meaning is not None:
             near = {number: one for number, one in meaning.items() if number in self.numbers}
@@ -226,7 +205,7 @@ class Scope:
                 if impact is not None:
                     those.append(part._replace(adds=one.weight * part.adds * impact))
             found += sorted(those, key=lambda part: -part.adds)[:1]
-        favours = self._favour(self._scores(wanted), wanted).get(number, (0.0, 0.0))
+        favours = self._ranked(wanted)[1].get(number, (0.0, 0.0))
         found += [
             Part(term, 1.0, adds)
             for term, adds in zip((NAME, SERVER), favours, strict=True)
@@ -255,7 +234,8 @@ class Scope:
         self._held = 0
         self._servers = None
         documents = self._index.documents
-        self._size = sum(number in documents for number in self.numbers)
+        seen = [documents[number].server for number in self.numbers if number in documents]
+        self._size, self._sizes = len(seen), Counter(seen)
         self._whole = self._size == len(documents)
 
     def _posting(self, term: str) -> tuple[Posting, float]:
@@ -278,7 +258,7 @@ class Scope:
     def _known(self, term: str) -> bool:
         return bool(self._posting(term)[0])
 
-    def _wanted(self, text: str) -> list[_Wanted]:
+    def _wanted(self, text: str) -> list[Wanted]:
         """The terms to look for, in the order of the query."""
         weights = self._index.weights
         found = asked(text, weights)
@@ -287,7 +267,7 @@ class Scope:
             found = {term: found[term] for term in found if term in set(rarest)}
         # What is two words here may be one in a name, as in `pull request` and `pullrequest`.
         one_word = [one for one in joined(text) if one not in found and self._known(one)]
-        wanted: list[_Wanted] = []
+        wanted: list[Wanted] = []
         unknown = 0
         for term, weight in found.items():
             posting, rarity = self._posting(term)
@@ -298,9 +278,9 @@ class Scope:
                 unknown += 1
                 others += self._similar(term)
             if others:
-                wanted.append(_Wanted(weight, others))
+                wanted.append(Wanted(weight, others))
         return wanted + [
-            _Wanted(1.0, [Part(term, 1.0, self._posting(term)[1])])
+            Wanted(1.0, [Part(term, 1.0, self._posting(term)[1])])
             for term in dict.fromkeys(one_word)
         ]
 
@@ -334,61 +314,23 @@ class Scope:
             for other, like in near
         ]
 
-    def _scores(self, wanted: Iterable[_Wanted]) -> dict[int, float]:
-        """By document: for each term that was asked for, the best of what stands for it there."""
-        scores: defaultdict[int, float] = defaultdict(float)
-        for weight, parts in wanted:
-            first, factor = self._posting(parts[0].term)[0], weight * parts[0].adds
-            for number, impact in first.items():
-                scores[number] += factor * impact
-            more: dict[int, float] = {}
-            for part in parts[1:]:
-                share = weight * part.adds
-                for number, impact in self._posting(part.term)[0].items():
-                    adds = share * impact
-                    if adds > more.get(number, 0.0):
-                        more[number] = adds
-            for number, adds in more.items():
-                have = factor * first.get(number, 0.0)
-                if adds > have:
-                    scores[number] += adds - have
-        return scores
+    def _ranked(self, wanted: list[Wanted]) -> tuple[dict[int, float], Favours]:
+        scores = scored(wanted, lambda term: self._posting(term)[0])
+        documents, sizes = self._index.documents, self._sizes
 
-    def _favour(self, scores: dict[int, float], wanted: Iterable[_Wanted]) -> _Favours:
-        """Have the best count more for their names, and for what else is found at their servers.
+        def server(number: int) -> tuple[str, int]:
+            named = documents[number].server
+            return named, sizes[named]
 
-        Names say what a tool does, in few words: one of which every word was asked for fits better
-        than one of which a part was. And a server of which several tools fit is a likely one.
-        """
-        weights, documents = self._index.weights, self._index.documents
         best = self._best(scores, CANDIDATES)
-        if not best:
-            return {}
-        counted: dict[str, float] = {}
-        for weight, parts in wanted:
-            for part in parts:
-                counted[part.term] = max(counted.get(part.term, 0.0), weight * part.weight)
-        top = weights.called * scores[best[0]]
-        share, named, by_server = counted.get, self._named, _ByServer(list)
-        found: dict[int, tuple[float, float]] = {}
-        for number in best:
-            every, words = named.get(number) or self._name(number)
-            had = 0.0
-            for term, rarity in words:
-                had += rarity * share(term, 0.0)
-            adds = top * had / every
-            found[number] = adds, 0.0
-            by_server[documents[number].server].append((scores[number] + adds, number))
-        for those in by_server.values():
-            those.sort(reverse=True)
-            likely = weights.server * sum(score for score, _ in those[:2]) / 2
-            for score, number in those:
-                found[number] = found[number][0], likely
-                scores[number] = score + likely
-        return found
+        weights = self._index.weights
+        return scores, favoured(scores, best, wanted, weights, name=self._name, server=server)
 
-    def _name(self, number: int) -> _Named:
+    def _name(self, number: int) -> Named:
         """The terms of a document's name and how rare each of them is."""
+        named = self._named.get(number)
+        if named is not None:
+            return named
         words = [(term, self._posting(term)[1]) for term in self._index.called[number]]
         if len(self._named) >= MOST_KEPT:
             self._named.clear()
@@ -426,9 +368,7 @@ class Scope:
     def _likely(self, hint: str) -> dict[str, float]:
         """The servers that a hint may mean, and how likely it does, up to 1."""
         if self._servers is None:
-            documents = self._index.documents
-            names = {documents[n].server for n in self.numbers if n in documents}
-            self._servers = {name: frozenset(terms(name)) for name in sorted(names)}
+            self._servers = {name: frozenset(terms(name)) for name in sorted(self._sizes)}
         asked = frozenset(terms(hint[:LONGEST_QUERY]))
         same = folded(hint)
         found: dict[str, float] = {}

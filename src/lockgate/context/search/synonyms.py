@@ -24,7 +24,7 @@ update edit modify change set patch
 delete remove erase drop destroy clear discard purge
 send post publish submit
 write save store put
-write compose draft
+write create add compose draft
 append insert attach
 run execute invoke perform launch
 start begin launch initiate

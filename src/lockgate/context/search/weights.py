@@ -18,7 +18,7 @@ class Weights(NamedTuple):
     idle     a word that is in requests of any kind.
     number   a number.
     called   all of a name being asked for, as a share of the best score.
-    server   what else is found at a server, as a share of its two best scores.
+    server   what else is found at a server, as a share of the mean of its two best scores.
     """
 
     synonym: float = 0.4
