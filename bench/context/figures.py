@@ -22,6 +22,8 @@ DRAWN: Final = 1000
 Row = tuple[float, ...]
 Table = dict[str, dict[str, Row]]
 """By source, by searcher: the mean of each of `MEASURES`."""
+Margin = dict[str, tuple[float, float, float]]
+"""By measure: how much more, and from where to where that is in 95 of 100 cases."""
 
 
 def measured(ranked: Sequence[str], relevant: Mapping[str, float]) -> Row:
@@ -46,7 +48,7 @@ def with_macro(table: Table) -> Table:
     return {**table, "macro": macro}
 
 
-def margins(pairs: Sequence[Sequence[tuple[Row, Row]]]) -> dict[str, tuple[float, float, float]]:
+def margins(pairs: Sequence[Sequence[tuple[Row, Row]]]) -> Margin:
     """How much more one finds than another, and between what that lies in 95 of 100 cases.
 
     Args:
@@ -57,7 +59,7 @@ def margins(pairs: Sequence[Sequence[tuple[Row, Row]]]) -> dict[str, tuple[float
         queries of each source are drawn again, with repetition, many times.
     """
     chance = random.Random(7)  # noqa: S311 - always the same, and no secret
-    found: dict[str, tuple[float, float, float]] = {}
+    found: Margin = {}
     for measure in ("R@5", "nDCG@10"):
         at = MEASURES.index(measure)
         more = [[one[at] - other[at] for one, other in source] for source in pairs]
@@ -70,7 +72,7 @@ def margins(pairs: Sequence[Sequence[tuple[Row, Row]]]) -> dict[str, tuple[float
     return found
 
 
-def said(margin: Mapping[str, tuple[float, float, float]]) -> str:
+def said(margin: Margin) -> str:
     """Margins in a line."""
     return ", ".join(
         f"{measure} {mean:+.3f} ({low:+.3f} to {high:+.3f})"

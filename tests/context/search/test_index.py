@@ -124,6 +124,17 @@ def test_a_server_is_a_hint_and_no_filter() -> None:
     assert found(scope, "search", server="nobody") == found(scope, "search")
 
 
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [("look up a note", "search_notes"), ("get rid of my note", "delete_note"),
+     ("write something down in a note", "add_note"), ("show me every note", "list_notes")],
+)  # fmt: skip
+def test_whoever_says_it_otherwise_finds_it_as_well(query: str, name: str) -> None:
+    names = ("add_note", "delete_note", "list_notes", "read_note", "search_notes")
+    _, scope = of(*(tool(one, f"{one.partition('_')[0].capitalize()}s notes.") for one in names))
+    assert found(scope, query)[0][0] == f"s/{name}"
+
+
 def test_a_name_that_is_asked_for_whole_is_better_than_a_part_of_a_longer_one() -> None:
     said = "Groups of resources in an account."
     _, scope = of(

@@ -178,6 +178,8 @@ def asked(text: str, weights: Weights) -> dict[str, float]:
 def _plainly(text: str) -> str:
     """The text, verbs of two words as one."""
     phrases = _phrases()
+    if phrases.keys().isdisjoint(_word.findall(text.lower())):
+        return text
     seen: list[re.Match[str]] = []
     parts: list[str] = []
     done = 0

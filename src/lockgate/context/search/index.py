@@ -59,6 +59,8 @@ HINT: Final = 0.5
 _identifier: Final = re.compile(r"[\w.\-/:]+")
 _like_a_name: Final = re.compile(r"[_\-./:]|[a-z][A-Z]")
 _NOTHING: Final[Posting] = {}
+_FEW: Final = 1000
+"""So many are sorted faster than the best of them are picked."""
 
 
 class Index:
@@ -316,15 +318,9 @@ class Scope:
 
     def _ranked(self, wanted: list[Wanted]) -> tuple[dict[int, float], Favours]:
         scores = scored(wanted, lambda term: self._posting(term)[0])
-        documents, sizes = self._index.documents, self._sizes
-
-        def server(number: int) -> tuple[str, int]:
-            named = documents[number].server
-            return named, sizes[named]
-
         best = self._best(scores, CANDIDATES)
         weights = self._index.weights
-        return scores, favoured(scores, best, wanted, weights, name=self._name, server=server)
+        return scores, favoured(scores, best, wanted, weights, self._name)
 
     def _name(self, number: int) -> Named:
         """The terms of a document's name and how rare each of them is."""
@@ -334,12 +330,17 @@ class Scope:
         words = [(term, self._posting(term)[1]) for term in self._index.called[number]]
         if len(self._named) >= MOST_KEPT:
             self._named.clear()
-        named = self._named[number] = sum(rarity for _, rarity in words) or 1.0, words
+        server = self._index.documents[number].server
+        every = sum(rarity for _, rarity in words) or 1.0
+        named = self._named[number] = Named(every, words, server, self._sizes[server])
         return named
 
     def _best(self, scores: Mapping[int, float], most: int) -> list[int]:
         if len(scores) > most:
-            least = nlargest(most, scores.values())[-1]
+            if len(scores) < _FEW:
+                least = sorted(scores.values(), reverse=True)[most - 1]
+            else:
+                least = nlargest(most, scores.values())[-1]
             numbers: Iterable[int] = [n for n, score in scores.items() if score >= least]
         else:
             numbers = scores

@@ -38,8 +38,20 @@ class Wanted(NamedTuple):
     parts: list[Part]
 
 
-Named = tuple[float, Sequence[tuple[str, float]]]
-"""The terms of a name and how rare each is, behind the sum of these."""
+class Named(NamedTuple):
+    """What is told by the name of a document, and by that of its server.
+
+    every   how rare its terms are, together.
+    terms   each of them, and how rare it is.
+    server  where it is from.
+    has     how many documents of that server there are.
+    """
+
+    every: float
+    terms: Sequence[tuple[str, float]]
+    server: str
+    has: int
+
 
 Favours = Mapping[int, tuple[float, float]]
 """By document: what its name adds, and what its server does."""
@@ -71,9 +83,7 @@ def favoured(
     best: Sequence[int],
     wanted: Iterable[Wanted],
     weights: Weights,
-    *,
     name: Callable[[int], Named],
-    server: Callable[[int], tuple[str, int]],
 ) -> Favours:
     """Have the best count more for their names, and for what else is found at their servers.
 
@@ -87,7 +97,6 @@ def favoured(
         wanted: what was asked for.
         weights: what a name and a server count.
         name: the name of a document.
-        server: the server of a document, and how many it has.
     """
     if not best:
         return {}
@@ -96,17 +105,20 @@ def favoured(
         for part in parts:
             counted[part.term] = max(counted.get(part.term, 0.0), weight * part.weight)
     top = weights.called * scores[best[0]]
-    share, by_server = counted.get, defaultdict[tuple[str, int], list[tuple[float, int]]](list)
+    by_server: dict[str, tuple[int, list[tuple[float, int]]]] = {}
     found: dict[int, tuple[float, float]] = {}
     for number in best:
-        every, words = name(number)
+        every, words, server, has = name(number)
         had = 0.0
         for term, rarity in words:
-            had += rarity * share(term, 0.0)
+            if term in counted:
+                had += rarity * counted[term]
         adds = top * had / every
         found[number] = adds, 0.0
-        by_server[server(number)].append((scores[number] + adds, number))
-    for (_, has), those in by_server.items():
+        if server not in by_server:
+            by_server[server] = has, []
+        by_server[server][1].append((scores[number] + adds, number))
+    for has, those in by_server.values():
         those.sort(reverse=True)
         two = min(2, has)
         likely = weights.server * sum(score for score, _ in those[:two]) / two
