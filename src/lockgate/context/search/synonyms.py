@@ -266,7 +266,7 @@ airport flight
 train railway rail
 bus transit
 taxi cab ride
-car vehicle automobile
+car vehicle limousine
 traffic congestion
 holiday vacation
 birthday birth born
