@@ -16,7 +16,8 @@ from typing import Final
 
 import msgspec
 
-from lockgate.context.search.index import Hit, Part
+from lockgate.context.search.index import Hit
+from lockgate.context.search.scoring import Part
 from lockgate.core.message import Call, Reply
 from lockgate.core.policy import CallNext
 from lockgate.gateway import own_tools
