@@ -307,10 +307,8 @@ class Listening:
         if stream is not self._stream and stream is not self._other:
             return
         other = self._other if stream is self._stream else self._stream
-        if self._other is None or other is None:
-            self._deliver(notification)
         # Both streams carry what happened since the second was opened.
-        elif stream.seen.first(notification, other.seen):
+        if self._other is None or other is None or stream.seen.first(notification, other.seen):
             self._deliver(notification)
 
     def _deliver(self, notification: Notification) -> None:
