@@ -173,7 +173,7 @@ def output(command: Sequence[str], **environment: str) -> str:
         command,
         capture_output=True,
         text=True,
-        timeout=45,
+        timeout=200,
         check=False,
         env={**os.environ, **environment},
     )

@@ -37,7 +37,7 @@ async def run(url: str, era: str, plan: dict[str, Any]) -> dict[str, Any]:
         seen["progress"].append(progress)
 
     mode = "legacy" if era == "handshake" else "auto"
-    async with Client(url, mode=mode, timeout=20) as client:
+    async with Client(url, mode=mode, timeout=100) as client:
         seen["version"] = client.session.protocol_version
         seen["server"] = client.server_info.name if client.server_info else None
         seen["tools"] = [one.name for one in await client.list_tools()]

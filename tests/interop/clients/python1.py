@@ -49,7 +49,7 @@ async def run(url: str, plan: dict[str, Any]) -> dict[str, Any]:
 
     async with (
         streamablehttp_client(url) as (read, write, _),
-        ClientSession(read, write, read_timeout_seconds=timedelta(seconds=20)) as session,
+        ClientSession(read, write, read_timeout_seconds=timedelta(seconds=100)) as session,
     ):
         opened = await session.initialize()
         seen["version"], seen["server"] = opened.protocolVersion, opened.serverInfo.name

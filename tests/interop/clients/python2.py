@@ -38,7 +38,7 @@ async def run(address: str, era: str, plan: dict[str, Any]) -> dict[str, Any]:
         seen["progress"].append(progress)
 
     mode = "legacy" if era == "handshake" else "auto"
-    async with Client(target(address), mode=mode, read_timeout_seconds=20) as client:
+    async with Client(target(address), mode=mode, read_timeout_seconds=100) as client:
         seen["version"] = client.protocol_version
         seen["server"] = client.server_info.name if client.server_info else None
         seen["tools"] = [one.name for one in (await client.list_tools()).tools]

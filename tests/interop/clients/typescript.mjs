@@ -52,7 +52,17 @@ seen.prompts = (await client.listPrompts()).prompts.map((one) => one.name);
 seen.resources = (await client.listResources()).resources.map((one) => one.uri);
 seen.call = text(await call(plan.call));
 seen.read = (await client.readResource({ uri: plan.read })).contents[0].text;
-await call(plan.progress, { onprogress: (one) => seen.progress.push(one.progress) });
+// Written down as it arrives: where the last progress comes in one read with the result, the client
+// has forgotten by whom it was asked for when it gets to it.
+const heard = transport.onmessage;
+transport.onmessage = (message, ...more) => {
+  if (message.method === "notifications/progress") seen.progress.push(message.params.progress);
+  return heard.call(transport, message, ...more);
+};
+let asked = 0;
+await call(plan.progress, { onprogress: () => (asked += 1) });
+transport.onmessage = heard;
+if (!asked) throw new Error("the client was told of no progress");
 
 const giving = new AbortController();
 seen.cancelled = await call(plan.cancel, {
