@@ -16,11 +16,10 @@ MEANINGS: Final[dict[str, str]] = {
     "this": "this/current/such",
     "what-is-done": (
         "about this/about it/about that/about these/of this/of it/of these/this to/it to/that to/"
-        "these to/this step/these steps/this action/these actions/this call/these calls/"
-        "this operation/this behavior/this behaviour/this process/this transfer/this copy/"
-        "this instruction/these instructions/the instruction/the instructions/this requirement/"
-        "this note/this fact/this detail/this tool was/anything about/this in/it in/this at/it at/"
-        "this or/it or/them this/them that/this is being/this has been/this was"
+        "these to/this step/these steps/this action/these actions/this call/these calls/it at/"
+        "this operation/this behavior/this behaviour/this process/this instruction/this in/it in/"
+        "these instructions/the instruction/the instructions/this requirement/this note/this at/"
+        "this fact/this detail/anything about/this or/it or/them this/them that/this was"
     ),
     "not-before": "unless/until/only if/only when/only after/before its/before it/before the",
     "deed": (
