@@ -15,7 +15,7 @@ import click
 from rich.text import Text
 
 from lockgate.cli import exits, running
-from lockgate.cli.differences import plain, show_drift, titled
+from lockgate.cli.differences import plain, show_drift, show_found, titled
 from lockgate.cli.lock import now, surveyed, who
 from lockgate.cli.options import load_config
 from lockgate.cli.terminal import console, say, visible

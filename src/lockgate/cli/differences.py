@@ -60,9 +60,10 @@ def show_drift(out: Console, one: Drift, *, full: bool = True) -> None:
 
 def show_found(out: Console, one: Drift) -> None:
     """What a scan finds in the definition there is now, so that nobody says yes without it."""
-    if one.thing is None or not isinstance(one.after, dict):
+    definition: object = one.after
+    if one.thing is None or not isinstance(definition, dict):
         return
-    for found in scan(cast("Mapping[str, Any]", one.after)).findings:
+    for found in scan(cast("Mapping[str, Any]", definition)).findings:
         if found.severity != "note":
             style = "bold red" if found.severity == "block" else "yellow"
             said = Text(f"{found.summary}  [{found.id}]", style)
