@@ -97,4 +97,7 @@ def _loan(settings: ResultsSettings) -> Loan:
         preview=settings.preview,
         references=settings.references,
         images=settings.images == "keep",
+        tasks=settings.tasks,
+        resources=settings.resources,
+        prompts=settings.prompts,
     )
