@@ -346,3 +346,21 @@ def test_who_may_no_longer_read_a_resource_reads_no_more_what_is_kept_of_it() ->
 async def readable(w: World, which: str) -> bool:
     told = (await w.call("read_result", id=which)).json
     return "error" not in told and told["result"].get("isError") is not True
+
+
+@ERAS
+def test_links_of_a_gateway_behind_a_gateway_lead_there(era: str) -> None:
+    async def play() -> None:
+        async with playing("M", resources=True) as (_, inner):
+            entry = {"inner": {"url": f"http://127.0.0.1:{inner.port}/mcp"}}
+            async with gateway(entry, results={**ON, "budget": 50_000}) as w:
+                client = await Client(w.port, era).open()
+                read = (await client.begin("resources/read", {"uri": FILE})).result["contents"]
+                uri = read[0]["_meta"][NOTE]["uri"]
+                (again,) = (await client.begin("resources/read", {"uri": uri})).result["contents"]
+                assert again["text"] == LONG
+                gone = await client.begin("resources/read", {"uri": "gw-result://" + "a" * 24})
+                assert gone.error
+                client.close()
+
+    run(play())

@@ -37,7 +37,7 @@ from lockgate.gateway.introduction import WAITING, introduce
 from lockgate.gateway.lending import SCHEME
 from lockgate.gateway.listing import LISTS
 from lockgate.gateway.login_tools import LoginTools
-from lockgate.gateway.resources import candidates, only_by_hidden
+from lockgate.gateway.resources import candidates, matches, only_by_hidden
 from lockgate.gateway.result_reader import ResultReader, owned
 from lockgate.gateway.tasks import TaskIds
 from lockgate.upstreams.guard import NOBODY
@@ -231,7 +231,12 @@ class Router:
             return invalid("resources/read needs a string `uri`.")
         if self.results is not None and uri.startswith(SCHEME):
             kept = await self.results.read(call, uri)
-            return _no_resource(uri) if kept is None else kept
+            if kept is not None:
+                return kept
+            # A server may be such a gateway itself; whoever is none, is not asked for what is gone.
+            templates = await self._catalog.face("resources/templates/list", call)
+            if not any(matches(one, uri) for one in templates.routes):
+                return _no_resource(uri)
         asked = self._inward(call)
         if isinstance(asked, Failure):
             return asked
