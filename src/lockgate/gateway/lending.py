@@ -13,7 +13,8 @@ may no longer see what gave it, or make that call, reads it no more. Reading it,
 counts for flows as that call does: what came from it is known with it, however often it was passed
 on (`About.origins`).
 
-What comes of tasks is lent by `lent_tasks`, what resources and prompts hold by `lent_contents`.
+What comes of tasks is lent by `lent_tasks`, what resources and prompts hold by `lent_contents`;
+what a conversation was given before is told by what changed (`changing_results`).
 
 Costs: for calls of tools where it is on, one coroutine, a look for `$result` in the arguments and
 one at the length of the result. Only what is over two bytes for each token is looked at further.
@@ -33,13 +34,14 @@ from lockgate.core.policy import CallNext, Decision, Observe
 from lockgate.core.raw import EMPTY, Raw
 from lockgate.core.sight import Sight
 from lockgate.core.store import Store, StoreGone
+from lockgate.gateway.changing_results import ChangingResults
 from lockgate.gateway.facts import OWN_CLIENT
 from lockgate.gateway.lent_contents import Contents
 from lockgate.gateway.lent_tasks import TaskResults
 from lockgate.gateway.recalling import Masked, line, told, whose
 from lockgate.gateway.references import MARK, Origins, resolved
 from lockgate.gateway.source import Source
-from lockgate.gateway.weighing import HARDLY, Loan, Looked, looked_at, media
+from lockgate.gateway.weighing import Loan, Looked, looked_at, media
 from lockgate.kit.deposits import About, Deposit, Deposits, Gone, TooLarge
 from lockgate.kit.inventory import Inventory
 from lockgate.kit.pages import link, said
@@ -134,6 +136,7 @@ class Lending:
         self._engine: Surroundings | None = None
         self._tasks = TaskResults(self, deposits.sealed)
         self._contents = Contents(self)
+        self._changing = ChangingResults(self, deposits.sealed.clock.monotonic)
         self.spared: Callable[[Call, int], None] = lambda _call, _size: None
         """Hears how many bytes of a result were kept here instead of sent."""
 
@@ -208,14 +211,18 @@ class Lending:
         reply = await chain(call)
         if isinstance(reply, Failure):
             return reply
-        if reply.raw.size <= loan.budget * HARDLY:
+        if reply.raw.size <= loan.least:
             if loan.tasks and (reply.kind == "task" or "task" in call.params):
                 await self._tasks.begun(call, reply.raw, asked, origins)
             return reply
         if call.target is None or reply.kind != "complete":
             return reply
         source = Source(call.target, arguments or b"{}", asked or b"{}", origins)
-        raw = await self.shortened(call, reply.raw, loan, source)
+        given = await self._changing.given(call, reply.raw, loan, source) if loan.changes else None
+        if given is not None and given.raw is not None:
+            return Result(given.raw)
+        lent = None if given is None else given.lent
+        raw = await self.shortened(call, reply.raw, loan, source, lent)
         return reply if raw is None else Result(raw)
 
     def _loaned(self, call: Call) -> Callable[[str], Awaitable[Deposit | Failure]]:
@@ -296,8 +303,13 @@ class Lending:
                 lines.append(line(handle, about, names, now, arguments=not self._flows))
         return lines, len(handles), at if at < len(handles) else None
 
-    async def shortened(self, call: Call, raw: Raw, loan: Loan, source: Source) -> Raw | None:
-        """A tool's result with a preview in place of what is too long; None: it stays as it is."""
+    async def shortened(
+        self, call: Call, raw: Raw, loan: Loan, source: Source, lent: Lent | None = None
+    ) -> Raw | None:
+        """A tool's result with a preview in place of what is too long; None: it stays as it is.
+
+        `lent`: it is kept already.
+        """
         try:
             if raw.get("isError") is True:
                 return None
@@ -311,7 +323,7 @@ class Lending:
         if looked is None:
             return None
         pictures = media(raw) if loan.images else ()
-        lent = await self.keep(call, looked, source)
+        lent = lent or await self.keep(call, looked, source)
         if lent is None:
             return None
         text = self.shown(call, looked, lent)
@@ -329,7 +341,23 @@ class Lending:
 
     def shown(self, call: Call, looked: Looked, lent: Lent) -> str:
         """What a model is told in place of something that is kept."""
-        return said(looked.seen, lent.handle, self.terms.minutes, self.engine.tool(call))
+        return said(looked.seen, lent.handle, self.terms.minutes, self.reader(call))
+
+    def reader(self, call: Call) -> str:
+        """What the tool that reads results is called for a call's caller."""
+        return self.engine.tool(call)
+
+    def reads_only(self, source: Source) -> bool:
+        """Whether a tool changes nothing, by its annotations."""
+        known = self.engine.definition(source.target.server, "tools/list", source.target.name)
+        return known is not None and known.object("annotations").get("readOnlyHint") is True
+
+    async def kept(self, call: Call, handle: str) -> Deposit:
+        """What a caller was given before, for whoever knows that it was.
+
+        Raises: as `Deposits.take`.
+        """
+        return await self._deposits.take(self.owner(call), handle)
 
     def spares(self, call: Call, before: Raw, after: Raw) -> bool:
         """Whether what was made of a result is shorter; that is noted."""

@@ -88,7 +88,7 @@ class Repeats:
             or reply.raw.size < LARGE
             or target is None
             or within is None
-            or not _plain(reply.raw)
+            or not plain(reply.raw)
             or not self._read_only(call)
         ):
             return reply
@@ -125,7 +125,7 @@ def conversation(call: Call) -> str | None:
     return named if isinstance(named, str) and 0 < len(named) <= _LONGEST else None
 
 
-def _plain(raw: Raw) -> bool:
+def plain(raw: Raw) -> bool:
     """Content alone: no error, and nothing that a schema may promise."""
     return "structuredContent" not in raw and raw.get("isError") is not True
 
