@@ -2,8 +2,8 @@
 
 Must not know: what the sequences are of.
 
-Pure and bounded: what takes more than `MOST` steps is given up, so that no two sequences, however
-they were made up, cost more than some ten milliseconds.
+Pure and bounded: what takes more than `MOST` comparisons is given up, however two sequences were
+made up.
 """
 
 from __future__ import annotations
@@ -56,17 +56,16 @@ def _differing(old: Sequence[Any], new: Sequence[Any], most: int) -> list[Block]
     left = MOST
     for edits in range(min(most, len(old) + len(new)) + 1):
         trace.append(dict(reached))
-        left -= edits + 1
         for diagonal in range(-edits, edits + 1, 2):
             start = x = _step(reached, diagonal, edits)
             while x < len(old) and 0 <= x - diagonal < len(new) and old[x] == new[x - diagonal]:
                 x += 1
-            left -= x - start
+            left -= x - start + 1
             reached[diagonal] = x
             if x >= len(old) and x - diagonal >= len(new):
                 return _walked(trace, len(old), len(new))
-        if left < 0:
-            return None
+            if left < 0:
+                return None
     return None
 
 

@@ -29,6 +29,7 @@ from lockgate.context.pointer import escaped
 MOST_READ: Final = 1024 * 1024
 """Characters of a text that is compared."""
 MOST_CHANGES: Final = 200
+_MOST_WRITTEN: Final = 8 * MOST_READ
 _AROUND: Final = 1
 _encode: Final = msgspec.json.Encoder().encode
 # Digits as they were written, which no float has.
@@ -72,6 +73,7 @@ def _of_json(before: str, after: str) -> Changes:
 class _Paths:
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self._left = _MOST_WRITTEN
 
     def _say(self, *change: Any) -> None:
         self.lines.append(_encode(change).decode())
@@ -102,6 +104,10 @@ class _Paths:
 
     def _elements(self, old: list[Any], new: list[Any], path: str) -> None:
         one, other = [_encode(item) for item in old], [_encode(item) for item in new]
+        # What stands deep inside is written once for each array around it.
+        self._left -= sum(map(len, one)) + sum(map(len, other))
+        if self._left < 0:
+            raise _TooManyError
         found = blocks(one, other, MOST_CHANGES)
         if found is None:
             # Perhaps there is a little that is new in each of them.

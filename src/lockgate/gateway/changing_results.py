@@ -19,7 +19,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from hashlib import blake2b
-from typing import Any, Final, NamedTuple, Protocol, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -29,9 +29,10 @@ from lockgate.context.tokens import counter
 from lockgate.core.message import Call
 from lockgate.core.raw import Raw
 from lockgate.core.store import StoreGone
+from lockgate.gateway.loans import Lender, Lent, Loan, Looked
 from lockgate.gateway.source import Source
-from lockgate.gateway.weighing import Loan, Looked, previewed
-from lockgate.kit.deposits import Deposit, Gone
+from lockgate.gateway.weighing import previewed
+from lockgate.kit.deposits import Gone
 from lockgate.kit.pages import text_of
 from lockgate.policies.repeats import FRESH, LARGE, conversation, plain
 
@@ -49,15 +50,6 @@ _NOTHING: Final = "The same values, written in another way."
 T = TypeVar("T")
 
 
-class Lent(Protocol):
-    """What is kept; see `lockgate.gateway.lending.Lent`."""
-
-    @property
-    def handle(self) -> str: ...  # noqa: D102 - see Lent
-    @property
-    def note(self) -> dict[str, Any]: ...  # noqa: D102 - see Lent
-
-
 class Given(NamedTuple):
     """What became of one answer.
 
@@ -65,7 +57,7 @@ class Given(NamedTuple):
     raw   what is sent in its place; None: it is sent.
     """
 
-    lent: Any
+    lent: Lent
     raw: Raw | None = None
 
 
@@ -75,19 +67,6 @@ class _Before(NamedTuple):
     handle: str
     at: float
     digest: bytes
-
-
-class Lender(Protocol):
-    """What keeps results; see `lockgate.gateway.lending.Lending`."""
-
-    def owner(self, call: Call, /) -> str: ...  # noqa: D102 - see Lending
-    def reader(self, call: Call, /) -> str: ...  # noqa: D102 - see Lending
-    def reads_only(self, source: Source, /) -> bool: ...  # noqa: D102 - see Lending
-    def spares(self, call: Call, before: Raw, after: Raw) -> bool: ...  # noqa: D102 - see Lending
-    async def keep(  # noqa: D102 - see Lending
-        self, call: Call, looked: Looked, source: Source, data: bytes | None = None
-    ) -> Any: ...
-    async def kept(self, call: Call, handle: str, /) -> Deposit: ...  # noqa: D102 - see Lending
 
 
 class ChangingResults:

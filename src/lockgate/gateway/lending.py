@@ -23,8 +23,9 @@ one at the length of the result. Only what is over two bytes for each token is l
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Final
 
 import msgspec
 
@@ -32,16 +33,16 @@ from lockgate.context.body import replaced
 from lockgate.core.message import Call, Failure, Reply, Result, Target
 from lockgate.core.policy import CallNext, Decision, Observe
 from lockgate.core.raw import EMPTY, Raw
-from lockgate.core.sight import Sight
 from lockgate.core.store import Store, StoreGone
 from lockgate.gateway.changing_results import ChangingResults
 from lockgate.gateway.facts import OWN_CLIENT
 from lockgate.gateway.lent_contents import Contents
 from lockgate.gateway.lent_tasks import TaskResults
-from lockgate.gateway.recalling import Masked, line, told, whose
+from lockgate.gateway.loans import Lent, Loan, Looked, Surroundings, Terms
+from lockgate.gateway.recalling import line, told, whose
 from lockgate.gateway.references import MARK, Origins, resolved
 from lockgate.gateway.source import Source
-from lockgate.gateway.weighing import Loan, Looked, looked_at, media
+from lockgate.gateway.weighing import looked_at, media
 from lockgate.kit.deposits import About, Deposit, Deposits, Gone, TooLarge
 from lockgate.kit.inventory import Inventory
 from lockgate.kit.pages import link, said
@@ -54,62 +55,10 @@ NAME: Final = "results-budget"
 SCHEME: Final = "gw-result"
 LINKS_SINCE: Final = "2025-06-18"
 """The revision that brought `resource_link`: a client of an older one may refuse the result."""
+LOOKED: Final = 100
+"""Results that are looked up for one list, as many as may be gone."""
 _LONG: Final = 256 * 1024
 """Bytes of a result that is looked at beside the event loop."""
-
-Definition = Callable[[str, str, str], Raw | None]
-"""The definition of a thing: (server, list method, name in the server's words)."""
-
-
-class Terms(msgspec.Struct, frozen=True):
-    """What holds everywhere.
-
-    loans      by endpoint and server; what is not there is passed on as it is.
-    endpoints  where any of them is, by endpoint: what holds for what is read there.
-    default    the endpoint that is meant where nobody says which.
-    minutes    how long results are kept.
-    arguments  bytes of the arguments of one call, once references are resolved.
-    """
-
-    loans: Mapping[tuple[str, str], Loan]
-    endpoints: Mapping[str, Loan]
-    default: str
-    minutes: float
-    arguments: int
-
-
-class Surroundings(msgspec.Struct, frozen=True):
-    """What the engine knows.
-
-    owner       whom a call's results belong to.
-    sight       what a call's caller sees.
-    definition  see `Definition`.
-    tool        what the tool that reads results is called for a call's caller.
-    names       what tools are called for a call's caller.
-    hidden      the parameters of a tool that a call's caller is not shown.
-    masked      takes out what the configuration keeps secret.
-    """
-
-    owner: Callable[[Call], str]
-    sight: Callable[[Call], Sight]
-    definition: Definition
-    tool: Callable[[Call], str]
-    names: Callable[[Call], Mapping[Target, str]] = lambda _: {}
-    hidden: Callable[[Call, Target], Collection[str]] = lambda _, _target: ()
-    masked: Masked = str
-
-
-class Lent(msgspec.Struct, frozen=True):
-    """What is kept: its handle and URI, what is known of it, and what programs are told."""
-
-    handle: str
-    uri: str
-    about: About
-
-    @property
-    def note(self) -> dict[str, Any]:
-        """What programs are told, in `_meta`."""
-        return {"id": self.handle, "uri": self.uri, "bytes": self.about.size}
 
 
 class Lending:
@@ -291,8 +240,8 @@ class Lending:
         handles = await self._inventory.handles(mine)
         names, now = self.engine.names(call), self._deposits.sealed.clock.wall()
         lines: list[str] = []
-        at = offset
-        while at < len(handles) and len(lines) < most:
+        at, end = offset, min(len(handles), offset + LOOKED)
+        while at < end and len(lines) < most:
             handle, at = handles[at], at + 1
             try:
                 about = await self._deposits.about(owner, handle)
@@ -385,14 +334,16 @@ class Lending:
         data = body.text.encode(errors="surrogatepass") if data is None else data
         try:
             handle = await self._deposits.keep(owner, data, about)
-            mine = whose(call, owner)
-            if mine is not None:
-                await self._inventory.note(mine, handle)
         except (StoreGone, TooLarge) as why:
             # Nothing is lost to save tokens.
             cause = type(why).__name__
             self._observe(call, Decision(NAME, "flagged", 0.0, "result-unkept", cause))
             return None
+        mine = whose(call, owner)
+        if mine is not None:
+            # What cannot be noted now is read by its id all the same.
+            with suppress(StoreGone):
+                await self._inventory.note(mine, handle)
         kept = msgspec.structs.replace(about, size=len(data))
         return Lent(handle, f"{SCHEME}://{handle}", kept)
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
 
@@ -23,8 +23,9 @@ from lockgate.context.tokens import counter
 from lockgate.core.message import Call, Failure, Reply, Result
 from lockgate.core.policy import CallNext
 from lockgate.core.raw import Raw, encode
+from lockgate.gateway.loans import HARDLY, Lender, Loan, Looked
 from lockgate.gateway.source import Source
-from lockgate.gateway.weighing import HARDLY, Loan, Looked, previewed
+from lockgate.gateway.weighing import previewed
 from lockgate.kit.pages import over
 
 MOST: Final = 20
@@ -33,23 +34,6 @@ _LISTS: Final = {"resources/read": "contents", "prompts/get": "messages"}
 _PLAIN: Final = "text/plain"
 _SEEN: Final = ("image/", "audio/")
 _blocks: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
-
-
-class Kept(Protocol):
-    """What is kept; see `lockgate.gateway.lending.Lent`."""
-
-    @property
-    def note(self) -> dict[str, Any]: ...  # noqa: D102 - see Lent
-
-
-class Lender(Protocol):
-    """What keeps results; see `lockgate.gateway.lending.Lending`."""
-
-    async def keep(  # noqa: D102 - see Lending
-        self, call: Call, looked: Looked, source: Source, data: bytes | None = None
-    ) -> Any: ...
-    def shown(self, call: Call, looked: Looked, lent: Any) -> str: ...  # noqa: D102 - see Lending
-    def spares(self, call: Call, before: Raw, after: Raw) -> bool: ...  # noqa: D102 - see Lending
 
 
 class _Piece(msgspec.Struct, frozen=True):

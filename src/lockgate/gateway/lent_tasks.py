@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from hashlib import sha256
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 
@@ -24,9 +24,9 @@ from lockgate.core.message import Call, Failure, Reply, Result, Target
 from lockgate.core.policy import CallNext
 from lockgate.core.raw import Raw
 from lockgate.core.store import StoreGone
+from lockgate.gateway.loans import HARDLY, Lender, Loan
 from lockgate.gateway.references import Origins
 from lockgate.gateway.source import Source
-from lockgate.gateway.weighing import HARDLY, Loan
 from lockgate.kit.sealed import Sealed, place
 
 _KIND: Final = "task"
@@ -40,15 +40,6 @@ class _Begun(msgspec.Struct, frozen=True, array_like=True):
     arguments: str
     asked: str
     origins: Origins
-
-
-class Lender(Protocol):
-    """What keeps results; see `lockgate.gateway.lending.Lending`."""
-
-    def owner(self, call: Call) -> str: ...  # noqa: D102 - see Lending
-    async def shortened(  # noqa: D102 - see Lending
-        self, call: Call, raw: Raw, loan: Loan, source: Source
-    ) -> Raw | None: ...
 
 
 class TaskResults:

@@ -16,13 +16,14 @@ none.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, cast
 
 import msgspec
 
 from lockgate.core.legible import visible
 from lockgate.core.message import ANONYMOUS, Call, Target
+from lockgate.gateway.loans import Masked
 from lockgate.guard.secret_names import is_named
 from lockgate.guard.secrets import redacted
 from lockgate.kit.deposits import About
@@ -44,9 +45,6 @@ _MEMBERS: Final = 20
 _OF_TOOL: Final = 3
 _NAMES: Final = ", each with"
 _PROCESS: Final = secrets.token_hex(16)
-
-Masked = Callable[[str], str]
-"""A text without what the configuration keeps secret."""
 
 
 def whose(call: Call, owner: str) -> str | None:

@@ -9,48 +9,14 @@ from collections.abc import Sequence
 from typing import Final
 
 import msgspec
-from msgspec.structs import force_setattr
 
 from lockgate.context.body import CONTENT, MEDIA, STRUCTURED, Body, body_of, shown
-from lockgate.context.preview import Seen
 from lockgate.context.tokens import counter
 from lockgate.core.raw import Raw
+from lockgate.gateway.loans import HARDLY, Loan, Looked
 from lockgate.kit.pages import over, room
-from lockgate.policies.repeats import LARGE
 
-HARDLY: Final = 2
-"""Bytes of a token, hardly ever less."""
 _SAMPLE: Final = 8192
-
-
-class Loan(msgspec.Struct, frozen=True):
-    """What holds for the results of one server at one endpoint; see `config.results`.
-
-    changes  results that a conversation was given before are told as what changed in them.
-    least    bytes up to which a result is not looked at; follows from the rest.
-    """
-
-    budget: int = 2000
-    preview: int = 300
-    references: bool = True
-    images: bool = True
-    tasks: bool = True
-    resources: bool = False
-    prompts: bool = False
-    changes: bool = False
-    least: int = 0
-
-    def __post_init__(self) -> None:
-        least = self.budget * HARDLY
-        force_setattr(self, "least", min(least, LARGE - 1) if self.changes else least)
-
-
-class Looked(msgspec.Struct, frozen=True):
-    """The body of a result that is over the budget, what is shown of it, and its tokens, about."""
-
-    body: Body
-    seen: Seen
-    tokens: int
 
 
 def looked_at(raw: Raw, loan: Loan, *, promised: bool) -> Looked | None:
