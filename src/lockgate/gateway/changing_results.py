@@ -39,6 +39,7 @@ from lockgate.policies.repeats import FRESH, LARGE, conversation, plain
 SHARE: Final = 0.3
 MOST: Final = 10_000
 _LONG: Final = 64 * 1024
+_LARGEST: Final = 4 * MOST_READ
 _PATHS: Final = (
     'One change a line: ["=", path, value] stands there now, "+" is new (before that element), '
     '"-" is gone; paths as they were.'
@@ -81,24 +82,17 @@ class ChangingResults:
     async def given(self, call: Call, raw: Raw, loan: Loan, source: Source) -> Given | None:
         """What becomes of an answer; None: it is none of which anything is remembered."""
         within = conversation(call)
-        if within is None or raw.size < LARGE or not plain(raw):
+        if within is None or not LARGE <= raw.size <= _LARGEST or not plain(raw):
             return None
         if not self._lender.reads_only(source):
             return None
-        try:
-            body = body_of(raw)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            return None
-        seen = any(part.get("type") in MEDIA for part in body.parts)
-        if seen or len(body.text) > MOST_READ:
-            return None
-        looked = await _aside(len(body.text), lambda: previewed(body, loan))
-        lent = await self._lender.keep(call, looked, source)
-        if lent is None:
+        looked = await _aside(raw.size, lambda: _compared(raw, loan))
+        lent = None if looked is None else await self._lender.keep(call, looked, source)
+        if looked is None or lent is None:
             return None
         parts = self._lender.owner(call), within, source.target.server, source.target.name
         key = _digest(msgspec.json.encode(parts) + source.asked)
-        digest = _digest(body.text.encode(errors="surrogatepass"))
+        digest = _digest(looked.body.text.encode(errors="surrogatepass"))
         before = self._given.get(key)
         short = None
         # Whoever asks once more for what was just told wants it as it is.
@@ -143,6 +137,16 @@ class ChangingResults:
             most = min(most, loan.preview)
         # A token has one character at least, and seldom more than eight.
         return said if len(said) <= most * 8 and counter()(said) <= most else None
+
+
+def _compared(raw: Raw, loan: Loan) -> Looked | None:
+    """A result that can be compared with another; None: it cannot."""
+    try:
+        body = body_of(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    seen = any(part.get("type") in MEDIA for part in body.parts)
+    return None if seen or len(body.text) > MOST_READ else previewed(body, loan)
 
 
 def _how(changed: Changes) -> str:

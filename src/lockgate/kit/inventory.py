@@ -21,7 +21,7 @@ from lockgate.kit.sealed import Sealed, place
 
 MOST: Final = 100
 LISTS: Final = 8
-_MOST_OWNERS: Final = 10_000
+_MOST_OWNERS: Final = 1000
 _Times = dict[str, float]
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(_Times).decode
