@@ -87,7 +87,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(VALUES, VALUES)
 def test_documents_and_what_is_said_of_them_give_what_they_became(old: Any, new: Any) -> None:
     before = json.dumps(old)

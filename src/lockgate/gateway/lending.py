@@ -43,6 +43,7 @@ from lockgate.gateway.recalling import line, told, whose
 from lockgate.gateway.references import MARK, Origins, resolved
 from lockgate.gateway.source import Source
 from lockgate.gateway.weighing import looked_at, media
+from lockgate.identity.refusals import NO_RULE
 from lockgate.kit.deposits import About, Deposit, Deposits, Gone, TooLarge
 from lockgate.kit.inventory import Inventory
 from lockgate.kit.pages import link, said
@@ -204,9 +205,10 @@ class Lending:
         sight, target = self.engine.sight(origin), origin.target
         if target is None or not sight.shows(target.server, target.kind, target.name):
             raise Gone
-        if origin.params is not EMPTY:
-            refused = sight.judge(origin)
-            if refused is not None and refused.reason != "approval-required":
+        refused = sight.judge(origin)
+        if refused is not None and refused.reason != "approval-required":
+            # Where arguments are not known any more, only a rule that needs none can refuse it.
+            if Source.known(origin) or refused.rule != NO_RULE:
                 return refused
         for flows in self._flows:
             entered = flows.enter(origin)

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from lockgate.core.message import Call, Kind, Target
-from lockgate.core.raw import EMPTY, Raw
+from lockgate.core.raw import Raw
 from lockgate.gateway.references import Origins
 
 TOOL: Final = "tools/call"
@@ -59,14 +59,16 @@ class Source(msgspec.Struct, frozen=True):
             return b"{}"
 
     @staticmethod
+    def known(origin: Call) -> bool:
+        """Whether what `call` made is all that was called: long arguments were not kept."""
+        return origin.method == "resources/read" or "arguments" in origin.params
+
+    @staticmethod
     def call(call: Call, origin: Sequence[str]) -> Call:
         """The call that something came from, as the maker of `call` would make it now."""
         server, name, arguments, method = (*origin, TOOL)[:4]
-        params = EMPTY
-        if method == "resources/read":
-            params = Raw.of({"uri": name})
-        elif arguments:
-            told = {"name": msgspec.json.encode(name), "arguments": arguments.encode()}
-            params = EMPTY.with_members(told)
+        params = Raw.of({"uri" if method == "resources/read" else "name": name})
+        if arguments and method != "resources/read":
+            params = params.with_members({"arguments": arguments.encode()})
         target = Target(server, KINDS.get(method, "tool"), name)
         return call.replace(method=method, target=target, params=params)
