@@ -15,9 +15,11 @@ import pytest
 from lockgate.config.model import Config
 from lockgate.core.clock import SYSTEM
 from lockgate.errors import LockgateError
+from lockgate.gateway import embedding, minilm, semantic
 from lockgate.gateway import meaning as module
-from lockgate.gateway import minilm, semantic
-from lockgate.gateway.meaning import PAUSE, Meaning, Near
+from lockgate.gateway.embedding import PAUSE, InThreads
+from lockgate.gateway.meaning import Meaning
+from lockgate.gateway.nearness import Near
 from lockgate.gateway.searching import Library, View
 from lockgate.stores.sqlite import SqliteStore
 from lockgate.testing.clock import ManualClock
@@ -86,8 +88,14 @@ async def find(library: Library, view: View, query: str) -> list[str]:
     return [view.names[hit.number] for hit in view.scope.search(query, 10, meaning=near)]
 
 
+def embedded(library: Library) -> int:
+    """How many tools have their vector."""
+    assert library.semantic is not None
+    return library.semantic.embedded
+
+
 def meaning_of(model: Model, store: SqliteStore | None = None, clock: Any = SYSTEM) -> Meaning:
-    return Meaning(model, model.edition, store, clock)
+    return Meaning(InThreads(model, model.edition), store, clock)
 
 
 def test_found_by_words_until_all_is_embedded_and_then_by_meaning_too(model: Model) -> None:
@@ -102,17 +110,18 @@ def test_found_by_words_until_all_is_embedded_and_then_by_meaning_too(model: Mod
         assert await find(library, view, "automobile") == []
         assert await find(library, view, "drive") == ["s__drive"]
         model.go.set()
-        await until(lambda: meaning.made == 2)
+        await until(lambda: embedded(library) == 2)
         assert await find(library, view, "automobile") == ["s__drive"]
         # What changes is embedded, once; the rest is not embedded again, nor is any query.
         count = len(model.texts)
         view = await library.view("ann", face("drive", "read", "post"))
-        await until(lambda: meaning.made == 3)
+        await until(lambda: embedded(library) == 3)
         assert await find(library, view, "letter") == ["s__post"]
         assert await find(library, view, "letter") == ["s__post"]
         assert await find(library, view, "automobile") == ["s__drive"]
         assert len(model.texts) == count + 2
         assert model.loaded == 1
+        assert meaning.made == 3
         work.cancel()
         await meaning.close()
 
@@ -197,7 +206,7 @@ def test_a_model_that_fails_is_left_alone_for_a_while(
 
     caplog.set_level(logging.INFO, "lockgate.gateway")
     asyncio.run(play())
-    told = [one.message for one in caplog.records]
+    told = [one.message.partition(" [LG-520]")[0] for one in caplog.records]
     assert told == [
         "tools are found by words alone for now: no such operator",
         "tools are found by what is meant again",
@@ -207,15 +216,15 @@ def test_a_model_that_fails_is_left_alone_for_a_while(
 
 def test_a_slow_model_keeps_nobody_waiting(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     async def play() -> None:
+        monkeypatch.setattr(embedding, "PATIENCE", 0.01)
         meaning = meaning_of(model)
         library = Library(meaning)
         view = await library.view("ann", face("drive"))
         assert await library.embed()
         model.go.clear()
-        monkeypatch.setattr(module, "PATIENCE", 0.01)
         assert await find(library, view, "automobile") == []
         monkeypatch.setattr(module, "MOST_WAITING", 0)
-        assert await meaning.query("vehicle") is None
+        assert await meaning.query("vehicle") == "busy"
         model.go.set()
         await meaning.close()
 
@@ -230,7 +239,7 @@ def test_what_is_kept_is_bounded(model: Model, monkeypatch: pytest.MonkeyPatch) 
         library = Library(meaning)
         monkeypatch.setattr(module, "MOST_VECTORS", 3)
         monkeypatch.setattr(module, "MOST_QUERIES", 2)
-        monkeypatch.setattr(searching, "MOST_ROWS", 7)
+        monkeypatch.setattr(searching, "MOST_NEAR_BYTES", 28)
         names = ["drive", "read", "post", "rain", "erase"]
         for number in range(4):
             view = await library.view(number, face(*names[number:], *names[:number], "x"))
@@ -241,7 +250,7 @@ def test_what_is_kept_is_bounded(model: Model, monkeypatch: pytest.MonkeyPatch) 
         assert await find(library, other, "automobile") == ["s__drive"]
         assert len(meaning._vectors) == 3
         assert len(meaning._queries) == 2
-        assert sum(map(len, library._near)) <= 7
+        assert library._near_bytes <= 28
         # What nobody sees any more has no vector either.
         for number in range(4):
             await library.view(number, face("drive"))
@@ -344,7 +353,7 @@ def test_without_the_packages_words_do_or_the_start_is_refused(
 @pytest.mark.skipif(not minilm.installed(), reason="lockgate[semantic] is not installed")
 def test_the_real_model_knows_what_words_mean(monkeypatch: pytest.MonkeyPatch) -> None:
     async def play() -> None:
-        meaning = Meaning(minilm.MiniLm, minilm.EDITION)
+        meaning = Meaning(InThreads(minilm.MiniLm, minilm.EDITION))
         library = Library(meaning)
         view = await library.view("ann", face("send_email", "resize_image", "list_invoices"))
         assert await library.embed()

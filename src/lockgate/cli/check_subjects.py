@@ -27,6 +27,7 @@ from lockgate.doctor.report import Report
 from lockgate.doctor.run import command_subject, examine
 from lockgate.doctor.visit import HttpSubject, Patience, StdioSubject, Subject
 from lockgate.gateway.build import upstream_spec
+from lockgate.gateway.embedder_trial import EmbedderReport, tried
 from lockgate.gateway.holding import ServerReport, server_reports
 from lockgate.identity.documents import secure
 from lockgate.observe import log
@@ -125,10 +126,24 @@ def _started(name: str, spec: StdioSpec, held: ServerReport | None) -> StdioSubj
     return StdioSubject(name=name, spec=spec, lacks=lacks, sandbox=sandbox)
 
 
-def looked_at(wanted: Wanted, timeout: float, shown: Shown) -> list[Report]:
-    """All of them, a few at once, told in their order."""
+def looked_at(
+    wanted: Wanted, timeout: float, shown: Shown
+) -> tuple[list[Report], EmbedderReport | None]:
+    """All of them, a few at once, told in their order; and the embedder, if there is one."""
     log.configure("error", "text")
-    return running.run(_all(wanted, Patience(total=timeout), shown))
+    return running.run(_everything(wanted, Patience(total=timeout), shown))
+
+
+async def _everything(
+    wanted: Wanted, patience: Patience, shown: Shown
+) -> tuple[list[Report], EmbedderReport | None]:
+    trial = None if wanted.config is None else asyncio.create_task(tried(wanted.config))
+    try:
+        reports = await _all(wanted, patience, shown)
+        return reports, None if trial is None else await trial
+    finally:
+        if trial is not None:
+            trial.cancel()
 
 
 def _with(subject: HttpSubject, more: Pairs | Failure) -> HttpSubject:

@@ -202,6 +202,7 @@ class Gateway:
             status=self.status,
             crashed=CRASHED,
             found=FOUND,
+            semantic=self._worlds.semantic,
             http=lambda: self._server.stats,
             exchanges=lambda: {path: one.exchange for path, one in self._endpoints.served.items()},
             listed=self._tools,
@@ -292,6 +293,7 @@ class Gateway:
             servers=tuple(self.servers()),
             reload=self._reload,
             cache=cached.status() if cached else None,
+            semantic=self._engine.discovery.library.semantic,
         )
 
     async def meet(self) -> None:

@@ -35,6 +35,8 @@ from lockgate.gateway.views import Outlook
 _TOOLS: Final = "tools/list"
 _PATIENCE: Final = 120.0
 """Seconds that tools may take to be embedded for somebody who asks why they are found."""
+_ASKED: Final = 10.0
+"""The same for what they ask."""
 
 Explained = Sequence[tuple[str, Hit, Sequence[Part]]]
 """Tools that are found, by name, with what each one's score is made of."""
@@ -99,7 +101,7 @@ class Discovery:
         with suppress(TimeoutError):
             async with asyncio.timeout(_PATIENCE):
                 await self.library.embed()
-        near = await self.library.near(view, query)
+        near = await self.library.near(view, query, _ASKED)
         return [
             (view.names[hit.number], hit, view.scope.explain(query, hit.number))
             for hit in view.scope.search(query, most, server=server, meaning=near)

@@ -206,10 +206,11 @@ class Lending:
         if target is None or not sight.shows(target.server, target.kind, target.name):
             raise Gone
         refused = sight.judge(origin)
+        # Where arguments are not known any more, only a rule that needs none can refuse it.
+        if refused is not None and not Source.known(origin) and refused.rule == NO_RULE:
+            refused = None
         if refused is not None and refused.reason != "approval-required":
-            # Where arguments are not known any more, only a rule that needs none can refuse it.
-            if Source.known(origin) or refused.rule != NO_RULE:
-                return refused
+            return refused
         for flows in self._flows:
             entered = flows.enter(origin)
             if isinstance(entered, Failure):

@@ -80,15 +80,39 @@ class CacheStatus(msgspec.Struct, frozen=True, kw_only=True):
     damaged: int = 0
 
 
+class SemanticStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How finding tools by what is meant stands.
+
+    phase     `building` while tools wait to be embedded, `failed` while the embedder does, `ready`.
+    embedder  what makes the vectors.
+    embedded  tools that have their vector now; `waiting`: those that have none yet.
+    kept      vectors at hand, of tools that are listed or were.
+    retry_in  seconds until the embedder is asked again, when it has failed.
+    code, error, remedy  why it has.
+    """
+
+    phase: Literal["building", "ready", "failed"]
+    embedder: str
+    embedded: int = 0
+    waiting: int = 0
+    kept: int = 0
+    retry_in: float | None = None
+    code: str | None = None
+    error: str | None = None
+    remedy: str | None = None
+
+
 class GatewayStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The gateway as it stands now.
 
     phase   `starting`, `serving`, `draining`, or `down` when no server can serve.
     reload  what became of the last changed configuration, if there was one.
     cache   None when nothing is kept.
+    semantic  None when tools are found by their words alone.
     """
 
     phase: str
     servers: tuple[ServerStatus, ...] = ()
     reload: ReloadStatus | None = None
     cache: CacheStatus | None = None
+    semantic: SemanticStatus | None = None
