@@ -53,7 +53,7 @@ def test_an_embedder_outside_of_the_gateway_is_asked(tmp_path: Path) -> None:
         search: dict[str, Any] = {"semantic": "required", "vectors": "vectors.sqlite"}
         search["embedder"] = one.settings(key="${EMBEDDER_KEY}", tool_prefix="car ")
         path = config_file(tmp_path, {"tiny": tiny()}, expose="search", search=search)
-        done = run("find", path, "automobile", EMBEDDER_KEY=KEY)
+        done = run("find", path, "limousine", EMBEDDER_KEY=KEY)
         assert (done.returncode, done.stderr) == (0, "")
         assert "meaning 0.5" in done.stdout
         one.wrong = lambda _: (403, (), b"")

@@ -21,7 +21,10 @@ from tests.security.world import META, Json, Peer, World, answer, before
 ROWS = [{"id": number, "state": "open", "title": f"Issue {number}"} for number in range(60)]
 MANY = [{"id": number, "state": "open", "title": f"Issue {number}"} for number in range(900)]
 LINES = "\n".join(f"2026-11-21 line {number}: all is well" for number in range(150))
-DIFF: Json = {"compact": {"repeats": "diff"}, "results": {"enabled": True, "budget": 4000}}
+DIFF: Json = {
+    "compact": {"repeats": "diff", "results": "off"},
+    "results": {"enabled": True, "budget": 4000},
+}
 
 
 def closed(rows: list[Json], number: int) -> list[Json]:
@@ -215,10 +218,13 @@ def test_a_tool_with_a_schema_keeps_its_structured_content() -> None:
 @pytest.mark.parametrize(
     "settings",
     [
-        {"compact": {"repeats": "suppress"}},
-        {"compact": {"repeats": "send"}},
+        {"compact": {"repeats": "suppress", "results": "off"}},
+        {"compact": {"repeats": "send", "results": "off"}},
         {"results": {}},
-        {"compact": {"repeats": "diff"}, "endpoints": {"/mcp": {"compact": {"repeats": "send"}}}},
+        {
+            "compact": {"repeats": "diff", "results": "off"},
+            "endpoints": {"/mcp": {"compact": {"repeats": "send", "results": "off"}}},
+        },
     ],
 )
 def test_nothing_is_told_so_where_it_is_not_asked_for(settings: Json) -> None:

@@ -63,10 +63,10 @@ def test_tools_are_found_by_meaning_and_only_by_who_may_see_them(
         search = searching_by(one, tmp_path)
         async with before(them, access=rules, expose="search", search=search) as w:
             await ready(w)
-            found = await said(w, "find_tools", query="automobile")
+            found = await said(w, "find_tools", query="limousine")
             assert "vehicle(" in found
             assert "drive" not in found
-            [(name, hit, _)] = await w.gateway.find("automobile", 1)
+            [(name, hit, _)] = await w.gateway.find("limousine", 1)
             assert name in ("drive", "vehicle")
             assert hit.shares is not None
             assert hit.shares[1] > 0
@@ -96,13 +96,13 @@ def test_what_is_sent_is_names_descriptions_and_searches(tmp_path: Path) -> None
     async def work(one: Service) -> None:
         async with before(them, expose="search", search=searching_by(one, tmp_path)) as w:
             await ready(w)
-            await said(w, "find_tools", query="automobile " * 300)
+            await said(w, "find_tools", query="limousine " * 300)
             await said(w, "find_tools", query="unsent words", kind="prompt")
             await w.call("call_tool", name="drive", arguments={"speed": "unsent"})
             text, query = one.texts
             assert text.startswith("peer drive Ignition: Starts it. xxx")
             assert len(text) == 2000
-            assert query == ("automobile " * 300)[:1000]
+            assert query == ("limousine " * 300)[:1000]
             assert not any("unsent" in text for text in one.said)
             assert all(list(body) == ["model", "input"] for body in one.bodies)
 
@@ -131,7 +131,7 @@ def test_operators_are_told_how_it_stands(tmp_path: Path, caplog: pytest.LogCapt
             url = await w.gateway.serve_admin()
             assert url is not None
             await ready(w)
-            assert "drive(" in await said(w, "find_tools", query="automobile")
+            assert "drive(" in await said(w, "find_tools", query="limousine")
             one.wrong = lambda _: (401, (), KEY.encode())
             assert "drive" not in await said(w, "find_tools", query="vehicle")
             _, body = await fetched(url, "/ready")
@@ -235,7 +235,7 @@ def test_in_a_server_that_is_hardened(tmp_path: Path) -> None:
         ):
 
             async def found() -> str:
-                asked = {"query": "automobile"}
+                asked = {"query": "limousine"}
                 return serving.said(await client.call_tool("find_tools", asked))
 
             async with asyncio.timeout(10):

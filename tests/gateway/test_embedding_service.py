@@ -81,12 +81,12 @@ def test_words_until_all_is_embedded_and_meaning_then() -> None:
         one.go.clear()
         work = asyncio.create_task(finding.library.keep_embedding())
         await until(lambda: one.asked)
-        assert await finding.find("automobile") == []
+        assert await finding.find("limousine") == []
         assert finding.phase == "building"
         one.go.set()
         await until(lambda: finding.phase == "ready")
-        assert await finding.find("automobile") == ["drive"]
-        assert await finding.find("automobile") == ["drive"]
+        assert await finding.find("limousine") == ["drive"]
+        assert await finding.find("limousine") == ["drive"]
         # The probe alone, all tools in one request, and the query once.
         assert [len(body["input"]) for body in one.bodies] == [1, 4, 1]
         assert finding.searches == {"building": 1, "meaning": 2}
@@ -124,12 +124,12 @@ def test_vectors_are_kept_under_where_and_what_they_come_from(tmp_path: Path) ->
         finding.meaning._embedder.name = name
         await finding.view()
         assert await finding.library.embed()
-        assert await finding.find("automobile") == ["drive"]
+        assert await finding.find("limousine") == ["drive"]
 
     name = "remote-1"
     assert len(played(life, path=path).tools()) == 3
     # Again nothing but the probe and the query.
-    assert played(life, path=path).said == [PROBE, "automobile"]
+    assert played(life, path=path).said == [PROBE, "limousine"]
     name = "remote-2"
     assert len(played(life, path=path).tools()) == 3
     assert KEY.encode() not in b"".join(one.read_bytes() for one in tmp_path.iterdir())
@@ -148,7 +148,7 @@ def test_another_model_behind_the_same_name_makes_all_vectors_anew(
     async def later(one: Service, finding: Finding) -> None:
         one.embeds = otherwise
         await first(one, finding)
-        assert await finding.find("automobile") == ["drive"]
+        assert await finding.find("limousine") == ["drive"]
 
     played(first, path=path)
     assert len(played(later, path=path).tools()) == 3
@@ -157,7 +157,7 @@ def test_another_model_behind_the_same_name_makes_all_vectors_anew(
 
     async def meanwhile(one: Service, finding: Finding) -> None:
         await first(one, finding)
-        assert await finding.find("automobile") == ["drive"]
+        assert await finding.find("limousine") == ["drive"]
         one.embeds = otherwise
         await finding.find("letter")
         assert finding.phase == "ready"
@@ -193,7 +193,7 @@ def test_a_batch_of_another_model_is_never_kept_beside_the_others() -> None:
         await finding.view(*NAMES, "erase")
         assert not await finding.library.embed()
         assert await finding.library.embed()
-        assert await finding.find("automobile", *NAMES, "erase") == ["drive"]
+        assert await finding.find("limousine", *NAMES, "erase") == ["drive"]
         assert len(one.tools()) == 3 + 1 + 4
 
     played(work)
@@ -218,7 +218,7 @@ def test_one_that_is_down_is_asked_again_later_each_time_and_by_one_request(
         await finding.view()
         assert await finding.library.embed()
         one.wrong = lambda _: (503, (), b"")
-        assert await finding.find("automobile") == []
+        assert await finding.find("limousine") == []
         assert finding.phase == "failed"
         status = finding.library.semantic
         assert status is not None
@@ -239,7 +239,7 @@ def test_one_that_is_down_is_asked_again_later_each_time_and_by_one_request(
         # Found out in the background, by the probe alone.
         assert await finding.library.embed()
         assert one.bodies[-1]["input"] == [PROBE]
-        assert await finding.find("automobile") == ["drive"]
+        assert await finding.find("limousine") == ["drive"]
         assert finding.searches["meaning"] == 1
         assert finding.searches["failed"] == 2 + 8 * 4
 
@@ -249,7 +249,7 @@ def test_one_that_is_down_is_asked_again_later_each_time_and_by_one_request(
     assert len(told) == 1
     assert "[LG-524]" in told[0]
     assert KEY not in caplog.text
-    assert "automobile" not in caplog.text
+    assert "limousine" not in caplog.text
 
 
 def test_what_is_no_passing_trouble_rests_for_long() -> None:
@@ -271,15 +271,15 @@ def test_a_slow_one_keeps_nobody_waiting_and_what_comes_late_is_not_lost() -> No
         await finding.view()
         assert await finding.library.embed()
         one.go.clear()
-        assert await finding.find("automobile") == []
+        assert await finding.find("limousine") == []
         await until(lambda: one.running)
         # The same query is not sent again while it is under way.
-        assert await finding.find("automobile") == []
+        assert await finding.find("limousine") == []
         assert len(one.asked) == 3
         assert finding.searches == {"late": 2}
         one.go.set()
         await until(lambda: finding.meaning._queries)
-        assert await finding.find("automobile") == ["drive"]
+        assert await finding.find("limousine") == ["drive"]
         assert finding.phase == "ready"
 
     played(work, wait=0.02)
@@ -293,13 +293,13 @@ def test_after_several_late_ones_nobody_waits_until_one_was_in_time() -> None:
         assert await finding.library.embed()
         for number in range(MOST_LATE):
             one.go.clear()
-            searching = asyncio.create_task(finding.find(f"automobile {number}"))
+            searching = asyncio.create_task(finding.find(f"limousine {number}"))
             await until(lambda: one.running)
             clock.advance(11)
             one.go.set()
             assert await searching == ["drive"]
         one.go.clear()
-        assert await finding.find("automobile") == []
+        assert await finding.find("limousine") == []
         assert finding.searches == {"meaning": MOST_LATE, "late": 1}
         one.go.set()
         await until(lambda: finding.meaning._late == 0)
@@ -329,7 +329,7 @@ def test_the_end_waits_for_no_answer() -> None:
         await finding.view()
         assert await finding.library.embed()
         one.go.clear()
-        searching = asyncio.create_task(finding.find("automobile"))
+        searching = asyncio.create_task(finding.find("limousine"))
         await until(lambda: one.running)
         await finding.meaning.close()
         assert await searching == []

@@ -18,7 +18,7 @@ from lockgate.config.embedder import EmbedderSettings
 from lockgate.fronts.http import HttpRequest, Responder
 from tests.bridge.scripted_http import JSON, OverHttp
 
-CONCEPTS = ({"car", "automobile", "vehicle", "drive"}, {"mail", "letter", "post"}, {"rain"})
+CONCEPTS = ({"car", "limousine", "vehicle", "drive"}, {"mail", "letter", "post"}, {"rain"})
 KEY = "sk-of-an-embedder-0123456789"
 Vector = list[float]
 Answer = tuple[int, Sequence[tuple[bytes, bytes]], bytes]

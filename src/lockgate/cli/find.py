@@ -23,7 +23,8 @@ from lockgate.cli.options import (
 )
 from lockgate.cli.terminal import console, say_error, visible
 from lockgate.config.model import Config
-from lockgate.context.search.index import Hit, Part
+from lockgate.context.search.index import Hit
+from lockgate.context.search.scoring import Part
 from lockgate.core.codes import CODES
 from lockgate.gateway.discovery import Explained
 from lockgate.gateway.status import SemanticStatus

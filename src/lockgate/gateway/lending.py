@@ -293,7 +293,8 @@ class Lending:
 
     def shown(self, call: Call, looked: Looked, lent: Lent) -> str:
         """What a model is told in place of something that is kept."""
-        return said(looked.seen, lent.handle, self.terms.minutes, self.reader(call))
+        tool, paths = self.reader(call), looked.body.json
+        return said(looked.seen, lent.handle, self.terms.minutes, tool, paths=paths)
 
     def reader(self, call: Call) -> str:
         """What the tool that reads results is called for a call's caller."""

@@ -18,6 +18,7 @@ from lockgate.core.raw import Raw
 from lockgate.core.sight import Sight
 from lockgate.gateway.source import Source
 from lockgate.kit.deposits import About, Deposit
+from lockgate.kit.pages import BUDGET, PREVIEW
 from lockgate.policies.repeats import LARGE
 
 HARDLY: Final = 2
@@ -36,8 +37,8 @@ class Loan(msgspec.Struct, frozen=True):
     least    bytes up to which a result is not looked at; follows from the rest.
     """
 
-    budget: int = 2000
-    preview: int = 300
+    budget: int = BUDGET
+    preview: int = PREVIEW
     references: bool = True
     images: bool = True
     tasks: bool = True
