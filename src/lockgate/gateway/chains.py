@@ -5,7 +5,8 @@ Must not know: what any policy does, or how servers are reached.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 from msgspec.structs import replace
@@ -16,6 +17,7 @@ from lockgate.core.policy import AnyPolicy, CallNext, Ear, Observe
 from lockgate.core.raw import Raw
 from lockgate.policies.methods import REQUESTS
 
+NOTHING: Final[Mapping[str, Callable[[CallNext], CallNext]]] = MappingProxyType({})
 OTHER: Final = "notifications/*"
 """What is no request. Other methods go the same way and are refused at its beginning."""
 
@@ -34,11 +36,11 @@ class Way:
         send: CallNext,
         observe: Observe,
         due: Callable[[Call, Target | None], float | None] | None = None,
-        around: Callable[[CallNext], CallNext] | None = None,
+        around: Mapping[str, Callable[[CallNext], CallNext]] = NOTHING,
     ) -> None:
         """`due` is the time by which a call to a target has to be over.
 
-        `around` makes what stands around the whole chain of a tool's call.
+        `around` makes what stands around whole chains, by method.
         """
         self._due = due or _as_it_is
         self._hearing = _all_of([policy.hearing for policy in policies if isinstance(policy, Ear)])
@@ -48,8 +50,8 @@ class Way:
             if concerned:
                 self._chains[method] = compose(concerned, send, observe)
         self._other = self._chains.pop(OTHER, send)
-        if around is not None:
-            self._chains["tools/call"] = around(self._chains["tools/call"])
+        for method, wrap in around.items():
+            self._chains[method] = wrap(self._chains[method])
 
     def __call__(self, call: Call) -> Awaitable[Reply]:
         """Send a call that is the server's already."""

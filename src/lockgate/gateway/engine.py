@@ -25,7 +25,7 @@ from lockgate.core.store import Store, StoreGone
 from lockgate.gateway.auditing import Find, found_in
 from lockgate.gateway.caching import Caches
 from lockgate.gateway.catalog import Catalog
-from lockgate.gateway.chains import OTHER, Way
+from lockgate.gateway.chains import NOTHING, OTHER, Way
 from lockgate.gateway.discovery import Discovery
 from lockgate.gateway.exposing import Exposure
 from lockgate.gateway.facts import ABLE_CLIENT, OWN_CLIENT, Facts
@@ -209,7 +209,7 @@ class Engine:
         self.discovery = Discovery(self.catalog, settings.exposures)
         router.discovery = self.discovery if settings.exposures else None
         if lending is not None:
-            look_around(lending, self.handles, self.catalog)
+            look_around(lending, self.handles, self.catalog, mask)
             router.results = ResultReader(lending)
             self.catalog.own = router.results.listed
         self.subscriptions.gather = settings.gather
@@ -271,7 +271,7 @@ class Engine:
             # Innermost, so that it is the server that is measured, and each attempt counts.
             policies.append(self._meter.of(server.name))
         due = None if resistance is None else resistance.deadline.due
-        around = None if self._lending is None else self._lending.around(server.name)
+        around = NOTHING if self._lending is None else self._lending.around(server.name)
         return Way(policies, server.send, record_decision, due, around)
 
     async def _ask(self, call: Call, server: str) -> Reply:

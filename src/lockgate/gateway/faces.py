@@ -212,6 +212,12 @@ class Faces(Shelf):
         edit = own.of(target) if own is not None and target.kind == "tool" else None
         return params if edit is None else edit.params(params)
 
+    def unshown(self, call: Call, target: Target) -> Sequence[str]:
+        """The parameters of a tool that the caller's endpoint does not show."""
+        own = self.presentations.get(self.sights.of(call).endpoint)
+        edit = own.of(target) if own is not None and target.kind == "tool" else None
+        return () if edit is None else edit.hidden
+
     def problem(self, server: str, method: str, call: Call) -> Failure | None:
         """Why what a server lists for this caller is not known as it is now."""
         kept = self._kept.get((method, server, self.view(server, call)))

@@ -37,7 +37,7 @@ from lockgate.gateway.introduction import WAITING, introduce
 from lockgate.gateway.lending import SCHEME
 from lockgate.gateway.listing import LISTS
 from lockgate.gateway.login_tools import LoginTools
-from lockgate.gateway.resources import candidates, only_by_hidden
+from lockgate.gateway.resources import candidates, matches, only_by_hidden
 from lockgate.gateway.result_reader import ResultReader, owned
 from lockgate.gateway.tasks import TaskIds
 from lockgate.upstreams.guard import NOBODY
@@ -229,9 +229,8 @@ class Router:
         uri = call.params.get("uri")
         if not isinstance(uri, str):
             return invalid("resources/read needs a string `uri`.")
-        if self.results is not None and uri.startswith(SCHEME):
-            kept = await self.results.read(call, uri)
-            return _no_resource(uri) if kept is None else kept
+        if uri.startswith(SCHEME) and (kept := await self._kept(call, uri)) is not None:
+            return kept
         asked = self._inward(call)
         if isinstance(asked, Failure):
             return asked
@@ -255,6 +254,16 @@ class Router:
                 missing = reply
             # Else all that is not there is told alike, whoever would have said so.
         return refusals[0] if refusals else missing
+
+    async def _kept(self, call: Call, uri: str) -> Reply | None:
+        """What is kept here under a URI; None: a server may have it, being such a gateway too."""
+        if self.results is None:
+            return None
+        kept = await self.results.read(call, uri)
+        if kept is not None:
+            return kept
+        templates = await self._catalog.face("resources/templates/list", call)
+        return None if any(matches(one, uri) for one in templates.routes) else _no_resource(uri)
 
     async def _on(self, call: Call, uri: str, sight: Sight) -> Sequence[Target] | Failure:
         """The servers that may have `uri` for this caller; none when it is hidden from them."""
