@@ -11,10 +11,10 @@ names and values apart.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import ClassVar, Final, Literal
 
 import msgspec
-from msgspec.structs import replace
 
 from lockgate.context.encoding import columnar, minified, same
 from lockgate.core.message import Call, Failure, Reply, Result
@@ -33,7 +33,8 @@ _blocks: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 Saved = Callable[[str, str, int], None]
 
 
-class ResultShape(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class ResultShape:
     """How one endpoint wants results: see `lockgate.config.compact`."""
 
     results: Literal["off", "auto", "minify", "columnar"] = "auto"
@@ -79,7 +80,7 @@ class Shortening:
         if shape.results == "auto" and data.rfind(b'"structuredContent"') < 0:
             return reply
         raw = self._shorter(call, reply.raw, shape)
-        return reply if raw is None else replace(reply, raw=raw)
+        return reply if raw is None else reply.replace(raw=raw)
 
     def _shorter(self, call: Call, raw: Raw, shape: ResultShape) -> Raw | None:
         try:
