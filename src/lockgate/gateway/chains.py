@@ -9,10 +9,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
-from msgspec.structs import replace
-
 from lockgate.core.chain import compose
-from lockgate.core.message import Call, Emit, Reply, Target
+from lockgate.core.message import LISTEN, Call, Emit, Reply, Target
 from lockgate.core.policy import AnyPolicy, CallNext, Ear, Observe
 from lockgate.core.raw import Raw
 from lockgate.policies.methods import REQUESTS
@@ -20,6 +18,30 @@ from lockgate.policies.methods import REQUESTS
 NOTHING: Final[Mapping[str, Callable[[CallNext], CallNext]]] = MappingProxyType({})
 OTHER: Final = "notifications/*"
 """What is no request. Other methods go the same way and are refused at its beginning."""
+
+
+class Edge:
+    """The chains that calls of clients go through first, by method."""
+
+    __slots__ = ("_chains", "_other")
+
+    def __init__(self, chains: dict[str, CallNext]) -> None:
+        """`chains` hold one for `OTHER`."""
+        self._chains = chains
+        self._other = chains[OTHER]
+
+    def handle(self, call: Call) -> Awaitable[Reply]:
+        """Answer one call of a client. Awaiting it never raises but for cancellation."""
+        return self._chains.get(call.method, self._other)(call)
+
+    @property
+    def listen(self) -> CallNext:
+        """What serves listen calls."""
+        return self._chains[LISTEN]
+
+    def relay_listens(self, relay: CallNext) -> None:
+        """Have `relay` serve them."""
+        self._chains[LISTEN] = relay
 
 
 class Way:
@@ -60,13 +82,7 @@ class Way:
     def send(self, call: Call, target: Target | None, params: Raw) -> Awaitable[Reply]:
         """Send a client's call as one to this target, with these params."""
         return self._chains.get(call.method, self._other)(
-            replace(
-                call,
-                target=target,
-                params=params,
-                deadline=self._due(call, target),
-                emit=self._hearing(call, target),
-            )
+            call.toward(target, params, self._due(call, target), self._hearing(call, target))
         )
 
 
@@ -82,7 +98,7 @@ def _all_of(ears: Sequence[Hearing]) -> Hearing:
 
     def hearing(call: Call, target: Target | None) -> Emit:
         for ear in ears:
-            call = replace(call, emit=ear(call, target))
+            call = call.replace(emit=ear(call, target))
         return call.emit
 
     return hearing

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 import msgspec
-from msgspec.structs import replace
 
 from lockgate.core.chain import compose
 from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.credentials import Credentials
-from lockgate.core.message import LISTEN, Call, Era, Failure, Reply
+from lockgate.core.message import Call, Era, Failure, Reply
 from lockgate.core.policy import AnyPolicy, CallNext
 from lockgate.core.rules import NO_RULES, Rules
 from lockgate.core.sight import Everything, SightOf
@@ -25,7 +24,7 @@ from lockgate.core.store import Store, StoreGone
 from lockgate.gateway.auditing import Find, found_in
 from lockgate.gateway.caching import Caches
 from lockgate.gateway.catalog import Catalog
-from lockgate.gateway.chains import NOTHING, OTHER, Way
+from lockgate.gateway.chains import NOTHING, OTHER, Edge, Way
 from lockgate.gateway.discovery import Discovery
 from lockgate.gateway.exposing import Exposure
 from lockgate.gateway.facts import ABLE_CLIENT, OWN_CLIENT, Facts
@@ -219,8 +218,10 @@ class Engine:
             settings.concurrent_calls, settings.concurrent_per_caller, settings.listen_streams
         )
         self._audit = None if audited is None else audited(found_in(self.catalog.at_hand))
-        self._edge = self._edge_chains(router, beside)
-        self.listen: CallNext = self._edge[LISTEN]
+        self._edge = Edge(self._edge_chains(router, beside))
+        self.listen: CallNext = self._edge.listen
+        self.handle: CallNext = self._edge.handle
+        """See `Edge.handle`."""
         self.headers = ParamHeaders(self.catalog)
         self._watching: list[Callable[[], None]] = []
         self._chores: set[asyncio.Task[Any]] = set()
@@ -247,7 +248,7 @@ class Engine:
 
     def relay_listens(self, relay: CallNext) -> None:
         """Have `relay` serve listen calls, by way of `listen` here and in engines to come."""
-        self._edge[LISTEN] = relay
+        self._edge.relay_listens(relay)
 
     @property
     def running(self) -> int:
@@ -279,7 +280,7 @@ class Engine:
         reply = await self.facts.ask(call, server)
         if isinstance(reply, Failure):
             return reply
-        return replace(reply, raw=self._guard.introduced(server, reply.raw, call.client.era))
+        return reply.replace(raw=self._guard.introduced(server, reply.raw, call.client.era))
 
     async def introduce(self, server: str) -> None:
         """Ask a server who it is, in every era that clients may see it in."""
@@ -297,10 +298,6 @@ class Engine:
     def _spare_of(self, name: str) -> Callable[[], bool]:
         server = self._servers.get(name)
         return server.spare if isinstance(server, Replicas) else lambda: False
-
-    def handle(self, call: Call) -> Awaitable[Reply]:
-        """Answer one call of a client. Awaiting it never raises but for cancellation."""
-        return (self._edge.get(call.method) or self._edge[OTHER])(call)
 
     def _failed(self, call: Call, failure: Failure) -> Reply:
         """What the caller sees of a failure: no secret of the configuration."""

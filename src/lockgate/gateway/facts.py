@@ -10,8 +10,6 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Final
 
-from msgspec.structs import replace
-
 from lockgate import __version__
 from lockgate.core.clock import Clock
 from lockgate.core.message import (
@@ -49,7 +47,7 @@ _ABLE: Final = Raw.of(
     }
 )
 ABLE_CLIENT: Final[Mapping[Era, ClientFacts]] = {
-    era: replace(one, capabilities=_ABLE, capabilities_key=capabilities_key(_ABLE))
+    era: one.replace(capabilities=_ABLE, capabilities_key=capabilities_key(_ABLE))
     for era, one in OWN_CLIENT.items()
 }
 """The same as a client that can be asked everything: some servers list more to those. What they ask
@@ -149,7 +147,7 @@ class Facts:
             return reply
         capabilities = reply.raw.object("capabilities")
         capabilities = capabilities.replace(resources={**offered, "subscribe": True})
-        return replace(reply, raw=reply.raw.replace(capabilities=capabilities))
+        return reply.replace(raw=reply.raw.replace(capabilities=capabilities))
 
     def inherit(self, before: Facts, servers: Collection[str]) -> None:
         """Take over what `before` was told by these servers, where nothing is known here yet."""

@@ -92,6 +92,7 @@ class Router:
         """What reads the results that are kept, where any are."""
         self.discovery: Discovery | None = None
         """What shows less than there is, where an endpoint does, and finds the rest."""
+        self._hands, self._alike = catalog.hands, catalog.alike
         self._presents = bool(catalog.presentations)
         self._apart = handles is not None and handles.restricted
         self._servers = servers
@@ -170,8 +171,7 @@ class Router:
         if not isinstance(name, str):
             return invalid(f"{call.method} needs a string `name`.")
         method = _NAMED[call.method]
-        neutral = self._catalog.neutral(method, call)
-        target = None if neutral is None else neutral.routes.get(name)
+        target = self._at_hand(method, call, name)
         if target is None:
             asked = await self._find(method, call, name)
             if not isinstance(asked, Target):
@@ -187,6 +187,13 @@ class Router:
         if isinstance(reply, Result) and (reply.kind != "complete" or "task" in params):
             return self._outward(call, target.server, reply)
         return reply
+
+    def _at_hand(self, method: str, call: Call, name: str) -> Target | None:
+        """Where a name leads, if that is known without waiting."""
+        face = self._hands.of_all(method, call) if self._alike else None
+        if face is None:
+            face = self._catalog.neutral(method, call)
+        return None if face is None else face.routes.get(name)
 
     async def _find(self, method: str, call: Call, name: str) -> Target | Reply:
         """Where a name leads that was not at hand; a Reply if it is of nothing a server has."""

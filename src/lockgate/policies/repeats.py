@@ -17,7 +17,6 @@ from hashlib import blake2b
 from typing import ClassVar, Final, NamedTuple
 
 import msgspec
-from msgspec.structs import replace
 
 from lockgate.core.clock import Clock
 from lockgate.core.message import Call, Reply, Result
@@ -112,7 +111,7 @@ class Repeats:
             f"{round(now - before.at)} s ago in this conversation. Call it again to be sent it."
         )
         content = [{"type": "text", "text": said}]
-        return replace(reply, raw=reply.raw.replace(content=content))
+        return reply.replace(raw=reply.raw.replace(content=content))
 
 
 def conversation(call: Call) -> str | None:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final
 
 import msgspec
-from msgspec.structs import replace
 
 from lockgate.core.message import (
     LISTEN,
@@ -107,7 +106,7 @@ class Results:
             if notification.method in SPOKEN:
                 params, seen = self._inspector.inspect_members(notification.params)
                 if seen:
-                    self._tell(replace(call, target=target), seen)
+                    self._tell(call.replace(target=target), seen)
                 if _blocked(seen) is not None:
                     return
                 if params is not notification.params:
@@ -148,7 +147,7 @@ class Results:
             raw = _noted(raw, seen)
         if stopped is not None:
             return kept_for_a_person(seen, self.name, raw.encode())
-        return reply if raw is reply.raw else replace(reply, raw=raw)
+        return reply if raw is reply.raw else reply.replace(raw=raw)
 
     def _as_text(self, call: Call, raw: Raw) -> Raw:
         """The result with its pages made harmless."""
@@ -172,7 +171,7 @@ class Results:
         self._tell(call, seen)
         if _blocked(seen) is not None:
             return blocked(seen, self.name)
-        return replace(failure, message=message, data=data)
+        return failure.replace(message=message, data=data)
 
     def _data(self, data: Any) -> tuple[Any, Sequence[Seen]]:
         if data is None:

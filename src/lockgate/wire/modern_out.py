@@ -35,18 +35,18 @@ MESSAGE: Final = "notifications/message"
 ACKNOWLEDGED: Final = "notifications/subscriptions/acknowledged"
 
 _ENVELOPE_META: Final = frozenset({*RESERVED_REQUEST_META, "progressToken"})
-_encode = msgspec.json.Encoder().encode
+_encode: Final = msgspec.json.Encoder().encode
 
 
 class InvalidResult(Exception):
     """A result that this revision does not allow; the text says why."""
 
 
-_read_head = msgspec.json.Decoder(Head).decode
-_read_progress = msgspec.json.Decoder(Progress).decode
-_read_cancelled = msgspec.json.Decoder(Cancelled).decode
-_read_tag = msgspec.json.Decoder(Tagged).decode
-_read_discovery = msgspec.json.Decoder(Discovery).decode
+_read_head: Final = msgspec.json.Decoder(Head).decode
+_read_progress: Final = msgspec.json.Decoder(Progress).decode
+_read_cancelled: Final = msgspec.json.Decoder(Cancelled).decode
+_read_tag: Final = msgspec.json.Decoder(Tagged).decode
+_read_discovery: Final = msgspec.json.Decoder(Discovery).decode
 
 _KINDS: Final[dict[str, Literal["complete", "input_required", "task"]]] = {
     "complete": "complete",
