@@ -32,6 +32,7 @@ from lockgate.guard.kept_back import blocked, kept_for_a_person, unredactable
 from lockgate.guard.pieces import each_text, rejoined
 from lockgate.guard.rules import ResultRules
 from lockgate.guard.seen import STOPPING, Seen
+from lockgate.guard.sieve import LARGE, often
 from lockgate.wire.elicitation import ASKABLE
 
 NOTE: Final = "io.github.lockgate/found"
@@ -57,6 +58,7 @@ it was, result as it is)."""
 
 PIECES: Final = 3
 """Texts in one result between which a secret may be divided."""
+_TEXT: Final = b'"text"'
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder().decode
 
@@ -124,7 +126,7 @@ class Results:
             return reply
         data = reply.raw.received
         # Most results hold nothing, and it is quickly told. What is in pieces is put together.
-        if self._always or self._inspector.suspects(data) or data.count(b'"text"') >= PIECES:
+        if self._always or self._inspector.suspects(data) or _in_pieces(data):
             return self._judged(call, reply)
         return reply
 
@@ -185,6 +187,13 @@ class Results:
     def _tell(self, call: Call, seen: Sequence[Seen]) -> None:
         for one in seen:
             self._told(call, one)
+
+
+def _in_pieces(data: bytes) -> bool:
+    """Whether there may be several texts."""
+    if len(data) >= LARGE:
+        return often(data, _TEXT, PIECES)
+    return data.count(_TEXT) >= PIECES
 
 
 def _blocked(seen: Sequence[Seen]) -> Seen | None:
