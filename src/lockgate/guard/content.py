@@ -63,7 +63,8 @@ class Inspector:
 
     def inspect_members(self, raw: Raw) -> tuple[Raw, Sequence[Seen]]:
         """Inspect an object, but for members that are opaque; the very same if nothing changed."""
-        if not self.hinted(raw.encode()):
+        data = raw.encode()
+        if len(data) < LARGE and not self.hinted(data):
             return raw, ()
         members: dict[str, bytes] = {}
         seen: dict[Seen, None] = {}
