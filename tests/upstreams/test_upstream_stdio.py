@@ -379,6 +379,32 @@ def test_a_server_that_ends_without_a_word_has_a_remedy_too() -> None:
     run(test())
 
 
+def test_a_spare_process_still_being_started_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    began, go_on, start = asyncio.Event(), asyncio.Event(), ChildProcess.start
+
+    async def slowly(self: ChildProcess) -> None:
+        began.set()
+        await go_on.wait()
+        await start(self)
+
+    async def test() -> None:
+        async with server("old", spare=True) as (one, children):
+            # The first process is started as ever, every later one when it may.
+            warm = asyncio.create_task(one.send(use(era="handshake")))
+            await eventually(lambda: children)
+            monkeypatch.setattr(ChildProcess, "start", slowly)
+            good(await warm)
+            await began.wait()
+            other = asyncio.create_task(one.send(use(era="handshake", caps={"sampling": {}})))
+            await asyncio.sleep(0)
+            go_on.set()
+            assert good(await other)["pid"] == children[1].pid
+
+    run(test())
+
+
 @pytest.mark.parametrize("spare", [False, True])
 def test_a_spare_process_waits_for_the_next_session(spare: bool) -> None:
     async def test() -> None:

@@ -70,6 +70,7 @@ class StdioConnector:
         self._grace = grace
         self._probe_timeout = probe_timeout
         self._spare: StdioProcess | None = None
+        self._refilling: asyncio.Task[None] | None = None
         self._keep_spare = spare
         self._apart = apart
         self._closed = False
@@ -86,6 +87,9 @@ class StdioConnector:
 
     async def open(self, facts: ClientFacts) -> Session | Failure:
         """Open one session of the handshake era, in a process of its own."""
+        if self._spare is None and self._refilling is not None:
+            # It is on its way, and there sooner than another one would be.
+            await asyncio.wait((self._refilling,))
         process, self._spare = self._spare, None
         if process is None or not process.alive:
             try:
@@ -94,12 +98,18 @@ class StdioConnector:
                 return error.failure
         else:
             process.on_exit = self._ended
-        if self._keep_spare:
-            self._around.chores.add(self._refill())
+        if self._keep_spare and self._refilling is None:
+            self._refilling = self._around.chores.add(self._refill())
         return await open_stdio(self._around, process, facts)
 
     async def _refill(self) -> None:
         """Have a process ready before somebody waits for it."""
+        try:
+            await self._start_spare()
+        finally:
+            self._refilling = None
+
+    async def _start_spare(self) -> None:
         if self._spare is not None or self._closed:
             return
         process = StdioProcess(
