@@ -29,7 +29,7 @@ from lockgate.core.raw import Raw
 from lockgate.guard.borders import bordered
 from lockgate.guard.content import Inspector
 from lockgate.guard.kept_back import blocked, kept_for_a_person, unredactable
-from lockgate.guard.pieces import each_text, rejoined
+from lockgate.guard.pieces import PIECES, TEXT, each_text, rejoined
 from lockgate.guard.rules import ResultRules
 from lockgate.guard.seen import STOPPING, Seen
 from lockgate.guard.sieve import LARGE, often
@@ -56,9 +56,6 @@ Fits = Callable[[Call, Raw, Raw], bool]
 """Whether a changed result of a tool is what the tool promises, if it was before (call, result as
 it was, result as it is)."""
 
-PIECES: Final = 3
-"""Texts in one result between which a secret may be divided."""
-_TEXT: Final = b'"text"'
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder().decode
 
@@ -126,9 +123,12 @@ class Results:
             return reply
         data = reply.raw.received
         # Most results hold nothing, and it is quickly told. What is in pieces is put together.
-        if self._always or self._inspector.suspects(data) or _in_pieces(data):
+        if self._always or self._inspector.suspects(data) or self._in_pieces(data):
             return self._judged(call, reply)
         return reply
+
+    def _in_pieces(self, data: bytes) -> bool:
+        return data.count(TEXT) >= PIECES if len(data) < LARGE else often(data, TEXT, PIECES)
 
     def _judged(self, call: Call, reply: Result) -> Reply:
         raw = self._as_text(call, reply.raw)
@@ -187,13 +187,6 @@ class Results:
     def _tell(self, call: Call, seen: Sequence[Seen]) -> None:
         for one in seen:
             self._told(call, one)
-
-
-def _in_pieces(data: bytes) -> bool:
-    """Whether there may be several texts."""
-    if len(data) >= LARGE:
-        return often(data, _TEXT, PIECES)
-    return data.count(_TEXT) >= PIECES
 
 
 def _blocked(seen: Sequence[Seen]) -> Seen | None:
