@@ -19,7 +19,7 @@ from bench.context import corpora, figures
 from bench.context.corpora import Corpora, Query, Tool
 from bench.context.figures import OURS, THEIRS, Row
 from bench.context.menu import tokens
-from bench.context.searchers import UNTUNED, FastMcp, Fts5, Lockgate, Searcher
+from bench.context.searchers import FastMcp, Fts5, Lockgate, Searcher
 
 SIZES: Final = (500, 5_000, 10_000)
 MOST_QUERIES: Final = 2000
@@ -30,7 +30,6 @@ Make = Callable[[Sequence[Tool]], Searcher]
 MEANT: Final = f"{OURS}, semantic"
 MAKERS: Final[dict[str, Make]] = {
     OURS: Lockgate,
-    f"{OURS}, untuned": lambda tools: Lockgate(tools, UNTUNED),
     THEIRS: FastMcp,
     "fts5": Fts5,
 }
@@ -48,7 +47,7 @@ def main() -> int:
         print("there is no query with something relevant", file=sys.stderr)
         return 2
     semantic = _semantic(data) if options.semantic else {}
-    table, counts = _ranked(data, options.most, MAKERS | _embedding(options.semantic))
+    table, counts, margin = _ranked(data, options.most, MAKERS | _embedding(options.semantic))
     speed = {size: _speed(data, size) for size in SIZES} if options.speed else {}
     largest = max((name for name in data.tools if name), key=lambda name: len(data.tools[name]))
     asked = [query for query in data.queries if data.of(query) == largest] or data.queries
@@ -60,6 +59,7 @@ def main() -> int:
         "tools": len(data.all()),
         "queries": counts,
         "ranking": figures.plain(table),
+        "margin": margin,
         "speed": speed,
         "semantic": semantic,
         "tokens": menu,
@@ -70,7 +70,8 @@ def main() -> int:
     else:
         print(f"{where}: {len(data.all())} tools\n")
         figures.show(table, counts)
-        print()
+        print(f"\nmore than {THEIRS} (and the middle 95 % if queries were drawn again):")
+        print(f"  {figures.said(margin)}\n")
         figures.show_speed(speed)
         if semantic:
             said = ", ".join(f"{what} {value:.3g}" for what, value in semantic.items())
@@ -144,30 +145,36 @@ def _semantic(data: Corpora) -> dict[str, float]:
 
 def _ranked(
     data: Corpora, most: int, makers: Mapping[str, Make]
-) -> tuple[figures.Table, dict[str, int]]:
+) -> tuple[figures.Table, dict[str, int], figures.Margin]:
     by_source: dict[str, list[Query]] = {}
     for query in data.queries:
         by_source.setdefault(query.source, []).append(query)
     chosen = {name: _evenly(asked, most) for name, asked in by_source.items()}
     wanted = {data.of(query) for asked in chosen.values() for query in asked}
     table: figures.Table = {name: {} for name in chosen}
+    every: dict[str, list[list[Row]]] = {}
     for name, make in makers.items():
         searchers = {corpus: make(data.tools[corpus]) for corpus in wanted}
         for source, asked in chosen.items():
-            table[source][name] = _mean(data, searchers, asked)
+            rows = _rows(data, searchers, asked)
+            every.setdefault(name, []).append(rows)
+            table[source][name] = figures.mean(rows)
             if name in (OURS, MEANT) and any(query.hint for query in asked):
-                table[source][f"{name}, server hint"] = _mean(data, searchers, asked, hinted=True)
-    return figures.with_macro(table), {name: len(asked) for name, asked in chosen.items()}
+                hinted = _rows(data, searchers, asked, hinted=True)
+                table[source][f"{name}, server hint"] = figures.mean(hinted)
+    pairs = zip(every[OURS], every[THEIRS], strict=True)
+    margin = figures.margins([list(zip(*pair, strict=True)) for pair in pairs])
+    return figures.with_macro(table), {name: len(asked) for name, asked in chosen.items()}, margin
 
 
-def _mean(
+def _rows(
     data: Corpora, searchers: dict[str, Searcher], asked: Sequence[Query], *, hinted: bool = False
-) -> Row:
+) -> list[Row]:
     rows: list[Row] = []
     for query in asked:
         ranked = searchers[data.of(query)].find(query.text, query.hint if hinted else "")
         rows.append(figures.measured(ranked, query.relevant))
-    return figures.mean(rows)
+    return rows
 
 
 def _evenly(asked: list[Query], most: int) -> list[Query]:

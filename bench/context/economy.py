@@ -9,6 +9,7 @@ Everything is counted with a vocabulary, never estimated. Exit status: 0 good; 1
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import sys
 from collections.abc import Sequence
@@ -18,23 +19,21 @@ from typing import Any, Final, cast
 
 from bench.context import corpora
 from bench.context.corpora import SHARED, Corpora, Tool
+from bench.context.exactly import read_exactly
+from bench.context.results import Recorded, measured, read
 from bench.context.searchers import Lockgate
 from lockgate.context.body import is_json
 from lockgate.context.compact.levels import LEVELS, shaped
 from lockgate.context.encoding import columnar, minified
-from lockgate.context.preview import preview
 from lockgate.context.spent import definition_text
 from lockgate.context.tokens import ENCODINGS, Count, counter
 from lockgate.core.names import spell
 from lockgate.gateway.finding import FOUND, called
 from lockgate.gateway.own_tools import ROLES, definition
-from lockgate.policies.shortening import WINS
+from lockgate.kit.pages import BUDGET
+from lockgate.policies.shortening import OFF, WINS
 
 SEARCHES: Final = 3
-OVER: Final = 2_000
-PREVIEW: Final = 300
-LINK: Final = 60
-"""Tokens of the link to a result that was kept, and of how to read on."""
 MOST_MENU: Final = 1_500
 FEWEST_SAVED: Final = 0.70
 _Figures = dict[str, Any]
@@ -86,6 +85,7 @@ def menu(data: Corpora, corpus: str, count: Count, full: int) -> _Figures:
     own = sum(count(definition_text(definition(role, role))) for role in ROLES)
     answers: list[int] = []
     schemas: list[int] = []
+    written: list[int] = []
     for query in data.queries:
         # A task is what a person asks for; what is searched for is a step of it.
         if query.corpus != corpus or query.source.endswith("-task"):
@@ -93,7 +93,10 @@ def menu(data: Corpora, corpus: str, count: Count, full: int) -> _Figures:
         found = [named[one] for one in index.find(query.text)[:FOUND]]
         asked = count(json.dumps({"query": query.text}, ensure_ascii=False))
         answers.append(asked + count("\n".join(map(_line, found))))
-        schemas.append(asked + count("\n".join(_definition(one).decode() for one in found)))
+        whole = [_definition(one) for one in found]
+        written.append(asked + count(b"\n".join(whole).decode()))
+        short = [shaped(one, "lossless", type_lists=False) for one in whole]
+        schemas.append(asked + count(b"\n".join(short).decode()))
     session = own + SEARCHES * mean(answers)
     worst = own + sum(sorted(answers)[-SEARCHES:])
     return {
@@ -104,6 +107,7 @@ def menu(data: Corpora, corpus: str, count: Count, full: int) -> _Figures:
         "worst session": worst,
         "saved": round(1 - session / full, 3),
         "session with full schemas": round(own + SEARCHES * mean(schemas)),
+        "the same as servers wrote them": round(own + SEARCHES * mean(written)),
         "searches until the full menu is cheaper": round((full - own) / mean(answers)),
     }
 
@@ -129,17 +133,20 @@ def results(path: Path, count: Count) -> _Figures:
         "tokens": total,
         "each": _spread(before),
         "over": {
-            "tokens": OVER,
-            "results": sum(one > OVER for one in before),
-            "share of tokens": round(sum(one for one in before if one > OVER) / total, 3),
+            f"{most}": {
+                "results": sum(one > most for one in before),
+                "share of tokens": round(sum(one for one in before if one > most) / total, 3),
+            }
+            for most in (2_000, BUDGET, 1_000)
         },
         "wrapped as text in text": round(
             sum(a for a, _ in wrapped) / sum(b for _, b in wrapped) - 1, 3
         ),
         "json": _encoded([text for texts in whole for text in texts], count),
         "previews": {
-            f"over {most}": _previewed(whole, before, most, count) for most in (OVER, 1_000)
+            f"over {most}": _previewed(read(path), most, count) for most in (2_000, BUDGET, 1_000)
         },
+        "default": f"over {BUDGET}",
     }
 
 
@@ -159,6 +166,10 @@ def _encoded(texts: Sequence[str], count: Count) -> _Figures:
         "documents": len(documents),
         "tokens": sum(before),
         "minified": round(sum(after) / sum(before) - 1, 3),
+        "that then say something else": sum(
+            read_exactly(one) != read_exactly(text)
+            for one, text in zip(short, documents, strict=True)
+        ),
         "with tables": sum(one is not None for one in tables),
         "worth it by columns": len(wins),
         "saved there": round(1 - sum(b for _, b in wins) / sum(a for a, _ in wins), 3)
@@ -168,25 +179,20 @@ def _encoded(texts: Sequence[str], count: Count) -> _Figures:
     }
 
 
-def _previewed(
-    whole: Sequence[Sequence[str]], before: Sequence[int], most: int, count: Count
-) -> _Figures:
-    """A result over `most` is read as a preview; whoever reads all of it then has paid for both."""
-    large = [(texts, cost) for texts, cost in zip(whole, before, strict=True) if cost > most]
-    shown = [
-        LINK + count(str(preview("\n".join(texts), PREVIEW, count, json=is_json("\n".join(texts)))))
-        for texts, _ in large
-    ]
-    costs = [cost for _, cost in large]
-    saved = sum(costs) - sum(shown)
+def _previewed(lines: Sequence[Recorded], budget: int, count: Count) -> _Figures:
+    """What the gateway makes of them; whoever reads all of one then has paid for both."""
+    found = asyncio.run(measured(lines, budget, count=count))
+    alone = asyncio.run(measured(lines, budget, shape=OFF, count=count))
     return {
-        "results": len(large),
-        "of these": round(saved / sum(costs), 3),
-        "of all": round(saved / sum(before), 3),
-        "most of one": round(max(1 - a / b for a, b in zip(shown, costs, strict=True)), 3),
+        "results": found.over,
+        "tokens of one": round(found.previews / max(found.over, 1)),
+        "of these": round(1 - found.previews / max(found.long, 1), 3),
+        "of all": round(found.saved, 3),
+        "of all, nothing minified": round(alone.saved, 3),
         "of all, where one in three is then read whole": round(
-            (saved - sum(costs) / 3) / sum(before), 3
+            found.saved - found.long / 3 / found.before, 3
         ),
+        "quality": found.quality,
     }
 
 
@@ -208,9 +214,12 @@ def bars(found: _Figures) -> list[str]:
             missed.append(
                 f"{name}: a session with {SEARCHES} searches reads {one['session']} tokens"
             )
-    saved = found["results"]["previews"]["over 1000"]["of all"] if "results" in found else 1
-    if saved < FEWEST_SAVED:
-        missed.append(f"previews save {saved:.0%} of result tokens")
+    if "results" in found:
+        saved = found["results"]["previews"][found["results"]["default"]]["of all"]
+        if found["results"]["json"]["that then say something else"]:
+            missed.append("minified results say something else")
+        if saved < FEWEST_SAVED:
+            missed.append(f"previews save {saved:.1%} of result tokens by default")
     return missed
 
 

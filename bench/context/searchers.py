@@ -16,6 +16,7 @@ from bench.context.corpora import Tool
 from lockgate.context.search.documents import Document, document
 from lockgate.context.search.index import Index, Scope
 from lockgate.context.search.postings import FIELDS, Field
+from lockgate.context.search.weights import WEIGHTS, Weights
 from lockgate.context.search.words import STOP_WORDS
 
 MOST: Final = 10
@@ -29,15 +30,16 @@ class Searcher(Protocol):
         ...
 
 
-UNTUNED: Final = {**FIELDS, "description": FIELDS["description"]._replace(length=0.5)}
-"""The weights as they were first written down, before any query was measured."""
-
-
 class Lockgate:
     """What `find_tools` ranks by."""
 
-    def __init__(self, tools: Sequence[Tool], fields: Mapping[str, Field] = FIELDS) -> None:
-        self.index = Index(fields)
+    def __init__(
+        self,
+        tools: Sequence[Tool],
+        fields: Mapping[str, Field] = FIELDS,
+        weights: Weights = WEIGHTS,
+    ) -> None:
+        self.index = Index(fields, weights)
         self._ids = {self.index.add(described(tool)): str(tool["id"]) for tool in tools}
         self._scope = Scope(self.index, self._ids.keys())
 

@@ -14,8 +14,9 @@ from bench.context.corpora import Tool
 from bench.context.searchers import MOST, described
 from lockgate.context.search.fusion import meant
 from lockgate.context.search.index import LONGEST_QUERY, Index, Scope
-from lockgate.gateway.meaning import Near, small
+from lockgate.gateway.embedding import small
 from lockgate.gateway.minilm import MiniLm
+from lockgate.gateway.nearness import Near
 
 
 @cache

@@ -57,5 +57,11 @@ def test_results(tmp_path: Path) -> None:
     assert found["tokens"] == sum(map(COUNT, texts))
     assert found["json"]["documents"] == found["json"]["worth it by columns"] == 1
     assert found["json"]["minified"] < -0.1
+    assert found["json"]["that then say something else"] == 0
     assert found["previews"]["over 1000"]["of these"] > 0.9
+    assert found["previews"][found["default"]]["of all"] > 0.9
+    assert not bars({"menu": {}, "results": found})
+    found["previews"][found["default"]]["of all"] = 0.69
+    found["json"]["that then say something else"] = 1
+    assert len(bars({"menu": {}, "results": found})) == 2
     assert found["wrapped as text in text"] > 0

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lockgate.gateway import minilm
 from tests.cli.program import config_file, run, tiny
+from tests.support.embedding import KEY, beside
 
 
 def test_what_is_found_and_why(tmp_path: Path) -> None:
@@ -43,6 +45,24 @@ def test_what_words_and_meaning_added_is_said(tmp_path: Path) -> None:
     assert (tmp_path / "vectors.sqlite").stat().st_mode & 0o777 == 0o600
     one, *_ = json.loads(run("find", path, "sum up", "--json").stdout)
     assert one["score"] == one["meaning"] > one["words"] == 0
+
+
+def test_an_embedder_outside_of_the_gateway_is_asked(tmp_path: Path) -> None:
+    pytest.importorskip("numpy")
+    with beside() as one:
+        search: dict[str, Any] = {"semantic": "required", "vectors": "vectors.sqlite"}
+        search["embedder"] = one.settings(key="${EMBEDDER_KEY}", tool_prefix="car ")
+        path = config_file(tmp_path, {"tiny": tiny()}, expose="search", search=search)
+        done = run("find", path, "limousine", EMBEDDER_KEY=KEY)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "meaning 0.5" in done.stdout
+        one.wrong = lambda _: (403, (), b"")
+        done = run("find", path, "add", EMBEDDER_KEY=KEY)
+        assert done.returncode == 0
+        assert "Found by words alone" in done.stderr
+        assert "LG-523" in done.stderr
+        assert KEY not in done.stderr + done.stdout
+        assert {one.headers[b"authorization"] for one in one.asked} == {b"Bearer " + KEY.encode()}
 
 
 def path_of(folder: Path) -> str:

@@ -185,6 +185,38 @@ def test_found_by_name_by_task_and_by_server(era: str) -> None:
     run(play())
 
 
+WORDY: Json = {
+    "name": "make",
+    "description": "Makes it.\n\n\n    Slowly.",
+    "inputSchema": {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "makeArguments",
+        "type": "object",
+        "properties": {"size": {"title": "Size", "type": "integer", "minimum": 3}},
+    },
+}
+
+
+@pytest.mark.parametrize("level", ["off", "lossless", "brief"])
+def test_definitions_in_full_are_as_short_as_lists_are_and_lose_nothing(level: str) -> None:
+    async def play() -> None:
+        async with before(peer(WORDY), expose="search", compact={"tools": level}) as w:
+            described = json.loads(await said(w, "describe_tools", names=["make"]))
+            assert json.loads(await said(w, "find_tools", query="make", detail="schema")) == (
+                described
+            )
+            if level == "off":
+                assert described == WORDY
+            else:
+                assert described["description"] == "Makes it.\nSlowly."
+                assert described["inputSchema"] == {
+                    "type": "object",
+                    "properties": {"size": {"type": "integer", "minimum": 3}},
+                }
+
+    run(play())
+
+
 def test_a_long_signature_is_cut_and_marked() -> None:
     names = {f"a_rather_long_parameter_{number}": {"type": "string"} for number in range(40)}
     line = called("make", "Makes it.", {"type": "object", "properties": names})

@@ -22,7 +22,7 @@ from tests.security.world import SCHEMA, Peer, World, answer, before, gateway
 
 ERAS = ("H", "M")
 ROWS = [{"id": number, "name": f"name {number}", "note": "words " * 5} for number in range(400)]
-LONG = json.dumps(ROWS)
+LONG = json.dumps(ROWS, separators=(",", ":"))
 ON: Json = {"enabled": True}
 PICTURE = {"type": "image", "mimeType": "image/png", "data": base64.b64encode(b"p" * 900).decode()}
 

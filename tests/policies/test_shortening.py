@@ -48,17 +48,54 @@ def test_json_is_written_without_space_where_it_is_asked_for() -> None:
     assert play.saved == [("hub", "minify", len(PRETTY) - len(SHORT))]
 
 
-def test_by_itself_only_what_stands_for_structured_content_is() -> None:
-    """A text may be a file that somebody wants to change, space by space."""
+def asked(name: str, **arguments: Any) -> Call:
+    params = {"name": name, "arguments": arguments}
+    return CALL.replace(target=Target("hub", "tool", name), params=Raw(json.dumps(params).encode()))
+
+
+def test_by_itself_data_loses_its_space() -> None:
+    play = Play()
+    assert play.text(result()) == SHORT
+    assert play.text(result(json.dumps(ROWS))) == json.dumps(ROWS, separators=(",", ":"))
+    found = play(result(), asked("run_query", sql="select 1", limit=5))
+    assert json.loads(found.raw.encode())["content"][0]["text"] == SHORT
+    # What is larger than any model reads is not gone through for it.
+    long = result(json.dumps(ROWS * 200, indent=2))
+    assert play(long) is long
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        asked("read_file", at="a"),
+        asked("getFileContents"),
+        asked("execute_command"),
+        asked("lookup", path="/etc/x"),
+        asked("lookup", file_path="a"),
+        asked("lookup", which=["package.json"]),
+        asked("lookup", where="file:///a"),
+        asked("lookup", where="https://example.com/raw/tsconfig.json?ref=main"),
+    ],
+)
+def test_what_may_be_a_copy_of_a_file_keeps_every_space(call: Call) -> None:
     play = Play()
     reply = result()
-    assert play(reply) is reply
+    assert play(reply, call) is reply
+    # Structured content that says the same says that it is data.
+    both = result(structuredContent={"issues": ROWS})
+    assert json.loads(play(both, call).raw.encode())["content"][0]["text"] == SHORT
+
+
+def test_by_itself_what_stands_for_structured_content_is() -> None:
+    """A text may be a file that somebody wants to change, space by space."""
+    play = Play()
     assert play.text(result(structuredContent={"issues": ROWS})) == SHORT
     assert (
         play.text(result(json.dumps(ROWS, indent=1), structuredContent={"result": ROWS}))[1] == "{"
     )
-    file = result(structuredContent={"result": PRETTY})
-    assert play(file) is file
+    for held in ({"result": PRETTY}, {"content": PRETTY, "size": 1}):
+        file = result(structuredContent=held)
+        assert play(file) is file
 
 
 def test_tables_are_written_by_columns_where_that_saves_enough() -> None:

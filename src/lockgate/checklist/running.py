@@ -13,6 +13,8 @@ from lockgate.checklist.item import Item, Verdict, holds, lacks, moot, said_of
 from lockgate.checklist.security import PUBLIC
 from lockgate.config.model import ServerConfig
 from lockgate.core.legible import visible
+from lockgate.gateway.exposing import exposures_of
+from lockgate.gateway.lenders import terms_of
 
 _LOCAL: Final = "Only this machine reaches the gateway."
 _LONGEST: Final = 3600
@@ -109,6 +111,17 @@ def _rated(facts: Facts) -> Verdict:
 def _cached(facts: Facts) -> Verdict:
     some = facts.settings.cache.enabled
     return holds() if some else lacks("Each read asks the server again.")
+
+
+def _fitting(facts: Facts) -> Verdict:
+    if not facts.servers:
+        return moot("There is no server.")
+    short = {path for path, _ in terms_of(facts.config).loans}
+    # Where tools are found, it is models that find them.
+    long = [visible(path) for path in exposures_of(facts.config) if path not in short]
+    if long:
+        return said_of(long, "A result of any length is given whole at")
+    return holds() if short else Verdict("unknown", "Results are given whole, as programs want.")
 
 
 def _together(facts: Facts) -> Verdict:
@@ -319,7 +332,17 @@ SCALE: Final = (
         area="scale",
         holds="Models are shown no more tools than they need.",
         why="Every definition is paid for in every turn, and the right one is harder to find.",
-        ask="lockgate tools CONFIG",
+        ask="lockgate tokens CONFIG",
+    ),
+    Item(
+        id="fitting",
+        area="scale",
+        holds="Models are given no result that is longer than they can use.",
+        why="A long result stays in the window for the whole conversation, most of it unread.",
+        setting="`lockgate.results.enabled: true`, where models read; programs want all of it.",
+        judge=_fitting,
+        ask="curl -fsS http://127.0.0.1:4041/metrics",
+        **_both({"expose": "search"}, {"expose": "search", "results": {"enabled": True}}),
     ),
 )
 

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import click
+import msgspec
 
 from lockgate.cli import exits
 
 if TYPE_CHECKING:
     from lockgate.cli.check_subjects import Wanted
     from lockgate.doctor.report import Report
+    from lockgate.gateway.embedder_trial import EmbedderReport
     from lockgate.gateway.holding import ServerReport
 
 _WORDS: Final = """\
@@ -27,8 +29,9 @@ WHAT is one of
   URL      an MCP endpoint
   COMMAND  a server that is started, with its arguments; put -- before it if
            some of them begin with a dash: lockgate check -- npx -y package
-  CONFIG   a configuration (.json, .yaml): every server in it, and how far its
-           sandbox can be held on this machine
+  CONFIG   a configuration (.json, .yaml): every server in it, how far its
+           sandbox can be held on this machine, and the embedder that tools are
+           found with
 Without WHAT, this machine: what it can hold stdio servers to.
 
 Nothing is changed: of the tools, one is called only if it says that it only
@@ -146,15 +149,16 @@ def command(
         reserve(bundle)
     if held is not None and not as_json:
         _show_machine(held, host_too=host_too)
-    reports = subjects.looked_at(wanted, timeout, shown)
+    reports, embedder = subjects.looked_at(wanted, timeout, shown)
     _write(bundle, wanted, reports)
     if as_json:
-        found = _plain(held, host_too=host_too)
+        found = _plain(held, embedder, host_too=host_too)
         found["checks"] = [one.plain(exchanges=verbose) for one in reports]
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
     else:
+        _show_embedder(embedder)
         shown.end(reports, bundle)
-    return _code(reports, held, fail_on)
+    return _code(reports, held, embedder, fail_on)
 
 
 def _kind(what: Sequence[str]) -> Kind:
@@ -195,19 +199,22 @@ def _held(config: Path, *, as_json: bool, host_too: bool) -> int:
 
     servers = server_reports(examined(config)[1])
     if as_json:
-        found = _plain(servers, host_too=host_too)
+        found = _plain(servers, None, host_too=host_too)
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
     else:
         _show_machine(servers, host_too=host_too)
     return exits.OK if _fine(servers) else exits.FAILED
 
 
-def _plain(servers: Sequence[ServerReport] | None, *, host_too: bool) -> dict[str, Any]:
+def _plain(
+    servers: Sequence[ServerReport] | None, embedder: EmbedderReport | None, *, host_too: bool
+) -> dict[str, Any]:
     from lockgate.cli import check_host  # noqa: PLC0415 - as above
     from lockgate.gateway.holding import host_report  # noqa: PLC0415 - as above
 
     host = host_report() if host_too else None
-    return check_host.plain(host, servers)
+    found = check_host.plain(host, servers)
+    return found if embedder is None else {**found, "embedder": msgspec.to_builtins(embedder)}
 
 
 def _show_machine(servers: Sequence[ServerReport], *, host_too: bool) -> None:
@@ -217,6 +224,13 @@ def _show_machine(servers: Sequence[ServerReport], *, host_too: bool) -> None:
     if host_too:
         check_host.show_host(host_report())
     check_host.show_servers(servers)
+
+
+def _show_embedder(one: EmbedderReport | None) -> None:
+    from lockgate.cli.check_embedder import show  # noqa: PLC0415 - rich is slow to import
+
+    if one is not None:
+        show(one)
 
 
 def _write(path: Path | None, wanted: Wanted, reports: Sequence[Report]) -> None:
@@ -231,7 +245,12 @@ def _fine(servers: Sequence[ServerReport]) -> bool:
     return all(one.starts and not one.lacks for one in servers)
 
 
-def _code(reports: Sequence[Report], held: Sequence[ServerReport] | None, fail_on: str) -> int:
+def _code(
+    reports: Sequence[Report],
+    held: Sequence[ServerReport] | None,
+    embedder: EmbedderReport | None,
+    fail_on: str,
+) -> int:
     """What is wrong before what could not be looked at."""
     grave = _GRAVE[fail_on]
     wrong = any(
@@ -240,7 +259,11 @@ def _code(reports: Sequence[Report], held: Sequence[ServerReport] | None, fail_o
         if one.outcome != "unreachable"
         for finding in one.found
     )
-    if wrong or (grave and held is not None and not _fine(held)):
+    without = None if embedder is None else embedder.outcome
+    unfit = without == "unfit" and "error" in grave
+    if wrong or unfit or (grave and held is not None and not _fine(held)):
         return exits.FAILED
-    away = any(one.outcome in ("unreachable", "guarded") for one in reports)
+    if without == "late" and "warning" in grave:
+        return exits.FAILED
+    away = without == "away" or any(one.outcome in ("unreachable", "guarded") for one in reports)
     return exits.UNAVAILABLE if away and grave else exits.OK

@@ -21,10 +21,13 @@ from lockgate.cli.options import (
     log_options,
     start_log,
 )
-from lockgate.cli.terminal import console, visible
+from lockgate.cli.terminal import console, say_error, visible
 from lockgate.config.model import Config
-from lockgate.context.search.index import Hit, Part
+from lockgate.context.search.index import Hit
+from lockgate.context.search.scoring import Part
+from lockgate.core.codes import CODES
 from lockgate.gateway.discovery import Explained
+from lockgate.gateway.status import SemanticStatus
 
 
 @click.command("find", epilog=exits.epilog())
@@ -56,10 +59,11 @@ def command(
     """
     loaded, _ = load_config(config)
     start_log(loaded, log_level, log_format, fallback="error")
-    found = running.run(_find(session.only_at(loaded, endpoint), endpoint, query, limit, server))
+    narrowed = session.only_at(loaded, endpoint)
+    found, semantic = running.run(_find(narrowed, endpoint, query, limit, server))
     asked = loaded.lockgate.search.semantic != "off"
     if asked and found and all(hit.shares is None for _, hit, _ in found):
-        click.echo("Found by words alone: the model is not there, or not ready.", err=True)
+        _say_why(semantic)
     if as_json:
         click.echo(json.dumps([_plain(*one) for one in found], indent=2, ensure_ascii=False))
     else:
@@ -69,10 +73,22 @@ def command(
 
 async def _find(
     config: Config, endpoint: str | None, query: str, most: int, server: str
-) -> Explained:
+) -> tuple[Explained, SemanticStatus | None]:
     async with session.running(config) as gateway:
         session.require_any(gateway.servers())
-        return await gateway.find(query, most, server, endpoint)
+        found = await gateway.find(query, most, server, endpoint)
+        return found, gateway.status().semantic
+
+
+def _say_why(semantic: SemanticStatus | None) -> None:
+    """Why words are all that tools were found by, to stderr."""
+    if semantic is None:
+        why, remedy, code = "what it takes is not installed", None, CODES["semantic-unusable"]
+    elif semantic.error is None:
+        why, remedy, code = f"{semantic.embedder} was not ready in time", None, None
+    else:
+        why, remedy, code = semantic.error, semantic.remedy, semantic.code
+    say_error(f"Found by words alone: {why}.", remedy, code)
 
 
 def _plain(name: str, hit: Hit, parts: Sequence[Part]) -> dict[str, Any]:

@@ -86,7 +86,7 @@ def command(
         problem = error.errors()[0]
         raise click.UsageError(f"--{problem['loc'][0]}: {problem['msg']}.") from error
     chosen = start_log(settings, log_level, log_format)
-    voice = Logged() if stdio or chosen == "json" else Spoken()
+    voice = (Logged if stdio or chosen == "json" else Spoken)(str(config))
     told_elsewhere = {"wide-bind"}
     if all(one.start == "eager" for one in settings.enabled.values()):
         told_elsewhere.add("command-missing")  # by the table, with the next attempt
@@ -210,7 +210,8 @@ async def _approvals(gateway: Gateway, voice: Voice) -> None:
             said = recorded
             voice.recorded(recorded)
         await asyncio.sleep(_APPROVALS)
-        gateway.look_at_pins()
+        if gateway.look_at_pins():
+            voice.decided(gateway.servers())
 
 
 async def _follow(gateway: Gateway, late: list[str], voice: Voice) -> None:

@@ -41,9 +41,9 @@ class CompactSettings(Section):
     results: Literal["off", "auto", "minify", "columnar"] = Field(
         default="auto",
         description=(
-            "How JSON in the text of results is written: `auto` without needless space where it "
-            "stands for the result's own structured content, `minify` wherever a text is JSON, "
-            "`columnar` tables by columns as well where that saves enough; `off` as it came."
+            "How JSON in the text of results is written: `auto` without needless space where it is "
+            "data, and no copy of a file; `minify` wherever a text is JSON; `columnar` tables by "
+            "columns as well where that saves enough; `off` as it came."
         ),
     )
     duplicates: Literal["keep", "drop"] = Field(

@@ -339,13 +339,11 @@ def _anchored(config: Config, folder: Path, tree: Node, findings: Findings) -> C
         cache = config.lockgate.cache.model_copy(update={"disk": disk})
         settings = config.lockgate.model_copy(update={"cache": cache})
         config = config.model_copy(update={"lockgate": settings})
-    vectors = config.lockgate.search.vectors
-    if vectors is not None:
-        vectors = folder / vectors.expanduser()
-        _needs_folder(vectors, ("lockgate", "search", "vectors"), tree, findings)
-        search = config.lockgate.search.model_copy(update={"vectors": vectors})
-        settings = config.lockgate.model_copy(update={"search": search})
-        config = config.model_copy(update={"lockgate": settings})
+    search = config.lockgate.search.below(folder)
+    if search.vectors is not None:
+        _needs_folder(search.vectors, ("lockgate", "search", "vectors"), tree, findings)
+    settings = config.lockgate.model_copy(update={"search": search})
+    config = config.model_copy(update={"lockgate": settings})
     store = config.lockgate.store
     if store is None or not store.get_secret_value().startswith(SQLITE):
         return config

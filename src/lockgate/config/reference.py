@@ -24,6 +24,7 @@ from lockgate.config.access import (
 from lockgate.config.admin import AdminSettings
 from lockgate.config.caching import CacheSettings, ServerCache, ToolCache
 from lockgate.config.compact import CompactSettings
+from lockgate.config.embedder import EmbedderSettings
 from lockgate.config.endpoints import EndpointSettings
 from lockgate.config.exposing import ExposeSettings
 from lockgate.config.finding import KINDS
@@ -147,7 +148,9 @@ _EXPOSE: Final = """\
 Of all endpoints, and of one under its path. `"expose": "search"` is short for
 `{"mode": "search"}`. See [discovery](context/discovery.md)."""
 _SEARCH: Final = """\
-Changes need a restart. See [discovery](context/discovery.md)."""
+See [discovery](context/discovery.md)."""
+_EMBEDDER: Final = """\
+What is sent to whom is said in [discovery](context/discovery.md#by-a-service-of-your-choice)."""
 _RATES: Final = """\
 Of the gateway (`lockgate.rate`), of a server, or of tools under their pattern. Each list holds
 rates that all apply: `["10/s burst 20", "1000/day"]`. `1000/day` is a window: never more in any 24
@@ -176,6 +179,7 @@ def page() -> str:
         *_section("Gateway: `lockgate`", GatewaySettings, None, ("lockgate",)),
         *_section("Gateway: `lockgate.expose`", ExposeSettings, _EXPOSE, ("lockgate", "expose")),
         *_section("Gateway: `lockgate.search`", SearchSettings, _SEARCH, ("lockgate", "search")),
+        *_section("Gateway: `lockgate.search.embedder`", EmbedderSettings, _EMBEDDER, ()),
         *_section("Gateway: `lockgate.tls`", TlsSettings, None, ("lockgate", "tls")),
         *_section("Gateway: `lockgate.auth`", AuthSettings, _AUTH, ("lockgate", "auth")),
         *_section("Gateway: `lockgate.auth.issuers`", IssuerSettings, None, ()),

@@ -24,9 +24,11 @@ class ResultsSettings(Section):
         ),
     )
     budget: int = count(
-        2000, 100, 1_000_000, "Tokens that a result may have and still be given whole."
+        1500, 100, 1_000_000, "Tokens that a result may have and still be given whole."
     )
-    preview: int = count(300, 50, 100_000, "Tokens of what is shown in its place.")
+    preview: int = count(
+        250, 50, 100_000, "Tokens of all that is shown in its place, the link among it."
+    )
     references: bool = Field(
         default=True,
         description=(

@@ -18,7 +18,8 @@ from typing import Any, Final, cast
 
 import msgspec
 
-from lockgate.context.preview import MOST_READ, Seen, preview
+from lockgate.context.layout import MOST_READ
+from lockgate.context.preview import Seen, preview
 from lockgate.core.raw import Raw, encode
 
 CONTENT: Final = "content"

@@ -4,29 +4,33 @@ Must not know: where the whole is kept, or how the rest of it is read.
 
 Pure and bounded: of a text over `MOST_READ` characters only the beginning and the end are looked
 at, and nothing that is drawn goes over the budget in tokens.
+
+    | a text that is             | is shown by                                                    |
+    |----------------------------|----------------------------------------------------------------|
+    | JSON, lines of it, or JSON | its shape and counts, the first and last of what is many,      |
+    | that breaks off            | texts by how they begin; and the words around it               |
+    | a table                    | its columns, how many rows, the first and last ones            |
+    | a page                     | its title, what it says, at its beginning and end              |
+    | anything else              | headings or definitions with their places, both ends           |
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple, cast
 
 import msgspec
 
+from lockgate.context import layout
+from lockgate.context.layout import LONGEST_NAME, MOST_READ, Table, tidy
 from lockgate.context.sketch import SCALES, quoted, sketch
+from lockgate.context.unfinished import MOST_READ as _MOST_BEGUN
+from lockgate.context.unfinished import Unfinished, begun
 
 Count = Callable[[str], int]
-MOST_READ: Final = 4 * 1024 * 1024
-_SAMPLE: Final = 16_384
-_NAMES: Final = 40
 _HEADINGS: Final = 12
-_MOST_COLUMNS: Final = 200
-_FEWEST_ROWS: Final = 4
-_DELIMITERS: Final = (",", "\t", ";", "|")
-_HEADING: Final = re.compile(r"(?:\A|(?<=\n\n))#{1,4} [^\n]{1,120}")
+_LONG_TAIL: Final = 400
+_SHORT_TAIL: Final = 24
 _decode: Final = msgspec.json.Decoder().decode
 
 
@@ -51,21 +55,26 @@ def preview(text: str, budget: int, count: Count, *, json: bool = False) -> Seen
             return _of_json(_decode(text), len(text), budget, count)
         except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
             pass
-    table = _table(text)
-    if table is not None:
-        return _of_table(text, table, budget, count)
-    return _of_lines(text, budget, count)
+    rows = layout.json_lines(text)
+    if rows is not None:
+        more = "" if len(text) <= MOST_READ else " in the beginning"
+        kind = f"JSON lines, {len(rows)} {_alike(rows)}{more}, {len(text)} characters"
+        return Seen(kind, _drawn(rows, budget, count))
+    return _of_begun(text, budget, count) or _of_text(text, budget, count)
 
 
 def _of_json(value: Any, length: int, budget: int, count: Count) -> Seen:
-    kind = f"JSON, {_shape(value)}, {length} characters"
+    return Seen(f"JSON, {_shape(value)}, {length} characters", _drawn(value, budget, count))
+
+
+def _drawn(value: Any, budget: int, count: Count) -> str:
     drawn = ""
     for scale in SCALES:
         drawn = sketch(value, scale)
         # A token has one character at least, and seldom more than eight.
         if len(drawn) <= budget * 8 and count(drawn) <= budget:
-            return Seen(kind, drawn)
-    return Seen(kind, _cut(drawn, budget, count))
+            return drawn
+    return _cut(drawn, budget, count)
 
 
 def _shape(value: Any) -> str:
@@ -73,7 +82,8 @@ def _shape(value: Any) -> str:
         items = cast("list[Any]", value)
         return f"array of {len(items)} {_alike(items)}"
     if isinstance(value, dict):
-        return f"object of {len(cast('dict[str, Any]', value))} members"
+        members = len(cast("dict[str, Any]", value))
+        return f"object of {members} member{'s' if members != 1 else ''}"
     return "a string" if isinstance(value, str) else "a scalar"
 
 
@@ -81,93 +91,90 @@ def _alike(items: Sequence[Any]) -> str:
     if items and all(isinstance(one, dict) for one in items):
         names = list(cast("dict[str, Any]", items[0]))
         if all(one.keys() == items[0].keys() for one in items):
-            shown = ", ".join(quoted(name, _NAMES) for name in names[:_HEADINGS])
+            shown = ", ".join(quoted(name, LONGEST_NAME) for name in names[:_HEADINGS])
             more = f" and {len(names) - _HEADINGS} more" if len(names) > _HEADINGS else ""
             return f"objects, each with {shown}{more}"
         return "objects"
     return "items"
 
 
-class _Table(NamedTuple):
-    delimiter: str
-    names: list[str]
-    rows: int
-
-
-def _table(text: str) -> _Table | None:
-    """What a text of delimited lines is a table of; None: it is none, or one of a single column."""
-    sample = text[:_SAMPLE]
-    for delimiter in _DELIMITERS:
-        if delimiter not in sample[:_SAMPLE]:
-            continue
-        rows = _rows(sample, delimiter)
-        width = len(rows[0]) if rows else 0
-        if (
-            len(rows) >= _FEWEST_ROWS
-            and 1 < width <= _MOST_COLUMNS
-            and all(len(row) == width for row in rows)
-            and all(name.strip() and len(name) <= _NAMES for name in rows[0])
-        ):
-            return _Table(delimiter, rows[0], text.count("\n") + (not text.endswith("\n")) - 1)
+def _of_begun(text: str, budget: int, count: Count) -> Seen | None:
+    """Of JSON that breaks off, or that words stand around; None: most of it is something else."""
+    for start in layout.beginnings(text, "{["):
+        found = begun(text, start)
+        if found is not None and found.end - start >= min(len(text), _MOST_BEGUN) // 2:
+            return _around(text, start, found, budget, count)
     return None
 
 
-def _rows(sample: str, delimiter: str) -> list[list[str]]:
-    try:
-        rows = [row for row in csv.reader(io.StringIO(sample), delimiter=delimiter) if row]
-    except csv.Error:
-        return []
-    # The last one may be cut where the sample ends.
-    return rows[:-1] if len(sample) == _SAMPLE else rows
+def _around(text: str, start: int, found: Unfinished, budget: int, count: Count) -> Seen:
+    kind = f"JSON, {_shape(found.value)}"
+    if not found.closed:
+        goes_on = len(text) - start > _MOST_BEGUN
+        said = "JSON, read" if goes_on else "JSON that breaks off, read"
+        kind = f"{said} up to character {found.end}: {_shape(found.value)}"
+    ahead, tail = tidy(text[:start]).strip(), tidy(text[found.end :][-_LONG_TAIL:]).strip()
+    ahead = _cut(ahead, budget // 4, count) if ahead else ""
+    # A name or a number that is cut says nothing.
+    tail = f"[…] {_cut_front(tail, budget // 6, count)}" if len(tail) > _SHORT_TAIL else ""
+    left = budget - count(ahead) - count(tail) - 2
+    shown = (ahead, _drawn(found.value, left, count), tail)
+    return Seen(f"{kind}, {len(text)} characters", "\n".join(filter(None, shown)))
 
 
-def _of_table(text: str, table: _Table, budget: int, count: Count) -> Seen:
-    names = ", ".join(table.names[:_NAMES])
+def _of_text(text: str, budget: int, count: Count) -> Seen:
+    if layout.is_page(text):
+        title, said = layout.page(text)
+        if len(said) > min(len(text) // 20, _LONG_TAIL):
+            kind = f"HTML page {quoted(title, 120)}, {len(text)} characters, without its tags"
+            return Seen(kind, _ends(said, budget, count))
+    table = layout.table(text)
+    if table is not None:
+        return _of_table(text, table, budget, count)
+    return _of_lines(text, budget, count)
+
+
+def _of_table(text: str, table: Table, budget: int, count: Count) -> Seen:
+    names = ", ".join(table.names[:LONGEST_NAME])
     kind = f"Table, about {table.rows} rows of {len(table.names)} columns, {len(text)} characters"
-    return Seen(kind, f"columns: {names}\n{_ends(text, budget - count(names), count)}")
+    ahead = tidy(text[: table.start]).strip()
+    head = f"{_cut(ahead, budget // 4, count)}\n" if ahead else ""
+    head = f"{head}columns: {_cut(names, budget // 2, count)}\n"
+    return Seen(kind, f"{head}{_ends(text[table.body :], budget - count(head) - 2, count)}")
 
 
 def _of_lines(text: str, budget: int, count: Count) -> Seen:
-    kind = f"Text, {text.count(chr(10)) + 1} lines, {len(text)} characters"
-    found = _headings(text)
+    kind = f"Text, {text.count(chr(10)) + 1} lines, {len(text)} characters{layout.alarms(text)}"
+    found = layout.parts(text, _HEADINGS)
     if not found:
         return Seen(kind, _ends(text, budget, count))
-    headings = "\n".join(found)
-    if count(headings) > budget // 3:
-        headings = _cut(headings, budget // 3, count)
-    return Seen(kind, f"headings:\n{headings}\n{_ends(text, budget - count(headings), count)}")
-
-
-def _headings(text: str) -> list[str]:
-    """The headings of a Markdown text, each with the offset where it stands."""
-    found: list[str] = []
-    for one in _HEADING.finditer(text, 0, min(len(text), MOST_READ)):
-        if len(found) == _HEADINGS:
-            found.append("…")
-            break
-        found.append(f"{one[0]} (offset {one.start()})")
-    return found if len(found) > 1 else []
+    parts = "\n".join(found)
+    if count(parts) > budget // 3:
+        parts = _cut(parts, budget // 3, count)
+    return Seen(kind, f"parts:\n{parts}\n{_ends(text, budget - count(parts) - 3, count)}")
 
 
 def _ends(text: str, budget: int, count: Count) -> str:
     """The beginning and the end, in `budget` tokens."""
     for shown in _sizes(budget):
-        head, tail = text[: shown * 3 // 4], text[-(shown // 4) :] if shown >= _NAMES else ""
+        head = text[: shown * 3 // 4]
+        tail = text[-(shown // 4) :] if shown >= LONGEST_NAME else ""
         left = len(text) - len(head) - len(tail)
         if left <= 0:
-            drawn = text
+            drawn = tidy(text)
         else:
-            drawn = f"{_to_line(head)}\n[… {left} characters …]\n{_from_line(tail)}"
+            drawn = f"{tidy(_to_line(head))}\n[… {left} characters …]\n{tidy(_from_line(tail))}"
         if count(drawn) <= budget:
             return drawn
     return ""
 
 
 def _sizes(budget: int) -> Iterator[int]:
-    size = budget * 4
+    # Of a text that is mostly space, a token may be many characters.
+    size = budget * 8
     while size >= 1:
         yield size
-        size = size * 4 // 5
+        size = size * 7 // 8
 
 
 def _to_line(head: str) -> str:
@@ -186,3 +193,7 @@ def _cut(text: str, budget: int, count: Count) -> str:
         if count(drawn) <= budget:
             return drawn
     return ""
+
+
+def _cut_front(text: str, budget: int, count: Count) -> str:
+    return _cut(text[-_LONG_TAIL:][::-1], budget, count)[::-1]

@@ -24,23 +24,29 @@ class Scale(NamedTuple):
     first    elements at the beginning of an array; one more is drawn at its end.
     members  members of an object.
     deep     how far down.
+    names    further members of the object at the top, by their names alone.
     """
 
     text: int
     first: int
     members: int
     deep: int
+    names: int = 0
 
 
 SCALES: Final = (
-    Scale(400, 8, 60, 8),
-    Scale(200, 5, 40, 6),
-    Scale(120, 3, 40, 6),
-    Scale(80, 2, 30, 5),
-    Scale(60, 1, 24, 4),
-    Scale(40, 1, 16, 3),
-    Scale(24, 1, 10, 3),
-    Scale(16, 1, 8, 2),
+    Scale(400, 8, 60, 8, 200),
+    Scale(200, 5, 40, 6, 200),
+    Scale(120, 3, 40, 6, 120),
+    Scale(80, 2, 30, 5, 120),
+    Scale(60, 2, 20, 5, 80),
+    Scale(60, 1, 24, 4, 60),
+    Scale(40, 1, 16, 4, 60),
+    Scale(40, 1, 12, 3, 60),
+    Scale(24, 1, 10, 3, 40),
+    Scale(16, 1, 8, 2, 30),
+    Scale(16, 1, 4, 2, 20),
+    Scale(12, 0, 6, 1, 8),
     Scale(12, 0, 6, 1),
 )
 
@@ -64,13 +70,28 @@ def _drawn(value: Any, scale: Scale, depth: int) -> str:
 
 def _object(value: dict[str, Any], scale: Scale, depth: int) -> str:
     if depth >= scale.deep:
-        return f"{{…{len(value)} members}}" if value else "{}"
+        return _names(value, scale)
     shown = list(value)[: scale.members]
     drawn = [
         f"{quoted(name, _LONG_NAME)}:{_drawn(value[name], scale, depth + 1)}" for name in shown
     ]
+    left = len(value) - len(shown)
+    if left and not depth:
+        # What there is at the top is worth more than what is in it.
+        names = list(value)[scale.members : scale.members + scale.names]
+        drawn += [quoted(name, _LONG_NAME) for name in names]
+        left -= len(names)
+    if left:
+        drawn.append(f"…{left} more of {len(value)} members")
+    return "{" + ",".join(drawn) + "}"
+
+
+def _names(value: dict[str, Any], scale: Scale) -> str:
+    """An object that is too far down: what its first members are called."""
+    shown = list(value)[: scale.members // 2 if scale.names else 0]
+    drawn = [quoted(name, _LONG_NAME) for name in shown]
     if len(value) > len(shown):
-        drawn.append(f"…{len(value) - len(shown)} more members")
+        drawn.append(f"…{len(value) - len(shown)} {'more ' if shown else ''}members")
     return "{" + ",".join(drawn) + "}"
 
 
@@ -79,10 +100,14 @@ def _array(value: list[Any], scale: Scale, depth: int) -> str:
         return "[]"
     if depth >= scale.deep or not scale.first:
         return f"[…{len(value)} items]"
+    if depth + 1 >= scale.deep and len(value) > 1 and isinstance(value[0], dict):
+        # One says what all of them are.
+        more = f"{len(value) - 1} more items" if len(value) > 2 else "1 more item"
+        return f"[{_drawn(value[0], scale, depth + 1)},…{more}]"
     if len(value) <= scale.first + 2:
         return "[" + ",".join(_drawn(one, scale, depth + 1) for one in value) + "]"
     first = [_drawn(one, scale, depth + 1) for one in value[: scale.first]]
-    first.append(f"…{len(value) - scale.first - 1} more items…")
+    first.append(f"…{len(value) - scale.first - 1} more items of {len(value)}…")
     first.append(_last(value, scale, depth))
     return "[" + ",".join(first) + "]"
 

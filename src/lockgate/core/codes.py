@@ -28,7 +28,7 @@ from lockgate.core.codes_identity import IDENTITY, IDENTITY_COMMANDS
 from lockgate.core.codes_lint import LINT_COMMANDS
 from lockgate.core.codes_names import NAMES
 from lockgate.core.codes_outbound import OUTBOUND, OUTBOUND_COMMANDS, VISITORS
-from lockgate.core.codes_search import SEARCH_COMMANDS
+from lockgate.core.codes_search import SEARCH, SEARCH_COMMANDS
 from lockgate.core.taxonomy import (
     BY_CODE,
     IDEMPOTENT,
@@ -207,7 +207,7 @@ FAILURES: Final = (
     Entry(505, "gateway-stopped", "gateway", -32603, 200, 200, IDEMPOTENT,
            "The gateway stopped while the call was running, and its shutdown_grace was over.",
            "Find out whether it took effect before calling again."),
-    *AUDIT,
+    *AUDIT, *SEARCH,
     # 6xx: a server that is asked
     Entry(600, "upstream-error", "upstream", BY_CODE, BY_CODE, 200, NO,
           "The server's own error, passed on word for word; clients see no code of ours on it.",

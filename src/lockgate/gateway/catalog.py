@@ -99,6 +99,7 @@ class Catalog(Faces):
         for session, since in before._own_lists.items():
             self._own_lists.setdefault(session, since)
         self.edition += 1
+        self.on_learned()
 
     async def _study(self, section: Section) -> None:
         await self._guard.study(section)

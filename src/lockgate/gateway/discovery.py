@@ -16,7 +16,8 @@ from typing import Final
 
 import msgspec
 
-from lockgate.context.search.index import Hit, Part
+from lockgate.context.search.index import Hit
+from lockgate.context.search.scoring import Part
 from lockgate.core.message import Call, Reply
 from lockgate.core.policy import CallNext
 from lockgate.gateway import own_tools
@@ -34,7 +35,7 @@ from lockgate.gateway.views import Outlook
 
 _TOOLS: Final = "tools/list"
 _PATIENCE: Final = 120.0
-"""Seconds that tools may take to be embedded for somebody who asks why they are found."""
+"""Seconds that tools, and then a query, may take to be embedded for somebody who asks why."""
 
 Explained = Sequence[tuple[str, Hit, Sequence[Part]]]
 """Tools that are found, by name, with what each one's score is made of."""
@@ -99,7 +100,7 @@ class Discovery:
         with suppress(TimeoutError):
             async with asyncio.timeout(_PATIENCE):
                 await self.library.embed()
-        near = await self.library.near(view, query)
+        near = await self.library.near(view, query, _PATIENCE)
         return [
             (view.names[hit.number], hit, view.scope.explain(query, hit.number))
             for hit in view.scope.search(query, most, server=server, meaning=near)

@@ -213,6 +213,7 @@ class Engine:
             router.results = ResultReader(lending)
             self.catalog.own = router.results.listed
         self.subscriptions.gather = settings.gather
+        self.subscriptions.eras_of = lambda name: self._servers[name].state.eras
         self.subscriptions.locate = guard.admitting(router.server_of)
         self._limit = ConcurrencyLimit(
             settings.concurrent_calls, settings.concurrent_per_caller, settings.listen_streams
@@ -410,6 +411,8 @@ class Engine:
             return
         if changed.subject != "state":
             self.catalog.changed(changed.server, changed.subject)
+            if changed.outside:
+                self.subscriptions.heard_outside(changed.server, changed.subject)
             if self._caches is not None:
                 self._caches.changed(changed.server, changed.subject)
             return
@@ -490,11 +493,5 @@ class Engine:
 
     def status(self, name: str, transport: str) -> ServerStatus:
         """How one server stands now."""
-        return standing(
-            self._servers[name],
-            transport,
-            self.catalog,
-            self.resistance.get(name),
-            self._took.get(name),
-            self._clock.monotonic(),
-        )
+        server, took, now = self._servers[name], self._took.get(name), self._clock.monotonic()
+        return standing(server, transport, self.catalog, self.resistance.get(name), took, now)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from lockgate.identity.fetch import MOST, WITHIN, Fetched, FetchFailed
@@ -27,11 +27,20 @@ class PoolFetch:
                  of the public internet, judged as they are connected to, so that no name can
                  change what it stands for between the check and the use.
     tls          what https connections are made with; the system's authorities by default.
+    reachable    judges each address as it is connected to, where `public_only` does not.
+    limits       of the pool.
     """
 
-    def __init__(self, *, public_only: bool = False, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        public_only: bool = False,
+        tls: ssl.SSLContext | None = None,
+        reachable: Callable[[str], bool] | None = None,
+        limits: PoolLimits = _LIMITS,
+    ) -> None:
         self._public_only = public_only
-        self._pool = HttpPool(_LIMITS, tls=tls, reachable=is_public if public_only else None)
+        self._pool = HttpPool(limits, tls=tls, reachable=is_public if public_only else reachable)
         self._running = 0
 
     async def __call__(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 import msgspec
 
@@ -29,6 +29,7 @@ from lockgate.gateway.own_tools import (
     answer,
 )
 from lockgate.gateway.searching import Library, View
+from lockgate.gateway.shaping import Write
 
 FOUND: Final = 10
 """How many are found where nobody says how many."""
@@ -59,6 +60,13 @@ class _Names(msgspec.Struct):
     names: list[str] | str
 
 
+class _Form(NamedTuple):
+    """How what is found is written: how much of it, and by what all of it is."""
+
+    detail: str
+    write: Write
+
+
 class Finder:
     """Answers for one engine."""
 
@@ -74,13 +82,18 @@ class Finder:
             if role == "find_tools":
                 return await self._find(call, msgspec.json.decode(arguments, type=_Search))
             if role == "describe_tools":
-                return _described(face, msgspec.json.decode(arguments, type=_Names).names)
+                names = msgspec.json.decode(arguments, type=_Names).names
+                return _described(face, names, self._write(call))
         except msgspec.MsgspecError as error:
             return answer(f"{role}: {error}", error=True)
         return answer(
             "call_tool needs `name`, the name of another tool, and `arguments`, an object.",
             error=True,
         )
+
+    def _write(self, call: Call) -> Write:
+        """What definitions are written in for a caller who asks for all of them."""
+        return self._catalog.shaping.whole(self._catalog.sights.of(call).endpoint, call.client)
 
     async def _find(self, call: Call, asked: _Search) -> Reply:
         kind, detail = asked.kind or "tool", asked.detail or "signature"
@@ -93,8 +106,9 @@ class Finder:
             face = await self._catalog.face(method, call)
             views.append(await self._library.view(self._catalog.outlook(call), face))
         server = (asked.server or "").strip()
+        form = _Form(detail, self._write(call))
         if not asked.query.strip():
-            return answer(_overview(kind, views, server, most, detail))
+            return answer(_overview(kind, views, server, most, form))
         found: list[tuple[Hit, View]] = []
         for view in views:
             near = await self._library.near(view, asked.query)
@@ -103,7 +117,7 @@ class Finder:
         found.sort(key=lambda one: _order(one[0]))
         if not found:
             return answer(_nothing(kind, asked.query, views))
-        lines = [_written(view, hit.number, detail) for hit, view in found[:most]]
+        lines = [_written(view, hit.number, form) for hit, view in found[:most]]
         return answer(_joined(lines))
 
 
@@ -111,16 +125,16 @@ def _order(hit: Hit) -> tuple[bool, float]:
     return not hit.exact, -hit.score
 
 
-def _written(view: View, number: int, detail: str) -> str:
+def _written(view: View, number: int, form: _Form) -> str:
     name = view.names[number]
-    return _LINES[view.face.entry.kind](name, view.face.items[name], detail)
+    return _LINES[view.face.entry.kind](name, view.face.items[name], form)
 
 
-def _tool(name: str, item: Raw, detail: str) -> str:
+def _tool(name: str, item: Raw, form: _Form) -> str:
     said = item.get("description") or item.get("title") or ""
-    if detail == "schema":
-        return _definition(item)
-    if detail == "name":
+    if form.detail == "schema":
+        return _definition(item, form.write)
+    if form.detail == "name":
         # Of what is not called, there is no signature.
         return line(name, said, {}).replace("()", "", 1)
     return called(name, said, item.get("inputSchema"))
@@ -136,13 +150,14 @@ def called(name: str, said: object, schema: object) -> str:
     return f"{kept}, …){LOST}{written[len(head) :]}"
 
 
-def _definition(item: Raw) -> str:
+def _definition(item: Raw, write: Write) -> str:
     members = {key: item.member(key) for key in _SCHEMA}
-    return Raw(members={key: data for key, data in members.items() if data}).encode().decode()
+    whole = Raw(members={key: data for key, data in members.items() if data}).encode()
+    return write(whole).decode()
 
 
-def _prompt(name: str, item: Raw, detail: str) -> str:
-    said = item.get("description") or item.get("title") or ""
+def _prompt(name: str, item: Raw, form: _Form) -> str:
+    said, detail = item.get("description") or item.get("title") or "", form.detail
     if detail == "schema":
         return item.encode().decode()
     schema: dict[str, Any] = {"properties": {}, "required": []}
@@ -157,7 +172,8 @@ def _prompt(name: str, item: Raw, detail: str) -> str:
     return written.replace("()", "", 1) if detail == "name" else written
 
 
-def _resource(name: str, item: Raw, detail: str) -> str:
+def _resource(name: str, item: Raw, form: _Form) -> str:
+    detail = form.detail
     if detail == "schema":
         return item.encode().decode()
     called = item.get("title") or item.get("name") or ""
@@ -166,7 +182,7 @@ def _resource(name: str, item: Raw, detail: str) -> str:
     return line(name, text, {}).replace("()", "", 1)
 
 
-_LINES: Final[Mapping[str, Callable[[str, Raw, str], str]]] = {
+_LINES: Final[Mapping[str, Callable[[str, Raw, _Form], str]]] = {
     "tool": _tool,
     "prompt": _prompt,
     "resource": _resource,
@@ -197,11 +213,11 @@ def _servers(views: Sequence[View]) -> str:
     return f"Servers: {', '.join(shown)}." if shown else "There is none."
 
 
-def _overview(kind: str, views: Sequence[View], server: str, most: int, detail: str) -> str:
+def _overview(kind: str, views: Sequence[View], server: str, most: int, form: _Form) -> str:
     """What there is, for those who ask for nothing in particular."""
     if server:
         lines = [
-            _LINES[view.face.entry.kind](name, view.face.items[name], detail)
+            _LINES[view.face.entry.kind](name, view.face.items[name], form)
             for view in views
             for name, target in view.face.routes.items()
             if target.server == server and name in view.face.items
@@ -233,14 +249,14 @@ def _away(views: Sequence[View]) -> str:
     return f" Not available now: {', '.join(away)}." if away else ""
 
 
-def _described(face: Face, names: list[str] | str) -> Result | Failure:
+def _described(face: Face, names: list[str] | str, write: Write) -> Result | Failure:
     asked = [names] if isinstance(names, str) else names
     lines: list[str] = []
     found = 0
     for name in list(dict.fromkeys(asked))[:MOST_DESCRIBED]:
         item = face.items.get(name)
         found += item is not None
-        lines.append(_unknown(face, name) if item is None else _definition(item))
+        lines.append(_unknown(face, name) if item is None else _definition(item, write))
     if len(asked) > MOST_DESCRIBED:
         lines.append(f"Only {MOST_DESCRIBED} are described at a time.")
     return answer(_joined(lines) or "Name at least one tool.", error=not found)

@@ -33,7 +33,6 @@ FIXED: Final = (
     "cache.disk_bytes",
     "cache.entry_bytes",
     "log.format",
-    "search",
     "limits.body_bytes",
     "limits.json_depth",
     "limits.header_count",

@@ -21,7 +21,7 @@ from msgspec.structs import asdict
 from lockgate.config.model import Config
 from lockgate.fronts.http import Handler, HttpRequest, Responder
 from lockgate.gateway.access import restricts
-from lockgate.gateway.status import GatewayStatus, ReloadStatus, ServerStatus
+from lockgate.gateway.status import GatewayStatus, ReloadStatus, SemanticStatus, ServerStatus
 from lockgate.gateway.unread import ListTrouble
 from lockgate.upstreams.replicas import ReplicaState
 from lockgate.upstreams.sandbox.plan import Achieved
@@ -71,6 +71,7 @@ def ready(status: Callable[[], GatewayStatus], tells: Tells | None = None) -> Ha
                 "status": now.phase,
                 "servers": {server.name: _server(server) for server in now.servers},
                 **({"cache": now.cache} if now.cache is not None else {}),
+                **({"semantic": _semantic(now.semantic)} if now.semantic is not None else {}),
                 **({"reload": _reload(now.reload)} if now.reload is not None else {}),
             }
         )
@@ -118,6 +119,8 @@ def _server(server: ServerStatus) -> dict[str, object]:
         "tools": server.tools,
         "breaker": server.breaker,
     }
+    if server.tools_withheld:
+        shown["withheld"] = server.tools_withheld
     if server.replicas:
         shown["replicas"] = [_replica(one) for one in server.replicas]
     if server.lists:
@@ -146,6 +149,18 @@ def _replica(one: ReplicaState) -> dict[str, object]:
 def _list(one: ListTrouble) -> dict[str, object]:
     shown: dict[str, object] = {} if one.code is None else {"code": one.code}
     return shown if one.believed is None else {**shown, "believed_for": one.believed}
+
+
+def _semantic(one: SemanticStatus) -> dict[str, object]:
+    shown: dict[str, object] = {
+        "state": one.phase,
+        "embedded": one.embedded,
+        "waiting": one.waiting,
+        "kept": one.kept,
+    }
+    if one.code is not None:
+        shown |= {"code": one.code, "retry_in": one.retry_in}
+    return shown
 
 
 def _reload(reload: ReloadStatus) -> dict[str, object]:

@@ -36,7 +36,7 @@ from lockgate.core.store import Store, StoreGone
 from lockgate.gateway.facts import OWN_CLIENT
 from lockgate.gateway.references import MARK, Origins, resolved
 from lockgate.kit.deposits import About, Deposit, Deposits, Gone, TooLarge
-from lockgate.kit.pages import link, over, room, said
+from lockgate.kit.pages import BUDGET, PREVIEW, link, over, room, said
 from lockgate.policies.flows import Flows
 
 NAME: Final = "results-budget"
@@ -58,8 +58,8 @@ Definition = Callable[[str, str, str], Raw | None]
 class Loan(msgspec.Struct, frozen=True):
     """What holds for the results of one server at one endpoint; see `config.results`."""
 
-    budget: int = 2000
-    preview: int = 300
+    budget: int = BUDGET
+    preview: int = PREVIEW
     references: bool = True
     images: bool = True
 
@@ -263,7 +263,8 @@ class Lending:
         data = body.text.encode(errors="surrogatepass")
         handle = await self._deposits.keep(self.engine.owner(call), data, about)
         uri = f"{SCHEME}://{handle}"
-        text = said(seen, handle, self.terms.minutes, self.engine.tool(call))
+        tool = self.engine.tool(call)
+        text = said(seen, handle, self.terms.minutes, tool, paths=body.json)
         note = {"id": handle, "uri": uri, "bytes": len(data)}
         if call.client.protocol_version < LINKS_SINCE:
             return text, None, note

@@ -14,12 +14,14 @@ from lockgate import __version__
 from lockgate.fronts.exchange import Exchange
 from lockgate.fronts.server import HttpStats
 from lockgate.gateway.face import Face
+from lockgate.gateway.semantic_metrics import write_semantic
 from lockgate.gateway.shaping import Write
 from lockgate.gateway.status import GatewayStatus, ServerStatus
 from lockgate.gateway.token_metrics import write_tokens
 from lockgate.observe.definitions import FOUND
 from lockgate.observe.exposition import Exposition, Labels
 from lockgate.observe.meter import Meter
+from lockgate.observe.semantic import SemanticMeter
 from lockgate.observe.turned_away import TURNED_AWAY
 
 _BREAKER = ("closed", "half-open", "open")
@@ -33,6 +35,7 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
     status: Callable[[], GatewayStatus]
     crashed: Mapping[str, int]
     found: Mapping[tuple[str, str, str, str], int] = MappingProxyType({})
+    semantic: SemanticMeter
     http: Callable[[], HttpStats]
     exchanges: Callable[[], Mapping[str, Exchange]]
     listed: Callable[[], tuple[Face, Write | None]] | None = None
@@ -86,6 +89,8 @@ def written(sources: Sources) -> bytes:
             for (server, what, kind, done), count in sources.found.items()
         ],
     )
+    if status.semantic is not None:
+        write_semantic(page, status.semantic, sources.semantic)
     if sources.listed is not None:
         write_tokens(page, sources.meter.ledger, *sources.listed())
     page.family("lockgate_info", "gauge", "This gateway.", [((("version", __version__),), 1)])

@@ -20,13 +20,18 @@ from itertools import islice
 from typing import Any, Final, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from lockgate.context.search.documents import document
 from lockgate.context.search.fusion import meant
 from lockgate.context.search.index import LONGEST_QUERY, Index, Scope
+from lockgate.core.codes import CODES, ENTRIES
 from lockgate.core.raw import Raw
 from lockgate.gateway.face import Face
-from lockgate.gateway.meaning import Meaning, Near
+from lockgate.gateway.meaning import Meaning
+from lockgate.gateway.nearness import Near
+from lockgate.gateway.status import SemanticStatus
+from lockgate.observe.semantic import Outcome
 
 MOST_VIEWS: Final = 64
 MOST_DOCUMENTS: Final = 100_000
@@ -35,8 +40,8 @@ PIECE: Final = 20
 """Definitions that are indexed before others get their turn."""
 MOST_EMBEDDED: Final = 20_000
 """Tools that are embedded; whoever sees one of those beyond them finds by words alone."""
-MOST_ROWS: Final = 3 * MOST_EMBEDDED
-"""Vectors that are kept side by side, for all views together: 400 bytes each."""
+MOST_NEAR_BYTES: Final = 48 * 1024 * 1024
+"""Of vectors that are kept side by side, for all views together."""
 _TOOLS: Final = "tools/list"
 _log: Final = logging.getLogger("lockgate.gateway")
 
@@ -59,13 +64,17 @@ class _Shelf:
 
     texts    what is still to be embedded, if anything is, by document.
     vectors  what was.
+    edition  whose vectors those are.
     """
 
-    def __init__(self, *, embedded: bool) -> None:
+    def __init__(self, meaning: Meaning | None) -> None:
         self.index = Index()
-        self._embedded = embedded
+        self._meaning = meaning
         self.texts: dict[int, str] = {}
         self.vectors: dict[int, bytes] = {}
+        self.edition: str | None = None
+        # What may have to be embedded again is kept.
+        self._said: dict[int, str] = {}
         self._numbers: dict[_Key, int] = {}
         self._keys: dict[int, _Key] = {}
         self._uses: dict[int, int] = {}
@@ -87,8 +96,10 @@ class _Shelf:
             definition.pop(member, None)
         found = document(f"{server}/{key}", server, key, definition)
         number = self.index.add(found)
-        if self._embedded and len(self.index) <= MOST_EMBEDDED:
+        if self._meaning is not None and len(self.index) <= MOST_EMBEDDED:
             self.texts[number] = meant(found)
+            if not self._meaning.constant:
+                self._said[number] = self.texts[number]
         self._numbers[known], self._keys[number], self._uses[number] = number, known, 1
         return number, True
 
@@ -102,6 +113,15 @@ class _Shelf:
                 self.index.remove(number)
                 self.texts.pop(number, None)
                 self.vectors.pop(number, None)
+                self._said.pop(number, None)
+
+    def turn_to(self, edition: str | None) -> None:
+        """Vectors of any other edition count no more."""
+        if self.edition != edition:
+            self.edition = edition
+            if self.vectors:
+                self.vectors = {}
+                self.texts = dict(self._said)
 
     def embedded(self, vectors: Mapping[int, bytes]) -> None:
         """Have these vectors; not of what was let go of meanwhile."""
@@ -130,7 +150,7 @@ class Library:
         self._views: OrderedDict[Hashable, View] = OrderedDict()
         self._turn = asyncio.Lock()
         self._lacking = asyncio.Event()
-        self._near: OrderedDict[frozenset[int], Near] = OrderedDict()
+        self._near: OrderedDict[tuple[str | None, frozenset[int]], Near] = OrderedDict()
 
     async def view(self, whose: Hashable, face: Face) -> View:
         """What can be found of this face; `whose` are the callers who see it."""
@@ -175,46 +195,105 @@ class Library:
     def _shelf(self, method: str) -> _Shelf:
         shelf = self._shelves.get(method)
         if shelf is None:
-            embedded = self.meaning is not None and method == _TOOLS
-            shelf = self._shelves[method] = _Shelf(embedded=embedded)
+            shelf = self._shelves[method] = _Shelf(self.meaning if method == _TOOLS else None)
         return shelf
 
-    async def near(self, view: View, text: str) -> Mapping[int, float] | None:
+    async def near(
+        self, view: View, text: str, patience: float | None = None
+    ) -> Mapping[int, float] | None:
         """How near what a view shows is to what a text means; None: that is not known now.
 
         Nothing is embedded for it but the text. Until all that the view shows has its vector,
         nothing counts by meaning: what has none yet would always come last.
+
+        `patience`: seconds to wait for the text's vector, in place of what is configured.
         """
-        if self.meaning is None or view.face.entry.method != _TOOLS:
+        if self.meaning is None or view.face.entry.method != _TOOLS or not view.scope.numbers:
             return None
-        shelf, numbers = self._shelf(_TOOLS), view.scope.numbers
-        if not numbers or len(numbers) > MOST_EMBEDDED or not numbers.isdisjoint(shelf.texts):
-            return None
-        vector = await self.meaning.query(text[:LONGEST_QUERY])
-        # Meanwhile others may have come to see it otherwise, and some of it may be gone.
-        if vector is None or not all(number in shelf.vectors for number in numbers):
-            return None
-        near = self._near.get(numbers)
+        found = await self._nearest(self.meaning, view.scope.numbers, text, patience)
+        if found == "failed":
+            # Whether it is well again is found out in the background, not by who searches next.
+            self._lacking.set()
+        self.meaning.meter.searches[found if isinstance(found, str) else "meaning"] += 1
+        return None if isinstance(found, str) else found
+
+    async def _nearest(
+        self, meaning: Meaning, numbers: frozenset[int], text: str, patience: float | None
+    ) -> Mapping[int, float] | Outcome:
+        if len(numbers) > MOST_EMBEDDED:
+            return "many"
+        shelf = self._embedded(meaning)
+        if not numbers.isdisjoint(shelf.texts):
+            return "building" if meaning.trouble is None else "failed"
+        vector = await meaning.query(text[:LONGEST_QUERY], patience)
+        if isinstance(vector, str):
+            return vector
+        # Meanwhile others may have come to see it otherwise, some of it may be gone, and what
+        # makes the vectors may have turned out to be something else.
+        shelf = self._embedded(meaning)
+        if not all(number in shelf.vectors for number in numbers):
+            return "building"
+        key = shelf.edition, numbers
+        near = self._near.get(key)
         if near is None:
             vectors = {number: shelf.vectors[number] for number in numbers}
-            near = await asyncio.to_thread(Near, vectors)
-            self._near[numbers] = near
-            while len(self._near) > 1 and sum(map(len, self._near)) > MOST_ROWS:
+            near = self._near[key] = await asyncio.to_thread(Near, vectors)
+            while len(self._near) > 1 and self._near_bytes > MOST_NEAR_BYTES:
                 self._near.popitem(last=False)
         else:
-            self._near.move_to_end(numbers)
+            self._near.move_to_end(key)
         return await asyncio.to_thread(near.to, vector)
+
+    @property
+    def _near_bytes(self) -> int:
+        return sum(one.size for one in self._near.values())
+
+    def _embedded(self, meaning: Meaning) -> _Shelf:
+        """The shelf that has vectors, with none that counts no more."""
+        shelf = self._shelf(_TOOLS)
+        shelf.turn_to(meaning.edition)
+        if shelf.texts:
+            self._lacking.set()
+        return shelf
 
     async def embed(self) -> bool:
         """Embed what is indexed and is not embedded yet; whether all of it is now."""
-        shelf = self._shelf(_TOOLS)
-        while self.meaning is not None and shelf.texts:
-            piece = dict(islice(shelf.texts.items(), PIECE))
+        if self.meaning is None or not await self.meaning.ready():
+            return False
+        shelf = self._embedded(self.meaning)
+        while shelf.texts:
+            piece = dict(islice(shelf.texts.items(), max(PIECE, self.meaning.room)))
             vectors = await self.meaning.vectors(list(piece.values()))
+            shelf.turn_to(self.meaning.edition)
             if vectors is None:
                 return False
             shelf.embedded(dict(zip(piece, vectors, strict=True)))
-        return self.meaning is not None
+        return True
+
+    @property
+    def semantic(self) -> SemanticStatus | None:
+        """How finding by what is meant stands; None: it is off."""
+        meaning = self.meaning
+        if meaning is None:
+            return None
+        shelf, trouble = self._shelf(_TOOLS), meaning.trouble
+        found = SemanticStatus(
+            phase="building" if shelf.texts else "ready",
+            embedder=meaning.shown,
+            embedded=len(shelf.vectors),
+            waiting=len(shelf.texts),
+            kept=meaning.kept,
+        )
+        if trouble is None:
+            return found
+        return replace(
+            found,
+            phase="failed",
+            retry_in=meaning.pause,
+            code=CODES[trouble.reason],
+            error=trouble.message,
+            remedy=trouble.remedy or ENTRIES[trouble.reason].remedy,
+        )
 
     async def keep_embedding(self) -> None:
         """Embed what comes to be indexed, in the background; until it is cancelled."""

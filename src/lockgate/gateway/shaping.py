@@ -92,6 +92,15 @@ class Shaping:
             return None
         return lambda data: self._of(data, dialect)
 
+    def whole(self, endpoint: str, client: ClientFacts) -> Write:
+        """What writes a definition for who asks for all of it: in short, and with nothing lost."""
+        shape = self._shapes.get(endpoint, _AS_WRITTEN)
+        if shape.level == "off":
+            return _as_it_is
+        lists = shape.lists == "always" or self.richer(endpoint, client)
+        dialect = Dialect("lossless", lists)
+        return lambda data: self._of(data, dialect)
+
     def _of(self, data: bytes, dialect: Dialect) -> bytes:
         found = self._written.get((data, dialect))
         if found is None:
@@ -123,6 +132,10 @@ class Shaping:
             wanted, await asyncio.to_thread(_all, wanted), strict=True
         ):
             self._keep(data, dialect, found)
+
+
+def _as_it_is(data: bytes) -> bytes:
+    return data
 
 
 def _all(wanted: list[tuple[bytes, Dialect]]) -> list[bytes]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from lockgate.config.model import Config
 from lockgate.gateway.caching import Caches
 from lockgate.gateway.engine import Engine
+from lockgate.gateway.meaning import Meaning
 from lockgate.upstreams.pool import HttpPool
 from lockgate.upstreams.replicas import Replicas
 from lockgate.upstreams.upstream import Upstream
@@ -46,12 +47,14 @@ class World:
     """What calls that begin now are answered by, until another takes its place.
 
     standing  the servers by name, in the order of the file.
+    meaning   what tools are found by beside their words; worlds of the same settings share it.
     """
 
     config: Config
     engine: Engine
     standing: dict[str, Standing]
     caches: Caches | None = None
+    meaning: Meaning | None = None
 
     def keeps(self, state: str) -> bool:
         """Whether a call waits here for its client to come back with this `requestState`."""

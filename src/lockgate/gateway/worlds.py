@@ -48,6 +48,7 @@ from lockgate.gateway.guards import guard_of
 from lockgate.gateway.inside import Inside
 from lockgate.gateway.lenders import Lenders
 from lockgate.gateway.listing import LISTS
+from lockgate.gateway.meaning import Meaning
 from lockgate.gateway.outbound import Outbound, told_of, wants_any
 from lockgate.gateway.pin_keeper import PinKeeper
 from lockgate.gateway.relays import Relays
@@ -56,6 +57,7 @@ from lockgate.gateway.world import Standing, World
 from lockgate.observe.decisions import record_decision
 from lockgate.observe.log import Blackener
 from lockgate.observe.meter import Meter
+from lockgate.observe.semantic import SemanticMeter
 from lockgate.policies.quarantine import Quarantine
 from lockgate.upstreams.pool import HttpPool, PoolLimits
 from lockgate.upstreams.replicas import Replica, Replicas
@@ -122,8 +124,7 @@ class Worlds:
         self._keys = keys
         self._outbound = outbound or Outbound(keys, clock)
         self._clock = clock
-        # A model takes a second to load, and tools that stay are not embedded anew.
-        self._meaning = meaning_of(config, clock)
+        self.semantic = SemanticMeter()
         # What people were asked in one world may be answered in the next, and what callers have
         # read there they know.
         self._once = Once(clock, store)
@@ -185,6 +186,7 @@ class Worlds:
         guard = guard_of(config, self._pins, held)
         ledger = None if self._meter is None else self._meter.ledger
         economy = economy_of(config, ledger, self._clock, guard.definitions)
+        meaning = self._meaning(config, before)
         lending = self._lenders.of(config, access.policies)
         engine = Engine(
             [one.upstream for one in standing.values()],
@@ -208,7 +210,7 @@ class Worlds:
             audited=self._audited,
             lending=lending,
         )
-        engine.discovery.library.meaning = self._meaning
+        engine.discovery.library.meaning = meaning
         if ledger is not None:
             engine.discovery.answered = ledger.answered
             if lending is not None:
@@ -216,7 +218,13 @@ class Worlds:
         access.look_into(engine.catalog)
         guard.look_into(engine.catalog)
         engine.relay_listens(self._relays.listen)
-        return World(config, engine, standing, cached)
+        return World(config, engine, standing, cached, meaning)
+
+    def _meaning(self, config: Config, before: World | None) -> Meaning | None:
+        # A model takes a second to load, and tools that stay are not embedded anew.
+        if before is not None and before.config.lockgate.search == config.lockgate.search:
+            return before.meaning
+        return meaning_of(config, self._clock, self.semantic)
 
     def _server(
         self,
@@ -390,6 +398,9 @@ class Worlds:
         others = [one.caches for one in (self.current, *self._earlier) if one is not world]
         if world.caches is not None:
             await world.caches.close(others)
+        meanings = [one.meaning for one in (self.current, *self._earlier) if one is not world]
+        if world.meaning is not None and world.meaning not in meanings:
+            await world.meaning.close()
         graces = [min(one.grace, self._most_grace) for one in servers]
         await asyncio.gather(
             *(one.upstream.stop(grace) for one, grace in zip(servers, graces, strict=True))
@@ -432,8 +443,6 @@ class Worlds:
             await asyncio.gather(*self._chores, return_exceptions=True)
             await self._end(self.current, list(self.current.standing.values()))
         await asyncio.gather(*(pool.close() for pool in self._pools.values()))
-        if self._meaning is not None:
-            await self._meaning.close()
 
 
 def _told(name: str, server: ServerConfig) -> object:

@@ -16,11 +16,16 @@ from lockgate.context.preview import Seen
 from lockgate.context.tokens import Count
 from lockgate.kit.deposits import About, Deposit, Gone, formed
 
+BUDGET: Final = 1500
+"""Tokens of a result that is shown whole, where nobody says otherwise; see
+`docs/why/results-budget.md` for how this and `PREVIEW` were chosen."""
+PREVIEW: Final = 250
+"""Tokens of all that is shown in the place of a longer one, its link with it."""
 _SURELY: Final = 6  # bytes of a token, hardly ever more
 _HARDLY: Final = 2  # bytes of a token, hardly ever less
 _CHARACTERS: Final = 3  # of a token, in a page
 _SHORTEST: Final = 400
-_WORDS: Final = 70  # tokens of what stands around a preview
+_WORDS: Final = 115  # tokens of what stands around a preview, and of the link
 _FEWEST: Final = 30
 _LONG: Final = 256 * 1024
 
@@ -36,16 +41,17 @@ def over(size: int, budget: int, tokens: Callable[[], int]) -> bool:
 
 
 def room(preview: int, budget: int) -> int:
-    """Tokens that are left for the preview itself, of what is shown in place of a result."""
+    """Tokens that are left for the preview itself, of all that is shown in place of a result."""
     return max(min(preview, budget) - _WORDS, _FEWEST)
 
 
-def said(seen: Seen, handle: str, minutes: float, tool: str) -> str:
-    """What a model is told in place of a long text."""
+def said(seen: Seen, handle: str, minutes: float, tool: str, *, paths: bool = True) -> str:
+    """What a model is told in place of a long text; `paths` lead somewhere in a document alone."""
     life = f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.0f} h"
+    parts = "offset/limit, grep, path" if paths else "offset/limit, grep"
     return (
         f"[Too long to show whole. {seen.kind}. Preview:]\n{seen.body}\n"
-        f'[Kept whole for {life}: {tool}(id="{handle}") reads any part: offset/limit, grep, path.]'
+        f'[Kept whole for {life}: {tool}(id="{handle}") reads any part: {parts}.]'
     )
 
 

@@ -40,6 +40,8 @@ from lockgate.core.store import MEMORY, SQLITE, Blobs, StoreGone
 from lockgate.kit.deposits import MIB, About, Deposit, Deposits, Gone, TooLarge, formed
 from lockgate.kit.errors import InvalidInput, NotFound, Unavailable
 from lockgate.kit.pages import (
+    BUDGET,
+    PREVIEW,
     content,
     decoded,
     gone,
@@ -100,8 +102,8 @@ class Results:
         store: Blobs | str = MEMORY,
         *,
         keys: KeyRing | None = None,
-        budget: int = 2000,
-        preview: int = 300,
+        budget: int = BUDGET,
+        preview: int = PREVIEW,
         ttl: float = 3600.0,
         largest: int = 16 * MIB,
         per_owner: int = 32 * MIB,
@@ -118,7 +120,7 @@ class Results:
             keys: sign ids, and seal what leaves the process; None: new ones, so that what was kept
                 cannot be read after a restart, or by another process.
             budget: tokens a result may have and still be shown whole.
-            preview: tokens of a preview.
+            preview: tokens of all that is shown in the place of a longer one.
             ttl: seconds a result is kept.
             largest: bytes of one; a larger one is not kept (`TooLarge`), and `fit` shows it whole.
             per_owner: bytes of one owner's results together; the oldest goes first.
@@ -193,9 +195,10 @@ class Results:
             tokens = room(self._preview, self._budget)
             seen = preview(decoded(data), tokens, self._counter(), json=about.json)
         uri = self.uri(handle)
+        text = said(seen, handle, self._minutes, self._tool, paths=about.json)
         return Fitted(
             (
-                {"type": "text", "text": said(seen, handle, self._minutes, self._tool)},
+                {"type": "text", "text": text},
                 link(uri, about, len(data)),
             ),
             handle,

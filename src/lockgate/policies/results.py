@@ -26,6 +26,7 @@ from lockgate.core.message import (
 )
 from lockgate.core.policy import Stage
 from lockgate.core.raw import Raw
+from lockgate.guard.blobs import HINTS, cleaned_blobs, each_blob
 from lockgate.guard.borders import bordered
 from lockgate.guard.content import Inspector
 from lockgate.guard.kept_back import blocked, kept_for_a_person, unredactable
@@ -53,8 +54,7 @@ SPOKEN: Final = frozenset({"notifications/message", "notifications/progress"})
 Told = Callable[[Call, Seen], None]
 """Hears of everything that was found."""
 Fits = Callable[[Call, Raw, Raw], bool]
-"""Whether a changed result of a tool is what the tool promises, if it was before (call, result as
-it was, result as it is)."""
+"""Whether a changed result of a tool still is what the tool promises (call, before, after)."""
 
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder().decode
@@ -73,7 +73,7 @@ class Results:
         fits: Fits = lambda _call, _before, _after: True,
     ) -> None:
         """See the file, and `Told` and `Fits`."""
-        self._inspector = Inspector(settings.filters, '"iserror"')
+        self._inspector = Inspector(settings.filters, '"iserror"', *HINTS)
         failing = settings.failing
         self._failing = Inspector((*settings.filters, *failing)) if failing else self._inspector
         self._settings = settings
@@ -133,9 +133,10 @@ class Results:
     def _judged(self, call: Call, reply: Result) -> Reply:
         raw = self._as_text(call, reply.raw)
         inspector = self._failing if raw.get("isError") is True else self._inspector
+        raw, within = cleaned_blobs(raw, inspector)
         raw, seen = inspector.inspect_members(raw)
         raw, apart = rejoined(raw, inspector.doing("secrets"))
-        seen = tuple(dict.fromkeys((*seen, *apart)))
+        seen = tuple(dict.fromkeys((*within, *seen, *apart)))
         self._tell(call, seen)
         stopped = _blocked(seen)
         askable = call.method in ASKABLE and reply.kind == "complete"
@@ -159,9 +160,10 @@ class Results:
         pages = self._settings.html_tools["" if call.target is None else call.target.name]
         if not pages and b"html" not in raw.encode():
             return raw
-        return each_text(
+        raw = each_text(
             raw, lambda text, kind: html(text) if pages or kind.startswith("text/html") else text
         )
+        return each_blob(raw, lambda text, kind: html(text) if "html" in kind else text)
 
     def _failure(self, call: Call, failure: Failure) -> Failure:
         message, found = self._failing.inspect_text(failure.message)

@@ -16,7 +16,8 @@ from typing import ClassVar, Final, Literal
 import msgspec
 from msgspec.structs import replace
 
-from lockgate.context.encoding import columnar, minified, same
+from lockgate.context.encoding import MOST_MINIFIED, columnar, may_be_shorter, minified, same
+from lockgate.context.verbatim import holds_text, is_verbatim
 from lockgate.core.message import Call, Failure, Reply, Result
 from lockgate.core.policy import Stage
 from lockgate.core.raw import Raw, encode
@@ -75,8 +76,10 @@ class Shortening:
         shape = self._shapes.get(call.facts.get("endpoint", ""), OFF)
         if shape == OFF:
             return reply
-        # From the end: that is where it mostly is, and where looking costs a fifth.
-        if shape.results == "auto" and data.rfind(b'"structuredContent"') < 0:
+        # The latter from the end: that is where it mostly is, and where looking costs a fifth.
+        if shape.results == "auto" and not (
+            may_be_shorter(data) or data.rfind(b'"structuredContent"') >= 0
+        ):
             return reply
         raw = self._shorter(call, reply.raw, shape)
         return reply if raw is None else replace(reply, raw=raw)
@@ -106,7 +109,7 @@ class Shortening:
             return self._told(call, block, text, ELSEWHERE, "duplicate")
         if shape.results == "off":
             return None
-        if shape.results == "auto" and (structured is None or not same(text, structured)):
+        if shape.results == "auto" and not _is_data(call, text, structured):
             return None
         short = minified(text)
         if shape.results == "columnar":
@@ -127,3 +130,15 @@ class Shortening:
         server = "" if call.target is None else call.target.server
         self._saved(server, how, len(before) - len(after))
         return block.replace(text=after)
+
+
+def _is_data(call: Call, text: str, structured: bytes | None) -> bool:
+    """Whether a text is JSON of which nobody needs the space."""
+    if structured is not None:
+        if same(text, structured):
+            return True
+        if holds_text(structured, text):
+            return False
+    if len(text) > MOST_MINIFIED or call.target is None:
+        return False
+    return not is_verbatim(call.target.name, call.params.member("arguments"))

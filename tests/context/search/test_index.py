@@ -124,6 +124,76 @@ def test_a_server_is_a_hint_and_no_filter() -> None:
     assert found(scope, "search", server="nobody") == found(scope, "search")
 
 
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [("look up a note", "search_notes"), ("get rid of my note", "delete_note"),
+     ("write something down in a note", "add_note"), ("show me every note", "list_notes")],
+)  # fmt: skip
+def test_whoever_says_it_otherwise_finds_it_as_well(query: str, name: str) -> None:
+    names = ("add_note", "delete_note", "list_notes", "read_note", "search_notes")
+    _, scope = of(*(tool(one, f"{one.partition('_')[0].capitalize()}s notes.") for one in names))
+    assert found(scope, query)[0][0] == f"s/{name}"
+
+
+def test_a_name_that_is_asked_for_whole_is_better_than_a_part_of_a_longer_one() -> None:
+    said = "Groups of resources in an account."
+    _, scope = of(
+        tool("group_list", said), tool("consumer_group_list", said), tool("group_member_list", said)
+    )
+    assert found(scope, "list my groups")[0][0] == "s/group_list"
+
+
+def test_a_server_with_more_that_fits_is_likelier() -> None:
+    _, scope = of(
+        tool("fetch", "Price now.", server="a_zoo"),
+        tool("feed", "All animals.", server="a_zoo"),
+        tool("fetch", "Price now.", server="shares"),
+        tool("history", "Price of a day.", server="shares"),
+    )
+    assert found(scope, "price")[0][0] == "shares/fetch"
+
+
+def test_a_word_and_what_stands_for_it_count_once() -> None:
+    index, scope = of(
+        tool("a", "Remove, erase, delete, drop."), tool("b", "Remove."), tool("c", "Erase.")
+    )
+    terms = [{part.term for part in scope.explain("remove", number)} for number in range(3)]
+    assert [those - {"its server"} for those in terms] == [{"remov"}, {"remov"}, {"eras"}]
+    for hit in scope.search("remove", 3):
+        assert sum(part.adds for part in scope.explain("remove", hit.number)) == pytest.approx(
+            hit.score
+        )
+    assert index.documents[scope.search("remove", 3)[2].number].name == "c"
+
+
+def test_the_first_sentence_says_more_than_the_rest() -> None:
+    _, scope = of(
+        tool("x", "Sends a parcel. It does not track anything."),
+        tool("y", "Tracks anything. It does not send a parcel."),
+    )
+    assert found(scope, "send a parcel")[0][0] == "s/x"
+    assert found(scope, "track")[0][0] == "s/y"
+
+
+@pytest.mark.parametrize(
+    ("text", "lead"),
+    [
+        ("One. Two.", "One."),
+        ("  One\n\nTwo", "  One\n\n"),
+        ("One\n- two", "One\n"),
+        ("One:\n  Args: two", "One:\n"),
+        ("Version 1.2 of it", "Version 1.2 of it"),
+        ("\u641c\u7d22\u3002\u6587\u4ef6", "\u641c\u7d22\u3002"),
+        ("", ""),
+        (None, ""),
+    ],
+)
+def test_what_the_first_sentence_is(text: Any, lead: str) -> None:
+    one = document("k", "s", "n", {"description": text})
+    assert one.lead == lead
+    assert one.lead + one.description == (text or "")
+
+
 def test_by_parameters_titles_choices_and_arguments() -> None:
     nested = {"type": "object", "properties": {"postcode": {"description": "Of the parcel"}}}
     prompt = {"name": "p", "arguments": [{"name": "tone", "description": "friendly or stern"}]}
@@ -238,5 +308,5 @@ def test_the_development_data_is_found() -> None:
         ranked = searchers[one.corpus].find(one.text)
         by_source.setdefault(one.source, []).append(figures.measured(ranked, one.relevant))
     macro = figures.mean([figures.mean(rows) for rows in by_source.values()])
-    assert macro[3] >= 0.58
-    assert macro[1] >= 0.63
+    assert macro[3] >= 0.60
+    assert macro[1] >= 0.66

@@ -7,18 +7,25 @@ A definition is whatever a server wrote; what has not the shape it should have i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, Final, NamedTuple, cast
 
 MOST_PARAMETERS: Final = 200
 DEEPEST: Final = 4
+_ended: Final = re.compile(
+    "[.!?](?=\\s)|[\u3002\uff01\uff1f]|\n\\s*\n|\n(?=[ \t]*(?:[-*\u2022]|\\d+[.)]|\\w+:))"
+)
 
 
 class Document(NamedTuple):
     """What can be found, and the texts it is found by.
 
-    key  what results are ordered by where they are equally good: unique, and the same on every run.
+    key          what results are ordered by where they are equally good: unique, and the same on
+                 every run.
+    lead         the first sentence of what is said of it, which as a rule says what it does.
+    description  the rest: what it does not do, how it is called, examples.
     """
 
     key: str
@@ -28,6 +35,7 @@ class Document(NamedTuple):
     description: str = ""
     parameters: str = ""
     details: str = ""
+    lead: str = ""
 
 
 def document(key: str, server: str, name: str, definition: Mapping[str, Any]) -> Document:
@@ -47,15 +55,25 @@ def document(key: str, server: str, name: str, definition: Mapping[str, Any]) ->
     # A resource has a name beside its URI.
     called = [_text(definition.get("name")), _text(definition.get("title"))]
     title = " ".join(one for one in called if one not in ("", name))
+    lead, rest = _apart(_text(definition.get("description")))
     return Document(
         key=key,
         server=server,
         name=name,
         title=title or _title(definition.get("annotations")),
-        description=_text(definition.get("description")),
+        description=rest,
         parameters=" ".join(names),
         details=" ".join(details),
+        lead=lead,
     )
+
+
+def _apart(description: str) -> tuple[str, str]:
+    """The first sentence, or what stands before the first list or empty line; and the rest."""
+    begin = len(description) - len(description.lstrip())
+    end = _ended.search(description, begin)
+    cut = len(description) if end is None else end.end()
+    return description[:cut], description[cut:]
 
 
 def _title(annotations: object) -> str:

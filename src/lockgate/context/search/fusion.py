@@ -28,7 +28,8 @@ _joint: Final = re.compile(r"[_\-./:]+|(?<=[a-z0-9])(?=[A-Z])")
 def meant(document: Document) -> str:
     """What a model is told of a document."""
     name = f"{document.server} {document.name} {document.title}"
-    text = f"{_apart(name)}: {document.description} {_apart(document.parameters)}"
+    said = document.lead + document.description
+    text = f"{_apart(name)}: {said} {_apart(document.parameters)}"
     return " ".join(text[: 2 * LONGEST].split())[:LONGEST]
 
 

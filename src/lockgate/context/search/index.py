@@ -9,18 +9,34 @@ list, and neither the scores nor the order of what is found there depend on any 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
+from heapq import nlargest
 from math import log
 from typing import Final, NamedTuple
 
+from lockgate.context.search.asked import asked
 from lockgate.context.search.documents import Document
 from lockgate.context.search.fusion import shares
 from lockgate.context.search.near import Near
 from lockgate.context.search.postings import FIELDS, Field, Posting, impacts
+from lockgate.context.search.scoring import (
+    NAME,
+    SERVER,
+    Favours,
+    Named,
+    Part,
+    Wanted,
+    favoured,
+    scored,
+)
 from lockgate.context.search.synonyms import synonyms
-from lockgate.context.search.words import folded, joined, terms
+from lockgate.context.search.weights import WEIGHTS, Weights
+from lockgate.context.search.words import apart, folded, joined, terms
 
 LONGEST_QUERY: Final = 1000
+LONGEST_NAME: Final = 200
+"""Characters of a name that are compared with a query."""
 MOST_TERMS: Final = 32
 """Different terms of a query; the rarest are searched."""
 MOST_KEPT: Final = 4096
@@ -28,8 +44,12 @@ MOST_KEPT: Final = 4096
 MOST_HELD: Final = 50_000
 """Documents of such terms, counted for each, where a scope has to pick them out of others."""
 
-SYNONYM: Final = 0.25
-NEAR: Final = 0.6
+CANDIDATES: Final = 40
+"""The best by their terms alone, whose names and servers are looked at as well."""
+COMMON: Final = 0.05
+FEWEST_COMMON: Final = 50
+"""A synonym that more documents have than these, as a share or as a number, is not searched: it
+says little, and takes long."""
 MOST_NEAR: Final = 3
 MOST_UNKNOWN: Final = 8
 """Words of a query that nobody has, for which similar ones are looked for."""
@@ -39,18 +59,23 @@ HINT: Final = 0.5
 _identifier: Final = re.compile(r"[\w.\-/:]+")
 _like_a_name: Final = re.compile(r"[_\-./:]|[a-z][A-Z]")
 _NOTHING: Final[Posting] = {}
+_FEW: Final = 1000
+"""So many are sorted faster than the best of them are picked."""
 
 
 class Index:
     """Documents by number. Numbers are never used again."""
 
-    def __init__(self, fields: Mapping[str, Field] = FIELDS) -> None:
-        """`fields` say what a term counts where."""
+    def __init__(self, fields: Mapping[str, Field] = FIELDS, weights: Weights = WEIGHTS) -> None:
+        """`fields` say what a term counts where, `weights` what it counts else."""
         self._fields = fields
+        self.weights = weights
         self.documents: dict[int, Document] = {}
         self.postings: dict[str, Posting] = {}
         self.names: dict[str, set[int]] = {}
         """Folded names, alone and behind their server's, and the documents called so."""
+        self.called: dict[int, tuple[str, ...]] = {}
+        """By document: the terms of its name."""
         self.near = Near()
         self.edition = 0
         self._terms: dict[int, tuple[str, ...]] = {}
@@ -75,6 +100,7 @@ class Index:
             posting[number] = weight
         # The very strings that are keys there, so that there is one of each.
         self._terms[number] = tuple(weights)
+        self.called[number] = tuple(dict.fromkeys(terms(apart(document.name[:LONGEST_NAME]))))
         for name in _called(document):
             self.names.setdefault(name, set()).add(number)
         return number
@@ -85,6 +111,7 @@ class Index:
         if document is None:
             return
         self.edition += 1
+        del self.called[number]
         for term in self._terms.pop(number):
             posting = self.postings[term]
             del posting[number]
@@ -114,17 +141,6 @@ class Hit(NamedTuple):
     shares: tuple[float, float] | None = None
 
 
-class Part(NamedTuple):
-    """One term of a score.
-
-    weight  what the term counts: 1 if it was asked for, less if it stands for another one.
-    """
-
-    term: str
-    weight: float
-    adds: float
-
-
 class Scope:
     """The documents that somebody may see."""
 
@@ -135,8 +151,11 @@ class Scope:
         self._edition = -1
         self._whole = False
         self._size = 0
+        self._sizes: Mapping[str, int] = {}
         self._held = 0
         self._kept: dict[str, tuple[Posting, float]] = {}
+        self._meant: dict[str, list[Part]] = {}
+        self._named: dict[int, Named] = {}
         self._servers: dict[str, frozenset[str]] | None = None
 
     def search(
@@ -159,7 +178,8 @@ class Scope:
         """
         self._look()
         text = text[:LONGEST_QUERY]
-        scores = self._scores(self._wanted(text))
+        wanted = self._wanted(text)
+        scores, favours = self._ranked(wanted)
         parts: Mapping[int, tuple[float, float]] = {}
         if meaning is not None:
             near = {number: one for number, one in meaning.items() if number in self.numbers}
@@ -169,6 +189,9 @@ class Scope:
             self._boost(scores, server)
         exact = self._exact(text)
         hits = [Hit(n, scores.pop(n, 0.0), exact=True, shares=parts.get(n)) for n in exact]
+        if meaning is None and not server and most <= CANDIDATES:
+            # No other can be better than these.
+            scores = {number: scores[number] for number in favours if number in scores}
         hits += [Hit(n, scores[n], shares=parts.get(n)) for n in self._best(scores, most)]
         return hits[:most]
 
@@ -176,10 +199,20 @@ class Scope:
         """What the score of a document is made of, before any hint; what adds most comes first."""
         self._look()
         found: list[Part] = []
-        for term, weight in self._wanted(text[:LONGEST_QUERY]).items():
-            posting, rarity = self._posting(term)
-            if number in posting:
-                found.append(Part(term, weight, weight * rarity * posting[number]))
+        wanted = self._wanted(text[:LONGEST_QUERY])
+        for one in wanted:
+            those: list[Part] = []
+            for part in one.parts:
+                impact = self._posting(part.term)[0].get(number)
+                if impact is not None:
+                    those.append(part._replace(adds=one.weight * part.adds * impact))
+            found += sorted(those, key=lambda part: -part.adds)[:1]
+        favours = self._ranked(wanted)[1].get(number, (0.0, 0.0))
+        found += [
+            Part(term, 1.0, adds)
+            for term, adds in zip((NAME, SERVER), favours, strict=True)
+            if adds
+        ]
         return sorted(found, key=lambda part: (-part.adds, part.term))
 
     def nearest(self, text: str, most: int) -> list[int]:
@@ -198,10 +231,13 @@ class Scope:
             return
         self._edition = self._index.edition
         self._kept.clear()
+        self._meant.clear()
+        self._named.clear()
         self._held = 0
         self._servers = None
         documents = self._index.documents
-        self._size = sum(number in documents for number in self.numbers)
+        seen = [documents[number].server for number in self.numbers if number in documents]
+        self._size, self._sizes = len(seen), Counter(seen)
         self._whole = self._size == len(documents)
 
     def _posting(self, term: str) -> tuple[Posting, float]:
@@ -224,38 +260,87 @@ class Scope:
     def _known(self, term: str) -> bool:
         return bool(self._posting(term)[0])
 
-    def _wanted(self, text: str) -> dict[str, float]:
-        """The terms to look for, and what each counts."""
-        asked = list(dict.fromkeys(terms(text)))
-        if len(asked) > MOST_TERMS:
-            rarest = sorted(asked, key=lambda term: -self._posting(term)[1])[:MOST_TERMS]
-            asked = [term for term in asked if term in set(rarest)]
-        wanted = dict.fromkeys(asked, 1.0)
+    def _wanted(self, text: str) -> list[Wanted]:
+        """The terms to look for, in the order of the query."""
+        weights = self._index.weights
+        found = asked(text, weights)
+        if len(found) > MOST_TERMS:
+            rarest = sorted(found, key=lambda term: -self._posting(term)[1])[:MOST_TERMS]
+            found = {term: found[term] for term in found if term in set(rarest)}
         # What is two words here may be one in a name, as in `pull request` and `pullrequest`.
-        wanted |= {one: 1.0 for one in joined(text) if self._known(one)}
-        others, unknown = synonyms(), 0
-        for term in asked:
-            for other in others.get(term, ()):
-                wanted.setdefault(other, SYNONYM)
-            if not self._known(term) and unknown < MOST_UNKNOWN:
-                unknown += 1
-                for near, like in self._index.near.of(term, self._known, MOST_NEAR):
-                    wanted[near] = max(wanted.get(near, 0.0), NEAR * like)
-        return wanted
-
-    def _scores(self, wanted: Mapping[str, float]) -> dict[int, float]:
-        scores: dict[int, float] = {}
-        get = scores.get
-        for term, weight in wanted.items():
+        one_word = [one for one in joined(text) if one not in found and self._known(one)]
+        wanted: list[Wanted] = []
+        unknown = 0
+        for term, weight in found.items():
             posting, rarity = self._posting(term)
-            factor = weight * rarity
-            for number, impact in posting.items():
-                scores[number] = get(number, 0.0) + factor * impact
-        return scores
+            others = [part for part in self._meanings(term) if part.term not in found]
+            if posting:
+                others.insert(0, Part(term, 1.0, rarity))
+            elif unknown < MOST_UNKNOWN:
+                unknown += 1
+                others += self._similar(term)
+            if others:
+                wanted.append(Wanted(weight, others))
+        return wanted + [
+            Wanted(1.0, [Part(term, 1.0, self._posting(term)[1])])
+            for term in dict.fromkeys(one_word)
+        ]
+
+    def _meanings(self, term: str) -> list[Part]:
+        """The terms that may stand for one: the share of it each counts, and what it adds at most.
+
+        None is worth more for being rarer.
+        """
+        kept = self._meant.get(term)
+        if kept is None:
+            weights = self._index.weights
+            posting, rarity = self._posting(term)
+            share = weights.synonym if posting else weights.unknown
+            most = max(FEWEST_COMMON, COMMON * self._size)
+            kept = list[Part]()
+            for other in synonyms().get(term, ()):
+                found, own = self._posting(other)
+                if 0 < len(found) <= most:
+                    kept.append(Part(other, share, share * (min(own, rarity) if posting else own)))
+            if len(self._meant) >= MOST_KEPT:
+                self._meant.clear()
+            self._meant[term] = kept
+        return kept
+
+    def _similar(self, term: str) -> list[Part]:
+        """The terms that are written like one that nobody has."""
+        near = self._index.near.of(term, self._known, MOST_NEAR)
+        weight = self._index.weights.near
+        return [
+            Part(other, weight * like, weight * like * self._posting(other)[1])
+            for other, like in near
+        ]
+
+    def _ranked(self, wanted: list[Wanted]) -> tuple[dict[int, float], Favours]:
+        scores = scored(wanted, lambda term: self._posting(term)[0])
+        best = self._best(scores, CANDIDATES)
+        weights = self._index.weights
+        return scores, favoured(scores, best, wanted, weights, self._name)
+
+    def _name(self, number: int) -> Named:
+        """The terms of a document's name and how rare each of them is."""
+        named = self._named.get(number)
+        if named is not None:
+            return named
+        words = [(term, self._posting(term)[1]) for term in self._index.called[number]]
+        if len(self._named) >= MOST_KEPT:
+            self._named.clear()
+        server = self._index.documents[number].server
+        every = sum(rarity for _, rarity in words) or 1.0
+        named = self._named[number] = Named(every, words, server, self._sizes[server])
+        return named
 
     def _best(self, scores: Mapping[int, float], most: int) -> list[int]:
         if len(scores) > most:
-            least = sorted(scores.values(), reverse=True)[most - 1]
+            if len(scores) < _FEW:
+                least = sorted(scores.values(), reverse=True)[most - 1]
+            else:
+                least = nlargest(most, scores.values())[-1]
             numbers: Iterable[int] = [n for n, score in scores.items() if score >= least]
         else:
             numbers = scores
@@ -284,9 +369,7 @@ class Scope:
     def _likely(self, hint: str) -> dict[str, float]:
         """The servers that a hint may mean, and how likely it does, up to 1."""
         if self._servers is None:
-            documents = self._index.documents
-            names = {documents[n].server for n in self.numbers if n in documents}
-            self._servers = {name: frozenset(terms(name)) for name in sorted(names)}
+            self._servers = {name: frozenset(terms(name)) for name in sorted(self._sizes)}
         asked = frozenset(terms(hint[:LONGEST_QUERY]))
         same = folded(hint)
         found: dict[str, float] = {}

@@ -41,9 +41,10 @@ class Field(NamedTuple):
 FIELDS: Final[Mapping[str, Field]] = {
     "name": Field(3.0, 3.0, 0.4),
     "title": Field(1.0, 3.0, 0.4),
-    "description": Field(1.0, 15.0, 0.75),
+    "lead": Field(1.3, 10.0, 0.5),
+    "description": Field(0.4, 15.0, 0.75),
     "parameters": Field(0.7, 6.0, 0.5),
-    "details": Field(0.5, 25.0, 0.6),
+    "details": Field(0.4, 25.0, 0.6),
     "server": Field(1.0, 3.0, 0.3),
 }
 SATURATION: Final = 1.2

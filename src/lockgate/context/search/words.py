@@ -31,6 +31,9 @@ _MOST_STEMS: Final = 32_768
 
 _run: Final = re.compile(r"[^\W_]+")
 _part: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_joint: Final = re.compile(
+    "(?<=[a-z])(?=[A-Z0-9])|(?<=[0-9])(?=[A-Za-z])|(?<=[A-Z])(?=[0-9]|[A-Z][a-z])"
+)
 # Scripts that put no space between words: Han, Hiragana, Katakana, Hangul, Thai.
 _UNSPACED: Final = (
     "\u0e00-\u0e7f\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
@@ -59,6 +62,11 @@ def terms(text: str) -> Iterator[str]:
             yield from _of_ascii(run)
         else:
             yield from _of_any(run)
+
+
+def apart(name: str) -> str:
+    """A name as the words it is made of, so that none of its terms are of several of them."""
+    return _joint.sub(" ", name)
 
 
 def joined(text: str) -> Iterator[str]:
