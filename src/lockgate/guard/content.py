@@ -14,6 +14,7 @@ from typing import Final
 from lockgate.core.raw import Raw
 from lockgate.guard.anchors import finder
 from lockgate.guard.holding import Holding, Words
+from lockgate.guard.pieces import PIECES, TEXT
 from lockgate.guard.seen import Doing, Filter, Inspected, Seen
 from lockgate.guard.sieve import LARGE, often
 from lockgate.guard.strings import changed
@@ -129,6 +130,11 @@ class Inspector:
         if not bound and not free:
             return ()
         return [one for one in self._filters if one in bound or one in free]
+
+
+def in_pieces(data: bytes) -> bool:
+    """Whether a result may have several texts, between which a secret may be divided."""
+    return data.count(TEXT) >= PIECES if len(data) < LARGE else often(data, TEXT, PIECES)
 
 
 def _nothing(data: bytes) -> Sequence[object]:

@@ -28,12 +28,11 @@ from lockgate.core.policy import Stage
 from lockgate.core.raw import Raw
 from lockgate.guard.blobs import HINTS, cleaned_blobs, each_blob
 from lockgate.guard.borders import bordered
-from lockgate.guard.content import Inspector
+from lockgate.guard.content import Inspector, in_pieces
 from lockgate.guard.kept_back import blocked, kept_for_a_person, unredactable
-from lockgate.guard.pieces import PIECES, TEXT, each_text, rejoined
+from lockgate.guard.pieces import each_text, rejoined
 from lockgate.guard.rules import ResultRules
 from lockgate.guard.seen import STOPPING, Seen
-from lockgate.guard.sieve import LARGE, often
 from lockgate.wire.elicitation import ASKABLE
 
 NOTE: Final = "io.github.lockgate/found"
@@ -123,12 +122,9 @@ class Results:
             return reply
         data = reply.raw.received
         # Most results hold nothing, and it is quickly told. What is in pieces is put together.
-        if self._always or self._inspector.suspects(data) or self._in_pieces(data):
+        if self._always or self._inspector.suspects(data) or in_pieces(data):
             return self._judged(call, reply)
         return reply
-
-    def _in_pieces(self, data: bytes) -> bool:
-        return data.count(TEXT) >= PIECES if len(data) < LARGE else often(data, TEXT, PIECES)
 
     def _judged(self, call: Call, reply: Result) -> Reply:
         raw = self._as_text(call, reply.raw)
