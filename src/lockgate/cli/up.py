@@ -20,6 +20,7 @@ from lockgate.cli import exits, running, session
 from lockgate.cli.binding import UNRESOLVED, check_bind
 from lockgate.cli.callers import asked_of_callers
 from lockgate.cli.files import OpenFiles
+from lockgate.cli.freed import keep_freed
 from lockgate.cli.options import config_argument, examined, log_options, start_log, warnings_of
 from lockgate.cli.reloading import Overrides, Reloading
 from lockgate.cli.running import StopSignals
@@ -130,6 +131,7 @@ async def _serve_http(config: Config, voice: Voice, reloads: MakeReloading) -> i
             voice.operators(operators)
         late = await _introduce(gateway, stopping, voice)
         running.settle_down()
+        keep_freed()
         going_on = [
             asyncio.create_task(_follow(gateway, late, voice)),
             asyncio.create_task(reloading.run()),

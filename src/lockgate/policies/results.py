@@ -27,7 +27,7 @@ from lockgate.core.policy import Stage
 from lockgate.core.raw import Raw
 from lockgate.guard.blobs import HINTS, cleaned_blobs, each_blob
 from lockgate.guard.borders import bordered
-from lockgate.guard.content import Inspector
+from lockgate.guard.content import Inspector, in_pieces
 from lockgate.guard.kept_back import blocked, kept_for_a_person, unredactable
 from lockgate.guard.pieces import each_text, rejoined
 from lockgate.guard.rules import ResultRules
@@ -54,8 +54,6 @@ Told = Callable[[Call, Seen], None]
 Fits = Callable[[Call, Raw, Raw], bool]
 """Whether a changed result of a tool still is what the tool promises (call, before, after)."""
 
-PIECES: Final = 3
-"""Texts in one result between which a secret may be divided."""
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder().decode
 
@@ -123,7 +121,7 @@ class Results:
             return reply
         data = reply.raw.received
         # Most results hold nothing, and it is quickly told. What is in pieces is put together.
-        if self._always or self._inspector.suspects(data) or data.count(b'"text"') >= PIECES:
+        if self._always or self._inspector.suspects(data) or in_pieces(data):
             return self._judged(call, reply)
         return reply
 

@@ -117,7 +117,7 @@ def read_result(data: bytes) -> Result:
     """
     if data[:1] != b"{":
         raise InvalidResult("its result is not an object")
-    if len(data) > _LARGE and _surely_complete(data):
+    if data.endswith(_LAST):
         return Result(Raw(data))
     try:
         head = _read_head(data)
@@ -129,14 +129,10 @@ def read_result(data: bytes) -> Result:
     return Result(Raw(data), kind)
 
 
-_LARGE: Final = 4096
-_COMPLETE: Final = b'{"resultType":"complete"'
-
-
-def _surely_complete(data: bytes) -> bool:
-    """Whether a large result says in front, and nowhere else, that it is complete."""
-    # A key may appear twice, and be spelled with escapes; the last one would count.
-    return data.startswith(_COMPLETE) and data.count(b'"resultType"') == 1 and b"\\u" not in data
+_LAST: Final = b',"resultType":"complete"}'
+"""An object that ends so says in its last member, which counts, that it is complete: no quote in
+there is escaped, so each begins or ends a string, and the brace closes the object. A large one has
+not to be read again for that."""
 
 
 def progress_token(params: Raw) -> int | str | None:
