@@ -105,8 +105,7 @@ async def measured(
     `count` counts what comes of it; the gateway has its own.
     """
     count = count or counter()
-    around = _lending(Loan(budget=budget, preview=preview)).around("server")
-    assert around is not None
+    around = _lending(Loan(budget=budget, preview=preview)).around("server")["tools/call"]
     lens = Shortening({"/mcp": shape}, Estimate(), lambda *_: None)
     before = after = long = largest = previews = total = 0
     goods: list[quality.Good] = []

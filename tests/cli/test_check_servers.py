@@ -109,7 +109,7 @@ def test_options_of_the_servers_own_command_are_explained() -> None:
     [
         (("http://mcp.example/mcp", "--token-env", "NO_SUCH_TOKEN"), "is not set"),
         (("http://mcp.example/mcp", "--token-env", "HOME"), "clear text"),
-        (("ws://127.0.0.1/mcp",), "WebSocket"),
+        (("ws://mcp.example/mcp", "--token-env", "HOME"), "use wss"),
         (("one.json", "two.json"), "One CONFIG"),
         (("python", "--env", "NO_SUCH_VARIABLE"), "not set: NO_SUCH_VARIABLE"),
         (("missing.json",), "missing.json"),

@@ -13,8 +13,8 @@ from rich.console import Console
 
 from lockgate.cli.reference import page
 from lockgate.cli.render import show_result
-from lockgate.cli.table import show_servers, summary
-from lockgate.gateway.status import ServerStatus
+from lockgate.cli.table import show_servers, show_withheld, summary
+from lockgate.gateway.status import ServerStatus, Withheld
 
 ROOT = Path(__file__).parents[2]
 
@@ -114,6 +114,39 @@ def test_servers_as_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
         "  → Start it.",
     ]
     assert summary(servers) == "3 of 5 servers ready, 3 tools"
+
+
+def test_servers_of_which_something_is_withheld(capsys: pytest.CaptureFixture[str]) -> None:
+    def server(name: str, tools: int, *withheld: Withheld) -> ServerStatus:
+        return ServerStatus(
+            name=name, transport="stdio", phase="ready", tools=tools, withheld=withheld
+        )
+
+    servers = [
+        server("all", 3),
+        server("some", 3, Withheld("tool", "pin-new", 1), Withheld("prompt", "pin-changed", 2)),
+        server("none", 2, Withheld("tool", "pin-server", 2)),
+        server(
+            "bad", 3, Withheld("tool", "definition-withheld", 1), Withheld("tool", "pin-new", 1)
+        ),
+    ]
+    show_servers(servers)
+    show_withheld(servers, "my config.json")
+    assert capsys.readouterr().err.splitlines() == [
+        "server all: ready transport=stdio era=- tools=3 time=-",
+        "server some: ready transport=stdio era=- tools=2 of 3 time=-",
+        "server none: withheld transport=stdio era=- tools=0 of 2 time=-",
+        "server bad: ready transport=stdio era=- tools=1 of 3 time=-",
+        "some: 1 tool, 2 prompts withheld: new, or changed since somebody approved them.",
+        "  → lockgate approve 'my config.json' some",
+        "none: 2 tools withheld: nobody has approved this server.",
+        "  → lockgate approve 'my config.json' none",
+        "bad: 1 tool withheld: their definitions hold what manipulates models.",
+        "  → lockgate scan 'my config.json'",
+        "bad: 1 tool withheld: new, or changed since somebody approved them.",
+        "  → lockgate approve 'my config.json' bad",
+    ]
+    assert summary(servers) == "3 of 4 servers ready, 1 withheld, 6 tools (5 more withheld)"
 
 
 def test_the_page_of_the_command_line_is_current() -> None:

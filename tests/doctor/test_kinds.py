@@ -42,6 +42,7 @@ def test_every_kind_is_found_by_a_test() -> None:
         "test_kinds.py",
         "test_odd_answers.py",
         "test_older.py",
+        "test_sockets.py",
     )
     for file in (*files, "../cli/test_check_servers.py"):
         named |= set(re.findall(r"\[([a-z]+-[a-z0-9-]+)\]", (HERE / file).read_text()))

@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import msgspec
 import pytest
 
 from lockgate.core.message import Call, Failure, Notification, Principal, Reply, Result
@@ -115,7 +114,7 @@ INITIALIZE = {
 
 def of(request: HttpRequest, who: str, *scopes: str) -> HttpRequest:
     principal = Principal(id=who, scopes=frozenset(scopes))
-    return msgspec.structs.replace(request, principal=principal)
+    return request.replace(principal=principal)
 
 
 def test_calls_carry_what_their_own_request_was_granted() -> None:
@@ -496,7 +495,7 @@ def test_get_is_judged(changes: dict[bytes, bytes | None], status: int) -> None:
             request: HttpRequest = play.get()
             headers = {**request.headers, **changes}
             kept = {name: value for name, value in headers.items() if value is not None}
-            answer = await play.ask(msgspec.structs.replace(request, headers=kept))
+            answer = await play.ask(request.replace(headers=kept))
             assert answer.status == status
 
     asyncio.run(run())

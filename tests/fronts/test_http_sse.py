@@ -51,7 +51,7 @@ class Client:
     async def post(self, body: Any, query: str | None = None, **kw: Any) -> FakeResponder:
         responder = FakeResponder()
         made = http(body, {b"accept": None}, path="/messages", **kw)
-        request = msgspec.structs.replace(made, query=self.query if query is None else query)
+        request = made.replace(query=self.query if query is None else query)
         await self.play.exchange.http_sse.messages(request, responder)
         return responder
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from base64 import b64decode, b64encode
 from typing import Any
 
 import pytest
@@ -253,6 +254,51 @@ def test_pages_are_made_harmless() -> None:
     named = guard(html="sanitise", html_tools=["lo*"])
     assert asked(Saying(text(page)), **named).result["content"][0]["text"] == "<p>hi<img></p>"
     assert asked(Saying(text(page)), **guard(html="sanitise")).result["content"][0]["text"] == page
+
+
+BLOBS: list[tuple[str, str, str, Json]] = [
+    ("text/plain", "a\u200bb", "ab", {}),
+    ("application/vnd.x+json; charset=utf-16", '{"a":"x\u202ey"}', '{"a":"xy"}', {}),
+    ("text/html", "<p>hi<script>x()</script></p>", "<p>hi</p>", guard(html="sanitise")),
+    ("text/csv", "ghp_" + "Ab1" * 12 + ",1", "[redacted: github-token],1", {}),
+    ("", "a\u2060b", "ab", {}),
+]
+
+
+@pytest.mark.parametrize(("kind", "before", "after", "settings"), BLOBS)
+@pytest.mark.parametrize("where", ["tools/call", "resources/read", "prompts/get"])
+def test_texts_in_base64_are_read_as_texts(
+    where: str, kind: str, before: str, after: str, settings: Json
+) -> None:
+    charset = "utf-16" if "utf-16" in kind else "utf-8"
+    resource = {"uri": "file:///a", "blob": b64encode(before.encode(charset)).decode()}
+    resource |= {"mimeType": kind} if kind else {}
+    embedded = {"type": "resource", "resource": resource}
+    result, found = {
+        "tools/call": ({"content": [embedded]}, ("content", 0, "resource")),
+        "resources/read": ({"contents": [resource]}, ("contents", 0)),
+        "prompts/get": (
+            {"messages": [{"role": "user", "content": embedded}]},
+            ("messages", 0, "content", "resource"),
+        ),
+    }[where]
+    got: Any = asked(Saying(result), where, **settings).result
+    for step in found:
+        got = got[step]
+    assert b64decode(got["blob"]).decode(charset) == after
+
+
+def test_drawings_are_texts_and_other_pictures_are_not() -> None:
+    drawn = b64encode("<svg>a\u200bb</svg>".encode()).decode()
+    pixels = b64encode(b"\x89PNG\x00" + "a\u200bb".encode()).decode()
+    content = [
+        {"type": "image", "mimeType": "image/svg+xml", "data": drawn},
+        {"type": "resource", "resource": {"uri": "a:b", "mimeType": "image/png", "blob": pixels}},
+        {"type": "resource", "resource": {"uri": "a:c", "blob": "no Base64 at all!"}},
+    ]
+    got = asked(Saying({"content": content})).result["content"]
+    assert b64decode(got[0]["data"]) == b"<svg>ab</svg>"
+    assert got[1:] == content[1:]
 
 
 def test_links_that_tell_or_lie_are_made_harmless() -> None:

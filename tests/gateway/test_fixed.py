@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, get_args
 
 import pytest
@@ -13,12 +14,11 @@ from lockgate.config.model import Config
 from lockgate.config.settings import GatewaySettings
 from lockgate.core.clock import SYSTEM
 from lockgate.gateway.build import exchange_settings, http_limits
-from lockgate.gateway.facade import Facade
 from lockgate.gateway.fixed import FIXED, hold
 from lockgate.wire.seal import KeyRing
 
 KEYS = KeyRing.generate()
-FACADE: Any = Facade.__new__(Facade)
+FACADE: Any = SimpleNamespace(shown_at=lambda _path: SimpleNamespace(of=None))
 
 
 def leaves(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -69,7 +69,10 @@ class Desk:
         )
         self.flows = Flows(flows, Answered(self.clock))
         self.lending = Lending(
-            terms, deposits, [self.flows], lambda _, decision: self.decided.append(decision)
+            terms,
+            deposits,
+            [self.flows] if flows else [],
+            lambda _, decision: self.decided.append(decision),
         )
         self.lending.look_into(
             Surroundings(
@@ -96,9 +99,7 @@ class Desk:
     async def call(
         self, server: str, arguments: Any = None, who: str = "me", path: str = "/mcp"
     ) -> Reply:
-        around = self.lending.around(server)
-        assert around is not None
-        return await around(self._inner)(
+        return await self.lending.around(server)["tools/call"](self._inner)(
             Call(
                 method="tools/call",
                 client=CLIENT,
@@ -141,7 +142,7 @@ NAMES = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 
 
 @settings(max_examples=30)
-@given(NAMES, NAMES, st.sampled_from(["/mcp", "/two"]), st.text(max_size=30))
+@given(NAMES, NAMES, st.sampled_from(["/mcp", "/two"]), st.text(min_size=1, max_size=30))
 def test_no_principal_reads_anothers(owner: str, other: str, path: str, guess: str) -> None:
     async def main() -> None:
         desk = Desk()
@@ -370,11 +371,35 @@ def rules(*more: Json) -> Json:
 def test_who_may_no_longer_make_a_call_reads_no_more_what_came_of_it(
     more: Json, gone: bool
 ) -> None:
+    denied_after(rules(), more, gone)
+
+
+@pytest.mark.parametrize(
+    ("first", "more", "gone"),
+    [
+        (None, {"deny": "data/rows"}, True),
+        (None, {"hide": "data/rows"}, True),
+        # What was asked is not known any more, so rules about it cannot tell.
+        (None, {"deny": "data/rows", "args": {"which": "x*"}}, False),
+        ({"allow": "data/rows", "args": {"which": "x*"}}, {"allow": "data/log"}, False),
+    ],
+)
+def test_rules_without_arguments_hold_where_arguments_were_too_long_to_be_kept(
+    first: Json | None, more: Json, gone: bool
+) -> None:
+    begin = rules() if first is None else {"rules": [{"allow": "data/take"}, first]}
+    denied_after(begin, more, gone, "x" * 5000)
+
+
+def denied_after(begin: Json, more: Json, gone: bool, which: str = "x1") -> None:
+    asked = which
+
     async def play() -> None:
-        async with before(peer(), results=ON, access=rules()) as w:
-            which = (await result(w, "rows", which="x1"))["_meta"][NOTE]["id"]
+        async with before(peer(), results=ON, access=begin) as w:
+            which = (await result(w, "rows", which=asked))["_meta"][NOTE]["id"]
             config = w.gateway._config  # pyright: ignore[reportPrivateUsage] - to change one key
-            access = AccessSettings.model_validate(rules(more))
+            changed = {"rules": [*begin["rules"], more]}
+            access = AccessSettings.model_validate(changed)
             await w.gateway.reload(config.with_settings(access=access))
             told = (await w.call("read_result", id=which)).json
             assert ("error" in told or told["result"].get("isError") is True) == gone

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 
 from lockgate.config.model import Config
 from lockgate.context.compact.levels import FLAG
@@ -30,7 +29,7 @@ SCHEMA: dict[str, Any] = {
 PLAIN = {"type": "object", "properties": {"page": PAGE}}
 RICH = {"type": "object", "properties": {"page": {"type": ["integer", "null"]}}}
 AUTO = ToolShape("lossless", "auto", ("claude*",))
-CLAUDE = replace(MODERN, name="Claude-Code")
+CLAUDE = MODERN.replace(name="Claude-Code")
 
 
 def run(test: Callable[[], Awaitable[None]]) -> None:
@@ -70,7 +69,7 @@ def test_clients_that_take_lists_of_types_get_them_for_themselves() -> None:
     async def test() -> None:
         world = made()
         await world.ask("tools/list", CLAUDE)
-        plain = listed(await world.ask("tools/list", replace(MODERN, name="Cursor")))
+        plain = listed(await world.ask("tools/list", MODERN.replace(name="Cursor")))
         rich = listed(await world.ask("tools/list", CLAUDE))
         assert rich["tools"][0]["inputSchema"] == RICH
         assert plain["tools"][0]["inputSchema"] == PLAIN
@@ -127,7 +126,7 @@ def test_lists_are_the_same_bytes_for_everybody_and_each_time() -> None:
         seen: set[bytes] = set()
         for _ in range(2):
             world = made(AUTO, *tools)
-            for client in (MODERN, replace(MODERN, name="Other", capabilities_key="x")):
+            for client in (MODERN, MODERN.replace(name="Other", capabilities_key="x")):
                 reply = await world.ask("tools/list", client)
                 assert isinstance(reply, Result)
                 seen.add(reply.raw.encode())
@@ -191,7 +190,7 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert write is not None
     for at in range(200):
         write(json.dumps(tool(f"t{at}", inputSchema=SCHEMA)).encode())
-        known.richer("", replace(MODERN, name=f"c{at}"))
+        known.richer("", MODERN.replace(name=f"c{at}"))
     assert known._bytes <= 10_000
     assert known._bytes == sum(len(data) + len(made) for (data, _), made in known._written.items())
     assert len(known._takes) <= 3
@@ -204,5 +203,5 @@ def test_endpoints_say_how_tools_are_listed() -> None:
     mine = ToolShape("lossless", "auto", ("mine*",))
     assert shapes["/mcp"] == shapes["/same"] == shapes[""] == mine
     assert shapes["/short"].level == "brief"
-    assert not Shaping(shapes).richer("/short", replace(MODERN, name="claude-code"))
-    assert Shaping(shapes).richer("/same", replace(MODERN, name="MINE-1"))
+    assert not Shaping(shapes).richer("/short", MODERN.replace(name="claude-code"))
+    assert Shaping(shapes).richer("/same", MODERN.replace(name="MINE-1"))

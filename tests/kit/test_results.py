@@ -21,6 +21,7 @@ from lockgate.core.store import StoreGone
 from lockgate.kit import request
 from lockgate.kit.deposits import HANDLE
 from lockgate.kit.results import BadPage, Gone, Results, TooLarge
+from lockgate.kit.sealed import place
 from lockgate.stores.memory import MemoryStore
 from lockgate.stores.sqlite import SqliteStore
 from lockgate.testing import ManualClock
@@ -227,12 +228,10 @@ def test_a_sealed_part_fits_nowhere_but_in_its_place(tmp_path: Path) -> None:
         store = SqliteStore(tmp_path / "r.db")
         results = Results(store, keys=KeyRing.generate())
         mine = await kept(results, "mine " * 5000)
-        deposits = results._deposits  # pyright: ignore[reportPrivateUsage] - to play a thief
-        place = deposits._place  # pyright: ignore[reportPrivateUsage] - as above
         other = await kept(results, "theirs " * 5000, owner="them")
-        stolen = await store.get(place("them", other))
+        stolen = await store.get(place("result", "them", other))
         assert stolen is not None
-        await store.put(place("me", mine), stolen, 60)
+        await store.put(place("result", "me", mine), stolen, 60)
         with pytest.raises(Gone):
             await results.read(mine, owner="me")
         await store.close()

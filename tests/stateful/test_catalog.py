@@ -345,7 +345,7 @@ class Lists(Machine):
     def what_is_kept_is_bounded(self) -> None:
         catalog = self.catalog
         assert len(catalog._faces) <= MOST
-        assert len(catalog._at_hand) <= MOST
+        assert len(catalog.hands._held) <= MOST
         assert len(catalog._kept) <= MOST * len(LISTS)
         assert catalog._reads._overtaken.keys() <= catalog._reads._tasks.keys()
 

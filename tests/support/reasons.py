@@ -325,7 +325,11 @@ def _spoken(node: ast.AST, module: Module) -> Iterator[ast.expr]:
             yield from (one.value for one in node.keywords if one.arg == "id")
     elif isinstance(node, Function):
         spec = node.args
-        pairs = zip(spec.kwonlyargs, spec.kw_defaults, strict=True)
+        both = [*spec.posonlyargs, *spec.args]
+        pairs = [
+            *zip(spec.kwonlyargs, spec.kw_defaults, strict=True),
+            *zip(reversed(both), reversed(spec.defaults), strict=False),
+        ]
         yield from (value for one, value in pairs if one.arg == "reason" and value is not None)
     elif isinstance(node, ast.ClassDef):
         for one in node.body:

@@ -101,7 +101,7 @@ def test_log_messages_need_a_level() -> None:
     note = Notification("notifications/message", Raw.of({"level": "emergency"}))
     facts = ClientFacts(era="modern", protocol_version="2026-07-28")
     assert modern_dress.notice(note, facts, b"1") is None
-    heard = msgspec.structs.replace(facts, log_level="emergency")
+    heard = facts.replace(log_level="emergency")
     assert modern_dress.notice(note, heard, None) is not None
 
 

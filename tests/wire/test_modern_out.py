@@ -124,6 +124,19 @@ def test_a_nested_result_type_is_data() -> None:
     assert read_result(twice).kind == "complete"
 
 
+def test_the_last_result_type_counts_wherever_it_stands() -> None:
+    end = ',"resultType":"complete"}'
+    for data, kind in (
+        ('{"resultType":"task"' + end, "complete"),
+        ('{"a":{"b":1' + end + "}", "complete"),
+        ('{"resultType":"task","a":{"b":1' + end + "}", "task"),
+        (json.dumps({"resultType": "task", "a": "x" + end}), "task"),
+        ('{"resultType":"task","a":[{"b":1' + end + "]}", "task"),
+    ):
+        assert json.loads(data).get("resultType", "complete") == kind
+        assert read_result(data.encode()).kind == kind
+
+
 @given(objects)
 def test_without_a_result_type_any_object_is_complete(members: dict[str, Any]) -> None:
     members.pop("resultType", None)

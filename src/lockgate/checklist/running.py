@@ -127,10 +127,22 @@ def _fitting(facts: Facts) -> Verdict:
 def _together(facts: Facts) -> Verdict:
     if facts.settings.store is None:
         return moot("There is no store, so this is one process.")
-    session = facts.settings.session
-    if session.keys or session.keys_file is not None:
+    if facts.settings.session.keyed:
         return holds()
     return lacks("Each process seals sessions with a key that the others do not have.")
+
+
+def _lent(facts: Facts) -> Verdict:
+    if not terms_of(facts.config).loans:
+        return moot("No results are kept.")
+    settings, noted = facts.settings, facts.noted("results-unshared")
+    if noted:
+        return lacks(noted[0])
+    if settings.store is None:
+        return Verdict("unknown", "They are in memory, which is enough for one process.")
+    if settings.session.keyed:
+        return holds()
+    return lacks("Each process signs their ids with a key that the others do not have.")
 
 
 def _named(facts: Facts) -> Verdict:
@@ -318,6 +330,22 @@ SCALE: Final = (
         **_both(
             {"store": "sqlite:state.db"},
             {"store": "sqlite:state.db", "session": {"keys_file": "KEYS"}},
+        ),
+    ),
+    Item(
+        id="lent",
+        area="scale",
+        holds="Processes behind one address can read the results that any of them keeps.",
+        why="A model that is answered by another process next is told that its result is gone.",
+        setting="`lockgate.store` and `lockgate.session.keys_file`, the same everywhere.",
+        judge=_lent,
+        **_both(
+            {"results": {"enabled": True}, "session": {"keys_file": "KEYS"}},
+            {
+                "results": {"enabled": True},
+                "store": "sqlite:state.db",
+                "session": {"keys_file": "KEYS"},
+            },
         ),
     ),
     Item(

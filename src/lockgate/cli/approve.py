@@ -15,7 +15,7 @@ import click
 from rich.text import Text
 
 from lockgate.cli import exits, running
-from lockgate.cli.differences import plain, show_drift, titled
+from lockgate.cli.differences import plain, show_drift, show_found, titled
 from lockgate.cli.lock import now, surveyed, who
 from lockgate.cli.options import load_config
 from lockgate.cli.terminal import console, say, visible
@@ -167,12 +167,12 @@ def _decide(found: Sequence[Drift], answer: str | None) -> tuple[list[Drift], li
     """Show everything, and have it decided on: what is approved, and what is denied."""
     if answer is None and not sys.stdin.isatty():
         for one in found:
-            show_drift(console(), one)
+            _show(one)
         raise click.UsageError("Say --yes or --deny where nobody can be asked.")
     taken: list[Drift] = []
     refused: list[Drift] = []
     for one in found:
-        show_drift(console(), one)
+        _show(one)
         said = answer or click.prompt(
             "[y]es, [n]o for now, [d]eny", type=click.Choice(list(_ANSWERS)), show_choices=False
         )
@@ -181,6 +181,11 @@ def _decide(found: Sequence[Drift], answer: str | None) -> tuple[list[Drift], li
         elif said == "d":
             refused.append(one)
     return taken, refused
+
+
+def _show(one: Drift) -> None:
+    show_drift(console(), one)
+    show_found(console(), one)
 
 
 def _write(

@@ -20,19 +20,18 @@ from lockgate.cli.check_shown import Shown
 from lockgate.cli.options import examined
 from lockgate.config.model import Config
 from lockgate.config.secrets import masked_url
-from lockgate.core.legible import visible
 from lockgate.core.message import Failure
 from lockgate.doctor.blacken import Blackener
 from lockgate.doctor.report import Report
 from lockgate.doctor.run import command_subject, examine
-from lockgate.doctor.visit import HttpSubject, Patience, StdioSubject, Subject
+from lockgate.doctor.visit import HttpSubject, Patience, SocketSubject, StdioSubject, Subject
 from lockgate.gateway.build import upstream_spec
 from lockgate.gateway.embedder_trial import EmbedderReport, tried
 from lockgate.gateway.holding import ServerReport, server_reports
 from lockgate.identity.documents import secure
 from lockgate.observe import log
 from lockgate.upstreams.processes import abort_all
-from lockgate.upstreams.spec import HttpSpec, StdioSpec
+from lockgate.upstreams.spec import StdioSpec
 
 AT_ONCE: Final = 4
 _SOCKETS: Final = ("ws://", "wss://")
@@ -51,8 +50,7 @@ class Wanted(NamedTuple):
 
 def of_url(url: str, token_env: str | None, origin: str) -> Wanted:
     """The endpoint at a URL."""
-    if url.lower().startswith(_SOCKETS):
-        raise click.UsageError("A WebSocket is not looked at; give the server's HTTP endpoint.")
+    socket = url.lower().startswith(_SOCKETS)
     headers: tuple[tuple[str, str], ...] = ()
     black = Blackener()
     if token_env is not None:
@@ -61,12 +59,15 @@ def of_url(url: str, token_env: str | None, origin: str) -> Wanted:
             raise click.UsageError(f"--token-env: the variable {token_env} is not set.")
         if not (token.isascii() and token.isprintable()):
             raise click.UsageError(f"--token-env: {token_env} holds what no header can.")
-        if not secure(url):
-            raise click.UsageError("The token would travel in clear text; use an https URL.")
+        if not secure(url.replace("ws", "http", 1) if socket else url):
+            better = "wss" if socket else "https"
+            raise click.UsageError(f"The token would travel in clear text; use {better}.")
         headers = (("authorization", f"Bearer {token}"),)
         black.learn(token)
-    subject = HttpSubject(name=masked_url(url), url=url, headers=headers, origin=origin)
-    return Wanted([subject], black)
+    name = masked_url(url)
+    if socket:
+        return Wanted([SocketSubject(name=name, url=url, headers=headers)], black)
+    return Wanted([HttpSubject(name=name, url=url, headers=headers, origin=origin)], black)
 
 
 def of_command(words: list[str], env: Sequence[str]) -> Wanted:
@@ -101,21 +102,17 @@ def _of_server(
     if isinstance(spec.transport, StdioSpec):
         report = next((one for one in held if one.name == name), None)
         return [_started(name, spec.transport, report)]
-    if not isinstance(spec.transport, HttpSpec):
-        click.echo(f"{visible(name)}: a WebSocket, which is not looked at", err=True)
-        return []
     headers = tuple(spec.transport.headers.items())
     urls = server.addresses
-    return [
-        HttpSubject(
-            name=name if len(urls) == 1 else f"{name} ({masked_url(url)})",
-            server=name,
-            url=url,
-            headers=headers,
-            origin=origin,
-        )
-        for url in urls
-    ]
+    found: list[Subject] = []
+    for url in urls:
+        shown = name if len(urls) == 1 else f"{name} ({masked_url(url)})"
+        if url.lower().startswith(_SOCKETS):
+            found.append(SocketSubject(name=shown, server=name, url=url, headers=headers))
+        else:
+            one = HttpSubject(name=shown, server=name, url=url, headers=headers, origin=origin)
+            found.append(one)
+    return found
 
 
 def _started(name: str, spec: StdioSpec, held: ServerReport | None) -> StdioSubject:
@@ -146,9 +143,11 @@ async def _everything(
             trial.cancel()
 
 
-def _with(subject: HttpSubject, more: Pairs | Failure) -> HttpSubject:
+def _with(subject: HttpSubject | SocketSubject, more: Pairs | Failure) -> Subject:
     """The server with the credential that was got for it, or with why there is none."""
     if isinstance(more, Failure):
+        if isinstance(subject, SocketSubject):
+            return subject
         return replace(subject, without=f"{more.message} {more.remedy or ''}".strip())
     return replace(subject, headers=(*subject.headers, *more))
 
@@ -165,7 +164,7 @@ async def _all(wanted: Wanted, patience: Patience, shown: Shown) -> list[Report]
         more = await credentials_of(wanted.config)
 
     async def one(subject: Subject) -> Report:
-        if isinstance(subject, HttpSubject) and subject.server:
+        if not isinstance(subject, StdioSubject) and subject.server:
             subject = _with(subject, more.get(subject.server, ()))
         async with turns:
             told = shown.step if alone else None

@@ -19,6 +19,7 @@ from lockgate.guard.definition import canonical_order_kept
 from lockgate.guard.pins.book import Thing
 from lockgate.guard.pins.difference import Difference, Words, compare
 from lockgate.guard.pins.drift import Drift
+from lockgate.guard.scan import scan
 
 _LONGEST: Final = 4000
 _STYLES: Final = {"out": "red strike", "in": "bold green", "same": ""}
@@ -55,6 +56,18 @@ def show_drift(out: Console, one: Drift, *, full: bool = True) -> None:
         return
     for difference in compare(one.before, one.after):
         show_difference(out, difference)
+
+
+def show_found(out: Console, one: Drift) -> None:
+    """What a scan finds in the definition there is now, so that nobody says yes without it."""
+    definition: object = one.after
+    if one.thing is None or not isinstance(definition, dict):
+        return
+    for found in scan(cast("Mapping[str, Any]", definition)).findings:
+        if found.severity != "note":
+            style = "bold red" if found.severity == "block" else "yellow"
+            said = Text(f"{found.summary}  [{found.id}]", style)
+            _line(out, "! ", style, f"{found.severity}: ", said)
 
 
 def _show_new(out: Console, value: Any) -> None:

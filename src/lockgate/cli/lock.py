@@ -108,7 +108,7 @@ async def surveyed(config: Config) -> dict[str, Surveyed]:
         for server in gateway.servers():
             one = found.get(server.name)
             if one is not None and one.problem is not None and server.error:
-                why = replace(one.problem, message=server.error, remedy=server.remedy)
+                why = one.problem.replace(message=server.error, remedy=server.remedy)
                 found[server.name] = replace(one, problem=why)
         return found
 

@@ -20,6 +20,7 @@ from lockgate.cli import exits, running, session
 from lockgate.cli.binding import UNRESOLVED, check_bind
 from lockgate.cli.callers import asked_of_callers
 from lockgate.cli.files import OpenFiles
+from lockgate.cli.freed import keep_freed
 from lockgate.cli.options import config_argument, examined, log_options, start_log, warnings_of
 from lockgate.cli.reloading import Overrides, Reloading
 from lockgate.cli.running import StopSignals
@@ -85,7 +86,7 @@ def command(
         problem = error.errors()[0]
         raise click.UsageError(f"--{problem['loc'][0]}: {problem['msg']}.") from error
     chosen = start_log(settings, log_level, log_format)
-    voice = Logged() if stdio or chosen == "json" else Spoken()
+    voice = (Logged if stdio or chosen == "json" else Spoken)(str(config))
     told_elsewhere = {"wide-bind"}
     if all(one.start == "eager" for one in settings.enabled.values()):
         told_elsewhere.add("command-missing")  # by the table, with the next attempt
@@ -130,6 +131,7 @@ async def _serve_http(config: Config, voice: Voice, reloads: MakeReloading) -> i
             voice.operators(operators)
         late = await _introduce(gateway, stopping, voice)
         running.settle_down()
+        keep_freed()
         going_on = [
             asyncio.create_task(_follow(gateway, late, voice)),
             asyncio.create_task(reloading.run()),
@@ -208,7 +210,8 @@ async def _approvals(gateway: Gateway, voice: Voice) -> None:
             said = recorded
             voice.recorded(recorded)
         await asyncio.sleep(_APPROVALS)
-        gateway.look_at_pins()
+        if gateway.look_at_pins():
+            voice.decided(gateway.servers())
 
 
 async def _follow(gateway: Gateway, late: list[str], voice: Voice) -> None:

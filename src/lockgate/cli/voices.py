@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 from msgspec.structs import asdict
 
-from lockgate.cli.table import show_server, show_servers, summary
+from lockgate.cli.table import advice, show_server, show_servers, show_withheld, summary
 from lockgate.cli.terminal import Waiting, log_findings, say, show_findings, waiting
 from lockgate.config.finding import Finding
 from lockgate.gateway.pin_keeper import Recorded
@@ -104,6 +104,10 @@ class Voice(Protocol):
         """What servers define was believed, because nothing was approved before."""
         ...
 
+    def decided(self, servers: Sequence[ServerStatus]) -> None:
+        """What was approved or denied meanwhile is in effect."""
+        ...
+
     def reloaded(self, done: Reloaded, settings: Sequence[str]) -> None:
         """A changed configuration is in use; `settings` are those of ours that differ."""
         ...
@@ -123,6 +127,10 @@ class Voice(Protocol):
 
 class Spoken:
     """For people: a line, a spinner, a table."""
+
+    def __init__(self, config: str = "") -> None:
+        """`config`: the file, as commands that are advised name it."""
+        self._config = config
 
     def warn(self, text: str) -> None:
         """See `Voice.warn`."""
@@ -159,12 +167,14 @@ class Spoken:
         """See `Voice.servers`."""
         show_servers(servers)
         say(summary(servers))
+        show_withheld(servers, self._config)
         if late:
             say(f"Still starting: {', '.join(late)}. The others serve meanwhile.")
 
     def server(self, server: ServerStatus) -> None:
         """See `Voice.server`."""
         show_server(server)
+        show_withheld([server], self._config)
 
     def recorded(self, pins: Recorded) -> None:
         """See `Voice.recorded`."""
@@ -173,6 +183,11 @@ class Spoken:
                 self.warn(unrecorded(pins))
             return
         say(f"First use: {believed(pins)} recorded in {pins.path}. Review it, and commit it.")
+
+    def decided(self, servers: Sequence[ServerStatus]) -> None:
+        """See `Voice.decided`."""
+        say(f"What was approved or denied is in effect: {summary(servers)}")
+        show_withheld(servers, self._config)
 
     def reloaded(self, done: Reloaded, settings: Sequence[str]) -> None:
         """See `Voice.reloaded`."""
@@ -196,6 +211,10 @@ class Spoken:
 
 class Logged:
     """For machines: one record for each moment, one for each server."""
+
+    def __init__(self, config: str = "") -> None:
+        """See `Spoken`."""
+        self._config = config
 
     def warn(self, text: str) -> None:
         """See `Voice.warn`."""
@@ -241,6 +260,7 @@ class Logged:
             "transport": server.transport,
             "era": ",".join(server.eras),
             "tools": server.tools,
+            "withheld": server.tools_withheld or None,
             "seconds": None if server.seconds is None else round(server.seconds, 3),
             "code": server.code,
             "error": server.error,
@@ -249,6 +269,8 @@ class Logged:
         }
         known = {key: value for key, value in facts.items() if value not in (None, "")}
         _log.log(level, "server", extra=known)
+        for what, how in advice(server, self._config):
+            _log.warning(what, extra={"server": server.name, "remedy": how})
 
     def recorded(self, pins: Recorded) -> None:
         """See `Voice.recorded`."""
@@ -257,6 +279,12 @@ class Logged:
                 self.warn(unrecorded(pins))
             return
         _log.info("first use", extra={"recorded": pins.things, "path": str(pins.path)})
+
+    def decided(self, servers: Sequence[ServerStatus]) -> None:
+        """See `Voice.decided`."""
+        _log.info(
+            "approvals in effect", extra={"withheld": sum(one.tools_withheld for one in servers)}
+        )
 
     def reloaded(self, done: Reloaded, settings: Sequence[str]) -> None:
         """See `Voice.reloaded`."""

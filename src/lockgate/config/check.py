@@ -21,6 +21,7 @@ from lockgate.config.finding import Findings
 from lockgate.config.flows_check import review_flows
 from lockgate.config.model import SERVER_NAME, Config, ServerConfig
 from lockgate.config.nodes import Node, Position
+from lockgate.config.results_check import review_results
 from lockgate.config.secrets import looks_secret, secret_name
 from lockgate.core.names import confusable, spell
 from lockgate.core.programs import INSTALL, changes_code
@@ -65,6 +66,7 @@ def review(config: Config, tree: Node, environ: Mapping[str, str], findings: Fin
         review_endpoints(config, tree, findings)
         review_access(config, tree, findings, [config.lockgate.path, *config.lockgate.endpoints])
         review_flows(config, tree, findings)
+        review_results(config, tree, findings)
         _bind(config, tree, findings)
     _readable(config, tree, findings)
 

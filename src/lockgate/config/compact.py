@@ -53,11 +53,12 @@ class CompactSettings(Section):
             "word. Only for clients that give models the structured content."
         ),
     )
-    repeats: Literal["send", "suppress"] = Field(
+    repeats: Literal["send", "suppress", "diff"] = Field(
         default="send",
         description=(
             "A large result of a read-only tool that the same conversation was given a moment ago "
             "and that has not changed: `suppress` says so instead, once, and sends it when asked "
-            "again."
+            "again. `diff` also answers what changed, where that is much shorter, in one that has; "
+            "`results.enabled` keeps what that takes."
         ),
     )

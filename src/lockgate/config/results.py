@@ -36,6 +36,23 @@ class ResultsSettings(Section):
             "what is kept, so that it need not pass through the model."
         ),
     )
+    tasks: bool = Field(
+        default=True, description="Hold what comes of tasks to it as well: it is a tool's result."
+    )
+    resources: bool = Field(
+        default=False,
+        description=(
+            "Hold what `resources/read` gives to it as well. Hosts that show a resource to people, "
+            "or hand a file on, want all of it."
+        ),
+    )
+    prompts: bool = Field(
+        default=False,
+        description=(
+            "Hold the messages of `prompts/get` to it as well. A prompt that is cut may leave out "
+            "what it asks for."
+        ),
+    )
     images: Literal["keep", "store"] = Field(
         default="keep",
         description=(

@@ -77,6 +77,11 @@ class SessionSettings(Section):
             decode_key(key.get_secret_value(), f"key {position}")
         return keys
 
+    @property
+    def keyed(self) -> bool:
+        """Whether there are keys that other processes can have as well."""
+        return bool(self.keys) or self.keys_file is not None
+
     def key_bytes(self) -> list[bytes]:
         """All keys, `keys` first and then those of `keys_file`; empty when none is configured.
 

@@ -13,15 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from time import perf_counter
-from typing import Any
 
+from lockgate.core.lenses import guard_lenses
 from lockgate.core.message import Call, Failure, Reply, Result
 from lockgate.core.outcomes import as_reply, broken, decision, report
 from lockgate.core.policy import (
     AnyPolicy,
     CallNext,
     Check,
-    Decision,
     Gate,
     Lens,
     Look,
@@ -29,8 +28,8 @@ from lockgate.core.policy import (
     Policy,
     Recovery,
     Valve,
-    Wait,
 )
+from lockgate.core.valves import guard_recovery, guard_valves
 
 
 def compose(
@@ -61,6 +60,9 @@ class _Chain:
         self._checks: list[Check] = []
         self._valves: list[Valve] = []
         self._lenses: list[Lens] = []
+        # What stands among the lenses, and how many of them are inside of it.
+        self._among: Recovery | None = None
+        self._inside = 0
         # Whether whatever goes wrong inside has become a Reply when it comes out.
         self._wrapped = False
 
@@ -87,12 +89,7 @@ class _Chain:
         if isinstance(policy, Valve):
             self._valves.insert(0, policy)
         elif isinstance(policy, Recovery):
-            if self._lenses:
-                self._lenses_step(policy)
-            elif self._valves or not self._wrapped:
-                self._valves_step(policy)
-            else:
-                self._handler = _guard_recovery(policy, self._handler, self._observe)
+            self._add_recovery(policy)
         elif isinstance(policy, Lens):
             self._close_valves(None)
             self._lenses.insert(0, policy)
@@ -101,6 +98,16 @@ class _Chain:
             if not self._wrapped:
                 self._gates_step(None)
             self._handler = _guard(policy, self._handler, self._observe)
+
+    def _add_recovery(self, policy: Recovery) -> None:
+        if self._among is not None:
+            self._close_lenses()
+        if self._lenses:
+            self._among, self._inside = policy, len(self._lenses)
+        elif self._valves or not self._wrapped:
+            self._valves_step(policy)
+        else:
+            self._handler = guard_recovery(policy, self._handler, self._observe)
 
     def whole(self, failed: Callable[[Call, Failure], Reply] | None) -> CallNext:
         """The chain, as whoever calls it sees it."""
@@ -120,8 +127,13 @@ class _Chain:
             self._valves_step(recovery)
 
     def _close_lenses(self) -> None:
-        if self._lenses:
-            self._lenses_step(None)
+        if not self._lenses:
+            return
+        outside = len(self._lenses) - self._inside
+        self._handler = guard_lenses(
+            tuple(self._lenses), self._handler, self._observe, self._among, outside
+        )
+        self._lenses, self._among, self._inside, self._wrapped = [], None, 0, True
 
     def _close_checks(self) -> None:
         if self._checks:
@@ -132,12 +144,8 @@ class _Chain:
         self._handler = _guard_gates(tuple(self._gates), self._handler, self._observe, failed)
         self._gates, self._wrapped = [], True
 
-    def _lenses_step(self, recovery: Recovery | None) -> None:
-        self._handler = _guard_lenses(tuple(self._lenses), self._handler, self._observe, recovery)
-        self._lenses, self._wrapped = [], True
-
     def _valves_step(self, recovery: Recovery | None) -> None:
-        self._handler = _guard_valves(tuple(self._valves), self._handler, self._observe, recovery)
+        self._handler = guard_valves(tuple(self._valves), self._handler, self._observe, recovery)
         self._valves, self._wrapped = [], True
 
 
@@ -221,7 +229,7 @@ def _guard_gates(
         finally:
             if entered:
                 _leave(gates[:entered], call, observe)
-        if reply.__class__ is Result:
+        if isinstance(reply, Result):
             return reply
         reply = as_reply(reply, None)
         if isinstance(reply, Failure):
@@ -247,231 +255,6 @@ def _leave(gates: tuple[Gate, ...], call: Call, observe: Observe | None) -> None
             gate.leave(call)
         except Exception as error:
             report(call, gate.name, error, observe)
-
-
-def _guard_valves(
-    valves: tuple[Valve, ...],
-    call_next: CallNext,
-    observe: Observe | None,
-    recovery: Recovery | None,
-) -> CallNext:
-    """Valves side by side, what is outside them to repair what fails, and always a Reply."""
-
-    async def run(call: Call) -> Reply:
-        tickets: list[object] = []
-        reply: Any = None
-        if begin is not None:
-            try:
-                begin(call)
-            except Exception as error:
-                return _not_begun(recovery, call, error, observe)
-        try:
-            for enter in enters:
-                ticket: Any = enter(call)
-                if ticket.__class__ is Wait:
-                    ticket = await ticket.turn
-                if ticket.__class__ is Failure:
-                    reply = ticket
-                    break
-                tickets.append(ticket)
-            else:
-                reply = await call_next(call)
-        except Exception as error:
-            reply = broken(_next(valves, tickets), repr(error))
-        finally:
-            _left(valves, call, tickets, reply, observe)
-        if reply.__class__ is Result:
-            return reply
-        reply = as_reply(reply, None)
-        _tell(valves, tickets, call, reply, observe)
-        if again is None:
-            return reply
-        return await _recover(recovery, call, reply, again, observe)
-
-    begin = None if recovery is None else recovery.begin
-    enters = tuple(valve.enter for valve in valves)
-    again = None if recovery is None else _guard_valves(valves, call_next, observe, None)
-    return run
-
-
-def _guard_recovery(recovery: Recovery, call_next: CallNext, observe: Observe | None) -> CallNext:
-    """What repairs a failure of what is right inside it, which always gives a Reply."""
-
-    async def run(call: Call) -> Reply:
-        try:
-            begin(call)
-        except Exception as error:
-            return _not_begun(recovery, call, error, observe)
-        reply = await call_next(call)
-        if reply.__class__ is Result:
-            return reply
-        return await _recover(recovery, call, reply, call_next, observe)
-
-    begin = recovery.begin
-    return run
-
-
-def _next(valves: tuple[Valve, ...], tickets: list[object]) -> str | None:
-    """Whose turn it was; None: that of what is inside them."""
-    return valves[len(tickets)].name if len(tickets) < len(valves) else None
-
-
-def _tell(
-    valves: tuple[Valve, ...],
-    tickets: list[object],
-    call: Call,
-    reply: Reply,
-    observe: Observe | None,
-) -> None:
-    """A call was not let in by one of the valves, or broke it."""
-    name = _next(valves, tickets)
-    if name is not None and observe is not None:
-        observe(call, decision(name, False, reply, 0.0))
-
-
-def _not_begun(
-    recovery: Recovery | None, call: Call, error: Exception, observe: Observe | None
-) -> Failure:
-    """A recovery broke before anything inside it was asked."""
-    failure = broken(None if recovery is None else recovery.name, repr(error))
-    if recovery is not None and observe is not None:
-        observe(call, decision(recovery.name, False, failure, 0.0))
-    return failure
-
-
-def _left(
-    valves: tuple[Valve, ...],
-    call: Call,
-    tickets: list[object],
-    reply: object,
-    observe: Observe | None,
-) -> None:
-    """Whoever let the call in learns what became of it; a refusal further inside is no answer."""
-    if reply.__class__ is not Result and (
-        len(tickets) < len(valves) or not isinstance(reply, Result | Failure)
-    ):
-        reply = None
-    for valve, ticket in zip(valves, tickets):  # noqa: B905 - those further inside have given none
-        try:
-            valve.left(call, ticket, reply)  # pyright: ignore[reportArgumentType] - made sure above
-        except Exception as error:
-            report(call, valve.name, error, observe)
-
-
-async def _recover(
-    recovery: Recovery | None,
-    call: Call,
-    failure: Reply,
-    again: CallNext,
-    observe: Observe | None,
-) -> Reply:
-    """What `recovery` makes of a failure; one that breaks leaves the failure as it was."""
-    if recovery is None or not isinstance(failure, Failure):
-        return failure
-    started = perf_counter()
-    try:
-        reply = as_reply(await recovery.recover(call, failure, again), recovery.name)
-    except Exception as error:
-        report(call, recovery.name, error, observe)
-        return failure
-    if observe is not None and reply is not failure:
-        milliseconds = (perf_counter() - started) * 1000
-        observe(call, Decision(recovery.name, "changed", milliseconds, failure.reason))
-    return reply
-
-
-def _guard_lenses(
-    lenses: tuple[Lens, ...],
-    call_next: CallNext,
-    observe: Observe | None,
-    recovery: Recovery | None,
-) -> CallNext:
-    """What lenses side by side pass on, both ways, and what is outside them to repair what fails.
-
-    Whatever `call_next` does is made a Reply.
-    """
-
-    async def run(call: Call) -> Reply:
-        reply: Reply
-        # As the lens of this number was given it, where it passed on another one.
-        given: dict[int, Call] | None = None
-        whole = call
-        at = 0
-        if begin is not None:
-            try:
-                begin(call)
-            except Exception as error:
-                return _not_begun(recovery, call, error, observe)
-        try:
-            for inward in inwards:
-                passed = inward(call)
-                if passed is not call:
-                    if isinstance(passed, Failure):
-                        reply = passed
-                        break
-                    given = given or {}
-                    given[at] = call
-                    call = passed
-                at += 1
-            else:
-                reply = await call_next(call)
-        except Exception as error:
-            reply = broken(lenses[at].name if at < count else None, repr(error))
-        if at < count or reply.__class__ is not Result:
-            reply = _not_let_in(lenses, at, call, reply, observe)
-        reply = _outward(lenses, outwards, at, call, given, reply, observe)
-        if again is None or reply.__class__ is Result:
-            return reply
-        return await _recover(recovery, whole, reply, again, observe)
-
-    count = len(lenses)
-    begin = None if recovery is None else recovery.begin
-    again = None if recovery is None else _guard_lenses(lenses, call_next, observe, None)
-    inwards = tuple(lens.inward for lens in lenses)
-    outwards = tuple(lens.outward for lens in lenses)
-    return run
-
-
-def _not_let_in(
-    lenses: tuple[Lens, ...], at: int, call: Call, reply: object, observe: Observe | None
-) -> Reply:
-    """What a lens refused with, or what is inside of all of them came to that is no Result."""
-    known = as_reply(reply, None)
-    if at < len(lenses) and observe is not None:
-        observe(call, decision(lenses[at].name, False, known, 0.0))
-    return known
-
-
-def _outward(
-    lenses: tuple[Lens, ...],
-    outwards: tuple[Callable[[Call, Reply], Reply], ...],
-    at: int,
-    call: Call,
-    given: dict[int, Call] | None,
-    reply: Reply,
-    observe: Observe | None,
-) -> Reply:
-    """The reply as the first `at` lenses, which let the call in, pass it on, innermost first."""
-    while at:
-        at -= 1
-        before = reply
-        try:
-            reply = outwards[at](call, before)
-        except Exception as error:
-            reply = broken(lenses[at].name, repr(error))
-        if reply is not before:
-            reply = _changed(lenses[at], call, reply, observe)
-        if given is not None:
-            call = given.get(at, call)
-    return reply
-
-
-def _changed(lens: Lens, call: Call, reply: Reply, observe: Observe | None) -> Reply:
-    """What a lens made of a reply."""
-    reply = as_reply(reply, lens.name)
-    if observe is not None:
-        observe(call, decision(lens.name, True, reply, 0.0))
-    return reply
 
 
 def _guard(policy: Policy, call_next: CallNext, observe: Observe | None) -> CallNext:

@@ -28,6 +28,7 @@ from lockgate.core.codes_identity import IDENTITY, IDENTITY_COMMANDS
 from lockgate.core.codes_lint import LINT_COMMANDS
 from lockgate.core.codes_names import NAMES
 from lockgate.core.codes_outbound import OUTBOUND, OUTBOUND_COMMANDS, VISITORS
+from lockgate.core.codes_results import RESULT_FINDINGS
 from lockgate.core.codes_search import SEARCH, SEARCH_COMMANDS
 from lockgate.core.taxonomy import (
     BY_CODE,
@@ -406,6 +407,7 @@ FINDINGS: Final = (
     *SANDBOX_FINDINGS,
     *ACCESS_FINDINGS,
     *ENDPOINT_FINDINGS,
+    *RESULT_FINDINGS,
 )
 """What `lockgate config check` finds."""
 

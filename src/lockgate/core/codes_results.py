@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from lockgate.core.taxonomy import LATER, NO, Entry
+from lockgate.core.taxonomy import LATER, NO, Entry, finding
 
 # A table: each entry is a line of facts, then its two sentences.
 # fmt: off
@@ -25,5 +25,13 @@ RESULTS: Final = (
     Entry(373, "reference-store", "gateway", -32603, 200, 200, LATER,
           "The store that keeps results is away, and the call refers to one.",
           "Try again; the log says what ails the store."),
+)
+RESULT_FINDINGS: Final = (
+    finding(880, "results-unshared", "warning",
+            "Other processes and the next start know the sessions, and not the results kept here.",
+            "Set `lockgate.store`, and leave `lockgate.results.shared` at true."),
+    finding(881, "repeats-unkept", "warning",
+            "What changed in a result cannot be told where no result is kept.",
+            "Set `results.enabled` there, or `compact.repeats` to suppress."),
 )
 # fmt: on

@@ -16,18 +16,17 @@ what the client wants carried to the server: trace context and members nobody he
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
-import msgspec
-from msgspec.structs import replace
-
+from lockgate.core.failure import Failure, Origin
+from lockgate.core.principal import ANONYMOUS, NO_FACTS, Principal
 from lockgate.core.raw import EMPTY, Raw
-from lockgate.core.secret import Secret
+from lockgate.core.value import Value
 
 __all__ = [
     "ANONYMOUS",
     "LISTEN",
+    "NO_FACTS",
     "Ask",
     "Call",
     "ClientFacts",
@@ -51,70 +50,81 @@ LISTEN: Final = "subscriptions/listen"
 RequestId = int | str
 Era = Literal["handshake", "modern"]
 Kind = Literal["tool", "resource", "template", "prompt", "task"]
-Origin = Literal["client", "policy", "gateway", "upstream"]
-NO_FACTS: Final[Mapping[str, Any]] = MappingProxyType({})
+Came = Literal["complete", "input_required", "task"]
 
 
-class Principal(msgspec.Struct, frozen=True, kw_only=True, weakref=True):
-    """Who is calling, as whoever authenticated it says.
-
-    id       stable and unique over all issuers; never a credential. What is private is kept by it.
-    issuer   who vouches for it: a token issuer, or how else it was recognised.
-    client   the OAuth client (or the name of the API key) it calls by.
-    scopes   what it was granted.
-    groups   what it belongs to.
-    claims   everything else that is known of it, for rules to read.
-    expires  when it has to authenticate anew, on the wall clock; None: never.
-    subject  the token it came with, for exchange with the token's issuer (RFC 8693) and nothing
-             else: it is never sent to a server.
-    """
-
-    id: str
-    issuer: str = ""
-    client: str | None = None
-    scopes: frozenset[str] = frozenset()
-    groups: frozenset[str] = frozenset()
-    claims: Mapping[str, Any] = NO_FACTS
-    expires: float | None = None
-    subject: Secret | None = None
+_CLIENT_FACTS: Final = (
+    "era",
+    "protocol_version",
+    "name",
+    "info",
+    "capabilities",
+    "capabilities_key",
+    "log_level",
+)
 
 
-ANONYMOUS: Final = Principal(id="anonymous")
-
-
-class ClientFacts(msgspec.Struct, frozen=True, kw_only=True):
+class ClientFacts(Value):
     """What the calling client said about itself. Never grounds for a security decision.
 
     `capabilities_key` is a short digest of the capability set: callers with equal keys may share
     what depends on capabilities only.
     """
 
-    era: Era
-    protocol_version: str
-    name: str = "unknown"
-    info: Raw = EMPTY
-    capabilities: Raw = EMPTY
-    capabilities_key: str = ""
-    log_level: str | None = None
+    __slots__ = _CLIENT_FACTS
+    fields: ClassVar[tuple[str, ...]] = _CLIENT_FACTS
+
+    def __init__(
+        self,
+        *,
+        era: Era,
+        protocol_version: str,
+        name: str = "unknown",
+        info: Raw = EMPTY,
+        capabilities: Raw = EMPTY,
+        capabilities_key: str = "",
+        log_level: str | None = None,
+    ) -> None:
+        self.era: Final = era
+        self.protocol_version: Final = protocol_version
+        self.name: Final = name
+        self.info: Final = info
+        self.capabilities: Final = capabilities
+        self.capabilities_key: Final = capabilities_key
+        self.log_level: Final = log_level
 
 
-class Target(msgspec.Struct, frozen=True):
+_TARGET: Final = ("server", "kind", "name")
+
+
+class Target(Value):
     """What a call is about: a server and the name or URI in that server's own words."""
 
-    server: str
-    kind: Kind
-    name: str
+    __slots__ = _TARGET
+    fields: ClassVar[tuple[str, ...]] = _TARGET
+
+    def __init__(self, server: str, kind: Kind, name: str) -> None:
+        self.server: Final = server
+        self.kind: Final = kind
+        self.name: Final = name
 
 
-class Notification(msgspec.Struct, frozen=True):
+_NOTIFICATION: Final = ("method", "params")
+
+
+class Notification(Value):
     """A message without an answer: progress, a log line, a change on a listened subject.
 
     Progress travels without its `progressToken`, and what belongs to a listen stream without its
     `subscriptionId`: each side of the gateway has its own.
     """
 
-    method: str
-    params: Raw = EMPTY
+    __slots__ = _NOTIFICATION
+    fields: ClassVar[tuple[str, ...]] = _NOTIFICATION
+
+    def __init__(self, method: str, params: Raw = EMPTY) -> None:
+        self.method: Final = method
+        self.params: Final = params
 
 
 Emit = Callable[[Notification], None]
@@ -130,8 +140,24 @@ def drop(_: Notification, /) -> None:
     """The `Emit` of a caller that listens to nothing."""
 
 
-class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """One client request or notification in canonical form. Frozen: change it with `replace`.
+_CALL: Final = (
+    "method",
+    "client",
+    "params",
+    "id",
+    "target",
+    "principal",
+    "deadline",
+    "emit",
+    "wants_progress",
+    "affinity",
+    "ask",
+    "facts",
+)
+
+
+class Call(Value):
+    """One client request or notification in canonical form. Change it with `replace`.
 
     id              None for a notification.
     target          set by the router before the upstream chain runs.
@@ -146,58 +172,91 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
                     peer address, endpoint.
     """
 
-    method: str
-    client: ClientFacts
-    params: Raw = EMPTY
-    id: RequestId | None = None
-    target: Target | None = None
-    principal: Principal = ANONYMOUS
-    deadline: float | None = None
-    emit: Emit = drop
-    wants_progress: bool = False
-    affinity: str | None = None
-    ask: Ask | None = None
-    facts: Mapping[str, Any] = NO_FACTS
+    __slots__ = _CALL
+    fields: ClassVar[tuple[str, ...]] = _CALL
 
-    def replace(self, **changes: Any) -> Call:
-        """A copy with these fields changed."""
-        return replace(self, **changes)
+    def __init__(
+        self,
+        *,
+        method: str,
+        client: ClientFacts,
+        params: Raw = EMPTY,
+        id: RequestId | None = None,  # noqa: A002 - as the wire calls it
+        target: Target | None = None,
+        principal: Principal = ANONYMOUS,
+        deadline: float | None = None,
+        emit: Emit = drop,
+        wants_progress: bool = False,
+        affinity: str | None = None,
+        ask: Ask | None = None,
+        facts: Mapping[str, Any] = NO_FACTS,
+    ) -> None:
+        self.method: Final = method
+        self.client: Final = client
+        self.params: Final = params
+        self.id: Final = id
+        self.target: Final = target
+        self.principal: Final = principal
+        self.deadline: Final = deadline
+        self.emit: Final = emit
+        self.wants_progress: Final = wants_progress
+        self.affinity: Final = affinity
+        self.ask: Final = ask
+        self.facts: Final = facts
+
+    def toward(
+        self, target: Target | None, params: Raw, deadline: float | None, emit: Emit
+    ) -> Call:
+        """The same call as one to a target; as `replace`, for every call needs it."""
+        return Call(
+            method=self.method,
+            client=self.client,
+            params=params,
+            id=self.id,
+            target=target,
+            principal=self.principal,
+            deadline=deadline,
+            emit=emit,
+            wants_progress=self.wants_progress,
+            affinity=self.affinity,
+            ask=self.ask,
+            facts=self.facts,
+        )
+
+    def spoken_by(self, client: ClientFacts) -> Call:
+        """The same call as one of another client."""
+        return Call(
+            method=self.method,
+            client=client,
+            params=self.params,
+            id=self.id,
+            target=self.target,
+            principal=self.principal,
+            deadline=self.deadline,
+            emit=self.emit,
+            wants_progress=self.wants_progress,
+            affinity=self.affinity,
+            ask=self.ask,
+            facts=self.facts,
+        )
 
 
-class Result(msgspec.Struct, frozen=True):
+_RESULT: Final = ("raw", "kind")
+
+
+class Result(Value):
     """A successful answer. `raw` is the result object without the envelope of any revision.
 
     kind  complete, input_required (a multi round-trip result: `inputRequests`, `requestState`), or
           task (the tasks extension answered with a task handle).
     """
 
-    raw: Raw
-    kind: Literal["complete", "input_required", "task"] = "complete"
+    __slots__ = _RESULT
+    fields: ClassVar[tuple[str, ...]] = _RESULT
 
-
-class Failure(msgspec.Struct, frozen=True):
-    """A refusal or an error, as a value.
-
-    code     JSON-RPC error code in the newest revision's meaning.
-    message  what happened, in words the caller may read.
-    origin   whose fault: client, policy, gateway or upstream.
-    reason   a stable slug, e.g. `server-unavailable`: what tests, logs and metrics compare.
-    policy   the policy that refused, if one did.
-    data     the JSON-RPC error's `data`, passed on as it is.
-    remedy   the next step for whoever reads it.
-    detail   for logs here only; never leaves the process.
-    rule     the rule of that policy which refused, for the record alone; never leaves the process.
-    """
-
-    code: int
-    message: str
-    origin: Origin
-    reason: str = "error"
-    policy: str | None = None
-    data: Any = None
-    remedy: str | None = None
-    detail: str | None = None
-    rule: str | None = None
+    def __init__(self, raw: Raw, kind: Came = "complete") -> None:
+        self.raw: Final = raw
+        self.kind: Final = kind
 
 
 Reply = Result | Failure

@@ -12,6 +12,24 @@ from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 import msgspec
 
 from lockgate.core.message import Call, Emit, Failure, Reply, Target
+from lockgate.core.turn import Wait
+
+__all__ = [
+    "AnyPolicy",
+    "CallNext",
+    "Check",
+    "Decision",
+    "Ear",
+    "Gate",
+    "Lens",
+    "Look",
+    "Observe",
+    "Policy",
+    "Recovery",
+    "Stage",
+    "Valve",
+    "Wait",
+]
 
 CallNext = Callable[[Call], Awaitable[Reply]]
 
@@ -101,16 +119,6 @@ class Check(Protocol):
     def concerns(self, method: str) -> bool:
         """As `Policy.concerns`."""
         ...
-
-
-class Wait:
-    """What a valve answers when a call has to wait for its turn: await `turn`, once."""
-
-    __slots__ = ("turn",)
-
-    def __init__(self, turn: Awaitable[object]) -> None:
-        """`turn` gives what `Valve.enter` would have given: a ticket or a Failure."""
-        self.turn = turn
 
 
 @runtime_checkable

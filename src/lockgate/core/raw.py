@@ -25,9 +25,9 @@ Members = dict[str, "Buffer"]
 A `msgspec.Raw` is no `bytes`, though its stubs say so; "something like bytes" is true of both."""
 
 _MISSING: Final = object()
-_split = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_decode = msgspec.json.Decoder().decode
-_encode = msgspec.json.Encoder().encode
+_split: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode: Final = msgspec.json.Decoder().decode
+_encode: Final = msgspec.json.Encoder().encode
 
 
 class Raw(Mapping[str, Any]):

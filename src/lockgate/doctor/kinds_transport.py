@@ -12,6 +12,30 @@ from lockgate.doctor.kind import Kind
 
 # fmt: off
 TRANSPORT: Final = (
+    Kind("socket-refused", "error", "upgrade", "The upgrade to a WebSocket is refused",
+         "What answers there speaks HTTP and no WebSocket at this path, or a proxy takes the "
+         "headers of the upgrade away.",
+         "Compare the path; let the proxy pass Upgrade and Connection on (nginx: proxy_set_header "
+         "Upgrade $http_upgrade)."),
+    Kind("socket-guarded", "note", "upgrade", "The upgrade wants a credential",
+         "On a WebSocket a credential is shown once, with the upgrade.",
+         "Give it with --token-env, or as `headers` in a configuration."),
+    Kind("socket-broken", "error", "upgrade", "The connection ends before the upgrade is answered",
+         "The server closes it, answers 429 or a status from 500 on, or says nothing.",
+         "Look at the server's log, and at the proxy's if there is one."),
+    Kind("socket-library", "error", "upgrade", "The library for WebSockets is not installed",
+         "It is an extra, and nothing was looked at.", "Install lockgate[websocket]."),
+    Kind("socket-subprotocol", "warning", "upgrade", "The subprotocol mcp is not chosen",
+         "Clients that ask for it give up when the answer does not name it, browsers among them.",
+         "Choose `mcp` of the subprotocols that are offered."),
+    Kind("socket-noise", "error", "frames", "Something comes that is no message",
+         "Each text message has to be one JSON-RPC message, whole.",
+         "Send one message each, as text; write logs elsewhere."),
+    Kind("socket-closed", "error", "frames", "A connection is closed under way",
+         "The server ends it at something it does not know, or a proxy at a pause; all calls on it "
+         "are lost.",
+         "Answer unknown methods with -32601 and go on; send pings, and raise the timeouts of "
+         "proxies."),
     Kind("session-id", "error", "sessions", "The session id has characters it must not have",
          "Only visible ASCII is allowed, or headers break on the way.",
          "Use a random id of letters and digits."),

@@ -84,7 +84,7 @@ class Report(msgspec.Struct, frozen=True):
     """
 
     subject: str
-    transport: Literal["http", "stdio"]
+    transport: Literal["http", "stdio", "websocket"]
     outcome: Outcome
     steps: tuple[Looked, ...]
     seconds: float

@@ -30,6 +30,7 @@ from lockgate.doctor.checks import (
     process,
     reach,
     sessions,
+    socket,
     streams,
 )
 from lockgate.doctor.heard import Heard
@@ -44,8 +45,16 @@ from lockgate.doctor.http_voices import (
 from lockgate.doctor.kinds import ORDER
 from lockgate.doctor.report import Looked, Outcome, Report, Status
 from lockgate.doctor.stdio import Process, StdioVoice, starting
-from lockgate.doctor.steps import NAMES, STEPS
-from lockgate.doctor.visit import HttpSubject, Patience, StdioSubject, Subject, Visit, Voice
+from lockgate.doctor.steps import NAMES, STEPS, Transport
+from lockgate.doctor.visit import (
+    HttpSubject,
+    Patience,
+    SocketSubject,
+    StdioSubject,
+    Subject,
+    Visit,
+    Voice,
+)
 from lockgate.upstreams.spec import StdioSpec
 from lockgate.wire.url import BadUrl, Url, parse_url
 
@@ -80,21 +89,29 @@ async def examine(
     began = perf_counter()
     if isinstance(subject, HttpSubject):
         await _over_http(round_, subject)
+    elif isinstance(subject, SocketSubject):
+        await _over_socket(round_, subject)
     else:
         await _over_stdio(round_, subject)
-    transport = "http" if isinstance(subject, HttpSubject) else "stdio"
     return Report(
         black.text(subject.name),
-        transport,
+        _TRANSPORTS[type(subject)],
         _outcome(visit, round_.done),
         tuple(round_.done),
         perf_counter() - began,
     )
 
 
+_TRANSPORTS: Final[dict[type[Subject], Transport]] = {
+    HttpSubject: "http",
+    SocketSubject: "websocket",
+    StdioSubject: "stdio",
+}
+
+
 def _learn(black: Blackener, subject: Subject) -> None:
     """Values that may be secret. Short ones are only if they are named so: `DEBUG=true` is not."""
-    if isinstance(subject, HttpSubject):
+    if not isinstance(subject, StdioSubject):
         for name, value in subject.headers:
             if name.lower() not in _PUBLIC:
                 black.learn(value, value.partition(" ")[2])
@@ -162,11 +179,11 @@ _LAST: Final = 10.0
 """Seconds for the steps that are done whatever the time: a process has to be ended."""
 
 
-async def _over_http(round_: _Round, subject: HttpSubject) -> None:
+async def _reached(round_: _Round, address: str) -> Url:
+    """The steps up to TLS; the URL."""
     visit = round_.visit
-    url: Url | None = None
     try:
-        url = parse_url(subject.url)
+        url = parse_url(address)
     except BadUrl as error:
         why = str(error)
 
@@ -175,16 +192,21 @@ async def _over_http(round_: _Round, subject: HttpSubject) -> None:
             visit.bar("the URL cannot be used")
 
         await round_.step("name", bad)
-        url = Url.parse("http://invalid.invalid/")
-    else:
-        addresses: list[str] = []
+        return Url.parse("http://invalid.invalid/")
+    addresses: list[str] = []
 
-        async def look_up() -> None:
-            addresses.extend(await reach.name(visit, url))
+    async def look_up() -> None:
+        addresses.extend(await reach.name(visit, url))
 
-        await round_.step("name", look_up)
-        await round_.step("tcp", lambda: reach.tcp(visit, url, addresses))
-        await round_.step("tls", lambda: reach.tls(visit, url))
+    await round_.step("name", look_up)
+    await round_.step("tcp", lambda: reach.tcp(visit, url, addresses))
+    await round_.step("tls", lambda: reach.tls(visit, url))
+    return url
+
+
+async def _over_http(round_: _Round, subject: HttpSubject) -> None:
+    visit = round_.visit
+    url = await _reached(round_, subject.url)
     pool = pool_for(visit.patience)
     try:
         await _HttpRound(round_, HttpLine(visit, pool, url, subject.headers), subject).go()
@@ -289,6 +311,54 @@ class _HttpRound:
         await era.versions(visit, modern, unknown)
 
 
+async def _over_socket(round_: _Round, subject: SocketSubject) -> None:
+    visit = round_.visit
+    await _reached(round_, subject.url)
+    pool = pool_for(visit.patience)
+    sockets = socket.Sockets(visit, subject, pool)
+
+    async def versions() -> None:
+        await era.versions(visit, *await sockets.unknown())
+
+    works: Mapping[str, Work] = {
+        "tcp": lambda: None,
+        "tls": lambda: None,
+        "upgrade": sockets.upgrade,
+        "era": sockets.eras,
+        "versions": versions,
+        **_anywhere(visit),
+        "frames": sockets.frames,
+    }
+    try:
+        await _go_through(round_, "websocket", works)
+    finally:
+        sockets.close()
+        await pool.close()
+
+
+def _anywhere(visit: Visit) -> Mapping[str, Work]:
+    """What is looked at where there is one stream of messages each way."""
+    return {
+        "capabilities": lambda: era.capabilities(visit),
+        "lists": lambda: lists.lists(visit),
+        "call": lambda: call.call(visit),
+        "changes": lambda: changes.changes(visit, None),
+        "cancellation": lambda: cancel.cancellation(visit),
+        "errors": lambda: errors.errors(visit, None),
+        "latency": lambda: latency.latency(visit),
+    }
+
+
+async def _go_through(round_: _Round, over: Transport, works: Mapping[str, Work]) -> None:
+    visit = round_.visit
+    done = {one.id for one in round_.done}
+    for step in STEPS:
+        if over in step.over and step.id not in done:
+            await round_.step(step.id, works[step.id])
+            if visit.barred is None and any(_has_ended(one) for one in visit.voices.values()):
+                visit.bar("it has ended")
+
+
 async def _over_stdio(round_: _Round, subject: StdioSubject) -> None:
     visit = round_.visit
     started: list[Process] = []
@@ -305,23 +375,13 @@ async def _over_stdio(round_: _Round, subject: StdioSubject) -> None:
         "start": start,
         "era": lambda: era.eras(visit),
         "versions": versions,
-        "capabilities": lambda: era.capabilities(visit),
-        "lists": lambda: lists.lists(visit),
-        "call": lambda: call.call(visit),
-        "changes": lambda: changes.changes(visit, None),
-        "cancellation": lambda: cancel.cancellation(visit),
-        "errors": lambda: errors.errors(visit, None),
-        "latency": lambda: latency.latency(visit),
+        **_anywhere(visit),
         "stdout": lambda: process.stdout(visit, started),
         "stderr": lambda: process.stderr(visit, started),
         "exit": lambda: process.leave(visit, started),
     }
     try:
-        for step in STEPS:
-            if "stdio" in step.over:
-                await round_.step(step.id, works[step.id])
-                if visit.barred is None and any(_has_ended(one) for one in visit.voices.values()):
-                    visit.bar("it has ended")
+        await _go_through(round_, "stdio", works)
     finally:
         for one in started:
             one.child.abort()

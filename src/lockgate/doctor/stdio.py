@@ -34,13 +34,13 @@ from lockgate.wire.jsonrpc import (
 
 LINES: Final = 2000
 """Lines kept of what one process wrote."""
-_LIMITS: Final = UpstreamLimits(message_bytes=8 * 1024 * 1024)
+LIMITS: Final = UpstreamLimits(message_bytes=8 * 1024 * 1024)
 _encode = msgspec.json.Encoder().encode
 
 
 def starting(subject: StdioSubject) -> Spawn:
     """What starts a process of the server."""
-    return spawner(subject.name, subject.spec, _LIMITS)
+    return spawner(subject.name, subject.spec, LIMITS)
 
 
 class Process:

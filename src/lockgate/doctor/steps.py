@@ -9,8 +9,8 @@ from typing import Final, Literal
 
 import msgspec
 
-Transport = Literal["http", "stdio"]
-BOTH: Final[tuple[Transport, ...]] = ("http", "stdio")
+Transport = Literal["http", "stdio", "websocket"]
+ALL: Final[tuple[Transport, ...]] = ("http", "stdio", "websocket")
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -23,19 +23,22 @@ class Step(msgspec.Struct, frozen=True):
 
     id: str
     looks: str
-    over: tuple[Transport, ...] = BOTH
+    over: tuple[Transport, ...] = ALL
     always: bool = False
 
 
 _HTTP: Final[tuple[Transport, ...]] = ("http",)
 _STDIO: Final[tuple[Transport, ...]] = ("stdio",)
+_SOCKET: Final[tuple[Transport, ...]] = ("websocket",)
+_NET: Final[tuple[Transport, ...]] = ("http", "websocket")
 
 STEPS: Final = (
     Step("sandbox", "Of a CONFIG: whether this machine can hold the server's sandbox.", _STDIO),
     Step("command", "Whether the command is found and may be run.", _STDIO),
-    Step("name", "Whether the host name has an address (DNS).", _HTTP),
-    Step("tcp", "Whether each address takes connections.", _HTTP),
-    Step("tls", "Whether the certificate holds, for this name and long enough.", _HTTP),
+    Step("name", "Whether the host name has an address (DNS).", _NET),
+    Step("tcp", "Whether each address takes connections.", _NET),
+    Step("tls", "Whether the certificate holds, for this name and long enough.", _NET),
+    Step("upgrade", "Whether the upgrade to a WebSocket is taken, subprotocol mcp.", _SOCKET),
     Step("start", "Whether the process starts and answers.", _STDIO),
     Step("http", "Whether what answers is HTTP and an MCP endpoint.", _HTTP),
     Step("auth", "Who is let in; challenge and metadata (RFC 9728, RFC 8414).", _HTTP),
@@ -52,6 +55,7 @@ STEPS: Final = (
     Step("origin", "Host, Origin and CORS.", _HTTP),
     Step("errors", "The shapes of errors: unknown method, tool and resource, bad JSON."),
     Step("latency", "How long the simplest request takes."),
+    Step("frames", "Whether what comes is messages, and connections last.", _SOCKET, always=True),
     Step("stdout", "Whether standard output holds messages alone.", _STDIO, always=True),
     Step("stderr", "What was written to standard error.", _STDIO, always=True),
     Step("exit", "Whether the process ends when its input is closed.", _STDIO, always=True),

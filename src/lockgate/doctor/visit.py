@@ -32,7 +32,7 @@ class Patience:
     stream   until a stream has begun, and until its first message.
     start    until a process answers for the first time.
     connect  until an address takes the connection.
-    leave    until a process ends after its input was closed.
+    leave    until a process ends after its input was closed; half of it by itself.
     """
 
     total: float = 60.0
@@ -40,7 +40,7 @@ class Patience:
     stream: float = 3.0
     start: float = 30.0
     connect: float = 5.0
-    leave: float = 4.0
+    leave: float = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,17 @@ class StdioSubject:
     sandbox: str = ""
 
 
-Subject = HttpSubject | StdioSubject
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SocketSubject:
+    """A server at a WebSocket. `headers` go with the upgrade; their values are secrets."""
+
+    name: str
+    url: str
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    server: str | None = None
+
+
+Subject = HttpSubject | SocketSubject | StdioSubject
 
 
 class Voice(Protocol):

@@ -20,8 +20,6 @@ from hashlib import sha256
 from math import inf
 from typing import Final, cast
 
-from msgspec.structs import replace
-
 from lockgate.fronts.answer import Answer, refusal
 from lockgate.fronts.http import HttpRequest, Passage, Tunnel
 from lockgate.fronts.reading import BETWEEN, BODY, PIECE, Deliver, Reader
@@ -372,7 +370,7 @@ def _showing(thumbprint: str, deliver: Deliver) -> Deliver:
     """Delivers requests of a client that has shown a certificate."""
 
     def delivered(request: HttpRequest, *, keep_alive: bool, http10: bool) -> None:
-        named = replace(request, certificate=thumbprint)
+        named = request.replace(certificate=thumbprint)
         deliver(named, keep_alive=keep_alive, http10=http10)
 
     return delivered

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
 
@@ -21,6 +21,7 @@ from lockgate.core.raw import Raw
 from lockgate.fronts import batch
 from lockgate.fronts.dialogue import Dialogue, id_in_use
 from lockgate.fronts.modern import Modern
+from lockgate.fronts.on_line import Line, OnLine
 from lockgate.fronts.sessions import Session
 from lockgate.fronts.settings import ExchangeSettings
 from lockgate.fronts.stopping import continues, cut_off
@@ -45,22 +46,8 @@ from lockgate.wire.jsonrpc import (
 from lockgate.wire.modern_in import Refusal
 
 log: Final = logging.getLogger("lockgate.fronts")
-APART: Final = 0.005
-"""Seconds between the last notification of a request and its answer, at least."""
 MOST_RUNNING: Final = 256
 Items = Sequence[Message | Malformed]
-
-
-class Line(Protocol):
-    """The way to the client."""
-
-    def write(self, message: bytes, /) -> None:
-        """Take one message without waiting."""
-        ...
-
-    async def flush(self) -> None:
-        """Wait until the client has taken enough."""
-        ...
 
 
 class Conversation:
@@ -169,7 +156,7 @@ class Conversation:
         await asyncio.sleep(0)
 
     async def _answer(self, request: Request) -> None:
-        running = _OnLine(self._line)
+        running = OnLine(self._line)
         try:
             body = await self._response(request, running)
             await running.apart()
@@ -200,7 +187,7 @@ class Conversation:
         answers: list[bytes] = []
         try:
             await batch.run_batch(
-                items, self._response, self._other, lambda: _OnLine(self._line), answers.append
+                items, self._response, self._other, lambda: OnLine(self._line), answers.append
             )
         except asyncio.CancelledError:
             self._line.write(batch.joined(answers))
@@ -266,7 +253,7 @@ class Conversation:
             and message.method == "notifications/initialized"
             and not len(session.hub)
         ):
-            session.hub.attach(_OnLine(self._line))
+            session.hub.attach(OnLine(self._line))
             self._dialogue.listen(session)
         self._dialogue.take(session, message)
 
@@ -304,35 +291,6 @@ class Conversation:
         if self._session is not None:
             self._session.close()
             self._dialogue.end(self._session)
-
-
-class _OnLine(Running):
-    """A request whose notifications go out on the line among all others."""
-
-    __slots__ = ("_line", "_said")
-
-    def __init__(self, line: Line) -> None:
-        super().__init__()
-        self._line = line
-        self._said = -APART
-
-    def event(self, message: bytes, /) -> None:
-        """See `Running.event`."""
-        self._said = asyncio.get_running_loop().time()
-        self._line.write(message)
-
-    async def apart(self) -> None:
-        """Give the client a moment for what was said last, before the answer follows.
-
-        Official TypeScript clients of the 1.x line forget who wanted progress as they read the
-        answer, and only then look at the progress that came in the same piece.
-        """
-        left = self._said + APART - asyncio.get_running_loop().time()
-        if left > 0:
-            await asyncio.sleep(left)
-
-    def close(self) -> None:
-        """Nothing to close: the line is everybody's."""
 
 
 _ONE: Final = "Send one JSON-RPC 2.0 message at a time."

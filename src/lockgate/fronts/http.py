@@ -7,42 +7,22 @@ that whatever serves a path is written once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-import msgspec
+from lockgate.fronts.request import Headers, HttpRequest
 
-from lockgate.core.message import ANONYMOUS, Principal
-
-Headers = Sequence[tuple[bytes, bytes]]
-
-
-class HttpRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One whole request: the body has been read and is within the limits.
-
-    method       as sent; methods are case-sensitive.
-    path         as sent, percent-encoding and all; starts with `/` (or is `*`, for OPTIONS).
-    query        what follows the first `?`, without it; empty when there is none.
-    headers      lower-case names. A name sent more than once has its values joined with `, `.
-    repeated     the names that were sent more than once.
-    peer         IP address of the other end of the connection, without port; empty when unknown.
-    scheme       `http` or `https`, of the connection itself; forwarded headers are not believed.
-    principal    who asks; set by what authenticates requests, before they reach an MCP endpoint.
-    certificate  the SHA-256 thumbprint, in base64url, of the certificate the client has shown and
-                 proved to have; empty when it has shown none.
-    """
-
-    method: str
-    path: str
-    query: str
-    headers: dict[bytes, bytes]
-    repeated: frozenset[bytes] = frozenset()
-    body: bytes = b""
-    peer: str = ""
-    scheme: str = "http"
-    principal: Principal = ANONYMOUS
-    certificate: str = ""
+__all__ = [
+    "Handler",
+    "Headers",
+    "HttpLimits",
+    "HttpRequest",
+    "Passage",
+    "Responder",
+    "Tunnel",
+    "nothing_more",
+]
 
 
 class Tunnel(Protocol):

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from typing import Final, Protocol
 
 import msgspec
-from msgspec.structs import replace
 
 from lockgate.core.message import Failure, Principal
 from lockgate.fronts.dressed import Dressed
@@ -56,7 +55,7 @@ class Identified:
         """Answer one request: done when the result has been awaited."""
         found = self._authenticate(request)
         if isinstance(found, Principal) and request.method == "POST":
-            return self._inner(replace(request, principal=found), responder)
+            return self._inner(request.replace(principal=found), responder)
         if isinstance(found, Principal | Challenge | Admitted):
             return self._go_on(found, request, responder)
         return self._later(found, request, responder)
@@ -77,7 +76,7 @@ class Identified:
         if request.method == "GET" and WHO in request.headers.get(b"accept", b""):
             responder.send(200, ((b"content-type", WHO), _NO_STORE), introduced(found))
             return nothing_more()
-        return self._inner(replace(request, principal=found), responder)
+        return self._inner(request.replace(principal=found), responder)
 
 
 def introduced(who: Principal) -> bytes:

@@ -12,7 +12,6 @@ from __future__ import annotations
 from typing import Final, Protocol
 
 import httptools
-from msgspec.structs import replace
 
 from lockgate.fronts.http import HttpLimits, HttpRequest
 from lockgate.fronts.screen import (
@@ -172,7 +171,7 @@ class Reader:
         if ordinary and not {b"expect", b"upgrade"} & request.headers.keys():
             head = remember(data)
             if head is not None and head.body(data) is not None:
-                self._known = head, replace(request, body=b"")
+                self._known = head, request.replace(body=b"")
 
     def release(self) -> None:
         """Let go of parser and receiver, which refer back here; nothing may be fed any more."""

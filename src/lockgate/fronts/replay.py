@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 import msgspec
 
 from lockgate.core.message import RequestId
+from lockgate.core.value import Value
 from lockgate.fronts.http import Responder
 from lockgate.fronts.settings import ExchangeSettings
 from lockgate.fronts.streams import EVENTS, Pulse, Stream
@@ -35,15 +36,22 @@ OF_SESSION: Final = "g"
 _LONGEST_ID: Final = 64
 _LONGEST_CURSOR: Final = 256
 _PRIMING_SINCE: Final = "2025-11-25"
-_read_id = msgspec.json.Decoder(RequestId).decode
+_read_id: Final = msgspec.json.Decoder(RequestId).decode
 
 
-class Cursor(msgspec.Struct, frozen=True):
+_CURSOR: Final = ("name", "number", "request_id")
+
+
+class Cursor(Value):
     """A `Last-Event-ID`: the track, the place in it, and the request its stream answers."""
 
-    name: str
-    number: int
-    request_id: RequestId | None
+    __slots__ = _CURSOR
+    fields: ClassVar[tuple[str, ...]] = _CURSOR
+
+    def __init__(self, name: str, number: int, request_id: RequestId | None) -> None:
+        self.name: Final = name
+        self.number: Final = number
+        self.request_id: Final = request_id
 
     @property
     def of_session(self) -> bool:

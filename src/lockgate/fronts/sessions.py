@@ -30,6 +30,7 @@ from lockgate.core.raw import Raw
 from lockgate.fronts.asks import Asks
 from lockgate.fronts.hub import Hub
 from lockgate.fronts.listening import Listening, Open
+from lockgate.fronts.session_token import SessionToken
 from lockgate.fronts.settings import ExchangeSettings
 from lockgate.fronts.streams import Running
 from lockgate.wire import handshake_in
@@ -42,16 +43,8 @@ _LARGEST_PAYLOAD: Final = 64 * 1024
 _KEPT_INFO: Final = ("name", "version", "title")
 
 
-class _Token(msgspec.Struct, array_like=True):
-    nonce: str
-    version: str
-    expires: float
-    info: msgspec.Raw
-    capabilities: msgspec.Raw
-
-
-_read_token = msgspec.json.Decoder(_Token).decode
-_encode = msgspec.json.Encoder().encode
+_read_token: Final = msgspec.json.Decoder(SessionToken).decode
+_encode: Final = msgspec.json.Encoder().encode
 
 
 class Session:
@@ -110,7 +103,7 @@ class Session:
     def set_level(self, level: str) -> None:
         """Hear log messages of this level and above from now on."""
         self.log_level = level
-        self.client = msgspec.structs.replace(self.client, log_level=level)
+        self.client = self.client.replace(log_level=level)
 
     def listen(self, open_call: Open, settings: ExchangeSettings) -> Listening:
         """The session's listening, made when it is first needed."""
@@ -181,7 +174,7 @@ class Sessions:
     def _seal(self, nonce: str, opening: Opening, info: Raw, bind: str) -> str:
         now = self._clock.wall()
         payload = _encode(
-            _Token(
+            SessionToken(
                 nonce,
                 opening.version,
                 now + self._settings.session_ttl,

@@ -90,7 +90,7 @@ class Access:
 
     def look_into(self, catalog: Catalog) -> None:
         """Read in this catalog what servers say of their tools."""
-        self._hints.sections, self._hints.edition = catalog.sections, lambda: catalog.edition
+        self._hints.sections, self._hints.edition = catalog.sections, lambda: catalog.hands.edition
 
 
 def _everything(config: Config) -> SightOf:

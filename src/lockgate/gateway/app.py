@@ -57,7 +57,7 @@ from lockgate.gateway.shaping import Write
 from lockgate.gateway.sights import OPERATOR
 from lockgate.gateway.status import GatewayStatus, ReloadStatus, ServerStatus
 from lockgate.gateway.visitors import Visitors
-from lockgate.gateway.withheld import Held, held
+from lockgate.gateway.withheld import Held, all_withheld, held, withheld_by_server
 from lockgate.gateway.worlds import Reloaded, Worlds
 from lockgate.observe.audit import Audit
 from lockgate.observe.contents import FOUND
@@ -259,10 +259,12 @@ class Gateway:
         cached = self._worlds.current.caches
         counts = cached.counts() if cached else {}
         sandboxes = achieved_in(self._config)
+        kept = withheld_by_server(self._engine.catalog)
         # Both may quote what a server wrote, and a server may write what it was given.
         return [
             replace(
                 self._outbound.told(one, self._config),
+                withheld=kept.get(one.name, ()),
                 cache=counts.get(one.name),
                 sandbox=sandboxes.get(one.name),
                 error=self._black(one.error) if one.error else None,
@@ -273,10 +275,7 @@ class Gateway:
 
     def withheld(self) -> dict[str, Failure]:
         """The tools that nobody is shown, under the names they would have, and why."""
-        asked = Call(method="tools/list", client=OWN_CLIENT["modern"], principal=OPERATOR)
-        face = self._engine.catalog.peek(asked.method, asked)
-        refused = {} if face is None else face.refused
-        return {name: why for name, why in refused.items() if why.reason != "name-collision"}
+        return all_withheld(self._engine.catalog, "tools/list")
 
     async def find(
         self, query: str, most: int, server: str = "", endpoint: str | None = None

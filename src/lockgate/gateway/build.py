@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
-from functools import partial
 from hashlib import blake2b
 from urllib.parse import urlsplit
 
@@ -440,7 +439,7 @@ def fronts(
                 endpoint=path,
                 step_up=step_up(path),
                 messages_path=told.messages_path if path == default else f"{path}/messages",
-                annotations=partial(engine.annotations, path),
+                annotations=engine.shown_at(path).of,
             ),
         )
         for path in endpoints_of(config)
@@ -454,7 +453,7 @@ def exchange_settings(
     settings = config.lockgate
     return ExchangeSettings(
         keys=keys,
-        annotations=partial(engine.annotations, settings.path),
+        annotations=engine.shown_at(settings.path).of,
         clock=clock,
         endpoint=settings.path,
         messages_path=messages_path(settings.sse_path),

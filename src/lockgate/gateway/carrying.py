@@ -37,6 +37,6 @@ def carrying(inner: Handler, names: Collection[str]) -> Handler:
         # What a token claims under this name is not believed.
         claims = {**claims, CARRIED: found}
         principal = msgspec.structs.replace(request.principal, claims=claims)
-        return inner(msgspec.structs.replace(request, principal=principal), responder)
+        return inner(request.replace(principal=principal), responder)
 
     return answer

@@ -98,7 +98,7 @@ class Catalog(Faces):
         self._news.inherit(before._news, kept)
         for session, since in before._own_lists.items():
             self._own_lists.setdefault(session, since)
-        self.edition += 1
+        self.hands.drop()
         self.on_learned()
 
     async def _study(self, section: Section) -> None:
@@ -201,7 +201,7 @@ class Catalog(Faces):
             # Whatever was made without it is no longer what callers see.
             for made in self._made_of(key):
                 del self._faces[made]
-            self.edition += 1
+            self.hands.drop()
             if not key[2].partition and key[2].session is None:
                 self.on_learned()
             if changed and before is not None and not before.stale:
@@ -248,7 +248,7 @@ class Catalog(Faces):
         """
         if session is not None:
             self._has_own_lists(session)
-        self.edition += 1
+        self.hands.drop()
         touched = {
             entry.method for entry in LISTS.values() if subject in ("state", entry.capability)
         }

@@ -5,19 +5,43 @@ Must not know: what any policy does, or how servers are reached.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
-from msgspec.structs import replace
-
 from lockgate.core.chain import compose
-from lockgate.core.message import Call, Emit, Reply, Target
+from lockgate.core.message import LISTEN, Call, Emit, Reply, Target
 from lockgate.core.policy import AnyPolicy, CallNext, Ear, Observe
 from lockgate.core.raw import Raw
 from lockgate.policies.methods import REQUESTS
 
+NOTHING: Final[Mapping[str, Callable[[CallNext], CallNext]]] = MappingProxyType({})
 OTHER: Final = "notifications/*"
 """What is no request. Other methods go the same way and are refused at its beginning."""
+
+
+class Edge:
+    """The chains that calls of clients go through first, by method."""
+
+    __slots__ = ("_chains", "_other")
+
+    def __init__(self, chains: dict[str, CallNext]) -> None:
+        """`chains` hold one for `OTHER`."""
+        self._chains = chains
+        self._other = chains[OTHER]
+
+    def handle(self, call: Call) -> Awaitable[Reply]:
+        """Answer one call of a client. Awaiting it never raises but for cancellation."""
+        return self._chains.get(call.method, self._other)(call)
+
+    @property
+    def listen(self) -> CallNext:
+        """What serves listen calls."""
+        return self._chains[LISTEN]
+
+    def relay_listens(self, relay: CallNext) -> None:
+        """Have `relay` serve them."""
+        self._chains[LISTEN] = relay
 
 
 class Way:
@@ -34,11 +58,11 @@ class Way:
         send: CallNext,
         observe: Observe,
         due: Callable[[Call, Target | None], float | None] | None = None,
-        around: Callable[[CallNext], CallNext] | None = None,
+        around: Mapping[str, Callable[[CallNext], CallNext]] = NOTHING,
     ) -> None:
         """`due` is the time by which a call to a target has to be over.
 
-        `around` makes what stands around the whole chain of a tool's call.
+        `around` makes what stands around whole chains, by method.
         """
         self._due = due or _as_it_is
         self._hearing = _all_of([policy.hearing for policy in policies if isinstance(policy, Ear)])
@@ -48,8 +72,8 @@ class Way:
             if concerned:
                 self._chains[method] = compose(concerned, send, observe)
         self._other = self._chains.pop(OTHER, send)
-        if around is not None:
-            self._chains["tools/call"] = around(self._chains["tools/call"])
+        for method, wrap in around.items():
+            self._chains[method] = wrap(self._chains[method])
 
     def __call__(self, call: Call) -> Awaitable[Reply]:
         """Send a call that is the server's already."""
@@ -58,13 +82,7 @@ class Way:
     def send(self, call: Call, target: Target | None, params: Raw) -> Awaitable[Reply]:
         """Send a client's call as one to this target, with these params."""
         return self._chains.get(call.method, self._other)(
-            replace(
-                call,
-                target=target,
-                params=params,
-                deadline=self._due(call, target),
-                emit=self._hearing(call, target),
-            )
+            call.toward(target, params, self._due(call, target), self._hearing(call, target))
         )
 
 
@@ -80,7 +98,7 @@ def _all_of(ears: Sequence[Hearing]) -> Hearing:
 
     def hearing(call: Call, target: Target | None) -> Emit:
         for ear in ears:
-            call = replace(call, emit=ear(call, target))
+            call = call.replace(emit=ear(call, target))
         return call.emit
 
     return hearing

@@ -35,7 +35,7 @@ def economy_of(
     """
     asked = {path: config.compact(path) for path in endpoints_of(config)}
     shapes = {path: ResultShape(one.results, one.duplicates) for path, one in asked.items()}
-    repeats = [path for path, one in asked.items() if one.repeats == "suppress"]
+    repeats = [path for path, one in asked.items() if one.repeats != "send"]
 
     def read_only(call: Call) -> bool:
         tool = definition(call)

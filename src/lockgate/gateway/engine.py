@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 import msgspec
-from msgspec.structs import replace
 
 from lockgate.core.chain import compose
 from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.credentials import Credentials
-from lockgate.core.message import LISTEN, Call, Era, Failure, Reply
+from lockgate.core.message import Call, Era, Failure, Reply
 from lockgate.core.policy import AnyPolicy, CallNext
 from lockgate.core.rules import NO_RULES, Rules
 from lockgate.core.sight import Everything, SightOf
@@ -25,7 +24,7 @@ from lockgate.core.store import Store, StoreGone
 from lockgate.gateway.auditing import Find, found_in
 from lockgate.gateway.caching import Caches
 from lockgate.gateway.catalog import Catalog
-from lockgate.gateway.chains import OTHER, Way
+from lockgate.gateway.chains import NOTHING, OTHER, Edge, Way
 from lockgate.gateway.discovery import Discovery
 from lockgate.gateway.exposing import Exposure
 from lockgate.gateway.facts import ABLE_CLIENT, OWN_CLIENT, Facts
@@ -209,17 +208,20 @@ class Engine:
         self.discovery = Discovery(self.catalog, settings.exposures)
         router.discovery = self.discovery if settings.exposures else None
         if lending is not None:
-            look_around(lending, self.handles, self.catalog)
+            look_around(lending, self.handles, self.catalog, mask)
             router.results = ResultReader(lending)
             self.catalog.own = router.results.listed
         self.subscriptions.gather = settings.gather
+        self.subscriptions.eras_of = lambda name: self._servers[name].state.eras
         self.subscriptions.locate = guard.admitting(router.server_of)
         self._limit = ConcurrencyLimit(
             settings.concurrent_calls, settings.concurrent_per_caller, settings.listen_streams
         )
         self._audit = None if audited is None else audited(found_in(self.catalog.at_hand))
-        self._edge = self._edge_chains(router, beside)
-        self.listen: CallNext = self._edge[LISTEN]
+        self._edge = Edge(self._edge_chains(router, beside))
+        self.listen: CallNext = self._edge.listen
+        self.handle: CallNext = self._edge.handle
+        """See `Edge.handle`."""
         self.headers = ParamHeaders(self.catalog)
         self._watching: list[Callable[[], None]] = []
         self._chores: set[asyncio.Task[Any]] = set()
@@ -246,7 +248,7 @@ class Engine:
 
     def relay_listens(self, relay: CallNext) -> None:
         """Have `relay` serve listen calls, by way of `listen` here and in engines to come."""
-        self._edge[LISTEN] = relay
+        self._edge.relay_listens(relay)
 
     @property
     def running(self) -> int:
@@ -270,7 +272,7 @@ class Engine:
             # Innermost, so that it is the server that is measured, and each attempt counts.
             policies.append(self._meter.of(server.name))
         due = None if resistance is None else resistance.deadline.due
-        around = None if self._lending is None else self._lending.around(server.name)
+        around = NOTHING if self._lending is None else self._lending.around(server.name)
         return Way(policies, server.send, record_decision, due, around)
 
     async def _ask(self, call: Call, server: str) -> Reply:
@@ -278,7 +280,7 @@ class Engine:
         reply = await self.facts.ask(call, server)
         if isinstance(reply, Failure):
             return reply
-        return replace(reply, raw=self._guard.introduced(server, reply.raw, call.client.era))
+        return reply.replace(raw=self._guard.introduced(server, reply.raw, call.client.era))
 
     async def introduce(self, server: str) -> None:
         """Ask a server who it is, in every era that clients may see it in."""
@@ -296,10 +298,6 @@ class Engine:
     def _spare_of(self, name: str) -> Callable[[], bool]:
         server = self._servers.get(name)
         return server.spare if isinstance(server, Replicas) else lambda: False
-
-    def handle(self, call: Call) -> Awaitable[Reply]:
-        """Answer one call of a client. Awaiting it never raises but for cancellation."""
-        return (self._edge.get(call.method) or self._edge[OTHER])(call)
 
     def _failed(self, call: Call, failure: Failure) -> Reply:
         """What the caller sees of a failure: no secret of the configuration."""
@@ -410,6 +408,8 @@ class Engine:
             return
         if changed.subject != "state":
             self.catalog.changed(changed.server, changed.subject)
+            if changed.outside:
+                self.subscriptions.heard_outside(changed.server, changed.subject)
             if self._caches is not None:
                 self._caches.changed(changed.server, changed.subject)
             return
@@ -490,11 +490,5 @@ class Engine:
 
     def status(self, name: str, transport: str) -> ServerStatus:
         """How one server stands now."""
-        return standing(
-            self._servers[name],
-            transport,
-            self.catalog,
-            self.resistance.get(name),
-            self._took.get(name),
-            self._clock.monotonic(),
-        )
+        server, took, now = self._servers[name], self._took.get(name), self._clock.monotonic()
+        return standing(server, transport, self.catalog, self.resistance.get(name), took, now)

@@ -12,9 +12,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from lockgate.core.message import Call, Principal, Reply
+from lockgate.core.message import Call, Reply
+from lockgate.gateway.param_headers import Shown, ShownAt
 from lockgate.gateway.world import World
-from lockgate.wire.headers import Annotations
 
 
 class Facade:
@@ -22,6 +22,7 @@ class Facade:
 
     def __init__(self, world: World) -> None:
         self.handle: Callable[[Call], Awaitable[Reply]]
+        self._shown = Shown(world.engine.headers)
         self.turn_to(world, ())
 
     def turn_to(self, world: World, earlier: Sequence[World]) -> None:
@@ -29,6 +30,7 @@ class Facade:
         self._world = world
         self._earlier = tuple(earlier)
         self.handle = self._where_it_waits if earlier else world.engine.handle
+        self._shown.headers = world.engine.headers
 
     def _where_it_waits(self, call: Call) -> Awaitable[Reply]:
         if "requestState" in call.params:
@@ -44,6 +46,6 @@ class Facade:
         engines = [world.engine for world in (self._world, *self._earlier)]
         await asyncio.gather(*(engine.end_session(affinity) for engine in engines))
 
-    def annotations(self, endpoint: str, tool: str, principal: Principal) -> Annotations | None:
-        """Which arguments of a tool this caller sees are repeated in headers; None: not known."""
-        return self._world.engine.headers.of(endpoint, tool, principal)
+    def shown_at(self, endpoint: str) -> ShownAt:
+        """Which arguments of tools are repeated in headers, as callers see the tools there."""
+        return ShownAt(self._shown, endpoint)

@@ -21,16 +21,15 @@ from lockgate.core.sight import Sight
 from lockgate.gateway.face import Face, merge, shown
 from lockgate.gateway.facts import OWN_CLIENT
 from lockgate.gateway.guarding import Guard
+from lockgate.gateway.hands import Hands, Held, Whose
 from lockgate.gateway.kept import CatalogSettings, Kept
 from lockgate.gateway.listing import LISTS, Item, ListMethod, Section
 from lockgate.gateway.shaping import Shaping, Write
 from lockgate.gateway.shelf import MOST_VIEWS, Key, Shelf
 from lockgate.gateway.sights import Sights
 from lockgate.gateway.unread import Unread
-from lockgate.gateway.views import AtHand, Outlook, View
+from lockgate.gateway.views import Outlook, View
 
-Whose = tuple[str, int | str, int]
-"""Which face is at hand: its method, the client's facts or a session's capabilities, the sight."""
 _EMPTY: Final = 60.0  # seconds a list that no server is asked for is kept
 
 
@@ -65,14 +64,13 @@ class Faces(Shelf):
         self.sights = sights
         self.shaping = Shaping(settings.shapes)
         self.presentations = settings.presentations
-        if not sights.restricted and sights.shared:
-            self.neutral = self._neutral_of_all
+        self.alike = not sights.restricted and sights.shared
+        """Whether everybody sees the same."""
         self._faces: OrderedDict[tuple[str, Outlook], tuple[float, Face]] = OrderedDict()
         self.own: Callable[[ListMethod, str], Sequence[Item]] = lambda _entry, _endpoint: ()
         """What the gateway itself lists at an endpoint."""
         self._own_lists: OrderedDict[str, float] = OrderedDict()
-        self._at_hand: dict[Whose, AtHand] = {}
-        self.edition: int = 0
+        self.hands = Hands(clock.monotonic, self._own_lists)
 
     def seen(self) -> dict[tuple[str, Era], str | None]:
         """The digest of each list as the gateway's own clients saw it last, by (method, era)."""
@@ -152,44 +150,24 @@ class Faces(Shelf):
         What such a client can call, this one can; so a call need not wait for every server to list
         its tools once more for yet another set of capabilities.
         """
-        now = self._clock.monotonic()
+        if self.alike:
+            face = self.hands.of_all(method, call)
+            if face is not None:
+                return face
+            client = call.client
+            whose = id(client) if client.era == "modern" else client.capabilities_key
+            return self._find_neutral((method, whose, 0), call, self.sights.everything, None)
         sight = self.sights.of(call)
-        whose = None if self.sights.shared else call.principal.id
-        # Fronts keep one ClientFacts for all calls of a stateless client.
-        key = method, id(call.client), id(sight)
-        kept = self._at_hand.get(key)
-        if (
-            kept is not None
-            and kept.client is call.client
-            and kept.edition == self.edition
-            and now < kept.expires
-            and kept.sight is sight
-            and kept.principal == whose
-        ):
-            return kept.face
-        return self._find_neutral(key, call, sight, whose, now)
-
-    def _neutral_of_all(self, method: str, call: Call) -> Face | None:
-        """As `neutral`, where everybody sees the same."""
-        now = self._clock.monotonic()
-        client = call.client
-        modern = client.era == "modern"
-        # Sessions are many; they see alike by what they can do, unless a server lists for one.
-        key = method, id(client) if modern else client.capabilities_key, 0
-        kept = self._at_hand.get(key)
-        if (
-            kept is not None
-            and (kept.client is client if modern else call.affinity not in self._own_lists)
-            and kept.edition == self.edition
-            and now < kept.expires
-        ):
-            return kept.face
-        return self._find_neutral(key, call, self.sights.everything, None, now)
+        principal = None if self.sights.shared else call.principal.id
+        face = self.hands.of_one(method, call, sight, principal)
+        if face is not None:
+            return face
+        return self._find_neutral((method, id(call.client), id(sight)), call, sight, principal)
 
     def _find_neutral(
-        self, key: Whose, call: Call, sight: Sight, whose: str | None, now: float
+        self, key: Whose, call: Call, sight: Sight, principal: str | None
     ) -> Face | None:
-        method, outlook = key[0], self.outlook(call, sight)
+        method, outlook, now = key[0], self.outlook(call, sight), self._clock.monotonic()
         made = self._faces.get((method, outlook))
         if (made is None or now >= made[0]) and outlook.session is None:
             made = self._faces.get((method, outlook._replace(capabilities="")))
@@ -197,9 +175,7 @@ class Faces(Shelf):
             return None
         # A session that some server lists for otherwise is not like others that can do the same.
         if call.client.era == "modern" or (outlook.session is None and isinstance(key[1], str)):
-            if len(self._at_hand) >= MOST_VIEWS:
-                self._at_hand.clear()
-            self._at_hand[key] = AtHand(call.client, sight, whose, self.edition, *made)
+            self.hands.keep(key, Held(call.client, sight, principal, *made))
         return made[1]
 
     def at_hand(self, method: str, call: Call) -> Face | None:
@@ -211,6 +187,12 @@ class Faces(Shelf):
         own = self.presentations.get(self.sights.of(call).endpoint)
         edit = own.of(target) if own is not None and target.kind == "tool" else None
         return params if edit is None else edit.params(params)
+
+    def unshown(self, call: Call, target: Target) -> Sequence[str]:
+        """The parameters of a tool that the caller's endpoint does not show."""
+        own = self.presentations.get(self.sights.of(call).endpoint)
+        edit = own.of(target) if own is not None and target.kind == "tool" else None
+        return () if edit is None else edit.hidden
 
     def problem(self, server: str, method: str, call: Call) -> Failure | None:
         """Why what a server lists for this caller is not known as it is now."""
@@ -269,7 +251,7 @@ class Faces(Shelf):
         return self._clock.monotonic() >= kept.over(self._settings.stale)
 
     def _remember(self, method: str, outlook: Outlook, face: Face, expires: float) -> None:
-        self.edition += 1
+        self.hands.drop()
         self._faces.pop((method, outlook), None)
         self._faces[method, outlook] = (expires, face)
         while len(self._faces) > MOST_VIEWS:
@@ -282,7 +264,7 @@ class Faces(Shelf):
 
     def remake(self, servers: Collection[str]) -> set[str]:
         """Forget every face that shows something of these servers; the methods of their lists."""
-        self.edition += 1
+        self.hands.drop()
         touched = {key[0] for key in self._kept if key[1] in servers}
         for made in [made for made in self._faces if made[0] in touched]:
             del self._faces[made]

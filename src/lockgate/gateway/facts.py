@@ -10,8 +10,6 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Final
 
-from msgspec.structs import replace
-
 from lockgate import __version__
 from lockgate.core.clock import Clock
 from lockgate.core.message import (
@@ -49,7 +47,7 @@ _ABLE: Final = Raw.of(
     }
 )
 ABLE_CLIENT: Final[Mapping[Era, ClientFacts]] = {
-    era: replace(one, capabilities=_ABLE, capabilities_key=capabilities_key(_ABLE))
+    era: one.replace(capabilities=_ABLE, capabilities_key=capabilities_key(_ABLE))
     for era, one in OWN_CLIENT.items()
 }
 """The same as a client that can be asked everything: some servers list more to those. What they ask
@@ -125,15 +123,31 @@ class Facts:
     async def _ask(self, key: _Key, call: Call) -> Reply:
         server, era, partition = key
         # What everybody is told alike is asked for on nobody's behalf.
-        principal = call.principal if partition else ANONYMOUS
+        asked = Call(
+            method="server/discover",
+            client=OWN_CLIENT[era],
+            principal=call.principal if partition else ANONYMOUS,
+        )
         try:
-            reply = await self._servers[server](
-                Call(method="server/discover", client=OWN_CLIENT[era], principal=principal)
-            )
+            reply = await self._servers[server](asked)
+            if era == "handshake" and isinstance(reply, Result):
+                reply = await self._with_subscriptions(reply, asked, server)
             self._keep(key, reply)
             return reply
         finally:
             self._asking.pop(key, None)
+
+    async def _with_subscriptions(self, reply: Result, asked: Call, server: str) -> Result:
+        """Sessions may subscribe as well to what a server tells of in its other era alone."""
+        offered = _resources(reply)
+        if not offered or offered.get("subscribe") is True:
+            return reply
+        other = await self._servers[server](asked.replace(client=OWN_CLIENT["modern"]))
+        if not isinstance(other, Result) or _resources(other).get("subscribe") is not True:
+            return reply
+        capabilities = reply.raw.object("capabilities")
+        capabilities = capabilities.replace(resources={**offered, "subscribe": True})
+        return reply.replace(raw=reply.raw.replace(capabilities=capabilities))
 
     def inherit(self, before: Facts, servers: Collection[str]) -> None:
         """Take over what `before` was told by these servers, where nothing is known here yet."""
@@ -152,6 +166,10 @@ class Facts:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _resources(reply: Result) -> Raw:
+    return reply.raw.object("capabilities").object("resources")
 
 
 def _slow(server: str, retry_after: float) -> Failure:

@@ -119,6 +119,8 @@ def _server(server: ServerStatus) -> dict[str, object]:
         "tools": server.tools,
         "breaker": server.breaker,
     }
+    if server.tools_withheld:
+        shown["withheld"] = server.tools_withheld
     if server.replicas:
         shown["replicas"] = [_replica(one) for one in server.replicas]
     if server.lists:

@@ -70,12 +70,13 @@ def terms_of(config: Config) -> Terms:
     loans: dict[tuple[str, str], Loan] = {}
     endpoints: dict[str, Loan] = {}
     for path, endpoint in endpoints_of(config).items():
+        changes = config.compact(path).repeats == "diff"
         here = over(_plain(config.lockgate.results), endpoint.results)
         for server in servers_at(config, path):
             one = over(here, config.servers[server].results)
             if one.enabled:
-                loans[path, server] = _loan(one)
-                endpoints.setdefault(path, _loan(here))
+                loans[path, server] = _loan(one, changes=changes)
+                endpoints.setdefault(path, _loan(here, changes=changes))
     return Terms(
         loans=loans,
         endpoints=endpoints,
@@ -91,10 +92,14 @@ def _plain(settings: ResultsSettings) -> ResultsSettings:
     return ResultsSettings.model_construct(settings.model_fields_set, **said)
 
 
-def _loan(settings: ResultsSettings) -> Loan:
+def _loan(settings: ResultsSettings, *, changes: bool) -> Loan:
     return Loan(
         budget=settings.budget,
         preview=settings.preview,
         references=settings.references,
         images=settings.images == "keep",
+        tasks=settings.tasks,
+        resources=settings.resources,
+        prompts=settings.prompts,
+        changes=changes,
     )

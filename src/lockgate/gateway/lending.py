@@ -9,9 +9,12 @@ It stands around everything that stands before a server, and is no policy in tha
 
 So what a reference stands for is judged exactly as if the client had sent it, and what is kept is
 what the client would have been given. What is kept belongs to one caller at one endpoint. Whoever
-may no longer see the tool that gave it, or make that call, reads it no more. Reading it, or passing
-it on, counts for flows as calling that tool does: what came from it is known with it, however often
-it was passed on (`About.origins`).
+may no longer see what gave it, or make that call, reads it no more. Reading it, or passing it on,
+counts for flows as that call does: what came from it is known with it, however often it was passed
+on (`About.origins`).
+
+What comes of tasks is lent by `lent_tasks`, what resources and prompts hold by `lent_contents`;
+what a conversation was given before is told by what changed (`changing_results`).
 
 Costs: for calls of tools where it is on, one coroutine, a look for `$result` in the arguments and
 one at the length of the result. Only what is over two bytes for each token is looked at further.
@@ -21,79 +24,42 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final
+from contextlib import suppress
+from typing import Final
 
 import msgspec
 
-from lockgate.context.body import CONTENT, MEDIA, STRUCTURED, Body, body_of, replaced, shown
-from lockgate.context.preview import Seen
-from lockgate.context.tokens import counter
-from lockgate.core.message import Call, Failure, Kind, Reply, Result, Target
+from lockgate.context.body import replaced
+from lockgate.core.message import Call, Failure, Reply, Result, Target
 from lockgate.core.policy import CallNext, Decision, Observe
 from lockgate.core.raw import EMPTY, Raw
-from lockgate.core.sight import Sight
 from lockgate.core.store import Store, StoreGone
+from lockgate.gateway.changing_results import ChangingResults
 from lockgate.gateway.facts import OWN_CLIENT
+from lockgate.gateway.lent_contents import Contents
+from lockgate.gateway.lent_tasks import TaskResults
+from lockgate.gateway.loans import Lent, Loan, Looked, Surroundings, Terms
+from lockgate.gateway.recalling import line, told, whose
 from lockgate.gateway.references import MARK, Origins, resolved
+from lockgate.gateway.source import Source
+from lockgate.gateway.weighing import looked_at, media
+from lockgate.identity.refusals import NO_RULE
 from lockgate.kit.deposits import About, Deposit, Deposits, Gone, TooLarge
-from lockgate.kit.pages import BUDGET, PREVIEW, link, over, room, said
+from lockgate.kit.inventory import Inventory
+from lockgate.kit.pages import link, said
 from lockgate.policies.flows import Flows
+
+__all__ = ["NAME", "SCHEME", "Lending", "Lent", "Loan", "Surroundings", "Terms"]
 
 NAME: Final = "results-budget"
 """What decisions and the log call it."""
 SCHEME: Final = "gw-result"
 LINKS_SINCE: Final = "2025-06-18"
 """The revision that brought `resource_link`: a client of an older one may refuse the result."""
-_HARDLY: Final = 2
-_TOOL: Final[Kind] = "tool"
-_ARGUMENTS: Final = 4096
-"""Bytes of arguments that are kept, to be judged again when what came of them is read."""
+LOOKED: Final = 100
+"""Results that are looked up for one list, as many as may be gone."""
 _LONG: Final = 256 * 1024
 """Bytes of a result that is looked at beside the event loop."""
-
-Definition = Callable[[str, str, str], Raw | None]
-"""The definition of a thing: (server, list method, name in the server's words)."""
-
-
-class Loan(msgspec.Struct, frozen=True):
-    """What holds for the results of one server at one endpoint; see `config.results`."""
-
-    budget: int = BUDGET
-    preview: int = PREVIEW
-    references: bool = True
-    images: bool = True
-
-
-class Terms(msgspec.Struct, frozen=True):
-    """What holds everywhere.
-
-    loans      by endpoint and server; what is not there is passed on as it is.
-    endpoints  where any of them is, by endpoint: what holds for what is read there.
-    default    the endpoint that is meant where nobody says which.
-    minutes    how long results are kept.
-    arguments  bytes of the arguments of one call, once references are resolved.
-    """
-
-    loans: Mapping[tuple[str, str], Loan]
-    endpoints: Mapping[str, Loan]
-    default: str
-    minutes: float
-    arguments: int
-
-
-class Surroundings(msgspec.Struct, frozen=True):
-    """What the engine knows.
-
-    owner       whom a call's results belong to.
-    sight       what a call's caller sees.
-    definition  see `Definition`.
-    tool        what the tool that reads results is called for a call's caller.
-    """
-
-    owner: Callable[[Call], str]
-    sight: Callable[[Call], Sight]
-    definition: Definition
-    tool: Callable[[Call], str]
 
 
 class Lending:
@@ -114,9 +80,13 @@ class Lending:
         self.stores: Final = tuple(stores)
         self.terms: Final = terms
         self._deposits = deposits
+        self._inventory = Inventory(deposits.sealed)
         self._flows = tuple(flows)
         self._observe = observe
         self._engine: Surroundings | None = None
+        self._tasks = TaskResults(self, deposits.sealed)
+        self._contents = Contents(self)
+        self._changing = ChangingResults(self, deposits.sealed.clock.monotonic)
         self.spared: Callable[[Call, int], None] = lambda _call, _size: None
         """Hears how many bytes of a result were kept here instead of sent."""
 
@@ -131,15 +101,36 @@ class Lending:
             raise RuntimeError("nobody has said who sees what")
         return self._engine
 
+    def owner(self, call: Call) -> str:
+        """Whom a call's results belong to."""
+        return self.engine.owner(call)
+
     def at(self, endpoint: str) -> Loan | None:
         """What holds for reading at an endpoint; None: nothing is lent there."""
         return self.terms.endpoints.get(endpoint or self.terms.default)
 
-    def around(self, server: str) -> Callable[[CallNext], CallNext] | None:
-        """What stands around the chain before a server; None: nothing."""
+    def around(self, server: str) -> Mapping[str, Callable[[CallNext], CallNext]]:
+        """What stands around the chains before a server, by method."""
         loans = {where: loan for (where, name), loan in self.terms.loans.items() if name == server}
         if not loans:
-            return None
+            return {}
+        tasks = {where: loan for where, loan in loans.items() if loan.tasks}
+        resources = {where: loan for where, loan in loans.items() if loan.resources}
+        prompts = {where: loan for where, loan in loans.items() if loan.prompts}
+        ways: dict[str, tuple[Mapping[str, Loan], _Run]] = {
+            "tools/call": (loans, self._run),
+            "tasks/get": (tasks, self._tasks.run),
+            "tasks/result": (tasks, self._tasks.run),
+            "resources/read": (resources, self._contents.run),
+            "prompts/get": (prompts, self._contents.run),
+        }
+        return {
+            method: self._lent(concerned, run)
+            for method, (concerned, run) in ways.items()
+            if concerned
+        }
+
+    def _lent(self, loans: Mapping[str, Loan], way: _Run) -> Callable[[CallNext], CallNext]:
         default = self.terms.default
         # Whoever runs the gateway and asks it directly is no model.
         own, own_older = OWN_CLIENT["modern"], OWN_CLIENT["handshake"]
@@ -149,14 +140,14 @@ class Lending:
                 loan = loans.get(call.facts.get("endpoint", default))
                 if loan is None or call.client is own or call.client is own_older:
                     return chain(call)
-                return self._run(call, chain, loan)
+                return way(call, chain, loan)
 
             return run
 
         return lent
 
     async def _run(self, call: Call, chain: CallNext, loan: Loan) -> Reply:
-        arguments = call.params.member("arguments")
+        arguments = asked = call.params.member("arguments")
         origins: Origins = ()
         if loan.references and arguments is not None and MARK in arguments:
             found = await resolved(arguments, self._loaned(call), self.terms.arguments)
@@ -164,16 +155,25 @@ class Lending:
                 self._observe(call, Decision(NAME, "refused", 0.0, found.reason))
                 return found
             if found is not None:
-                origins = found.origins
-                params = call.params.with_members({"arguments": found.arguments})
+                arguments, origins = found.arguments, found.origins
+                params = call.params.with_members({"arguments": arguments})
                 call = call.replace(params=params)
         reply = await chain(call)
-        if isinstance(reply, Failure) or reply.raw.size <= loan.budget * _HARDLY:
+        if isinstance(reply, Failure):
             return reply
-        short = await self._shortened(call, reply, loan, origins)
-        if short is not reply and isinstance(short, Result):
-            self.spared(call, reply.raw.size - short.raw.size)
-        return short
+        if reply.raw.size <= loan.least:
+            if loan.tasks and (reply.kind == "task" or "task" in call.params):
+                await self._tasks.begun(call, reply.raw, asked, origins)
+            return reply
+        if call.target is None or reply.kind != "complete":
+            return reply
+        source = Source(call.target, arguments or b"{}", asked or b"{}", origins)
+        given = await self._changing.given(call, reply.raw, loan, source) if loan.changes else None
+        if given is not None and given.raw is not None:
+            return Result(given.raw)
+        lent = None if given is None else given.lent
+        raw = await self.shortened(call, reply.raw, loan, source, lent)
+        return reply if raw is None else Result(raw)
 
     def _loaned(self, call: Call) -> Callable[[str], Awaitable[Deposit | Failure]]:
         async def take(handle: str) -> Deposit | Failure:
@@ -189,7 +189,7 @@ class Lending:
             StoreGone: the store is away.
         """
         found = await self._deposits.take(self.engine.owner(call), handle)
-        asked = [_origin(call, *one) for one in found.about.origins]
+        asked = [Source.call(call, one) for one in found.about.origins]
         for one in asked:
             refused = self._refused(one)
             if refused is not None:
@@ -203,49 +203,87 @@ class Lending:
     def _refused(self, origin: Call) -> Failure | None:
         """Why the caller could not make this call now; that a person said yes to it, is known."""
         sight, target = self.engine.sight(origin), origin.target
-        if target is None or not sight.shows(target.server, _TOOL, target.name):
+        if target is None or not sight.shows(target.server, target.kind, target.name):
             raise Gone
-        if origin.params is not EMPTY:
-            refused = sight.judge(origin)
-            if refused is not None and refused.reason != "approval-required":
-                return refused
+        refused = sight.judge(origin)
+        # Where arguments are not known any more, only a rule that needs none can refuse it.
+        if refused is not None and not Source.known(origin) and refused.rule == NO_RULE:
+            refused = None
+        if refused is not None and refused.reason != "approval-required":
+            return refused
         for flows in self._flows:
             entered = flows.enter(origin)
             if isinstance(entered, Failure):
                 return entered
         return None
 
-    async def _shortened(self, call: Call, reply: Result, loan: Loan, origins: Origins) -> Reply:
-        """The result with a preview in place of what is too long; as it is where nothing is."""
-        target = call.target
-        if target is None or reply.kind != "complete":
-            return reply
+    def seen(self, call: Call, about: About) -> bool:
+        """Whether the caller could read this now."""
         try:
-            if reply.raw.get("isError") is True:
-                return reply
-            promised = self._promised(target)
-            if reply.raw.size <= _LONG:
-                looked = _looked_at(reply.raw, loan, promised=promised)
+            refused = (self._refused(Source.call(call, one)) for one in about.origins)
+            return all(one is None for one in refused)
+        except Gone:
+            return False
+
+    async def listed(
+        self, call: Call, offset: int, most: int
+    ) -> tuple[list[str], int, int | None] | None:
+        """What is kept for a caller, the newest first; None: callers are not told apart.
+
+        Returns the lines of at most `most` results from `offset` on, how many there are at most,
+        and the offset of the next ones, if there are any.
+
+        Raises:
+            StoreGone: the store is away.
+        """
+        owner = self.engine.owner(call)
+        mine = whose(call, owner)
+        if mine is None:
+            return None
+        handles = await self._inventory.handles(mine)
+        names, now = self.engine.names(call), self._deposits.sealed.clock.wall()
+        lines: list[str] = []
+        at, end = offset, min(len(handles), offset + LOOKED)
+        while at < end and len(lines) < most:
+            handle, at = handles[at], at + 1
+            try:
+                about = await self._deposits.about(owner, handle)
+            except Gone:
+                continue
+            if self.seen(call, about):
+                # Another session's arguments may hold what this one must not have read.
+                lines.append(line(handle, about, names, now, arguments=not self._flows))
+        return lines, len(handles), at if at < len(handles) else None
+
+    async def shortened(
+        self, call: Call, raw: Raw, loan: Loan, source: Source, lent: Lent | None = None
+    ) -> Raw | None:
+        """A tool's result with a preview in place of what is too long; None: it stays as it is.
+
+        `lent`: it is kept already.
+        """
+        try:
+            if raw.get("isError") is True:
+                return None
+            promised = self._promised(source.target)
+            if raw.size <= _LONG:
+                looked = looked_at(raw, loan, promised=promised)
             else:
-                looked = await asyncio.to_thread(_looked_at, reply.raw, loan, promised=promised)
+                looked = await asyncio.to_thread(looked_at, raw, loan, promised=promised)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return reply
+            return None
         if looked is None:
-            return reply
-        own = (target.server, target.name, _short(call.params.member("arguments") or b"{}"))
-        media = _media(reply.raw) if loan.images else ()
-        try:
-            shorter = await self._lent(call, looked, (own, *origins))
-        except (StoreGone, TooLarge) as why:
-            # Nothing is lost to save tokens.
-            cause = type(why).__name__
-            self._observe(call, Decision(NAME, "flagged", 0.0, "result-unkept", cause))
-            return reply
-        raw = replaced(reply.raw, *shorter, promised=promised, media=media)
-        if raw.size >= reply.raw.size:
-            return reply
-        self._observe(call, Decision(NAME, "changed", 0.0))
-        return Result(raw)
+            return None
+        pictures = media(raw) if loan.images else ()
+        lent = lent or await self.keep(call, looked, source)
+        if lent is None:
+            return None
+        text = self.shown(call, looked, lent)
+        linked = None
+        if call.client.protocol_version >= LINKS_SINCE:
+            linked = link(lent.uri, lent.about, lent.about.size)
+        short = replaced(raw, text, linked, lent.note, promised=promised, media=pictures)
+        return short if self.spares(call, raw, short) else None
 
     def _promised(self, target: Target) -> bool:
         """Whether the tool may promise structured content, so that it has to stay whole."""
@@ -253,64 +291,65 @@ class Lending:
         # What a tool promises that is on no list, nobody here knows.
         return known is None or "outputSchema" in known
 
-    async def _lent(
-        self, call: Call, looked: tuple[Body, Seen], origins: Origins
-    ) -> tuple[str, dict[str, Any] | None, dict[str, Any]]:
-        """Keep a body; what models, hosts and programs are told of it."""
-        body, seen = looked
-        name = origins[0][1][:200]
-        about = About(body.mime, name, body.json, origins=tuple(dict.fromkeys(origins)))
-        data = body.text.encode(errors="surrogatepass")
-        handle = await self._deposits.keep(self.engine.owner(call), data, about)
-        uri = f"{SCHEME}://{handle}"
-        tool = self.engine.tool(call)
-        text = said(seen, handle, self.terms.minutes, tool, paths=body.json)
-        note = {"id": handle, "uri": uri, "bytes": len(data)}
-        if call.client.protocol_version < LINKS_SINCE:
-            return text, None, note
-        return text, link(uri, about, len(data)), note
+    def shown(self, call: Call, looked: Looked, lent: Lent) -> str:
+        """What a model is told in place of something that is kept."""
+        tool, paths = self.reader(call), looked.body.json
+        return said(looked.seen, lent.handle, self.terms.minutes, tool, paths=paths)
+
+    def reader(self, call: Call) -> str:
+        """What the tool that reads results is called for a call's caller."""
+        return self.engine.tool(call)
+
+    def reads_only(self, source: Source) -> bool:
+        """Whether a tool changes nothing, by its annotations."""
+        known = self.engine.definition(source.target.server, "tools/list", source.target.name)
+        return known is not None and known.object("annotations").get("readOnlyHint") is True
+
+    async def kept(self, call: Call, handle: str) -> Deposit:
+        """What a caller was given before, for whoever knows that it was.
+
+        Raises: as `Deposits.take`.
+        """
+        return await self._deposits.take(self.owner(call), handle)
+
+    def spares(self, call: Call, before: Raw, after: Raw) -> bool:
+        """Whether what was made of a result is shorter; that is noted."""
+        if after.size >= before.size:
+            return False
+        self._observe(call, Decision(NAME, "changed", 0.0))
+        self.spared(call, before.size - after.size)
+        return True
+
+    async def keep(
+        self, call: Call, looked: Looked, source: Source, data: bytes | None = None
+    ) -> Lent | None:
+        """Keep a body, or what it stands for (`data`); None: it cannot be, so it is sent whole."""
+        engine, body = self.engine, looked.body
+        owner, name = engine.owner(call), source.target.name[:200]
+        asked = source.shown(engine.hidden(call, source.target))
+        about = About(
+            body.mime,
+            name,
+            body.json,
+            binary=data is not None,
+            origins=source.all_origins,
+            told=told(asked, looked.seen.kind, looked.tokens, engine.masked),
+        )
+        data = body.text.encode(errors="surrogatepass") if data is None else data
+        try:
+            handle = await self._deposits.keep(owner, data, about)
+        except (StoreGone, TooLarge) as why:
+            # Nothing is lost to save tokens.
+            cause = type(why).__name__
+            self._observe(call, Decision(NAME, "flagged", 0.0, "result-unkept", cause))
+            return None
+        mine = whose(call, owner)
+        if mine is not None:
+            # What cannot be noted now is read by its id all the same.
+            with suppress(StoreGone):
+                await self._inventory.note(mine, handle)
+        kept = msgspec.structs.replace(about, size=len(data))
+        return Lent(handle, f"{SCHEME}://{handle}", kept)
 
 
-def _origin(call: Call, server: str, name: str, arguments: str) -> Call:
-    """The call that something came from, as this caller would make it now."""
-    params = EMPTY
-    if arguments:
-        told = {"name": msgspec.json.encode(name), "arguments": arguments.encode()}
-        params = EMPTY.with_members(told)
-    return call.replace(method="tools/call", target=Target(server, _TOOL, name), params=params)
-
-
-def _short(arguments: bytes) -> str:
-    """Arguments as they are kept with what came of them; those that are long are not."""
-    return arguments.decode("utf-8", "replace") if len(arguments) <= _ARGUMENTS else ""
-
-
-def _looked_at(raw: Raw, loan: Loan, *, promised: bool) -> tuple[Body, Seen] | None:
-    """The body of a result that is over the budget, and what is shown of it; None: it is not."""
-    body = _weighed(raw, loan, promised=promised)
-    if body is None:
-        return None
-    return body, shown(body, room(loan.preview, loan.budget), counter())
-
-
-def _weighed(raw: Raw, loan: Loan, *, promised: bool) -> Body | None:
-    """The body of a result that is over the budget; None: it is not."""
-    size = raw.length(CONTENT) + (0 if promised else raw.length(STRUCTURED))
-    if size <= loan.budget * _HARDLY:
-        return None
-    body = body_of(raw)
-    text = body.text
-    if body.parts:
-        # What a model looks at or listens to is no text that it reads.
-        read = [one for one in body.parts if not (loan.images and one.get("type") in MEDIA)]
-        weighed = [one.encode() for one in read]
-        weighed += [] if promised else [raw.member(STRUCTURED) or b""]
-        text = b"\n".join(weighed).decode("utf-8", "replace")
-    count = counter()
-    return body if over(len(text), loan.budget, lambda: count(text)) else None
-
-
-def _media(raw: Raw) -> Sequence[Raw]:
-    blocks = msgspec.json.decode(raw.member(CONTENT) or b"[]", type=list[msgspec.Raw])
-    every = [Raw(bytes(one)) for one in blocks]
-    return [one for one in every if one.get("type") in MEDIA]
+_Run = Callable[[Call, CallNext, Loan], Awaitable[Reply]]

@@ -22,8 +22,8 @@ class ParamHeaders:
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        if catalog.sights.restricted or not catalog.sights.shared:
-            self.of = self._of_one
+        self._hands = catalog.hands
+        self._apart = catalog.sights.restricted or not catalog.sights.shared
         self._known: dict[str, Annotations] = {}
         self._edition = -1
         self._lists: dict[str, dict[str, Annotations]] = {}
@@ -31,7 +31,9 @@ class ParamHeaders:
 
     def of(self, endpoint: str, tool: str, principal: Principal) -> Annotations | None:
         """Those of one tool; None when it is not known, or not shown to this caller there."""
-        found = self._known.get(tool) if self._edition == self._catalog.edition else None
+        if self._apart:
+            return self._of_one(endpoint, tool, principal)
+        found = self._known.get(tool) if self._edition == self._hands.edition else None
         return self._again(tool) if found is None else found
 
     def _of_one(self, endpoint: str, tool: str, principal: Principal) -> Annotations | None:
@@ -39,7 +41,7 @@ class ParamHeaders:
         key = endpoint, id(principal)
         kept = self._ones.get(key)
         # An object that is kept cannot have lent its id to another one.
-        if kept is not None and kept[0] is principal and kept[1] == self._catalog.edition:
+        if kept is not None and kept[0] is principal and kept[1] == self._hands.edition:
             found = kept[2].get(tool)
             if found is not None:
                 return found
@@ -47,12 +49,12 @@ class ParamHeaders:
         known, found = self._look_up(tool, call)
         if len(self._ones) >= _MOST_CALLERS:
             self._ones.clear()
-        self._ones[key] = principal, self._catalog.edition, known
+        self._ones[key] = principal, self._hands.edition, known
         return found
 
     def _again(self, tool: str) -> Annotations | None:
         known, found = self._look_up(tool, _OWN)
-        self._known, self._edition = known, self._catalog.edition
+        self._known, self._edition = known, self._hands.edition
         return found
 
     def _look_up(self, tool: str, call: Call) -> tuple[dict[str, Annotations], Annotations | None]:
@@ -69,6 +71,31 @@ class ParamHeaders:
         if item is not None:
             found = known[tool] = _annotations_of(item.get("inputSchema"))
         return known, found
+
+
+class Shown:
+    """What is shown now, whichever world that is."""
+
+    __slots__ = ("headers",)
+
+    def __init__(self, headers: ParamHeaders) -> None:
+        """`headers` may be others later."""
+        self.headers = headers
+
+
+class ShownAt:
+    """The same at one endpoint."""
+
+    __slots__ = ("_endpoint", "_shown")
+
+    def __init__(self, shown: Shown, endpoint: str) -> None:
+        """At the endpoint of this path."""
+        self._shown = shown
+        self._endpoint = endpoint
+
+    def of(self, tool: str, principal: Principal) -> Annotations | None:
+        """Which arguments of a tool this caller sees are repeated in headers; None: not known."""
+        return self._shown.headers.of(self._endpoint, tool, principal)
 
 
 def _annotations_of(schema: Any) -> Annotations:

@@ -9,14 +9,14 @@ as they are (2026-07-28, server/tools: lists do not vary by connection or by ear
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from lockgate.context.paging import BadPage, Wanted
 from lockgate.context.tokens import counter
-from lockgate.core.message import Call, Failure, Reply, Result
+from lockgate.core.message import Call, Failure, Reply, Result, Target
 from lockgate.core.raw import Raw
 from lockgate.core.store import StoreGone
 from lockgate.gateway.catalog import Catalog
@@ -25,6 +25,7 @@ from lockgate.gateway.handles import Handles
 from lockgate.gateway.lending import SCHEME, Lending, Loan, Surroundings
 from lockgate.gateway.listing import Item, ListMethod
 from lockgate.gateway.own_tools import answer
+from lockgate.gateway.recalling import NOBODY, NONE, PAGE
 from lockgate.kit.deposits import Gone, formed
 from lockgate.kit.pages import content, gone, paged, parse_uri
 from lockgate.kit.results import RANGES
@@ -35,7 +36,7 @@ TEMPLATE: Final = f"{SCHEME}://{{id}}{RANGES}"
 _READS: Final = (
     "Read more of a result that was too long to show whole, by its id. offset and limit page "
     "(characters; items where path leads to an array), path selects in JSON (/items/0/name, * for "
-    "every), grep finds literal text (a|b: either)."
+    "every), grep finds literal text (a|b: either). Without id: lists what is kept for you."
 )
 _REFERS: Final = (
     ' To hand a result on unread, give another tool {"$result": id, "path": …} or '
@@ -61,7 +62,6 @@ def _tool(loan: Loan) -> Raw:
                     "grep": text,
                     "path": text,
                 },
-                "required": ["id"],
             },
             "annotations": {"readOnlyHint": True},
         }
@@ -78,16 +78,34 @@ def _template() -> Raw:
     )
 
 
-def look_around(lending: Lending, handles: Handles, catalog: Catalog) -> None:
+def look_around(
+    lending: Lending, handles: Handles, catalog: Catalog, masked: Callable[[str], str] = str
+) -> None:
     """Have `lending` know what an engine knows."""
 
+    def listed(call: Call) -> Face | None:
+        return catalog.at_hand(_TOOLS, call.replace(method=_TOOLS, target=None))
+
     def tool(call: Call) -> str:
-        listed = call.replace(method=_TOOLS, target=None)
-        face = catalog.neutral(_TOOLS, listed) or catalog.peek(_TOOLS, listed)
+        face = listed(call)
         found = [] if face is None else [name for name in face.items if owned(face, name)]
         return found[0] if found else NAME
 
-    lending.look_into(Surroundings(handles.whose, catalog.sights.of, catalog.definition, tool))
+    def names(call: Call) -> Mapping[Target, str]:
+        face = listed(call)
+        return {} if face is None else {target: name for name, target in face.routes.items()}
+
+    lending.look_into(
+        Surroundings(
+            handles.whose,
+            catalog.sights.of,
+            catalog.definition,
+            tool,
+            names,
+            catalog.unshown,
+            masked,
+        )
+    )
 
 
 def owned(face: Face, name: str) -> bool:
@@ -98,7 +116,7 @@ def owned(face: Face, name: str) -> bool:
 class _Asked(msgspec.Struct):
     """The arguments of the tool; of numbers as models write them."""
 
-    id: str
+    id: str | None = None
     offset: int | None = 0
     limit: int | None = None
     grep: str | None = None
@@ -139,18 +157,35 @@ class ResultReader:
             asked = msgspec.convert(call.params.get("arguments") or {}, _Asked, strict=False)
         except msgspec.MsgspecError as error:
             return answer(f"The arguments do not fit: {error}.", error=True)
-        return await self._page(call, asked)
+        if not asked.id:
+            return await self._list(call, asked)
+        return await self._page(call, asked, asked.id)
 
-    async def _page(self, call: Call, asked: _Asked) -> Reply:
+    async def _list(self, call: Call, asked: _Asked) -> Reply:
+        offset = max(asked.offset or 0, 0)
+        try:
+            found = await self._lending.listed(call, offset, min(max(asked.limit or PAGE, 1), PAGE))
+        except StoreGone as error:
+            return answer(str(error), error=True)
+        if found is None:
+            return answer(NOBODY, error=True)
+        lines, total, following = found
+        more = "" if following is None else f"; next: offset={following}"
+        if not lines:
+            return answer(NONE if following is None else f"[none of these is there now{more}]")
+        head = f"[{len(lines)} results, of at most {total}, newest first{more}]"
+        return answer("\n".join((head, *lines)))
+
+    async def _page(self, call: Call, asked: _Asked, which: str) -> Reply:
         loan = self._lending.at(call.facts.get("endpoint", "")) or Loan()
         try:
-            handle, wanted = _parsed(asked)
+            handle, wanted = _parsed(asked, which)
             found = await self._lending.take(call, handle)
             if isinstance(found, Failure):
                 return found
             page = await paged(found, wanted, loan.budget, counter())
         except Gone:
-            return answer(gone(asked.id), error=True)
+            return answer(gone(which), error=True)
         except (BadPage, StoreGone) as error:
             return answer(str(error), error=True)
         return answer(f"{page.headline()}\n{page.text}")
@@ -178,12 +213,12 @@ class ResultReader:
         return Result(_read(contents))
 
 
-def _parsed(asked: _Asked) -> tuple[str, Wanted]:
+def _parsed(asked: _Asked, which: str) -> tuple[str, Wanted]:
     """The handle and the range of a call; the id may be the URI."""
     wanted = Wanted(asked.offset or 0, asked.limit, asked.grep, asked.path)
-    if formed(asked.id):
-        return asked.id, wanted
-    handle, ranged = parse_uri(asked.id, SCHEME)
+    if formed(which):
+        return which, wanted
+    handle, ranged = parse_uri(which, SCHEME)
     return handle, wanted if ranged is None else ranged
 
 

@@ -37,7 +37,7 @@ from lockgate.gateway.introduction import WAITING, introduce
 from lockgate.gateway.lending import SCHEME
 from lockgate.gateway.listing import LISTS
 from lockgate.gateway.login_tools import LoginTools
-from lockgate.gateway.resources import candidates, only_by_hidden
+from lockgate.gateway.resources import candidates, matches, only_by_hidden
 from lockgate.gateway.result_reader import ResultReader, owned
 from lockgate.gateway.tasks import TaskIds
 from lockgate.upstreams.guard import NOBODY
@@ -92,6 +92,7 @@ class Router:
         """What reads the results that are kept, where any are."""
         self.discovery: Discovery | None = None
         """What shows less than there is, where an endpoint does, and finds the rest."""
+        self._hands, self._alike = catalog.hands, catalog.alike
         self._presents = bool(catalog.presentations)
         self._apart = handles is not None and handles.restricted
         self._servers = servers
@@ -170,8 +171,7 @@ class Router:
         if not isinstance(name, str):
             return invalid(f"{call.method} needs a string `name`.")
         method = _NAMED[call.method]
-        neutral = self._catalog.neutral(method, call)
-        target = None if neutral is None else neutral.routes.get(name)
+        target = self._at_hand(method, call, name)
         if target is None:
             asked = await self._find(method, call, name)
             if not isinstance(asked, Target):
@@ -187,6 +187,13 @@ class Router:
         if isinstance(reply, Result) and (reply.kind != "complete" or "task" in params):
             return self._outward(call, target.server, reply)
         return reply
+
+    def _at_hand(self, method: str, call: Call, name: str) -> Target | None:
+        """Where a name leads, if that is known without waiting."""
+        face = self._hands.of_all(method, call) if self._alike else None
+        if face is None:
+            face = self._catalog.neutral(method, call)
+        return None if face is None else face.routes.get(name)
 
     async def _find(self, method: str, call: Call, name: str) -> Target | Reply:
         """Where a name leads that was not at hand; a Reply if it is of nothing a server has."""
@@ -229,9 +236,8 @@ class Router:
         uri = call.params.get("uri")
         if not isinstance(uri, str):
             return invalid("resources/read needs a string `uri`.")
-        if self.results is not None and uri.startswith(SCHEME):
-            kept = await self.results.read(call, uri)
-            return _no_resource(uri) if kept is None else kept
+        if uri.startswith(SCHEME) and (kept := await self._kept(call, uri)) is not None:
+            return kept
         asked = self._inward(call)
         if isinstance(asked, Failure):
             return asked
@@ -255,6 +261,16 @@ class Router:
                 missing = reply
             # Else all that is not there is told alike, whoever would have said so.
         return refusals[0] if refusals else missing
+
+    async def _kept(self, call: Call, uri: str) -> Reply | None:
+        """What is kept here under a URI; None: a server may have it, being such a gateway too."""
+        if self.results is None:
+            return None
+        kept = await self.results.read(call, uri)
+        if kept is not None:
+            return kept
+        templates = await self._catalog.face("resources/templates/list", call)
+        return None if any(matches(one, uri) for one in templates.routes) else _no_resource(uri)
 
     async def _on(self, call: Call, uri: str, sight: Sight) -> Sequence[Target] | Failure:
         """The servers that may have `uri` for this caller; none when it is hidden from them."""

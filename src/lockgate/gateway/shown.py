@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
-from msgspec.structs import replace
 
 from lockgate.core.message import Failure
 
@@ -28,7 +27,7 @@ def shown(failure: Failure, mask: Mask) -> Failure:
     data = _masked(failure.data, mask)
     if message == failure.message and remedy == failure.remedy and data is failure.data:
         return failure
-    return replace(failure, message=message, remedy=remedy, data=data)
+    return failure.replace(message=message, remedy=remedy, data=data)
 
 
 def _masked(data: Any, mask: Mask) -> Any:

@@ -12,9 +12,18 @@ from typing import Literal
 import msgspec
 
 from lockgate.core.cached import Counts
+from lockgate.core.message import Kind
 from lockgate.gateway.unread import ListTrouble
 from lockgate.upstreams.replicas import ReplicaState
 from lockgate.upstreams.sandbox.plan import Achieved
+
+
+class Withheld(msgspec.Struct, frozen=True):
+    """So many things of one kind that a server lists and nobody is shown, and why."""
+
+    kind: Kind
+    reason: str
+    count: int
 
 
 class ServerStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +38,7 @@ class ServerStatus(msgspec.Struct, frozen=True, kw_only=True):
     cache      what came of looking up answers; None when it has no cache.
     sandbox    what a stdio server is held to; None when it has no sandbox.
     tools, prompts, resources  how many it lists; None when not known.
+    withheld   what of that nobody is shown.
     lists      which of its lists cannot be read, though it is not known to be down.
     error, remedy              why it is not ready, in one line each.
     replicas                   how each of its replicas stands, if it has several.
@@ -43,6 +53,7 @@ class ServerStatus(msgspec.Struct, frozen=True, kw_only=True):
     tools: int | None = None
     prompts: int | None = None
     resources: int | None = None
+    withheld: tuple[Withheld, ...] = ()
     lists: tuple[ListTrouble, ...] = ()
     seconds: float | None = None
     retry_in: float | None = None
@@ -53,6 +64,16 @@ class ServerStatus(msgspec.Struct, frozen=True, kw_only=True):
     code: str | None = None
     error: str | None = None
     remedy: str | None = None
+
+    @property
+    def tools_withheld(self) -> int:
+        """How many of its tools nobody is shown."""
+        return sum(one.count for one in self.withheld if one.kind == "tool")
+
+    @property
+    def muted(self) -> bool:
+        """Whether it runs, and nobody is shown any of its tools."""
+        return self.phase == "ready" and 0 < self.tools_withheld == self.tools
 
 
 class ReloadStatus(msgspec.Struct, frozen=True, kw_only=True):

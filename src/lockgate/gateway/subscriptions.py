@@ -5,7 +5,10 @@ Must not know: transports, or how a server is listened to in its era.
 List changes are the gateway's own news (a server may come or go), told to every stream that asked.
 Resource and task subscriptions go to the server concerned as a listen call of their own, one part
 per server. A client that keeps a session listens to every server: such servers may log, ask, or
-change their lists for that session alone.
+change their lists for that session alone. A server of both eras may also tell such a change on
+its stream of the stateless era and nowhere else, so what is heard there is told sessions as well;
+one that tells it in both places is passed on once. Resources to which it takes no subscription in
+a session are listened to on that stream too.
 
 A part that breaks is taken up again when its server is back; then every URI it covers is reported
 as updated once, because what happened in between is not known.
@@ -20,9 +23,10 @@ from functools import partial
 from typing import Any, Final, Literal, cast
 
 from lockgate.core.lifecycle import Step, Table
-from lockgate.core.message import Call, Failure, Notification, Reply, Result, Target
+from lockgate.core.message import Call, Era, Failure, Notification, Reply, Result, Target
 from lockgate.core.raw import Raw
 from lockgate.core.sight import Everything, Sight
+from lockgate.gateway.facts import OWN_CLIENT
 from lockgate.gateway.listing import LISTS
 from lockgate.gateway.sights import Sights
 from lockgate.gateway.tasks import TaskIds
@@ -36,6 +40,8 @@ FLAGS: Final = {
     "resourcesListChanged": "notifications/resources/list_changed",
 }
 SUBJECTS: Final = {entry.changed: entry.capability for entry in LISTS.values()}
+BOTH_WAYS: Final = 0.1
+"""Seconds within which a server of both eras has told one change in both."""
 RETRY_FIRST: Final = 1.0
 RETRY_MOST: Final = 60.0
 MOST_NAMES: Final = 1000  # of one stream; what is over is absent from the acknowledgement
@@ -96,6 +102,8 @@ class Subscriptions:
         self._heard: dict[str, set[_Stream]] = {}
         self._timer: asyncio.TimerHandle | None = None
 
+        self.eras_of: Callable[[str], Collection[Era]] = lambda _: ()
+
         self.fresh: Collection[str] = NOBODY
         """Servers that a stream which is `MOVED` here has not listened to."""
 
@@ -111,6 +119,19 @@ class Subscriptions:
         else:
             self._tell(method, {server})
 
+    def heard_outside(self, server: str, subject: str) -> None:
+        """A list has changed, as `server` told outside of sessions: they may not have heard it."""
+        if not self._in_both_eras(server):
+            return
+        for method in (one for one, about in SUBJECTS.items() if about == subject):
+            hearing = {one for one in self._streams if method in one.wanted and one.hears(server)}
+            if hearing:
+                self._heard.setdefault(method, set()).update(hearing)
+                self._wait()
+
+    def _in_both_eras(self, server: str) -> bool:
+        return len(self.eras_of(server)) > 1
+
     def _tell(self, method: str, servers: Collection[str], also: Collection[_Stream] = ()) -> None:
         """`also`: streams that heard of it from their servers."""
         self._fan.out(
@@ -124,7 +145,8 @@ class Subscriptions:
 
     def _wait(self) -> None:
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self.gather, self._gathered)
+            wait = self.gather or BOTH_WAYS
+            self._timer = asyncio.get_running_loop().call_later(wait, self._gathered)
 
     def _gathered(self) -> None:
         """Tell every stream of each list that has changed, once."""
@@ -170,12 +192,10 @@ class Subscriptions:
             stream.refusals[uri] = found.message
 
     async def _serve(self, stream: _Stream, asked: Raw) -> Reply:
-        tasks = [
-            asyncio.get_running_loop().create_task(self._run(stream, part))
-            for part in stream.parts.values()
-        ]
+        tasks: list[asyncio.Task[None]] = []
         try:
-            await self._gather_acks(stream)
+            await self._open(stream, stream.parts.values(), tasks)
+            await self._open(stream, self._beside(stream), tasks)
             stream.call.emit(Notification(ACKNOWLEDGED, _acknowledgement(stream, asked)))
             self._streams.add(stream)
             stream.acknowledged = True
@@ -188,11 +208,24 @@ class Subscriptions:
             await asyncio.gather(*tasks, return_exceptions=True)
         return Result(Raw())
 
-    async def _gather_acks(self, stream: _Stream) -> None:
+    async def _open(
+        self, stream: _Stream, parts: Collection[_Part], tasks: list[asyncio.Task[None]]
+    ) -> None:
+        """Begin to listen, and wait a while for what comes of it."""
+        loop = asyncio.get_running_loop()
+        tasks += [loop.create_task(self._run(stream, part)) for part in parts]
         with suppress(TimeoutError):
             async with asyncio.timeout(self._ack_wait):
-                for part in stream.parts.values():
+                for part in parts:
                     await part.settled.wait()
+
+    def _beside(self, stream: _Stream) -> Collection[_Part]:
+        """Parts for the resources that servers of both eras do not tell of in sessions."""
+        if stream.call.affinity is not None:
+            for part in stream.parts.values():
+                if part.live and self._in_both_eras(part.server):
+                    stream.listen_beside(part)
+        return stream.beside
 
     async def _run(self, stream: _Stream, part: _Part) -> None:
         """Keep one part open for as long as the stream lives."""
@@ -201,6 +234,7 @@ class Subscriptions:
             reply = await self._servers[part.server](
                 stream.call.replace(
                     params=Raw.of({"notifications": part.filter(stream)}),
+                    client=OWN_CLIENT["modern"] if part.outside else stream.call.client,
                     emit=partial(self._hear, stream, part),
                     target=None,
                 )
@@ -228,7 +262,7 @@ class Subscriptions:
             self._changed(part.server, SUBJECTS[method], stream.call.affinity)
             if method not in stream.wanted:
                 return
-            if self.gather and stream.acknowledged:
+            if stream.acknowledged and (self.gather or self._in_both_eras(part.server)):
                 self._heard.setdefault(method, set()).add(stream)
                 self._wait()
                 return
@@ -245,8 +279,10 @@ class Subscriptions:
 class _Part:
     """What one stream hears from one server."""
 
-    def __init__(self, server: str, phase: Phase) -> None:
+    def __init__(self, server: str, phase: Phase, *, outside: bool = False) -> None:
+        """`outside`: of the client's session, on the server's stream of the stateless era."""
         self.server = server
+        self.outside = outside
         self.uris: dict[str, str] = {}
         self.tasks: dict[str, str] = {}
         self.honoured: Raw = Raw()
@@ -256,7 +292,7 @@ class _Part:
 
     def filter(self, stream: _Stream) -> dict[str, Any]:
         wanted: dict[str, Any] = {}
-        if stream.call.affinity is not None:
+        if stream.call.affinity is not None and not self.outside:
             wanted |= {flag: True for flag, method in FLAGS.items() if method in stream.wanted}
         if self.uris:
             wanted["resourceSubscriptions"] = list(self.uris)
@@ -297,6 +333,7 @@ class _Stream:
         self._gap = gap
         self.wanted = wanted
         self.parts: dict[str, _Part] = {}
+        self.beside: list[_Part] = []
         self.refusals: dict[str, str] = {}
         self.acknowledged = False
         self._early: list[Notification] = []
@@ -304,9 +341,21 @@ class _Stream:
     def part(self, server: str) -> _Part:
         found = self.parts.get(server)
         if found is None:
-            found = _Part(server, "broken" if server in self._gap else "opening")
-            self.parts[server] = found
+            found = self.parts[server] = _Part(server, self._beginning(server))
         return found
+
+    def _beginning(self, server: str) -> Phase:
+        return "broken" if server in self._gap else "opening"
+
+    def listen_beside(self, part: _Part) -> None:
+        """Have the resources that `part` could not subscribe to listened to outside of it."""
+        honoured = set(_strings(part.honoured.get("resourceSubscriptions")))
+        missing = {name: uri for name, uri in part.uris.items() if name not in honoured}
+        if missing:
+            part.uris = {name: uri for name, uri in part.uris.items() if name in honoured}
+            beside = _Part(part.server, self._beginning(part.server), outside=True)
+            beside.uris = missing
+            self.beside.append(beside)
 
     def sees(self, server: str) -> bool:
         """Whether news of `server` (empty: of them all) are for this stream."""
@@ -334,7 +383,7 @@ class _Stream:
 
 def _acknowledgement(stream: _Stream, asked: Raw) -> Raw:
     honoured: dict[str, Any] = {flag: True for flag in FLAGS if asked.get(flag) is True}
-    parts = stream.parts.values()
+    parts = [*stream.parts.values(), *stream.beside]
     if "resourceSubscriptions" in asked:
         honoured["resourceSubscriptions"] = [
             uri for part in parts for uri in part.kept("resourceSubscriptions", part.uris)

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 from typing import Any, Final, cast
 
-from msgspec.structs import replace
-
 from lockgate.core.message import Failure, Reply, Result
 from lockgate.core.raw import Raw
 from lockgate.policies.arguments import SCHEMA
@@ -41,7 +39,7 @@ def told(failure: Failure) -> Reply:
         # Said once, where models read it.
         data = dict(cast("dict[str, Any]", data))
         text += f" Its input schema: {data.pop(SCHEMA)}"
-        failure = replace(failure, data=data)
+        failure = failure.replace(data=data)
     return Result(
         Raw.of(
             {

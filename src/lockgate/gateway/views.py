@@ -8,9 +8,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import NamedTuple
 
-from lockgate.core.message import ClientFacts, Era
-from lockgate.core.sight import Sight
-from lockgate.gateway.face import Face
+from lockgate.core.message import Era
 
 
 class View(NamedTuple):
@@ -46,17 +44,3 @@ class Outlook(NamedTuple):
             if name == server:
                 return View(partition, self.era, self.capabilities, self.session)
         return View("", self.era, self.capabilities, self.session)
-
-
-class AtHand(NamedTuple):
-    """The face that calls of one client are routed by, while nothing has changed.
-
-    principal  whose it is; None: of everybody with this sight.
-    """
-
-    client: ClientFacts
-    sight: Sight
-    principal: str | None
-    edition: int
-    expires: float
-    face: Face

@@ -19,6 +19,8 @@ from typing import Final, Literal
 
 import msgspec
 
+from lockgate.guard.sieve import LARGE, sieve
+
 Hidden = Literal["ansi", "control", "bidi", "zero-width", "tag", "selector", "private", "soft"]
 """`ansi`: a terminal's control sequence; `control`: another control character; `bidi`: changes the
 order of what is shown; `tag`: invisible ASCII (U+E0000); `selector`: a variation selector where
@@ -70,6 +72,29 @@ _rightward: Final = re.compile("[\u0590-\u061b\u061d-\u08ff\ufb1d-\ufdff\ufe70-\
 _ideograph: Final = re.compile("[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 _MARKS: Final = "\u061c\u200e\u200f"
 _MONGOLIAN: Final = "\u180b\u180c\u180d\u180e\u180f"
+
+
+def _each(first: bytes, last: Iterable[int]) -> Iterator[bytes]:
+    return (first + bytes((one,)) for one in last)
+
+
+_CONTROLS: Final = (*_each(b"", (*range(9), 11, *range(14, 32), 127)),)
+_BEGINNINGS: Final = (
+    *(b"\xee", b"\xf3", b"\xf4", b"\xcd\x8f", b"\xd8\x9c", b"\xe1\x85", b"\xe1\x9e\xb4"),
+    *(b"\xe1\x9e\xb5", b"\xe1\xa0", b"\xe3\x85\xa4", b"\xef\xb8", b"\xef\xbb\xbf", b"\xef\xbe\xa0"),
+    *(b"\xf0\x9b\xb2", b"\xf0\x9d\x85"),
+    *_each(b"\xc2", (*range(0x80, 0xA0), 0xAD)),
+    *_each(b"\xe2\x80", (*range(0x8B, 0x90), *range(0xAA, 0xAF))),
+    *_each(b"\xe2\x81", range(0xA0, 0xB0)),
+    *_each(b"\xef", range(0x80, 0xA4)),
+    *_each(b"\xef\xbf", range(0xB9, 0xBC)),
+)
+"""What every hidden character that is not ASCII begins with in UTF-8, and a few seen ones."""
+
+
+def may_hide(data: bytes) -> bool:
+    """Whether UTF-8 may hold a hidden character beyond ASCII; quickly told of a large text."""
+    return not data.isascii() and sieve(_BEGINNINGS).holds(data)
 
 
 class Spot(msgspec.Struct, frozen=True):
@@ -129,6 +154,10 @@ def _rewritten(text: str, spelled: Callable[[str], str], found: Iterable[Spot]) 
 
 
 def _spots(text: str) -> Iterator[Spot]:
+    if len(text) >= LARGE:
+        data = text.encode("utf-8", "surrogatepass")
+        if not may_hide(data) and not sieve(_CONTROLS).holds(data):
+            return
     if (_any_control if text.isascii() else _any).search(text) is None:
         return
     if text.isascii():

@@ -13,7 +13,10 @@ from typing import Final
 
 from lockgate.core.raw import Raw
 from lockgate.guard.anchors import finder
+from lockgate.guard.holding import Holding, Words
+from lockgate.guard.pieces import PIECES, TEXT
 from lockgate.guard.seen import Doing, Filter, Inspected, Seen
+from lockgate.guard.sieve import LARGE, often
 from lockgate.guard.strings import changed
 
 OPAQUE: Final = frozenset(
@@ -36,6 +39,8 @@ class Inspector:
         self._look = finder((*words, ESCAPE, *also))
         self._free = tuple(one for one in self._filters if not one.words)
         self._bound = tuple(one for one in self._filters if one.words)
+        sets = [Words(one.words, one.spelled) for one in self._bound]
+        self._holding = Holding([*sets, Words((ESCAPE, *also))])
 
     def __bool__(self) -> bool:
         """Whether anything is looked for."""
@@ -59,7 +64,8 @@ class Inspector:
 
     def inspect_members(self, raw: Raw) -> tuple[Raw, Sequence[Seen]]:
         """Inspect an object, but for members that are opaque; the very same if nothing changed."""
-        if not self.hinted(raw.encode()):
+        data = raw.encode()
+        if len(data) < LARGE and not self.hinted(data):
             return raw, ()
         members: dict[str, bytes] = {}
         seen: dict[Seen, None] = {}
@@ -80,12 +86,23 @@ class Inspector:
 
     def suspects(self, data: bytes) -> bool:
         """Whether any filter may have to look at this JSON; no more than a first look."""
-        if self._free or not data.isascii():
+        if self._free:
+            return True
+        if len(data) >= LARGE:
+            return self._large(data)
+        if not data.isascii():
             return True
         return len(self._look(data.lower())) > 0
 
+    def _large(self, data: bytes) -> bool:
+        if self._holding.any(data):
+            return True
+        return not data.isascii() and any(one.hint(data) for one in self._bound)
+
     def hinted(self, data: bytes) -> Sequence[Filter]:
         """The filters that have to look at this JSON; most often none."""
+        if len(data) >= LARGE:
+            return self._hinted_in_large(data)
         if data.find(b"\\u") >= 0:  # `in` takes twice as long: it tries for a number first
             return self._filters
         bound: Sequence[Filter] = ()
@@ -93,10 +110,31 @@ class Inspector:
             bound = self._bound
         elif not data.isascii():
             bound = [one for one in self._bound if one.hint(data)]
+        return self._with_free(bound, data)
+
+    def _hinted_in_large(self, data: bytes) -> Sequence[Filter]:
+        """As `hinted`; each filter is judged by its own words."""
+        if often(data, b"\\u", 1):
+            return self._filters
+        held = self._holding.of(data, (1 << len(self._bound)) - 1)
+        wide = not data.isascii()
+        bound = [
+            one
+            for number, one in enumerate(self._bound)
+            if held >> number & 1 or (wide and one.hint(data))
+        ]
+        return self._with_free(bound, data)
+
+    def _with_free(self, bound: Sequence[Filter], data: bytes) -> Sequence[Filter]:
         free = [one for one in self._free if one.hint(data)] if self._free else ()
         if not bound and not free:
             return ()
         return [one for one in self._filters if one in bound or one in free]
+
+
+def in_pieces(data: bytes) -> bool:
+    """Whether a result may have several texts, between which a secret may be divided."""
+    return data.count(TEXT) >= PIECES if len(data) < LARGE else often(data, TEXT, PIECES)
 
 
 def _nothing(data: bytes) -> Sequence[object]:

@@ -19,6 +19,7 @@ from lockgate.guard import (
     secrets,
 )
 from lockgate.guard.seen import Doing
+from lockgate.guard.sieve import LARGE
 
 NOTHING: Sequence[str] = ()
 
@@ -33,6 +34,11 @@ class Secrets(msgspec.Struct, frozen=True):
     def words(self) -> Sequence[str]:
         """See `lockgate.guard.content.Filter`."""
         return secrets.words()
+
+    @property
+    def spelled(self) -> Sequence[str]:
+        """See `lockgate.guard.content.Filter`."""
+        return secrets.spelled()
 
     def hint(self, data: bytes, /) -> bool:
         """See `lockgate.guard.content.Filter`."""
@@ -57,11 +63,16 @@ class Characters(msgspec.Struct, frozen=True):
     @property
     def words(self) -> Sequence[str]:
         """See `lockgate.guard.content.Filter`."""
-        return ("\\b",)
+        return ("\\b", "\x7f")
+
+    @property
+    def spelled(self) -> Sequence[str]:
+        """See `lockgate.guard.content.Filter`."""
+        return self.words
 
     def hint(self, data: bytes, /) -> bool:
         """See `lockgate.guard.content.Filter`."""
-        return True
+        return len(data) < LARGE or characters.may_hide(data)
 
     def clean(self, key: str, text: str, /) -> tuple[str, Sequence[str]]:
         """See `lockgate.guard.content.Filter`."""
@@ -85,6 +96,11 @@ class Injection(msgspec.Struct, frozen=True):
     def words(self) -> Sequence[str]:
         """See `lockgate.guard.content.Filter`."""
         return injection.words()
+
+    @property
+    def spelled(self) -> Sequence[str]:
+        """See `lockgate.guard.content.Filter`."""
+        return NOTHING
 
     def hint(self, data: bytes, /) -> bool:
         """See `lockgate.guard.content.Filter`."""
@@ -111,6 +127,8 @@ class Personal(msgspec.Struct, frozen=True):
         """See `lockgate.guard.content.Filter`."""
         return NOTHING
 
+    spelled = words
+
     def hint(self, data: bytes, /) -> bool:
         """See `lockgate.guard.content.Filter`."""
         return self.kind != "email" or b"@" in data
@@ -132,6 +150,8 @@ class Links(msgspec.Struct, frozen=True):
         """See `lockgate.guard.content.Filter`."""
         return NOTHING
 
+    spelled = words
+
     def hint(self, data: bytes, /) -> bool:
         """See `lockgate.guard.content.Filter`."""
         return links.hint(data)
@@ -151,6 +171,8 @@ class Insides(msgspec.Struct, frozen=True):
     def words(self) -> Sequence[str]:
         """See `lockgate.guard.content.Filter`."""
         return NOTHING
+
+    spelled = words
 
     def hint(self, data: bytes, /) -> bool:
         """See `lockgate.guard.content.Filter`."""

@@ -24,6 +24,7 @@ import msgspec
 
 from lockgate.guard.anchors import Anchors
 from lockgate.guard.characters import stripped
+from lockgate.guard.sieve import LARGE, sieve
 from lockgate.guard.text.confusable import unfolded
 
 BEFORE: Final = 80
@@ -207,15 +208,30 @@ def words() -> Sequence[str]:
 
 def hint(data: bytes) -> bool:
     """Whether JSON holds characters that look like others, so that it has to be looked at."""
-    return not data.isascii() and _odd_bytes.search(data) is not None
+    return not data.isascii() and _may_be_odd(data) and _odd_bytes.search(data) is not None
 
 
 def plain(text: str) -> str:
     """The text as it looks: small, without what is hidden, with one blank where there are many."""
-    if not text.isascii() and _odd.search(text) is not None:
-        text = unfolded(stripped(text))
+    if not text.isascii() and _may_be_odd(text.encode("utf-8", "surrogatepass")):
+        text = unfolded(stripped(text)) if _odd.search(text) is not None else text
     text = text.lower()
-    return _blank.sub(" ", text) if "  " in text or "\t" in text else text
+    return _narrow(text) if "  " in text or "\t" in text else text
+
+
+def _narrow(text: str) -> str:
+    """With one blank where there are many, or a tab."""
+    if "\xa0" in text:
+        return _blank.sub(" ", text)
+    text = text.replace("\t", " ")
+    while "  " in text:  # half of what is too many goes each time, which is quicker than a pattern
+        text = text.replace("  ", " ")
+    return text
+
+
+def _may_be_odd(data: bytes) -> bool:
+    """Whether it is worth while to look; quickly told of a large text."""
+    return len(data) < LARGE or sieve(_ODD_BEGINNINGS).holds(data)
 
 
 _blank: Final = re.compile(r"[ \t\xa0]{2,}|\t")
@@ -225,11 +241,23 @@ _odd: Final = re.compile(
     "\ufeff\uff01-\uffef\U0001d000-\U0001d7ff\U0001f100-\U0001f1ff\U000e0000-\U000e0fff]"
 )
 _odd_bytes: Final = re.compile(
-    rb"[\xc9-\xca\xcd-\xd6]|\xc2\xa0|\xc4\xb1|\xc6|\xc8|\xe1[\x8e\x8f\xb4-\xb6]|\xe2(?:\x80[\x8b-\xae]"
+    rb"[\xc6-\xca\xcd-\xd6]|\xc2\xa0|\xc4\xb1|\xe1[\x8e\x8f\xb4-\xb6]|\xe2(?:\x80[\x8b-\x8f\xaa-\xae]"
     rb"|\x81[\xa0-\xaf]|[\x84-\x86\x91-\x93\xb2\xb3])|\xea[\x99-\x9f\xac-\xae]|\xef[\xac\xb8\xbb-\xbf]"
     rb"|\xf0\x9d|\xf0\x9f[\x84-\x87]|\xf3"
 )
-"""What `unfolded` and `stripped` change, and, in UTF-8, a little more."""
+"""What `unfolded` and `stripped` may make a sign of; in UTF-8, and a little more."""
+_ODD_BEGINNINGS: Final = (
+    *(bytes((one,)) for one in (*range(0xC6, 0xCB), *range(0xCD, 0xD7), 0xF3)),
+    *(b"\xc2\xa0", b"\xc4\xb1", b"\xf0\x9d"),
+    *(b"\xe1" + bytes((one,)) for one in (0x8E, 0x8F, 0xB4, 0xB5, 0xB6)),
+    *(b"\xe2\x80" + bytes((one,)) for one in (*range(0x8B, 0x90), *range(0xAA, 0xAF))),
+    *(b"\xe2\x81" + bytes((one,)) for one in range(0xA0, 0xB0)),
+    *(b"\xe2" + bytes((one,)) for one in (*range(0x84, 0x87), *range(0x91, 0x94), 0xB2, 0xB3)),
+    *(b"\xea" + bytes((one,)) for one in (*range(0x99, 0xA0), *range(0xAC, 0xAF))),
+    *(b"\xef" + bytes((one,)) for one in (0xAC, 0xB8, *range(0xBB, 0xC0))),
+    *(b"\xf0\x9f" + bytes((one,)) for one in range(0x84, 0x88)),
+)
+"""With one of these begins whatever is found by either."""
 
 
 def _comment(text: str, at: int, done: int, found: dict[str, None]) -> int:

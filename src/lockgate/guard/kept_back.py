@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from msgspec.structs import replace
-
 from lockgate.core.message import Failure
 from lockgate.guard.seen import Doing, Seen
 
@@ -50,7 +48,7 @@ def unredactable(seen: Sequence[Seen], policy: str) -> Failure:
 
 def kept_for_a_person(seen: Sequence[Seen], policy: str, result: bytes) -> Failure:
     """A result is to be held until somebody has looked at it; for whoever asks them."""
-    return replace(held(_named(seen, "quarantine"), policy), detail=result.decode())
+    return held(_named(seen, "quarantine"), policy).replace(detail=result.decode())
 
 
 def held(found: Sequence[str], policy: str, *, too_large: bool = False) -> Failure:

@@ -20,6 +20,9 @@ _items: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 CLOSE: Final = frozenset({"named-secret", "url-password", "authorization"})
 """What has no end of its own is not looked for across texts: it would run into the next."""
 MEMBERS: Final = ("content", "contents")
+PIECES: Final = 3
+"""Times that `"text"` stands in a result with two texts: a type says so as well."""
+TEXT: Final = b'"text"'
 
 
 def each_text(raw: Raw, change: Callable[[str, str], str]) -> Raw:
@@ -58,7 +61,7 @@ def _written(items: Sequence[Raw]) -> bytes:
 
 def rejoined(raw: Raw, doing: Doing) -> tuple[Raw, Sequence[Seen]]:
     """A result without the secrets that lie across neighbouring texts, and what was found."""
-    if doing == "off" or raw.encode().count(b'"text"') < 3:
+    if doing == "off" or raw.encode().count(TEXT) < PIECES:
         return raw, ()
     content = raw.member("content") if "content" in raw else None
     if content is None or not content.startswith(b"["):

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final, Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from lockgate.core.legible import shortened, visible
 from lockgate.guard.characters import Hidden, escaped, smuggled, spots, stripped
@@ -64,6 +65,14 @@ def scan(definition: Mapping[str, object]) -> Verdict:
     return notes.verdict()
 
 
+_DEEDS: Final = frozenset(
+    {"secret-asked", "context-taken", "file-asked", "personal-data-sent", "changes-others"}
+    | {"forced-value", "standing-order", "removes", "runs-command", "declared-harm", "disguise"}
+    | {"context-collected", "harmful-name"}
+)
+"""Kinds of what is to be done beside a tool's work."""
+
+
 class _Notes:
     """The findings as they come: one of a kind for one place, and not too many."""
 
@@ -88,8 +97,15 @@ class _Notes:
             remedy=sort.remedy,
         )
 
+    def _weigh(self) -> None:
+        """What a person is not to be told weighs more beside something that is to be done."""
+        if any(kind in _DEEDS for kind, _ in self.found):
+            for key in [key for key in self.found if key[0] == "untold"]:
+                self.found[key] = replace(self.found[key], severity="block")
+
     def verdict(self) -> Verdict:
         """All of it, gravest first."""
+        self._weigh()
         order = {"block": 0, "review": 1, "note": 2}
         ordered = sorted(self.found.values(), key=lambda one: order[one.severity])[:MOST_FINDINGS]
         grade = ordered[0].severity if ordered else "none"

@@ -106,6 +106,14 @@ def words() -> Sequence[str]:
     return [word.lower() for word in _all()[0].words]
 
 
+def spelled() -> Sequence[str]:
+    """What of these has to stand there as it is spelled here; names are written in any letters."""
+    return [word for word in _all()[0].words if word.lower() not in _NAMED_SMALL]
+
+
+_NAMED_SMALL: Final = frozenset(name.lower() for name in NAMED)
+
+
 def _first_in(text: str, latest: int | None = None) -> Secret | None:
     """The first secret in a text as it is, if it begins at `latest` at the latest."""
     anchors, steps = _plain_ones()

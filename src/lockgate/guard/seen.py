@@ -52,6 +52,11 @@ class Filter(Protocol):
         """
         ...
 
+    @property
+    def spelled(self) -> Sequence[str]:
+        """What of these words counts only as it is spelled here, with large and small letters."""
+        ...
+
     def hint(self, data: bytes, /) -> bool:
         """Whether JSON may hold anything though it has none of the words.
 

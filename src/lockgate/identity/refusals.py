@@ -14,6 +14,8 @@ from lockgate.wire.jsonrpc import FORBIDDEN, INVALID_PARAMS
 
 POLICY: Final = "access"
 LONGEST: Final = 128
+NO_RULE: Final = "no rule allows it"
+"""What stands in place of a rule's name where none decided."""
 
 
 def refusal(verdict: Verdict, target: Target, scopes: Collection[str]) -> Failure:
@@ -83,4 +85,4 @@ def _lacking(verdict: Verdict, target: Target, scopes: Collection[str]) -> Failu
 
 
 def _by(verdict: Verdict) -> str:
-    return "no rule allows it" if verdict.rule is None else verdict.rule.name
+    return NO_RULE if verdict.rule is None else verdict.rule.name

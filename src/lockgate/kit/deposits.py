@@ -18,19 +18,22 @@ from base64 import b32encode, urlsafe_b64decode
 from collections import OrderedDict
 from hashlib import sha256
 from hmac import compare_digest
+from itertools import pairwise
 from typing import Final
 
 import msgspec
 
 from lockgate.core.clock import SYSTEM, Clock
 from lockgate.core.store import Blobs
-from lockgate.stores.memory import MemoryStore
-from lockgate.wire.seal import BadSeal, KeyRing
+from lockgate.kit.sealed import Sealed, place
+from lockgate.wire.seal import KeyRing
 
 MIB: Final = 1024 * 1024
 HANDLE: Final = 24
 _HALF: Final = 12
 _PART: Final = 512 * 1024
+_FIRST: Final = 8 * 1024
+"""Bytes that are kept with what is known of a thing; so that is read without the rest."""
 _MOST_OWNERS: Final = 10_000
 _ALPHABET: Final = frozenset("abcdefghijklmnopqrstuvwxyz234567")
 _PURPOSE: Final = "result"
@@ -54,7 +57,9 @@ class About(msgspec.Struct, frozen=True):
     json     it is a JSON document.
     binary   it is no text.
     origins  what it came from, in whatever words its keeper has for that.
-    expires  when it goes, on the wall clock.
+    size     bytes of it.
+    told     what its keeper says of it to whoever asks what there is.
+    since, expires  when it was kept and when it goes, on the wall clock.
     """
 
     mime: str = "text/plain"
@@ -62,6 +67,9 @@ class About(msgspec.Struct, frozen=True):
     json: bool = False
     binary: bool = False
     origins: tuple[tuple[str, ...], ...] = ()
+    size: int = 0
+    told: tuple[str, ...] = ()
+    since: float = 0.0
     expires: float = 0.0
 
 
@@ -100,13 +108,11 @@ class Deposits:
             per_owner: bytes of one owner's together, as far as they were kept by this process.
             clock: what ages are measured by.
         """
-        self._store = store
         self._keys = keys
-        self._ttl = ttl
-        self._clock = clock
         self.largest: Final = largest
         self._per_owner = per_owner
-        self._sealed = not isinstance(store, MemoryStore)
+        self.sealed: Final = Sealed(store, keys, ttl=ttl, clock=clock)
+        """Where they are, for whoever keeps something beside them."""
         self._owned: OrderedDict[str, OrderedDict[str, int]] = OrderedDict()
 
     async def keep(self, owner: str, data: bytes, about: About) -> str:
@@ -118,15 +124,19 @@ class Deposits:
         """
         if len(data) > self.largest:
             raise TooLarge(f"{len(data)} bytes, of {self.largest} at most")
-        about = msgspec.structs.replace(about, expires=self._clock.wall() + self._ttl)
+        now = self.sealed.clock.wall()
+        about = msgspec.structs.replace(
+            about, size=len(data), since=now, expires=now + self.sealed.ttl
+        )
         handle = self._handle(owner, data, about)
-        place = self._place(owner, handle)
-        parts = [data[start : start + _PART] for start in range(0, len(data), _PART)] or [b""]
+        where = place(_PURPOSE, owner, handle)
+        starts = [0, *range(_FIRST, len(data), _PART), len(data)]
+        parts = [data[start:end] for start, end in pairwise(starts)]
         head = msgspec.json.encode(_Head(len(parts), about)) + b"\n"
         # The first last: with it, all of it is there.
         for number in range(len(parts) - 1, 0, -1):
-            await self._put(owner, f"{place}.{number}", parts[number])
-        await self._put(owner, place, head + parts[0])
+            await self.sealed.put(owner, f"{where}.{number}", parts[number])
+        await self.sealed.put(owner, where, head + parts[0])
         await self._count(owner, handle, len(data))
         return handle
 
@@ -137,18 +147,29 @@ class Deposits:
             Gone: nothing, or no longer.
             StoreGone: the store cannot be asked now.
         """
-        if not self.signed(owner, handle):
-            raise Gone
-        place = self._place(owner, handle)
-        first = await self._get(owner, place)
-        written, _, data = first.partition(b"\n")
-        head = msgspec.json.decode(written, type=_Head)
-        if self._clock.wall() >= head.about.expires:
-            raise Gone
+        head, data = await self._head(owner, handle)
         if head.parts > 1:
-            more = [await self._get(owner, f"{place}.{n}") for n in range(1, head.parts)]
+            where = place(_PURPOSE, owner, handle)
+            more = [await self._get(owner, f"{where}.{n}") for n in range(1, head.parts)]
             data = b"".join((data, *more))
         return Deposit(head.about, data)
+
+    async def about(self, owner: str, handle: str) -> About:
+        """What is known of what an owner has under a handle.
+
+        Raises: as `take`.
+        """
+        return (await self._head(owner, handle))[0].about
+
+    async def _head(self, owner: str, handle: str) -> tuple[_Head, bytes]:
+        """What is known of a thing, and how it begins."""
+        if not self.signed(owner, handle):
+            raise Gone
+        written, _, data = (await self._get(owner, place(_PURPOSE, owner, handle))).partition(b"\n")
+        head = msgspec.json.decode(written, type=_Head)
+        if self.sealed.clock.wall() >= head.about.expires:
+            raise Gone
+        return head, data
 
     async def forget(self, owner: str, handle: str) -> None:
         """Let go of what an owner has under a handle, if there is anything."""
@@ -170,28 +191,11 @@ class Deposits:
         name = _short(self._keys.mark(_PURPOSE, digest, bind=owner))
         return name + _short(self._keys.mark(_SIGNED, name, bind=owner))
 
-    @staticmethod
-    def _place(owner: str, handle: str) -> str:
-        whose = sha256(owner.encode(errors="surrogatepass")).hexdigest()[:32]
-        return f"result:{whose}:{handle}"
-
-    async def _put(self, owner: str, key: str, data: bytes) -> None:
-        if self._sealed:
-            now, bind = self._clock.wall(), f"{key}\0{owner}"
-            data = self._keys.seal(_PURPOSE, data, now=now, ttl=self._ttl, bind=bind).encode()
-        await self._store.put(key, data, self._ttl)
-
     async def _get(self, owner: str, key: str) -> bytes:
-        data = await self._store.get(key)
+        data = await self.sealed.get(owner, key)
         if data is None:
             raise Gone
-        if not self._sealed:
-            return data
-        try:
-            now, bind = self._clock.wall(), f"{key}\0{owner}"
-            return self._keys.open(_PURPOSE, data.decode("ascii"), now=now, bind=bind)
-        except (BadSeal, UnicodeDecodeError):
-            raise Gone from None
+        return data
 
     async def _count(self, owner: str, handle: str, size: int) -> None:
         """Keep an owner within its bytes; its oldest goes first."""
@@ -205,10 +209,10 @@ class Deposits:
             self._owned.popitem(last=False)
 
     async def _forget(self, owner: str, handle: str, size: int) -> None:
-        place = self._place(owner, handle)
-        await self._store.delete(place)
-        for number in range(1, -(-size // _PART)):
-            await self._store.delete(f"{place}.{number}")
+        where = place(_PURPOSE, owner, handle)
+        await self.sealed.delete(where)
+        for number in range(1, 1 - (-(size - _FIRST) // _PART)):
+            await self.sealed.delete(f"{where}.{number}")
 
 
 def formed(handle: str) -> bool:

@@ -13,8 +13,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Final
 
-import msgspec
-
 from lockgate.core.clock import SYSTEM, Clock, enough, written
 from lockgate.core.match import ByTool
 from lockgate.core.message import Call, Failure, Reply
@@ -192,8 +190,7 @@ def refusal(rules: Sequence[Rule], taken: Taken) -> Failure:
 
 def _later(failure: Failure, left: float) -> Failure:
     wait = enough(left)
-    return msgspec.structs.replace(
-        failure,
+    return failure.replace(
         data={**failure.data, "retry_after": wait},
         remedy=f"Try again in {written(wait)} seconds.",
     )

@@ -17,7 +17,6 @@ from hashlib import blake2b
 from typing import ClassVar, Final, NamedTuple
 
 import msgspec
-from msgspec.structs import replace
 
 from lockgate.core.clock import Clock
 from lockgate.core.message import Call, Reply, Result
@@ -76,24 +75,24 @@ class Repeats:
 
     def check(self, call: Call, /) -> Look | None:
         """Wants to see the reply to calls of conversations."""
-        if call.facts.get("endpoint", "") not in self._endpoints or _conversation(call) is None:
+        if call.facts.get("endpoint", "") not in self._endpoints or conversation(call) is None:
             return None
         return self._seen
 
     def _seen(self, call: Call, reply: Reply) -> Reply:
-        conversation, target = _conversation(call), call.target
+        within, target = conversation(call), call.target
         if (
             not isinstance(reply, Result)
             or reply.kind != "complete"
             or reply.raw.size < LARGE
             or target is None
-            or conversation is None
-            or not _plain(reply.raw)
+            or within is None
+            or not plain(reply.raw)
             or not self._read_only(call)
         ):
             return reply
         arguments = call.params.member("arguments") or b"{}"
-        parts = (call.principal.id, conversation, target.server, target.name)
+        parts = (call.principal.id, within, target.server, target.name)
         key = _digest(msgspec.json.encode(parts) + arguments)
         found, now = _digest(reply.raw.member("content") or b""), self._clock.monotonic()
         before = self._sent.pop(key, None)
@@ -112,10 +111,11 @@ class Repeats:
             f"{round(now - before.at)} s ago in this conversation. Call it again to be sent it."
         )
         content = [{"type": "text", "text": said}]
-        return replace(reply, raw=reply.raw.replace(content=content))
+        return reply.replace(raw=reply.raw.replace(content=content))
 
 
-def _conversation(call: Call) -> str | None:
+def conversation(call: Call) -> str | None:
+    """What a call belongs to, as far as its client says; None: it does not."""
     if call.affinity is not None:
         return call.affinity
     if "_meta" not in call.params:
@@ -124,7 +124,7 @@ def _conversation(call: Call) -> str | None:
     return named if isinstance(named, str) and 0 < len(named) <= _LONGEST else None
 
 
-def _plain(raw: Raw) -> bool:
+def plain(raw: Raw) -> bool:
     """Content alone: no error, and nothing that a schema may promise."""
     return "structuredContent" not in raw and raw.get("isError") is not True
 

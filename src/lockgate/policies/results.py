@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final
 
 import msgspec
-from msgspec.structs import replace
 
 from lockgate.core.message import (
     LISTEN,
@@ -26,8 +25,9 @@ from lockgate.core.message import (
 )
 from lockgate.core.policy import Stage
 from lockgate.core.raw import Raw
+from lockgate.guard.blobs import HINTS, cleaned_blobs, each_blob
 from lockgate.guard.borders import bordered
-from lockgate.guard.content import Inspector
+from lockgate.guard.content import Inspector, in_pieces
 from lockgate.guard.kept_back import blocked, kept_for_a_person, unredactable
 from lockgate.guard.pieces import each_text, rejoined
 from lockgate.guard.rules import ResultRules
@@ -52,11 +52,8 @@ SPOKEN: Final = frozenset({"notifications/message", "notifications/progress"})
 Told = Callable[[Call, Seen], None]
 """Hears of everything that was found."""
 Fits = Callable[[Call, Raw, Raw], bool]
-"""Whether a changed result of a tool is what the tool promises, if it was before (call, result as
-it was, result as it is)."""
+"""Whether a changed result of a tool still is what the tool promises (call, before, after)."""
 
-PIECES: Final = 3
-"""Texts in one result between which a secret may be divided."""
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder().decode
 
@@ -74,7 +71,7 @@ class Results:
         fits: Fits = lambda _call, _before, _after: True,
     ) -> None:
         """See the file, and `Told` and `Fits`."""
-        self._inspector = Inspector(settings.filters, '"iserror"')
+        self._inspector = Inspector(settings.filters, '"iserror"', *HINTS)
         failing = settings.failing
         self._failing = Inspector((*settings.filters, *failing)) if failing else self._inspector
         self._settings = settings
@@ -107,7 +104,7 @@ class Results:
             if notification.method in SPOKEN:
                 params, seen = self._inspector.inspect_members(notification.params)
                 if seen:
-                    self._tell(replace(call, target=target), seen)
+                    self._tell(call.replace(target=target), seen)
                 if _blocked(seen) is not None:
                     return
                 if params is not notification.params:
@@ -124,16 +121,17 @@ class Results:
             return reply
         data = reply.raw.received
         # Most results hold nothing, and it is quickly told. What is in pieces is put together.
-        if self._always or self._inspector.suspects(data) or data.count(b'"text"') >= PIECES:
+        if self._always or self._inspector.suspects(data) or in_pieces(data):
             return self._judged(call, reply)
         return reply
 
     def _judged(self, call: Call, reply: Result) -> Reply:
         raw = self._as_text(call, reply.raw)
         inspector = self._failing if raw.get("isError") is True else self._inspector
+        raw, within = cleaned_blobs(raw, inspector)
         raw, seen = inspector.inspect_members(raw)
         raw, apart = rejoined(raw, inspector.doing("secrets"))
-        seen = tuple(dict.fromkeys((*seen, *apart)))
+        seen = tuple(dict.fromkeys((*within, *seen, *apart)))
         self._tell(call, seen)
         stopped = _blocked(seen)
         askable = call.method in ASKABLE and reply.kind == "complete"
@@ -147,7 +145,7 @@ class Results:
             raw = _noted(raw, seen)
         if stopped is not None:
             return kept_for_a_person(seen, self.name, raw.encode())
-        return reply if raw is reply.raw else replace(reply, raw=raw)
+        return reply if raw is reply.raw else reply.replace(raw=raw)
 
     def _as_text(self, call: Call, raw: Raw) -> Raw:
         """The result with its pages made harmless."""
@@ -157,9 +155,10 @@ class Results:
         pages = self._settings.html_tools["" if call.target is None else call.target.name]
         if not pages and b"html" not in raw.encode():
             return raw
-        return each_text(
+        raw = each_text(
             raw, lambda text, kind: html(text) if pages or kind.startswith("text/html") else text
         )
+        return each_blob(raw, lambda text, kind: html(text) if "html" in kind else text)
 
     def _failure(self, call: Call, failure: Failure) -> Failure:
         message, found = self._failing.inspect_text(failure.message)
@@ -170,7 +169,7 @@ class Results:
         self._tell(call, seen)
         if _blocked(seen) is not None:
             return blocked(seen, self.name)
-        return replace(failure, message=message, data=data)
+        return failure.replace(message=message, data=data)
 
     def _data(self, data: Any) -> tuple[Any, Sequence[Seen]]:
         if data is None:

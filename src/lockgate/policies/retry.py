@@ -20,10 +20,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from random import random
 from typing import Any, ClassVar, Final, Literal
-
-import msgspec
 
 from lockgate.core.attempts import LOST, READING, SINGLE, TOOL, elsewhere, unsent
 from lockgate.core.backoff import Budget, bound
@@ -40,7 +39,8 @@ BRIEF: Final = 0.5
 waited for."""
 
 
-class RetrySettings(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrySettings:
     """Times in seconds.
 
     attempts  how often a call is sent at most, the first time included.
@@ -58,7 +58,7 @@ class RetrySettings(msgspec.Struct, frozen=True, kw_only=True):
     share: float = 0.2
     floor: float = 1.0
     tools: Which = "annotated"
-    patterns: Mapping[str, Which] = {}
+    patterns: Mapping[str, Which] = field(default_factory=dict[str, Which])
 
 
 class Retry:
@@ -87,7 +87,9 @@ class Retry:
         self._settings = settings
         self._annotated = annotated
         self._tools: ByTool[Which] = ByTool(list(settings.patterns.items()), settings.tools)
-        self.budget = before.budget if before else Budget(settings.share, settings.floor, clock)
+        self.budget: Budget = (
+            before.budget if before else Budget(settings.share, settings.floor, clock)
+        )
         self._now = clock.monotonic
         self._jitter = jitter
         self._pause = pause

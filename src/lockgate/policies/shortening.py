@@ -11,10 +11,10 @@ names and values apart.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import ClassVar, Final, Literal
 
 import msgspec
-from msgspec.structs import replace
 
 from lockgate.context.encoding import MOST_MINIFIED, columnar, may_be_shorter, minified, same
 from lockgate.context.verbatim import holds_text, is_verbatim
@@ -34,7 +34,8 @@ _blocks: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 Saved = Callable[[str, str, int], None]
 
 
-class ResultShape(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class ResultShape:
     """How one endpoint wants results: see `lockgate.config.compact`."""
 
     results: Literal["off", "auto", "minify", "columnar"] = "auto"
@@ -82,7 +83,7 @@ class Shortening:
         ):
             return reply
         raw = self._shorter(call, reply.raw, shape)
-        return reply if raw is None else replace(reply, raw=raw)
+        return reply if raw is None else reply.replace(raw=raw)
 
     def _shorter(self, call: Call, raw: Raw, shape: ResultShape) -> Raw | None:
         try:

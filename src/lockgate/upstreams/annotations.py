@@ -24,9 +24,9 @@ TOOL_LIMIT: Final = 10_000
 _KEY: Final = b"x-mcp-header"
 
 
-_read_tools = msgspec.json.Decoder(list[msgspec.Raw]).decode
-_read_tool = msgspec.json.Decoder(Listed).decode
-_decode = msgspec.json.Decoder().decode
+_read_tools: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_read_tool: Final = msgspec.json.Decoder(Listed).decode
+_decode: Final = msgspec.json.Decoder().decode
 
 
 class ToolAnnotations:

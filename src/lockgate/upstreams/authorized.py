@@ -16,6 +16,7 @@ from lockgate.core.credentials import Headers as Shown
 from lockgate.core.message import Failure, Principal
 from lockgate.upstreams.failures import Barred
 from lockgate.upstreams.head import KeptHeaders
+from lockgate.upstreams.posting import Post
 from lockgate.upstreams.refusals import session_lost
 from lockgate.upstreams.remote import EVENTS, Headers, Remote
 from lockgate.upstreams.reply import HttpReply
@@ -55,6 +56,11 @@ class Authorized(Remote):
         self._credentials = credentials
         self._shared = credentials.shared
         self._last: tuple[Shown, KeptHeaders, KeptHeaders] | None = None
+
+    @property
+    def posting(self) -> Post:
+        """See `Remote.posting`."""
+        return self.post
 
     def post(
         self, headers: KeptHeaders, body: bytes, *, stream: bool = False

@@ -11,8 +11,6 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
-from msgspec.structs import replace
-
 from lockgate.core.message import (
     Call,
     ClientFacts,
@@ -104,7 +102,7 @@ class ToHandshake:
         self._observe(call, OLD_SERVER)
         if _refused_visit(call.params):
             return _declined(call)
-        translated = replace(call, client=self._clients.of(call.client))
+        translated = call.spoken_by(self._clients.of(call.client))
         reply = await self._link.send(translated)
         if isinstance(reply, Result) and reply.kind == "input_required":
             reply = await self._refuse_undeclared(translated, reply)
@@ -180,7 +178,7 @@ class ToModern:
         refused = refusal_in(call.params) if "inputResponses" in call.params else None
         if refused is not None:
             return refused
-        translated = replace(call, client=self._clients.of(call.client))
+        translated = call.spoken_by(self._clients.of(call.client))
         state = call.params.get("requestState")
         if isinstance(state, str) and state.startswith(TASK_STATE):
             reply = await self._answer_task(translated, state.removeprefix(TASK_STATE))

@@ -22,6 +22,8 @@ class Changed(msgspec.Struct, frozen=True):
 
     server: str
     subject: Subject
+    outside: bool = False
+    """Heard outside of clients' sessions, where it may not have been said."""
 
 
 Watcher = Callable[[Changed], None]
@@ -38,8 +40,8 @@ class Announcer:
         self._server = server
         self._quiet = quiet
         self._watchers: list[Watcher] = []
-        self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._again: set[str] = set()
+        self._timers: dict[tuple[str, bool], asyncio.TimerHandle] = {}
+        self._again: set[tuple[str, bool]] = set()
 
     def __bool__(self) -> bool:
         return bool(self._watchers)
@@ -51,16 +53,24 @@ class Announcer:
 
     def tell(self, subject: str) -> None:
         """Announce now, or soon if it was announced just now."""
-        if subject in self._timers:
-            self._again.add(subject)
+        self._tell(subject, False)
+
+    def tell_outside(self, subject: str) -> None:
+        """The same of what was heard outside of clients' sessions."""
+        self._tell(subject, True)
+
+    def _tell(self, subject: str, outside: bool) -> None:
+        key = subject, outside
+        if key in self._timers:
+            self._again.add(key)
             return
         loop = asyncio.get_running_loop()
-        self._timers[subject] = loop.call_later(self._quiet, self._rested, subject)
-        self.tell_now(subject)
+        self._timers[key] = loop.call_later(self._quiet, self._rested, key)
+        self.tell_now(subject, outside)
 
-    def tell_now(self, subject: str) -> None:
+    def tell_now(self, subject: str, outside: bool = False) -> None:
         """Announce without holding anything back."""
-        changed = Changed(self._server, cast("Subject", subject))
+        changed = Changed(self._server, cast("Subject", subject), outside)
         for watcher in tuple(self._watchers):
             watcher(changed)
 
@@ -71,8 +81,8 @@ class Announcer:
         self._timers.clear()
         self._again.clear()
 
-    def _rested(self, subject: str) -> None:
-        del self._timers[subject]
-        if subject in self._again:
-            self._again.discard(subject)
-            self.tell(subject)
+    def _rested(self, key: tuple[str, bool]) -> None:
+        del self._timers[key]
+        if key in self._again:
+            self._again.discard(key)
+            self._tell(*key)

@@ -15,6 +15,7 @@ from lockgate.core.message import Failure
 from lockgate.upstreams.chores import Chores
 from lockgate.upstreams.failures import ConnectFailed, HttpFailure
 from lockgate.upstreams.flights import Flight
+from lockgate.upstreams.posting import JSON
 from lockgate.upstreams.refusals import (
     from_http,
     from_status,
@@ -27,7 +28,6 @@ from lockgate.upstreams.refusals import (
 from lockgate.upstreams.remote import (
     ERROR_BODY,
     EVENTS,
-    JSON,
     Down,
     Headers,
     Outcome,
@@ -122,6 +122,8 @@ class HttpChannel:
         self._backoff = backoff or Backoff()
         self._headers: Headers = []
         self._posted = remote.posted([])
+        self._ask = remote.posting
+        self._max_message = remote.max_message
         self._in_session = False
         self._forgotten = False
         self._receive: Receive = lambda _data, _flight: None
@@ -176,7 +178,7 @@ class HttpChannel:
 
     async def _fly(self, flight: Flight, body: bytes, *, pausing: bool) -> None:
         try:
-            reply = await self._remote.post(self._posted, body)
+            reply = await self._ask(self._posted, body)
         except HttpFailure as error:
             if isinstance(error, ConnectFailed) and error.cause != "busy":
                 raise unreachable(error) from None
@@ -197,7 +199,7 @@ class HttpChannel:
             return False
         if not reply.headers.get(b"content-type", b"").startswith(JSON):
             return False
-        self._landed(flight, reply.whole(self._remote.max_message))
+        self._landed(flight, reply.whole(self._max_message))
         return True
 
     def _landed(self, flight: Flight, answer: bytes) -> None:

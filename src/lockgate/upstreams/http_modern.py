@@ -22,6 +22,7 @@ from lockgate.upstreams.failures import ConnectFailed, ConnectionLost, HttpFailu
 from lockgate.upstreams.flights import text
 from lockgate.upstreams.head import KeptHeaders
 from lockgate.upstreams.identity import GATEWAY, gateway_call
+from lockgate.upstreams.posting import JSON
 from lockgate.upstreams.refusals import (
     from_error,
     from_http,
@@ -34,7 +35,6 @@ from lockgate.upstreams.refusals import (
 from lockgate.upstreams.remote import (
     ERROR_BODY,
     EVENTS,
-    JSON,
     Down,
     Remote,
     Stale,
@@ -96,6 +96,8 @@ class ModernHttp:
     def __init__(self, remote: Remote) -> None:
         self.tools = ToolAnnotations()
         self._remote = remote
+        self._ask = remote.posting
+        self._max_message = remote.max_message
         self._server = remote.server
         self._ids = count(1)
         self._tool_heads: dict[str, KeptHeaders] = {}
@@ -171,7 +173,7 @@ class ModernHttp:
         body = encode_request(request_id, call.method, params)
         stale = False
         try:
-            reply = await self._remote.post(headers, body, stream=call.method == LISTEN)
+            reply = await self._ask(headers, body, stream=call.method == LISTEN)
             try:
                 answer = self._whole(call, reply, request_id) or await self._answer(
                     call, reply, request_id
@@ -179,7 +181,8 @@ class ModernHttp:
             except BaseException:
                 reply.close()
                 raise
-            let_end(reply)
+            if not reply.complete:
+                let_end(reply)
         except HttpFailure as error:
             stale = isinstance(error, ConnectionLost) and error.reused and not error.answered
             answer = self._failed(error, stale)
@@ -211,7 +214,7 @@ class ModernHttp:
             return None
         if not reply.headers.get(b"content-type", b"").startswith(JSON):
             return None
-        return self._settle(reply.whole(self._remote.max_message), call, request_id) or (
+        return self._settle(reply.whole(self._max_message), call, request_id) or (
             invalid(self._server, "the answer has another request's id")
         )
 

@@ -7,51 +7,28 @@ redirects are never followed.
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from copy import copy
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 
 from lockgate.core.message import Failure, RequestId
 from lockgate.upstreams.failures import ConnectCause, ConnectFailed
 from lockgate.upstreams.head import KeptHeaders
+from lockgate.upstreams.posting import Headers, Pool, Post, Posts
 from lockgate.upstreams.refusals import invalid, too_large
 from lockgate.upstreams.reply import HttpReply
 from lockgate.wire.jsonrpc import Malformed, Response, decode
 from lockgate.wire.sse import Event, EventTooLarge, Parser
 from lockgate.wire.url import Url
 
-JSON: Final = b"application/json"
 EVENTS: Final = b"text/event-stream"
 ERROR_BODY: Final = 64 * 1024
 """How much of an error's body is looked at."""
 
 LINGER: Final = 0.5
 """Seconds a server has to end a stream after its last event."""
-
-Headers = list[tuple[bytes, bytes]]
-
-
-class Pool(Protocol):
-    """What is needed of the HTTP pool."""
-
-    async def request(
-        self,
-        url: Url,
-        method: bytes,
-        headers: Headers | KeptHeaders,
-        body: bytes = b"",
-        *,
-        stream: bool = False,
-    ) -> HttpReply:
-        """One request; see `HttpPool.request`."""
-        ...
-
-    def tls(self) -> ssl.SSLContext:
-        """What TLS connections are made with."""
-        ...
 
 
 class Down(Exception):
@@ -146,15 +123,11 @@ class Remote:
             for name, value in headers.items()
             if name.lower() not in own
         ]
-        self._post: Headers = [
-            (b"content-type", JSON),
-            (b"accept", b"application/json, text/event-stream"),
-            *self._headers,
-        ]
+        self._posts = Posts(pool, url, self._headers)
 
     def posted(self, headers: Headers) -> KeptHeaders:
         """The whole headers of a POST, given those of the protocol."""
-        return KeptHeaders(self._post + headers)
+        return self._posts.headers(headers)
 
     @property
     def url(self) -> Url:
@@ -167,18 +140,19 @@ class Remote:
             raise ValueError("configured headers stay with their origin")
         other = copy(self)
         other._url = url  # noqa: SLF001 - a copy of this very object
+        other._posts = Posts(self._pool, url, self._headers)  # noqa: SLF001 - as above
         return other
+
+    @property
+    def posting(self) -> Post:
+        """As `post`, for every call."""
+        return self._posts.send
 
     def post(
         self, headers: KeptHeaders, body: bytes, *, stream: bool = False
     ) -> Awaitable[HttpReply]:
-        """POST `body`, with headers from `posted`. Raises what the pool raises.
-
-        stream  the answer is a stream that stays open, and not a call's.
-        """
-        if stream:
-            return self._pool.request(self._url, b"POST", headers, body, stream=True)
-        return self._pool.request(self._url, b"POST", headers, body)
+        """POST `body`, with headers from `posted`; see `Posts.send`."""
+        return self._posts.send(headers, body, stream=stream)
 
     async def get(self, headers: Headers) -> HttpReply:
         """Ask for an event stream that stays open. Raises what the pool raises."""

@@ -301,7 +301,7 @@ class Replicas:
         if changed.subject == "state":
             self._look()
         elif replica is self._active:
-            self._announcer.tell_now(changed.subject)
+            self._announcer.tell_now(changed.subject, changed.outside)
 
     # Listening.
 

@@ -108,7 +108,7 @@ class Upstream:
             credentials=credentials,
         )
         self._guard = Guard(credentials) if credentials and not credentials.shared else None
-        self._hub = Listening(self._send_listen, self._announcer.tell, self._backoff)
+        self._hub = Listening(self._send_listen, self._announcer.tell_outside, self._backoff)
         self._deadlines = Deadlines(clock)
         self._link_of: dict[Era, Link] = {}
         self._ready = asyncio.Event()

@@ -142,6 +142,11 @@ class WebSocketConnection(asyncio.Protocol):
         kept = {n: v for n, v in self._spec.headers.items() if n.lower() not in own}
         return replace(self._spec, headers={**kept, **own})
 
+    @property
+    def subprotocol(self) -> str | None:
+        """What the server has chosen of what it was offered."""
+        return None if self._protocol is None else self._protocol.subprotocol
+
     def write(self, line: bytes) -> None:
         """Send one message."""
         transport, protocol = self._transport, self._protocol

@@ -35,8 +35,7 @@ _OBJECT: Final = b"{"
 def handshake_client(client: ClientFacts) -> ClientFacts:
     """A stateless client as a server of the handshake era gets to know it: without extensions."""
     capabilities = client.capabilities.without("extensions")
-    return msgspec.structs.replace(
-        client,
+    return client.replace(
         era="handshake",
         protocol_version=LATEST_HANDSHAKE,
         capabilities=capabilities,
@@ -52,8 +51,7 @@ def modern_client(client: ClientFacts) -> ClientFacts:
     unless asked, so it is asked for `info` and above.
     """
     capabilities = client.capabilities.without(*_SESSION_ONLY)
-    return msgspec.structs.replace(
-        client,
+    return client.replace(
         era="modern",
         protocol_version=LATEST_MODERN,
         capabilities=capabilities,
@@ -65,9 +63,7 @@ def modern_client(client: ClientFacts) -> ClientFacts:
 def with_tasks(client: ClientFacts) -> ClientFacts:
     """The client as one that can wait for tasks: the gateway waits for it."""
     extensions = client.capabilities.object("extensions").replace(**{TASKS: {}})
-    return msgspec.structs.replace(
-        client, capabilities=client.capabilities.replace(extensions=extensions)
-    )
+    return client.replace(capabilities=client.capabilities.replace(extensions=extensions))
 
 
 def wants_tasks(failure: Failure) -> bool:
@@ -114,7 +110,7 @@ def modern_failure(method: str, params: Raw, failure: Failure) -> Failure | Resu
             cast("Mapping[str, Any]", data) if isinstance(data, Mapping) else {}
         )
         uri = {"uri": params.get("uri")}
-        return msgspec.structs.replace(failure, code=INVALID_PARAMS, data={**uri, **known})
+        return failure.replace(code=INVALID_PARAMS, data={**uri, **known})
     if failure.code == URL_ELICITATION_REQUIRED:
         return _visits(failure)
     return failure

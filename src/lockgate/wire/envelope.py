@@ -27,9 +27,9 @@ LOG_LEVELS: Final = {
 PROGRESS: Final = "notifications/progress"
 LOG_MESSAGE: Final = "notifications/message"
 
-_split = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_decode = msgspec.json.Decoder().decode
-_sorted = msgspec.json.Encoder(order="sorted").encode
+_split: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode: Final = msgspec.json.Decoder().decode
+_sorted: Final = msgspec.json.Encoder(order="sorted").encode
 
 
 def failure_error(request_id: RequestId | None, failure: Failure) -> bytes:

@@ -170,7 +170,7 @@ def translate(method: str, failure: Failure) -> Failure:
         return failure
     data: object = failure.data
     if isinstance(data, Mapping) and "uri" in data:
-        return msgspec.structs.replace(failure, code=NOT_FOUND)
+        return failure.replace(code=NOT_FOUND)
     return failure
 
 

@@ -6,23 +6,20 @@ basic/utilities/progress and cancellation; the canonical form is described in `c
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from lockgate.core.message import Call, ClientFacts, Notification, RequestId
 from lockgate.core.raw import Raw
-from lockgate.wire.jsonrpc import NO_DATA, encode_error, encode_result
+from lockgate.wire.handshake_shapes import PRIVATE_ERROR, Opening, Refused
+from lockgate.wire.jsonrpc import encode_error, encode_result
 from lockgate.wire.revisions import (
     HANDSHAKE_VERSIONS,
     LATEST_HANDSHAKE,
     META_SERVER_INFO,
     RESERVED_REQUEST_META,
 )
-
-PRIVATE_ERROR: Final = "_lockgate/error"
-"""The member of `inputResponses` under which a front passes on that its client answered with an
-error, or could not be asked. Only fronts of the handshake era write it."""
 
 ABANDON: Final = "_lockgate/abandon"
 """The member of params by which a front says that nobody waits for a parked call any more; it comes
@@ -31,29 +28,14 @@ with the call's `requestState` and nothing is sent to the server but the cancell
 PROGRESS: Final = "notifications/progress"
 _STATE: Final = ("inputResponses", "requestState")
 _ENVELOPE_META: Final = (*RESERVED_REQUEST_META, "progressToken")
-_encode = msgspec.json.Encoder().encode
-
-
-class Opening(msgspec.Struct, rename="camel"):
-    """A server's answer to `initialize`, as far as the gateway itself reads it."""
-
-    protocol_version: str
-    capabilities: dict[str, Any] = {}
-    server_info: dict[str, Any] = {}
-
-    def offers(self, capability: str, detail: str | None = None) -> bool:
-        """Whether the server declared `capability`, and within it `detail`."""
-        declared = self.capabilities.get(capability)
-        if not isinstance(declared, dict):
-            return False
-        return detail is None or declared.get(detail) is True  # pyright: ignore[reportUnknownMemberType] - a server's own JSON
+_encode: Final = msgspec.json.Encoder().encode
 
 
 class BadOpening(Exception):
     """A server's answer to `initialize` that cannot be worked with; the text says why."""
 
 
-_read_opening = msgspec.json.Decoder(Opening).decode
+_read_opening: Final = msgspec.json.Decoder(Opening).decode
 
 
 def initialize_params(client: ClientFacts) -> bytes:
@@ -122,17 +104,7 @@ def canonical(method: str, params: Raw) -> Notification:
     return Notification(method, params.without("progressToken") if method == PROGRESS else params)
 
 
-class _Error(msgspec.Struct):
-    code: int
-    message: str = ""
-    data: Any = NO_DATA
-
-
-class _Refused(msgspec.Struct):
-    error: _Error | None = msgspec.field(default=None, name=PRIVATE_ERROR)
-
-
-_read_refused = msgspec.json.Decoder(_Refused).decode
+_read_refused: Final = msgspec.json.Decoder(Refused).decode
 
 
 def answer(request_id: RequestId, value: bytes) -> bytes:

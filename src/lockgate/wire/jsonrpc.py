@@ -17,17 +17,9 @@ import msgspec
 
 from lockgate.core.message import RequestId
 from lockgate.core.raw import EMPTY, Raw
-from lockgate.wire.messages import (
-    NO_DATA,
-    Envelope,
-    ErrorObject,
-    Malformed,
-    Message,
-    Notice,
-    OnlyId,
-    Request,
-    Response,
-)
+from lockgate.wire.malformed import Malformed
+from lockgate.wire.messages import Message, Notice, Request, Response
+from lockgate.wire.shapes import NO_DATA, Envelope, ErrorObject, OnlyId
 
 __all__ = [
     "DEPTH_LIMIT",
@@ -61,16 +53,16 @@ INTERNAL_ERROR: Final = -32603
 OVERLOADED: Final = -32000
 FORBIDDEN: Final = -32000
 DEPTH_LIMIT: Final = 64
-_UNSET = msgspec.UNSET
-_HEAD = b'{"jsonrpc":"2.0","id":'
+_UNSET: Final = msgspec.UNSET
+_HEAD: Final = b'{"jsonrpc":"2.0","id":'
 
 
-_scan = msgspec.json.Decoder(Envelope).decode
-_scan_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
-_scan_id = msgspec.json.Decoder(OnlyId).decode
-_scan_error = msgspec.json.Decoder(ErrorObject).decode
-_encode = msgspec.json.Encoder().encode
-_NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_scan: Final = msgspec.json.Decoder(Envelope).decode
+_scan_array: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_scan_id: Final = msgspec.json.Decoder(OnlyId).decode
+_scan_error: Final = msgspec.json.Decoder(ErrorObject).decode
+_encode: Final = msgspec.json.Encoder().encode
+_NOT_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def decode(data: bytes) -> Message:
@@ -89,23 +81,28 @@ def decode(data: bytes) -> Message:
         raise Malformed(PARSE_ERROR, "The message is not valid JSON in UTF-8.") from None
     if envelope.jsonrpc != "2.0":
         raise Malformed(INVALID_REQUEST, 'jsonrpc must be "2.0".', _id_of(envelope))
-    if envelope.method is _UNSET:
-        result, answer_id = envelope.result, envelope.id
-        if result is not _UNSET and envelope.error is _UNSET and isinstance(answer_id, int | str):
-            return Response(answer_id, bytes(result))  # pyright: ignore[reportArgumentType]  # not UNSET
+    method, result, error, message_id = (
+        envelope.method,
+        envelope.result,
+        envelope.error,
+        envelope.id,
+    )
+    if method is _UNSET:
+        if result is not _UNSET and error is _UNSET and isinstance(message_id, (int, str)):
+            return Response(message_id, bytes(result))  # pyright: ignore[reportArgumentType]  # not UNSET
         return _response(envelope)
-    if envelope.result is not _UNSET or envelope.error is not _UNSET:
+    if result is not _UNSET or error is not _UNSET:
         raise Malformed(
             INVALID_REQUEST,
             "A message is a request or a response, not both at once.",
             _id_of(envelope),
         )
     params = EMPTY if envelope.params is _UNSET else _params(envelope)
-    if envelope.id is _UNSET:
-        return Notice(envelope.method, params)  # pyright: ignore[reportArgumentType]  # UNSET was handled above
-    if envelope.id is None:
+    if message_id is _UNSET:
+        return Notice(method, params)  # pyright: ignore[reportArgumentType]  # UNSET was handled above
+    if message_id is None:
         raise Malformed(INVALID_REQUEST, "The id of a request must be a string or an integer.")
-    return Request(envelope.id, envelope.method, params)  # pyright: ignore[reportArgumentType]  # as above
+    return Request(message_id, method, params)  # pyright: ignore[reportArgumentType]  # as above
 
 
 def decode_batch(data: bytes, most: int) -> list[Message | Malformed]:
@@ -240,7 +237,9 @@ def too_deep(data: bytes, limit: int = DEPTH_LIMIT) -> bool:
     Almost every message has no more brackets than `limit` and is settled by counting them. Bytes
     that are not valid JSON get some answer without harm.
     """
-    if data.count(b"{") + data.count(b"[") <= limit:
+    # Splitting finds what it looks for several times as fast as counting does.
+    most = limit + 1
+    if len(data.split(b"{", most)) + len(data.split(b"[", most)) <= limit + 2:
         return False
     # Escapes go first, pairs of backslashes before escaped quotes; what then stands between an
     # odd and an even quote is inside a string.

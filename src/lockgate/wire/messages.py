@@ -5,81 +5,64 @@ Must not know: how they are read and written, MCP methods, HTTP, eras.
 
 from __future__ import annotations
 
-from typing import Any, Final
-
-import msgspec
+from typing import ClassVar, Final
 
 from lockgate.core.message import RequestId
 from lockgate.core.raw import EMPTY, Raw
+from lockgate.core.value import Value
+from lockgate.wire.shapes import ErrorObject
 
-NO_DATA: Final[Any] = msgspec.UNSET
-"""The `data` of an error that has none; null is a value."""
+_REQUEST: Final = ("id", "method", "params")
+_NOTICE: Final = ("method", "params")
+_RESPONSE: Final = ("id", "result", "error")
 
 
-class Request(msgspec.Struct, frozen=True, gc=False):
+class Request(Value):
     """A message that wants an answer."""
 
-    id: RequestId
-    method: str
-    params: Raw = EMPTY
+    __slots__ = _REQUEST
+    fields: ClassVar[tuple[str, ...]] = _REQUEST
+
+    def __init__(
+        self,
+        id: RequestId,  # noqa: A002 - as the wire calls it
+        method: str,
+        params: Raw = EMPTY,
+    ) -> None:
+        self.id: Final = id
+        self.method: Final = method
+        self.params: Final = params
 
 
-class Notice(msgspec.Struct, frozen=True, gc=False):
+class Notice(Value):
     """A message that wants none; JSON-RPC calls it a notification."""
 
-    method: str
-    params: Raw = EMPTY
+    __slots__ = _NOTICE
+    fields: ClassVar[tuple[str, ...]] = _NOTICE
+
+    def __init__(self, method: str, params: Raw = EMPTY) -> None:
+        self.method: Final = method
+        self.params: Final = params
 
 
-class ErrorObject(msgspec.Struct, frozen=True, gc=False):
-    """The error member of a response. `data` is UNSET when the sender gave none."""
-
-    code: int
-    message: str
-    data: Any = NO_DATA
-
-
-class Response(msgspec.Struct, frozen=True, gc=False):
+class Response(Value):
     """An answer: exactly one of `result` (JSON bytes) and `error` is set.
 
     `id` is null only in an error whose request could not be read.
     """
 
-    id: RequestId | None
-    result: bytes | None = None
-    error: ErrorObject | None = None
+    __slots__ = _RESPONSE
+    fields: ClassVar[tuple[str, ...]] = _RESPONSE
+
+    def __init__(
+        self,
+        id: RequestId | None,  # noqa: A002 - as the wire calls it
+        result: bytes | None = None,
+        error: ErrorObject | None = None,
+    ) -> None:
+        self.id: Final = id
+        self.result: Final = result
+        self.error: Final = error
 
 
 Message = Request | Notice | Response
-
-
-class Malformed(Exception):
-    """The bytes are not one JSON-RPC message.
-
-    code     -32700 when they are not JSON, -32600 when they are JSON but no message.
-    message  what is wrong, without the bytes themselves.
-    id       the request's id when it could still be read.
-    """
-
-    def __init__(self, code: int, message: str, request_id: RequestId | None = None) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.id = request_id
-
-
-class Envelope(msgspec.Struct, gc=False):
-    """A message as it is found, before anybody has judged whether it is one."""
-
-    jsonrpc: str | msgspec.UnsetType = msgspec.UNSET
-    id: int | str | msgspec.UnsetType | None = msgspec.UNSET
-    method: str | msgspec.UnsetType = msgspec.UNSET
-    params: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-    result: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-    error: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-
-
-class OnlyId(msgspec.Struct, gc=False):
-    """What is left of a message that is none."""
-
-    id: Any = None

@@ -44,7 +44,7 @@ _LISTEN_ONLY: Final = frozenset(
 _UNSET: Final = msgspec.UNSET
 
 
-_read_head = msgspec.json.Decoder(Dress).decode
+_read_head: Final = msgspec.json.Decoder(Dress).decode
 _TYPE: Final = b'"resultType"'
 _FIRST: Final = b'{"resultType":"complete"'
 _TYPED: Final = _FIRST + b","

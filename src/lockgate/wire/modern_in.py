@@ -27,7 +27,6 @@ from lockgate.wire.envelope import (
     without_meta,
 )
 from lockgate.wire.jsonrpc import INVALID_PARAMS, METHOD_NOT_FOUND
-from lockgate.wire.modern_shapes import Lifted
 from lockgate.wire.revisions import (
     HEADER_MISMATCH,
     META_CLIENT_CAPABILITIES,
@@ -79,8 +78,19 @@ _LIFTED: Final = (
 )
 _MOST_CLIENTS: Final = 1024
 _LARGEST_KEPT: Final = 8192
-_decode = msgspec.json.Decoder().decode
+_decode: Final = msgspec.json.Decoder().decode
 _K = TypeVar("_K")
+
+
+class Lifted:
+    """A request in canonical form: params without the envelope, and what the envelope said."""
+
+    __slots__ = ("client", "params", "token")
+
+    def __init__(self, client: ClientFacts, params: Raw, token: bytes | None) -> None:
+        self.client: Final = client
+        self.params: Final = params
+        self.token: Final = token
 
 
 class Refusal(Exception):

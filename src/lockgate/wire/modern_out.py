@@ -35,18 +35,18 @@ MESSAGE: Final = "notifications/message"
 ACKNOWLEDGED: Final = "notifications/subscriptions/acknowledged"
 
 _ENVELOPE_META: Final = frozenset({*RESERVED_REQUEST_META, "progressToken"})
-_encode = msgspec.json.Encoder().encode
+_encode: Final = msgspec.json.Encoder().encode
 
 
 class InvalidResult(Exception):
     """A result that this revision does not allow; the text says why."""
 
 
-_read_head = msgspec.json.Decoder(Head).decode
-_read_progress = msgspec.json.Decoder(Progress).decode
-_read_cancelled = msgspec.json.Decoder(Cancelled).decode
-_read_tag = msgspec.json.Decoder(Tagged).decode
-_read_discovery = msgspec.json.Decoder(Discovery).decode
+_read_head: Final = msgspec.json.Decoder(Head).decode
+_read_progress: Final = msgspec.json.Decoder(Progress).decode
+_read_cancelled: Final = msgspec.json.Decoder(Cancelled).decode
+_read_tag: Final = msgspec.json.Decoder(Tagged).decode
+_read_discovery: Final = msgspec.json.Decoder(Discovery).decode
 
 _KINDS: Final[dict[str, Literal["complete", "input_required", "task"]]] = {
     "complete": "complete",
@@ -117,7 +117,7 @@ def read_result(data: bytes) -> Result:
     """
     if data[:1] != b"{":
         raise InvalidResult("its result is not an object")
-    if len(data) > _LARGE and _surely_complete(data):
+    if data.endswith(_LAST):
         return Result(Raw(data))
     try:
         head = _read_head(data)
@@ -129,14 +129,10 @@ def read_result(data: bytes) -> Result:
     return Result(Raw(data), kind)
 
 
-_LARGE: Final = 4096
-_COMPLETE: Final = b'{"resultType":"complete"'
-
-
-def _surely_complete(data: bytes) -> bool:
-    """Whether a large result says in front, and nowhere else, that it is complete."""
-    # A key may appear twice, and be spelled with escapes; the last one would count.
-    return data.startswith(_COMPLETE) and data.count(b'"resultType"') == 1 and b"\\u" not in data
+_LAST: Final = b',"resultType":"complete"}'
+"""An object that ends so says in its last member, which counts, that it is complete: no quote in
+there is escaped, so each begins or ends a string, and the brace closes the object. A large one has
+not to be read again for that."""
 
 
 def progress_token(params: Raw) -> int | str | None:

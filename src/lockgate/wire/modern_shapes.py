@@ -7,17 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from lockgate.core.message import ClientFacts
-from lockgate.core.raw import Raw
 from lockgate.wire.revisions import META_SUBSCRIPTION_ID
-
-
-class Lifted(msgspec.Struct, frozen=True, gc=False):
-    """A request in canonical form: params without the envelope, and what the envelope said."""
-
-    client: ClientFacts
-    params: Raw
-    token: bytes | None
 
 
 class Head(msgspec.Struct):

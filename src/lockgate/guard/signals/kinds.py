@@ -78,6 +78,9 @@ KINDS: Final[dict[str, Sort]] = {
         "review", "A parameter may carry the conversation or the model's reasoning away.", _READ
     ),
     "without-consent": Sort("review", "Something happens without a person's consent.", _READ),
+    "untold": Sort(
+        "review", "The model is told to leave something unsaid to a person.", _READ
+    ),
     "unshown-step": Sort("review", "Something is said not to be shown.", _READ),
     "disguise": Sort("review", "Something is to look like something else.", _READ),
     "secret-asked": Sort("review", "Keys, passwords or private files are asked for.", _READ),

@@ -14,6 +14,35 @@ from typing import Final
 MEANINGS: Final[dict[str, str]] = {
     # where it belongs
     "this": "this/current/such",
+    "what-is-done": (
+        "about this/about it/about that/about these/of this/of it/of these/this to/it to/that to/"
+        "these to/this step/these steps/this action/these actions/this call/these calls/it at/"
+        "this operation/this behavior/this behaviour/this process/this instruction/this in/it in/"
+        "these instructions/the instruction/the instructions/this requirement/this note/this at/"
+        "this fact/this detail/anything about/this or/it or/them this/them that/this was"
+    ),
+    "not-before": "unless/until/only if/only when/only after/before its/before it/before the",
+    "deed": (
+        "transfer~/transferred/transferring/share/shared/sharing/"
+        "read/reading/reads/open/opened/opening/collect~/gather~/harvest~/retrieved/accessed/"
+        "accessing/extract~/dump~/grab~/steal~/stole/stolen/capture~/copy/copies/copied/copying/"
+        "fetched/fetching/scanned/scanning/recorded/recording/logged/logging/obtained/obtaining/"
+        "inspected/inspecting/exported/exporting/deletion/removal"
+    ),
+    "notified": "notify~/notified/notifies/notifying/alert~/warn~/bother~",
+    "signing-in": (
+        "authorization header/authentication header/in the header/in a header/as a header/"
+        "request header/request headers/bearer token/scope/scopes/oauth flow"
+    ),
+    "pronoun": "them/him/her",
+    "statement": "statement/statements",
+    "happens": (
+        "replaces/replacing/replaced/changes/changing/changed/modifies/modifying/modified/"
+        "overrides/overriding/overwrites/overwriting/overwritten/rewrites/rewriting/sets/setting/"
+        "adjusts/adjusting/reduces/reducing/swaps/substitutes/adds/adding/added/appends/appending/"
+        "appended/includes/including/included/inserts/inserting/inserted/writes/writing/written/"
+        "stores/storing/fills/filling/saves/returns/outputs/prints/copies/places/embeds/passes"
+    ),
     "optional": "optional/optionally/if not provided/if provided/default/defaults/fallback",
     "summary": "summary/summaries/conversation/transcript/chat/final answer/final response",
     "step": "step/steps/collection/operation/action/actions/behavior/behaviour",

@@ -57,15 +57,44 @@ def _covertly(rows: Rows) -> int:
 
 
 def _concealment(rows: Rows, _own: frozenset[str]) -> int:
-    """Somebody is not to be told."""
+    """Somebody is not to be told what is done.
+
+    How to present a result, or not to say too early that something worked, is many an honest
+    tool's advice: "do not mention internal ids to the user".
+    """
+    untold = _untold(rows)
+    if not untold or then(untold, rows["person"] & (rows["toward"] >> 1), 2):
+        # To tell somebody to do something is no telling of what is done.
+        return 0
+    if then(untold, rows["what-is-done"], 5) or _that_is_all(rows, untold):
+        return untold
+    if rows["not-before"]:
+        return 0
+    if rows.any("silently", "naturally", "secret-file", "harm"):
+        return untold
+    done = rows.any("strictly-send", "sent", "deed", "delete", "tamper", "attach")
+    by_you = then(rows["you"], rows["call"] | rows["read"], 5) & ~then(
+        then(rows["you"], rows["not"], 1), rows["call"] | rows["read"], 5
+    )
+    return then(untold, done | by_you, 12) or then(done, untold, 12)
+
+
+def _that_is_all(rows: Rows, untold: int) -> int:
+    """`Do not tell the user`, and no more; where nobody is notified, no message is sent."""
+    last = then(untold & ~rows["notified"], rows["person"], 3) >> (rows.length - 1)
+    return last and untold
+
+
+def _untold(rows: Rows) -> int:
     told = rows["strictly-tell"] & ~(rows["please"] << 1)
     denied = rows["not"] & ~(rows["is-so"] >> 1)
     # "Do not delete it without telling the user" is the opposite.
-    told &= ~then(then(denied, rows["lacking"], 6), told, 3)
+    told &= ~then(then(denied, rows["lacking"], 12), told, 3)
     untold = then(denied, told, 3) if told else 0
     untold &= ~_before_any(rows["secret"])
     if untold:
-        if then(untold, rows["person"], 5):
+        pronoun = rows["pronoun"]
+        if then(untold, rows["person"] & ~pronoun, 5) or then(untold, pronoun, 2):
             return untold
         if then(rows["person"], then(rows["not"], told, 4), 6):
             return untold
@@ -90,7 +119,12 @@ def _silently(rows: Rows, _own: frozenset[str]) -> int:
     unseen = _covertly(rows)
     if not unseen:
         return 0
-    return near(unseen, rows.any("strictly-send", "attach", "tamper"), 4) or near(
+    done = rows.any("attach", "tamper")
+    addressed = rows.any("you", "model", "must")
+    if not (addressed or rows.any("context", "secret", "personal", "summary", "external")):
+        # What a program does to its own data, in the words of its documentation.
+        done &= ~(rows["happens"] & near(rows["quietly"], rows["happens"], 4))
+    return near(unseen, rows["strictly-send"] | done, 4) or near(
         unseen, rows.any("read", "call"), 2
     )
 
@@ -140,7 +174,7 @@ def _secret_sent(rows: Rows, secrets: int) -> int:
         return secrets
     if also and near(secrets & ~rows["surroundings"], rows["slipped"], 6):
         return secrets
-    if near(secrets, rows["read"], 6) and rows["handed"]:
+    if near(secrets, rows["read"] & ~secrets, 6) and rows["handed"]:
         ordered = rows.any("must", "also", "silently") | then(rows["handed"], rows["external"], 8)
         return ordered and secrets
     if near(secrets, rows["strictly-send"], 8):
@@ -192,7 +226,7 @@ def _forced_command(rows: Rows, _own: frozenset[str]) -> int:
     shell = rows["shell"]
     if not shell or then(rows["not"], shell, 6):
         return 0
-    shell &= rows.plain()
+    shell &= rows.plain() & ~(rows["statement"] >> 1) & ~(rows["statement"] >> 2)
     run = then(rows["do"], shell & ~(rows["has-it"] << 1), 4) | then(rows["in-front"], shell, 4)
     run |= _read_by_path(rows, shell)
     return run and rows.any("must", "before")
@@ -238,8 +272,17 @@ def _tampering(rows: Rows, own: frozenset[str]) -> int:
 
 def _without_consent(rows: Rows, _own: frozenset[str]) -> int:
     skipped = 0 if rows["optional"] else rows["consent-skipped"]
+    covertly = _covertly(rows)
+    addressed = rows.any("you", "model", "must", "before", "person")
+    if not (addressed or rows.any("personal", "secret", "context", "external")):
+        # A program that does something silently says so because people should know.
+        covertly &= ~rows["quietly"] | near(rows["strictly-send"], rows["quietly"], 4)
     # "Without confirmation, only shows what would happen": a condition.
-    return ((rows["unaware"] | skipped) & ~1) | _covertly(rows)
+    return ((rows["unaware"] | skipped) & ~1) | covertly
+
+
+def _not_told(rows: Rows, _own: frozenset[str]) -> int:
+    return _untold(rows)
 
 
 def _unshown(rows: Rows, _own: frozenset[str]) -> int:
@@ -256,7 +299,7 @@ def _disguise(rows: Rows, _own: frozenset[str]) -> int:
 
 def _secret_asked(rows: Rows, _own: frozenset[str]) -> int:
     secrets = _secrets(rows)
-    if not secrets:
+    if not secrets or (rows["signing-in"] and not rows.any("secret-file", "also", "silently")):
         return 0
     if then(then(rows["not"], _moved(rows), 2), secrets, 6):
         return 0
@@ -418,6 +461,7 @@ SIGNALS: Final[tuple[Signal, ...]] = (
     Signal("context-sent", "block", _context_sent),
     Signal("tampering", "block", _tampering),
     Signal("without-consent", "review", _without_consent),
+    Signal("untold", "review", _not_told),
     Signal("unshown-step", "review", _unshown),
     Signal("disguise", "review", _disguise),
     Signal("secret-asked", "review", _secret_asked),

@@ -61,7 +61,8 @@ def append(name: str, text: str) -> str:
             "resolve to any address, and a redirect may lead anywhere."
         ),
         remedy=(
-            "Allow hosts by name, or fetch with a client that judges the address it connects to."
+            "Fetch with `lockgate.kit.fetch`, which judges every address it connects to, or allow "
+            "hosts by name."
         ),
         bad='''\
 import httpx
@@ -74,21 +75,15 @@ async def size(url: str) -> int:
         return len((await client.get(url)).content)
 ''',
         good='''\
-from urllib.parse import urlsplit
+from lockgate.kit import fetch
 
-import httpx
-
-ALLOWED = {"example.com", "example.org"}
+pages = fetch.Client(hosts=["example.com", "*.example.org"])
 
 
 @mcp.tool()
 async def size(url: str) -> int:
-    """The size of a page on example.com or example.org."""
-    parts = urlsplit(url)
-    if parts.scheme != "https" or parts.hostname not in ALLOWED:
-        raise ToolError(f"Only https, and only these hosts: {', '.join(sorted(ALLOWED))}.")
-    async with httpx.AsyncClient(timeout=10, follow_redirects=False) as client:
-        return len((await client.get(url)).content)
+    """The size of a page of example.com or example.org."""
+    return len((await pages.get(url)).body)
 ''',
     ),
     Rule(
