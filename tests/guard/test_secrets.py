@@ -19,6 +19,7 @@ from lockgate.guard.content import Inspector
 from lockgate.guard.filters import Secrets
 from lockgate.guard.secret_forms import ISSUED, SHAPED
 from lockgate.guard.secrets import find, redacted
+from lockgate.guard.sieve import LARGE
 from tests.security.controls import holds
 from tests.support import effort
 
@@ -69,6 +70,9 @@ def test_credentials_are_found(kind: str, text: str, around: str) -> None:
     assert found.kind == kind
     written = json.dumps(around.format(text)).encode()
     assert Inspector([Secrets("flag")]).inspect(written).seen
+    escaped = written.replace(b"/", rb"\/")
+    assert Inspector([Secrets("flag")]).inspect(escaped).seen
+    assert Inspector([Secrets("flag")]).inspect(escaped.ljust(3 * LARGE)).seen
 
 
 @holds(37)

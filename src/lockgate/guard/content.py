@@ -9,6 +9,7 @@ gave a hint is looked at string by string, and only strings that change are writ
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from typing import Final
 
 from lockgate.core.raw import Raw
@@ -34,12 +35,12 @@ class Inspector:
     def __init__(self, filters: Sequence[Filter], *also: str) -> None:
         """Filters that are off are left out; `also`: what else `suspects` stops at, in small."""
         self._filters = tuple(one for one in filters if one.doing != "off")
-        words = tuple(word for one in self._filters for word in one.words)
+        words = tuple(word for one in self._filters for word in _as_json(one.words))
         self._find = finder(words) if words else _nothing
         self._look = finder((*words, ESCAPE, *also))
         self._free = tuple(one for one in self._filters if not one.words)
         self._bound = tuple(one for one in self._filters if one.words)
-        sets = [Words(one.words, one.spelled) for one in self._bound]
+        sets = [Words(_as_json(one.words), _as_json(one.spelled)) for one in self._bound]
         self._holding = Holding([*sets, Words((ESCAPE, *also))])
 
     def __bool__(self) -> bool:
@@ -130,6 +131,15 @@ class Inspector:
         if not bound and not free:
             return ()
         return [one for one in self._filters if one in bound or one in free]
+
+
+def _as_json(words: Sequence[str]) -> list[str]:
+    """The words in all ways that JSON may spell them without numbers: a slash may be escaped."""
+    return [
+        "".join(spelled)
+        for word in words
+        for spelled in product(*[("/", r"\/") if one == "/" else (one,) for one in word])
+    ]
 
 
 def in_pieces(data: bytes) -> bool:

@@ -40,14 +40,14 @@ def cleaned(text: str) -> tuple[str, list[str]]:
         text = _link.sub(_changes(_of_link, kinds), text)
     if "]:" in text:
         text = _definition.sub(_changes(_of_definition, kinds), text)
-    if "<img" in text or "<IMG" in text:
+    if "<i" in text or "<I" in text:
         text = _tag.sub(_changes(_of_tag, kinds), text)
     return text, list(kinds)
 
 
 def hint(data: bytes) -> bool:
     """Whether JSON may hold a link or an image."""
-    return b"](" in data or b"]:" in data or b"<img" in data or b"<IMG" in data
+    return b"](" in data or b"]:" in data or b"<i" in data or b"<I" in data
 
 
 Judge = Callable[[re.Match[str]], tuple[str, str] | None]
