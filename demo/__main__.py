@@ -109,6 +109,9 @@ def write_config(servers: list[Server], urls: dict[str, str]) -> None:
         if server.variables:
             entry["env"] = dict(server.variables)
         entries[server.name] = entry
+    for known in (CONFIG.with_name("lockgate.lock"), CONFIG.with_name("lockgate.pending")):
+        # Servers that listen do so at another port each time, so they are not those of last time.
+        known.unlink(missing_ok=True)
     CONFIG.write_text(json.dumps({"mcpServers": entries}, indent=2) + "\n", encoding="utf-8")
     say(f"wrote {CONFIG} with {len(entries)} servers")
 

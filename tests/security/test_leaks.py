@@ -186,6 +186,8 @@ def test_a_thousand_clients_that_break_off_leave_nothing_behind(
     # What is remembered on purpose has a bound of its own; here it is reached at once.
     for place in ("upstreams.bridging", "wire.modern_out"):
         monkeypatch.setattr(f"lockgate.{place}.MOST_CLIENTS", 4)
+    for place in ("guard.schemas.known", "policies.places"):
+        monkeypatch.setattr(f"lockgate.{place}.MOST_TARGETS", 4)
 
     async def play() -> None:
         async with stage() as made:

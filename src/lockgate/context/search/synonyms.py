@@ -266,7 +266,7 @@ airport flight
 train railway rail
 bus transit
 taxi cab ride
-car vehicle limousine
+car vehicle automobile
 traffic congestion
 holiday vacation
 birthday birth born
