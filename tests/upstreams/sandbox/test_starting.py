@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from asyncio.subprocess import PIPE
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lockgate.upstreams.processes import ChildProcess, SpawnFailed
-from lockgate.upstreams.sandbox import starting
+from lockgate.upstreams.sandbox import counting, starting
 from lockgate.upstreams.sandbox.host import Host, this_host
 from lockgate.upstreams.sandbox.plan import lacking
 from lockgate.upstreams.sandbox.spec import Destination, SandboxSpec
@@ -120,6 +121,21 @@ def test_what_cannot_be_run_says_why(
     run(play())
 
 
+@pytest.mark.skipif(not this_host().groups, reason="no control groups can be made here")
+def test_a_group_with_a_process_in_it_is_removed_once_that_is_gone() -> None:
+    async def play() -> None:
+        group = counting.make(str(this_host().groups), 5)
+        child = await asyncio.create_subprocess_exec(sys.executable, "-c", "input()", stdin=PIPE)
+        (group / "cgroup.procs").write_text(str(child.pid))
+        counting.remove(group)
+        assert group.exists()
+        child.kill()
+        await child.wait()
+        await until(lambda: not group.exists())
+
+    run(play())
+
+
 def test_nothing_is_left_of_those_that_have_ended(tmp_path: Path) -> None:
     folder = Path(this_host().groups or "/no/such/folder")
 
@@ -142,7 +158,8 @@ def test_nothing_is_left_of_those_that_have_ended(tmp_path: Path) -> None:
             await until(lambda heard=heard: heard.ended)
             assert heard.lines == [b"1"]
         assert descriptors() == before
-        assert groups() == []
+        # The system may take a moment to let go of what was killed.
+        await until(lambda: not groups())
 
     run(play())
 
