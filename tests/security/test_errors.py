@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lockgate.config.load import load
+from lockgate.fronts.request import HttpRequest
 from lockgate.observe.log import Blackener, Format, configure
 from tests.bridge.clients import Client
 from tests.cli.program import config_file
@@ -284,3 +285,14 @@ def test_a_connection_that_breaks_says_which_server_and_not_where(begun: bool) -
                 assert CANARY not in str(error)
 
     run(play())
+
+
+def test_a_request_shows_neither_credentials_nor_what_was_sent() -> None:
+    request = HttpRequest(
+        method="POST",
+        path="/mcp",
+        query="code=hunter2",
+        headers={b"authorization": b"Bearer hunter2", b"cookie": b"s=hunter2"},
+        body=b'{"password": "hunter2"}',
+    )
+    assert repr(request) == "HttpRequest(POST /mcp, authorization, cookie, 23 bytes)"

@@ -69,3 +69,8 @@ class HttpRequest(Value):
         self.scheme: Final = scheme
         self.principal: Final = principal
         self.certificate: Final = certificate
+
+    def __repr__(self) -> str:
+        """Without the query, header values and the body: all of them hold secrets."""
+        names = ", ".join(sorted(name.decode("latin-1") for name in self.headers))
+        return f"HttpRequest({self.method} {self.path}, {names}, {len(self.body)} bytes)"

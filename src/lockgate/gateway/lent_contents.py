@@ -20,10 +20,10 @@ import msgspec
 from lockgate.context.body import NOTE, Body, is_json
 from lockgate.context.preview import Seen
 from lockgate.context.tokens import counter
-from lockgate.core.message import Call, Failure, Reply, Result
+from lockgate.core.message import Call, Reply, Result
 from lockgate.core.policy import CallNext
 from lockgate.core.raw import Raw, encode
-from lockgate.gateway.loans import HARDLY, Lender, Loan, Looked
+from lockgate.gateway.loans import HARDLY, Lender, Loan, Looked, lengthy
 from lockgate.gateway.source import Source
 from lockgate.gateway.weighing import previewed
 from lockgate.kit.pages import over
@@ -91,20 +91,16 @@ class Contents:
     async def run(self, call: Call, chain: CallNext, loan: Loan) -> Reply:
         """An answer within the budget, as far as its longest texts make that possible."""
         reply = await chain(call)
-        if (
-            isinstance(reply, Failure)
-            or reply.raw.size <= loan.budget * HARDLY
-            or reply.kind != "complete"
-            or call.target is None
-        ):
+        long = lengthy(reply, loan)
+        if long is None or call.target is None:
             return reply
         arguments = call.params.member("arguments") or b"{}"
         source = Source(call.target, arguments, arguments, method=call.method)
         try:
-            short = await self._shorter(call, reply.raw, loan, source)
+            short = await self._shorter(call, long.raw, loan, source)
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
             return reply
-        if short is None or not self._lender.spares(call, reply.raw, short):
+        if short is None or not self._lender.spares(call, long.raw, short):
             return reply
         return Result(short)
 

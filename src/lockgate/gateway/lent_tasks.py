@@ -20,11 +20,11 @@ from typing import Final
 
 import msgspec
 
-from lockgate.core.message import Call, Failure, Reply, Result, Target
+from lockgate.core.message import Call, Reply, Result, Target
 from lockgate.core.policy import CallNext
 from lockgate.core.raw import Raw
 from lockgate.core.store import StoreGone
-from lockgate.gateway.loans import HARDLY, Lender, Loan
+from lockgate.gateway.loans import Lender, Loan, lengthy
 from lockgate.gateway.references import Origins
 from lockgate.gateway.source import Source
 from lockgate.kit.sealed import Sealed, place
@@ -73,14 +73,10 @@ class TaskResults:
     async def run(self, call: Call, chain: CallNext, loan: Loan) -> Reply:
         """A call about a task; what came of the task is held to the budget."""
         reply = await chain(call)
-        if (
-            isinstance(reply, Failure)
-            or reply.raw.size <= loan.budget * HARDLY
-            or reply.kind != "complete"
-            or call.target is None
-        ):
+        long = lengthy(reply, loan)
+        if long is None or call.target is None:
             return reply
-        raw = reply.raw
+        raw = long.raw
         result = raw if call.method == _WHOLE else _object(raw)
         source = None if result is None else await self._source(call, call.target)
         if result is None or source is None:

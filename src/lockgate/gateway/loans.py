@@ -13,7 +13,7 @@ from msgspec.structs import force_setattr
 
 from lockgate.context.body import Body
 from lockgate.context.preview import Seen
-from lockgate.core.message import Call, Target
+from lockgate.core.message import Call, Reply, Result, Target
 from lockgate.core.raw import Raw
 from lockgate.core.sight import Sight
 from lockgate.gateway.source import Source
@@ -50,6 +50,13 @@ class Loan(msgspec.Struct, frozen=True):
     def __post_init__(self) -> None:
         least = self.budget * HARDLY
         force_setattr(self, "least", min(least, LARGE - 1) if self.changes else least)
+
+
+def lengthy(reply: Reply, loan: Loan) -> Result | None:
+    """The reply, if it is a complete result that may be over the budget."""
+    if isinstance(reply, Result) and reply.kind == "complete":
+        return reply if reply.raw.size > loan.budget * HARDLY else None
+    return None
 
 
 class Terms(msgspec.Struct, frozen=True):
